@@ -1,0 +1,58 @@
+"""Schemas of the tables in which stages meet. Each lives here once."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+PAIRS = pa.schema(
+    [
+        ("pair_id", pa.string()),  # sha256 of the pair as read, plus an occurrence number for exact duplicates
+        ("row", pa.int64()),  # position in the input, 0-based; quarantined rows leave gaps
+        ("split_group", pa.string()),  # key of splits and folds
+        ("prompt_id", pa.string()),  # sha256 of the prompt
+        ("prompt", MESSAGES),
+        ("chosen", MESSAGES),  # the response only, without the prompt
+        ("rejected", MESSAGES),
+        ("target", pa.float32()),  # P(chosen is the better one); 0.5 for a tie
+        ("margin", pa.float32()),
+        ("weight", pa.float32()),
+        ("source", pa.string()),
+        ("category", pa.string()),
+        ("annotator_id", pa.string()),
+        ("votes_chosen", pa.int32()),  # null where the set has no votes
+        ("votes_rejected", pa.int32()),
+        ("votes_tie", pa.int32()),
+        ("score_chosen", pa.float32()),
+        ("score_rejected", pa.float32()),
+        ("original", pa.string()),  # the row as read, as JSON: every original column, value for value
+    ]
+)
+
+STRENGTH_CLASSES = ("incorrect", "ambiguous", "normal", "strong")
+
+
+def strengths_schema(num_members: int) -> pa.Schema:
+    """One row a pair, in the order of ``pairs.parquet``. Units: logits; gap = r(chosen) - r(rejected) as labelled.
+
+    ``strength_*`` come from members that did not train on the pair's group, ``*_in_sample`` from those that did.
+    Fewer than two judges: null. Ties have a null ``p_wrong``.
+    """
+    return pa.schema(
+        [("pair_id", pa.string()), ("row", pa.int64()), ("split_group", pa.string())]
+        + [(f"gap_{m}", pa.float32()) for m in range(num_members)]
+        + [(f"trained_{m}", pa.bool_()) for m in range(num_members)]
+        + [
+            ("num_judges", pa.int32()),
+            ("strength_mean", pa.float32()),
+            ("strength_std", pa.float32()),
+            ("strength_mean_in_sample", pa.float32()),
+            ("strength_std_in_sample", pa.float32()),
+            ("p_wrong", pa.float32()),
+            ("strength_class", pa.dictionary(pa.int8(), pa.string())),
+            ("strength_bin", pa.int32()),
+        ]
+    )

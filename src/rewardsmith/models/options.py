@@ -1,0 +1,22 @@
+"""Options of choosing a model. Free of heavy imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which backbone, and how conversations become tokens for it."""
+
+    model_name_or_path: str = "embedded/minilm"
+    """Hub id, local folder, `embedded/minilm` or `embedded/smollm2-135m`."""
+    model_revision: str | None = None
+    """Branch, tag or commit of a Hub model."""
+    max_length: int = 512
+    """Longest conversation in tokens; longer ones are cut on --truncation_side, and counted."""
+    truncation_side: Literal["left", "right"] = "left"
+    """Side on which an over-long conversation loses tokens; `left` keeps the response whole."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the model runs; `auto` takes an accelerator where there is one, and says so."""

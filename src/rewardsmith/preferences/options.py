@@ -1,0 +1,36 @@
+"""Options of reading preferences. Free of heavy imports, so that ``--help`` stays instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FormatName = Literal["auto", "trl", "hh", "votes", "ratings", "arena", "keys"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where the preferences come from and how they are read."""
+
+    dataset_name: str = ""
+    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder saved by `datasets`, Hub id, or `embedded/dialogues`."""
+    dataset_config: str | None = None
+    """Configuration of a Hub data set that has several."""
+    dataset_split: str = "train"
+    """Split of a Hub data set or of a local `datasets` folder."""
+    format: FormatName = "auto"
+    """Form of a row; `auto` looks at the first rows."""
+    prompt_key: str | None = None
+    """Column of the prompt, for a form that no reader knows (with --chosen_key and --rejected_key)."""
+    chosen_key: str | None = None
+    """Column of the preferred response."""
+    rejected_key: str | None = None
+    """Column of the other response."""
+    on_bad_row: Literal["quarantine", "error"] = "quarantine"
+    """Set unusable rows aside with a reason, or stop at the first one with status 2."""
+    group_by: str | None = None
+    """Column that keeps rows together in splits and folds; default: the first user turn, near duplicates joined."""
+    near_duplicates: Literal["auto", "on", "off"] = "auto"
+    """Join prompts that are almost the same (MinHash); `auto` switches it off above 100,000 distinct first turns."""
+    max_pairs: int | None = None
+    """Use a random sample of this many pairs (drawn by --seed)."""

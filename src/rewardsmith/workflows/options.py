@@ -1,0 +1,102 @@
+"""The configuration of each verb: the parts' options, composed. Free of heavy imports.
+
+Flags and YAML keys are the leaf names, flat; the nesting is internal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.engine.options import LoraOptions, TrainOptions
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.report.options import ReportOptions
+from rewardsmith.strength.options import SelfAuditOptions, StrengthOptions
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Measure how strong every preference is, which labels are doubtful, and how far to trust the answer."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    strength: StrengthOptions = field(default_factory=StrengthOptions)
+    self_audit: SelfAuditOptions = field(default_factory=SelfAuditOptions)
+    report: ReportOptions = field(default_factory=ReportOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a Bradley-Terry reward model and save it as a Hugging Face sequence-classification model."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    eval_dataset_name: str | None = None
+    """A second preference set, evaluated at the end."""
+    eval_fraction: float = 0.0
+    """Share of the split groups held out for evaluation at the end."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    train: TrainOptions = field(default_factory=TrainOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Measure a reward model on a preference set: accuracy with interval, by category, by length difference."""
+
+    reward_model_path: str = ""
+    """Folder or Hub id of the reward model (sequence classification, peft adapter, or feature head)."""
+    data: DataOptions = field(default_factory=DataOptions)
+    per_device_eval_batch_size: int = 16
+    """Conversations in a batch."""
+    max_length: int | None = None
+    """Longest conversation in tokens; default: what the model was trained with, else 512."""
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """Check the environment, a model and a preference set for the faults that silently spoil reward models."""
+
+    model_name_or_path: str | None = None
+    """Model to check."""
+    data: DataOptions = field(default_factory=DataOptions)
+    max_length: int = 512
+    """Truncation length to check the data set against."""
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """List or clear the feature cache."""
+
+    clear: bool = False
+    """Delete every entry."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """Write a preference set with planted truth: known rewards, annotators of known skill, known flips."""
+
+    output_file: str = ""
+    """JSONL file to write."""
+    num_pairs: int = 2000
+    """Pairs."""
+    pairs_per_prompt: int = 4
+    """Pairs that share a prompt."""
+    annotator: str = "bradley_terry"
+    """`bradley_terry` or `thurstone`."""
+    annotator_skills: str = "1.0"
+    """Skill of each annotator, separated by commas: 1 follows the true rewards, 0 guesses."""
+    flips: str = "uniform"
+    """Which labels are flipped: `uniform`, `hard`, `longer` or `category`."""
+    flip_rate: float = 0.0
+    """Share of flipped labels."""
+    tie_rate: float = 0.0
+    """Share of pairs called a tie."""
+    seed: int = 0
+    """Seed of every random choice."""

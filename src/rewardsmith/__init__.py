@@ -1,0 +1,60 @@
+"""rewardsmith turns human preferences into a reward model you can trust.
+
+``rewardsmith.audit("prefs.jsonl")`` measures how strong every preference is and which labels are doubtful; ``train``
+and ``evaluate`` make and measure a reward model. Each takes the options of its command as keyword arguments.
+Importing this package loads nothing heavy; the first call does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from rewardsmith.workflows.audit import AuditResult
+    from rewardsmith.workflows.evaluate import EvaluateResult
+    from rewardsmith.workflows.train import TrainResult
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "audit", "evaluate", "train"]
+
+_Config = TypeVar("_Config")
+
+
+def audit(dataset: Any, **options: Any) -> AuditResult:
+    """Which labels are doubtful, how strong every preference is, and how far to trust the answer.
+
+    ``dataset``: a name as on the command line, a list of rows, a pandas data frame, a ``datasets.Dataset`` or an
+    Arrow table. ``options``: those of ``rewardsmith audit --help``, by name.
+    """
+    from rewardsmith.workflows.audit import run_audit
+    from rewardsmith.workflows.options import AuditConfig
+
+    return run_audit(_config(AuditConfig, dataset, options), **_in_memory(dataset))
+
+
+def train(dataset: Any, **options: Any) -> TrainResult:
+    """Trains a Bradley-Terry reward model on a preference set. Options: ``rewardsmith train --help``."""
+    from rewardsmith.workflows.options import TrainConfig
+    from rewardsmith.workflows.train import run_train
+
+    return run_train(_config(TrainConfig, dataset, options), **_in_memory(dataset))
+
+
+def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateResult:
+    """Measures a reward model on a preference set. Options: ``rewardsmith evaluate --help``."""
+    from rewardsmith.workflows.evaluate import run_evaluate
+    from rewardsmith.workflows.options import EvaluateConfig
+
+    options = {"reward_model_path": reward_model_path, **options}
+    return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
+
+
+def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:
+    from rewardsmith.artifacts.flat_config import build_config
+
+    named = {"dataset_name": dataset} if isinstance(dataset, str) else {}
+    return build_config(config_class, {**named, **options})
+
+
+def _in_memory(dataset: Any) -> dict[str, Any]:
+    return {} if isinstance(dataset, str) else {"dataset": dataset}

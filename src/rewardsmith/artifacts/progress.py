@@ -1,0 +1,144 @@
+"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+LINE_INTERVAL_S = 5.0
+
+_quiet = False
+_bars: Progress | None = None  # one display for all nested stages: a terminal has room for one
+
+
+class ProgressHandle(Protocol):
+    """What a stage reports to."""
+
+    def advance(self, num: float = 1) -> None:
+        """So many more of the total are done."""
+        ...
+
+    def note(self, **fields: Any) -> None:
+        """Shows numbers beside the progress, as ``name value``; floats get four digits."""
+        ...
+
+
+def set_quiet(quiet: bool) -> None:
+    """Switches all progress and notices of this process off (or on again)."""
+    global _quiet
+    _quiet = quiet
+
+
+def say(message: str) -> None:
+    """Prints one line on stderr, above any bar, unless quiet. For what a user should know but need not act on."""
+    if _quiet:
+        return
+    if _bars is not None:
+        _bars.console.print(message, markup=False, highlight=False)
+    else:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that talks
+
+
+@contextmanager
+def progress(description: str, total: float | None, quiet: bool = False) -> Iterator[ProgressHandle]:
+    """Shows how far a stage is. ``total`` None: unknown. Stages may be nested."""
+    if quiet or _quiet:
+        yield _Silent()
+    elif sys.stderr.isatty():
+        with _bar(description, total) as handle:
+            yield handle
+    else:
+        lines = _Lines(description, total)
+        yield lines
+        lines.finish()
+
+
+class _Silent:
+    def advance(self, num: float = 1) -> None:
+        pass
+
+    def note(self, **fields: Any) -> None:
+        pass
+
+
+class _Lines:
+    """A line at most every few seconds, and one at the end if any was printed before."""
+
+    def __init__(self, description: str, total: float | None) -> None:
+        self._description = description
+        self._total = total
+        self._done = 0.0
+        self._notes = ""
+        self._started = self._printed = time.monotonic()
+        self._has_printed = False
+
+    def advance(self, num: float = 1) -> None:
+        self._done += num
+        if time.monotonic() - self._printed >= LINE_INTERVAL_S:
+            self._print()
+
+    def note(self, **fields: Any) -> None:
+        self._notes = _as_text(fields)
+
+    def finish(self) -> None:
+        if self._has_printed:
+            self._print()
+
+    def _print(self) -> None:
+        now = time.monotonic()
+        elapsed = now - self._started
+        parts = [f"{self._description}: {self._done:,.0f}" + (f"/{self._total:,.0f}" if self._total else "")]
+        parts.append(f"{elapsed:.0f} s")
+        if self._total and 0 < self._done < self._total:
+            parts.append(f"about {elapsed * (self._total - self._done) / self._done:.0f} s left")
+        say(", ".join(parts + [self._notes] * bool(self._notes)))
+        self._printed = now
+        self._has_printed = True
+
+
+class _Bar:
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars = bars
+        self._task = task
+
+    def advance(self, num: float = 1) -> None:
+        self._bars.advance(self._task, num)
+
+    def note(self, **fields: Any) -> None:
+        self._bars.update(self._task, notes=_as_text(fields))
+
+
+@contextmanager
+def _bar(description: str, total: float | None) -> Iterator[_Bar]:
+    global _bars
+    outermost = _bars is None
+    if _bars is None:
+        _bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[notes]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        _bars.start()
+    bars = _bars
+    task = bars.add_task(description, total=total, notes="")
+    try:
+        yield _Bar(bars, task)
+    finally:
+        bars.remove_task(task)
+        if outermost:
+            bars.stop()
+            _bars = None
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in fields.items())

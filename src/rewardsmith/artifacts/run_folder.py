@@ -1,0 +1,215 @@
+"""The folder that a run leaves behind: plain files, and a manifest written last that says what they are.
+
+A folder with ``manifest.json`` is finished. One with ``unfinished.json`` was interrupted: the same command resumes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rewardsmith import __version__
+from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.errors import OutputError
+
+MANIFEST_VERSION = 1
+MANIFEST = "manifest.json"
+UNFINISHED = "unfinished.json"
+
+_RECORDED_PACKAGES = (
+    "accelerate",
+    "datasets",
+    "numpy",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+# How a run talks and where it writes do not change what it computes.
+_NOT_PART_OF_THE_WORK = {"output_dir", "overwrite", "quiet", "json", "dry_run"}
+
+
+class RunFolder:
+    """One run's folder, open for writing until ``finish``. Made by ``open``."""
+
+    def __init__(self, path: Path, record: dict[str, Any], resumed: bool) -> None:
+        self.path = path
+        self.resumed = resumed
+        self._record = record
+
+    @classmethod
+    def open(
+        cls,
+        output_dir: str | os.PathLike[str],
+        verb: str,
+        config: dict[str, Any],
+        inputs: dict[str, str],
+        overwrite: bool = False,
+        seed: int = 0,
+    ) -> RunFolder:
+        """Takes a new or empty folder, or one in which the same run was interrupted (``resumed`` is then True).
+
+        ``inputs`` maps names to fingerprints. ``OutputError`` where the folder holds a finished run, another
+        unfinished one, or files that are not ours; ``overwrite`` replaces the first two and keeps foreign files.
+        """
+        path = Path(output_dir)
+        work = {"verb": verb, "config": config, "inputs": inputs, "seed": seed}
+        found = _found(path)
+        if found is None:
+            foreign: list[str] = []
+        elif not found.get("finished_at") and not (changes := _changes(found, work)):
+            return cls(path, found, resumed=True)
+        elif not overwrite:
+            raise OutputError(_in_the_way(path, found, [] if found.get("finished_at") else changes))
+        else:
+            foreign = _clear(path, found)
+        record = {
+            "tool": "rewardsmith",
+            "manifest_version": MANIFEST_VERSION,
+            **work,
+            "started_at": _now(),
+            "foreign_files": foreign,
+        }
+        write_json(path / UNFINISHED, record)
+        return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False)
+
+    def finish(self, metrics: dict[str, Any] | None = None, device: str = "cpu") -> None:
+        """Writes ``metrics.json`` if given, then ``manifest.json``: from here on the folder counts as finished."""
+        if metrics is not None:
+            write_json(self.path / "metrics.json", metrics)
+        outputs = {
+            file.relative_to(self.path).as_posix(): fingerprint_file(file)
+            for file in sorted(self.path.rglob("*"))
+            if file.is_file() and file.relative_to(self.path).parts[0] not in self._own_or_foreign()
+        }
+        manifest = {
+            **self._record,
+            "outputs": outputs,
+            "finished_at": _now(),
+            "device": device,
+            "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            "versions": _versions(),
+            "git_commit": _git_commit(),
+        }
+        write_json(self.path / MANIFEST, manifest)
+        (self.path / UNFINISHED).unlink(missing_ok=True)
+
+    def _own_or_foreign(self) -> set[str]:
+        return {MANIFEST, UNFINISHED, *self._record["foreign_files"]}
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a finished run; ``OutputError`` where there is none or it is not ours."""
+    path = Path(folder) / MANIFEST
+    manifest = _read_record(path)
+    if manifest is None:
+        state = "the run in it was interrupted" if (Path(folder) / UNFINISHED).exists() else "there is no manifest.json"
+        raise OutputError(f"{folder} is not the folder of a finished run: {state}.")
+    return manifest
+
+
+def require_fingerprint(folder: str | os.PathLike[str], name: str, path: str | os.PathLike[str]) -> None:
+    """``OutputError`` unless ``path`` is still what the run in ``folder`` read or wrote under ``name``."""
+    manifest = read_manifest(folder)
+    recorded = {**manifest["outputs"], **manifest["inputs"]}.get(name)
+    if recorded is None:
+        raise OutputError(f"{folder}: its manifest knows no input or output called {name!r}.")
+    if fingerprint_file(path) != recorded:
+        raise OutputError(f"{path} has changed since {folder} was made ({name}). Run `{manifest['verb']}` again.")
+
+
+def _found(path: Path) -> dict[str, Any] | None:
+    """The record of the run that already is in a folder; None for a new or empty folder."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file. Choose another --output_dir.")
+    if not path.exists() or not any(path.iterdir()):
+        return None
+    found = _read_record(path / MANIFEST) or _read_record(path / UNFINISHED)
+    if found is None:
+        raise OutputError(f"{path} is not empty and holds no run of rewardsmith. Choose another --output_dir.")
+    return found
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+    if not isinstance(record, dict) or record.get("tool") != "rewardsmith":
+        raise OutputError(f"{path} was not written by rewardsmith. Choose another --output_dir.")
+    if record["manifest_version"] > MANIFEST_VERSION:
+        raise OutputError(f"{path} was written by a newer rewardsmith (manifest version {record['manifest_version']}).")
+    return record
+
+
+def _changes(found: dict[str, Any], work: dict[str, Any]) -> list[str]:
+    """Names of what differs between an unfinished run and the one that wants its place."""
+    now = json.loads(json.dumps(work))
+    names = [name for name in ("verb", "seed") if found[name] != now[name]]
+    for part in ("config", "inputs"):
+        keys = (found[part].keys() | now[part].keys()) - _NOT_PART_OF_THE_WORK
+        names += sorted(key for key in keys if found[part].get(key) != now[part].get(key))
+    return list(dict.fromkeys(names))
+
+
+def _in_the_way(path: Path, found: dict[str, Any], changes: list[str]) -> str:
+    state = f"an unfinished {found['verb']} that differs in {', '.join(changes)}" if changes else ""
+    state = state or f"a finished {found['verb']} of {found['finished_at']}"
+    return f"{path} already holds {state}. Pass --overwrite to replace it, or choose another --output_dir."
+
+
+def _clear(path: Path, found: dict[str, Any]) -> list[str]:
+    """Removes what an earlier run wrote; gives the names of the entries that it did not write, which stay."""
+    (path / MANIFEST).unlink(missing_ok=True)  # first: from here on the folder is not a finished run
+    (path / UNFINISHED).unlink(missing_ok=True)
+    entries = {entry.name for entry in path.iterdir()}
+    foreign = set(found["foreign_files"])
+    if found.get("finished_at"):  # a finished run knows exactly what it wrote
+        foreign |= entries - {name.split("/")[0] for name in found["outputs"]}
+    for name in entries - foreign:
+        entry = path / name
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    return sorted(foreign & entries)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": sys.version.split()[0], "rewardsmith": __version__}
+    for name in _RECORDED_PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this package runs from, ``-dirty`` where files differ; None if installed."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists() or not (root / "pyproject.toml").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

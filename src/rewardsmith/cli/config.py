@@ -1,0 +1,167 @@
+"""From words on the command line and a YAML file to a frozen configuration. Flags win over the file.
+
+The classes in the packages' ``options.py`` are flat here: ``--max_length`` sets ``model.max_length``. tyro parses and
+writes the help; what it reports in a box is told in one line instead.
+"""
+
+from __future__ import annotations
+
+import io
+import types
+import typing
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+import yaml
+
+from rewardsmith.artifacts.flat_config import build_config, flatten, leaf_types, suggest
+from rewardsmith.errors import ConfigError
+
+Config = TypeVar("Config")
+
+CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
+
+
+def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:
+    """The configuration that the arguments ask for. ``--help`` prints and leaves with ``SystemExit(0)``.
+
+    A word on its own is the data set, where the verb reads one. Everything wrong is a ``ConfigError`` of one line.
+    """
+    known = leaf_types(config_class)
+    words = _sort_words(arguments, known, prog)
+    values = _read_yaml(words.config_file) if words.config_file else {}
+    defaults = build_config(config_class, values, where=words.config_file or "")
+    flags = words.flags
+    if words.positional is not None:
+        flags = [f"--dataset_name={words.positional}", *flags]
+    return _parse_flags(config_class, flags, defaults, prog, f"{help_text}\n{CONFIG_HELP}")
+
+
+def config_to_yaml(config: Any) -> str:
+    """The resolved configuration as a file that ``--config`` takes back."""
+    flat = {name: value for name, value in flatten(config).items() if name != "dry_run"}
+    return str(yaml.safe_dump(flat, sort_keys=False, allow_unicode=True, width=120))
+
+
+@dataclass
+class _Words:
+    flags: list[str]
+    positional: str | None = None
+    config_file: str | None = None
+
+
+def _sort_words(arguments: Sequence[str], known: dict[str, Any], prog: str) -> _Words:
+    """Tells flags with their values, the data set's name and ``--config`` apart; refuses flags that nobody knows."""
+    words = _Words(flags=[])
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word in ("-h", "--help"):
+            words.flags.append(word)
+        elif word.startswith("--"):
+            name, has_value, value = word[2:].partition("=")
+            name = name.replace("-", "_")
+            kind = "config" if name == "config" else _known_name(name, known, prog)
+            if kind != "switch" and not has_value:
+                if not rest or (rest[0].startswith("--") and rest[0] != "--"):
+                    raise ConfigError(f"--{name} needs a value. See {prog} --help.")
+                value = rest.pop(0)
+            if kind == "config":
+                words.config_file = value
+            else:
+                words.flags.append(f"--{name}" if kind == "switch" else f"--{name}={value}")
+        elif words.positional is None and "dataset_name" in known:
+            words.positional = word
+        else:
+            raise ConfigError(f"{word!r} is not expected here: {_what_is_expected(words, known)} See {prog} --help.")
+    if words.positional is not None and any(flag.startswith("--dataset_name=") for flag in words.flags):
+        raise ConfigError(f"The data set is named twice: {words.positional!r} and --dataset_name.")
+    return words
+
+
+def _known_name(name: str, known: dict[str, Any], prog: str) -> str:
+    if known.get(name) is bool or known.get(name.removeprefix("no_")) is bool:
+        return "switch"
+    if name not in known:
+        raise ConfigError(
+            f"unknown option --{name}.{suggest(name, [*known, 'config', 'help'], '--')} See {prog} --help."
+        )
+    return "valued"
+
+
+def _what_is_expected(words: _Words, known: dict[str, Any]) -> str:
+    if "dataset_name" in known:
+        return f"the data set is {words.positional!r} already."
+    return "options begin with two dashes."
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"--config {path} must hold lines of the form `option: value`.")
+    return {str(name): value for name, value in values.items()}
+
+
+def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config, prog: str, help_text: str) -> Config:
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            return tyro.cli(
+                config_class,
+                args=flags,
+                default=defaults,
+                prog=prog,
+                description=help_text,
+                use_underscores=True,
+                config=(tyro.conf.OmitArgPrefixes,),
+                registry=_registry(),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise ConfigError(f"{_in_one_line(complaint.getvalue())} See {prog} --help.") from None
+
+
+def _in_one_line(box: str) -> str:
+    """The message inside the box that tyro draws: the lines between its title and its first rule."""
+    lines = [line.strip("│ ") for line in box.splitlines()]
+    body = []
+    for line in lines[1:]:
+        if line.startswith(("─", "╰")):
+            break
+        body.append(line)
+    return " ".join(body).strip()
+
+
+def _registry() -> tyro.constructors.ConstructorRegistry:
+    """Shows an optional value as its own type (`INT`), not as `{None}|INT`."""
+    registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.primitive_rule
+    def optional(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
+        if info.type_origin not in (types.UnionType, typing.Union):
+            return None
+        inner = [option for option in typing.get_args(info.type) if option is not types.NoneType]
+        if len(inner) != 1 or inner[0] not in (str, int, float):
+            return None
+        kind = inner[0]
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=kind.__name__.upper(),
+            instance_from_str=lambda words: None if words[0] == "None" else kind(words[0]),
+            is_instance=lambda value: value is None or isinstance(value, kind),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    return registry

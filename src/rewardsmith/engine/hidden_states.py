@@ -1,0 +1,94 @@
+"""Reading chosen layers of a trunk in one pass, without computing the layers above them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+OnLayer = Callable[[int, Tensor], None]
+
+
+class _EnoughLayersError(Exception):
+    """Ends a forward pass once the highest layer asked for has been read."""
+
+
+def transformer_blocks(model: Any) -> nn.ModuleList | None:
+    """The list of a trunk's blocks; None where its architecture keeps them in another form."""
+    wanted = num_layers(model.config)
+    lists = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == wanted
+    ]
+    return min(lists, key=lambda item: (item[0].count("."), len(item[0])))[1] if lists else None
+
+
+def num_layers(config: Any) -> int:
+    """Blocks of a trunk; its layers are numbered 0 (embedding) to this number."""
+    return int(config.get_text_config().num_hidden_layers)
+
+
+@torch.inference_mode()
+def read_layers(model: Any, batch: dict[str, Tensor], layers: Sequence[int], on_layer: OnLayer) -> None:
+    """Calls ``on_layer(layer, hidden)`` with hidden states [B, T, D] for each layer asked for, lowest first.
+
+    Each state may be freed as soon as it has been read. Numbering as ``FeatureSpec.layer``.
+    """
+    wanted, top = set(layers), num_layers(model.config)
+    blocks = transformer_blocks(model)
+    if blocks is None:
+        states = model(**batch, output_hidden_states=True).hidden_states
+        for layer in sorted(wanted):
+            on_layer(layer, states[layer])
+        return
+    handles = [_hook(blocks, layer, on_layer, last=layer == max(wanted)) for layer in sorted(wanted - {top})]
+    try:
+        final = model(**batch, **_no_cache(model)).last_hidden_state
+        on_layer(top, final)
+    except _EnoughLayersError:
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _hook(blocks: nn.ModuleList, layer: int, on_layer: OnLayer, last: bool) -> Any:
+    """Reads the output of a block, or, for the embedding, the input of the first one."""
+
+    def read(hidden: Any) -> None:
+        on_layer(layer, hidden[0] if isinstance(hidden, tuple) else hidden)
+        if last:
+            raise _EnoughLayersError
+
+    if layer == 0:
+
+        def before(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+            read(arguments[0] if arguments else named["hidden_states"])
+
+        return blocks[0].register_forward_pre_hook(before, with_kwargs=True)
+    return blocks[layer - 1].register_forward_hook(lambda _module, _inputs, output: read(output))
+
+
+def _no_cache(model: Any) -> dict[str, bool]:
+    """Decoders keep keys and values for generation unless told not to."""
+    return {"use_cache": False} if getattr(model.config.get_text_config(), "use_cache", None) is not None else {}
+
+
+def pooling_weights(pooling: str, attention_mask: Tensor, response_mask: Tensor) -> Float[Tensor, "B T"]:
+    """Weights that sum to one over the tokens a pooling averages."""
+    real = attention_mask.bool()
+    positions = torch.arange(real.shape[1], device=real.device)
+    last = real & (positions == torch.where(real, positions, -1).amax(1, keepdim=True))
+    if pooling == "last":
+        chosen = last
+    elif pooling == "cls":
+        chosen = real & (positions == torch.where(real, positions, real.shape[1]).amin(1, keepdim=True))
+    elif pooling == "mean":
+        chosen = real
+    else:
+        chosen = torch.where(response_mask.any(1, keepdim=True), response_mask, last)
+    return chosen.float() / chosen.sum(1, keepdim=True)

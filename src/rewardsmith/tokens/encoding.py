@@ -1,0 +1,130 @@
+"""The only place where conversations become tokens.
+
+Three layouts, chosen by the tokenizer: the model's own chat template; for the BERT family two segments,
+``[CLS] prompt [SEP] response [SEP]``; for base decoders a plain transcript, ``User: ...``, ``Assistant: ...``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.errors import ModelError
+from rewardsmith.tokens.layouts import Spans, chat_spans, encoder_spans, plain_spans
+
+MIN_MAX_LENGTH = 8
+LAYOUT_VERSION = 1
+
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Tokens of one conversation. ``input_ids[response_start:response_end]`` is the response, without end marks."""
+
+    input_ids: list[int]
+    response_start: int
+    response_end: int
+    num_cut: int
+
+
+class ConversationEncoder:
+    """Turns conversations into tokens of one model; the last message of a conversation is its response.
+
+    ``max_length`` counts every token, special ones included. A longer conversation loses tokens on
+    ``truncation_side`` and says how many: ``left`` cuts the prompt from its beginning and touches the response only
+    when nothing of the prompt is left; ``right`` cuts the response from its end. The first BOS (or CLS) and the end
+    of turn (EOS, SEP) always stay.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int = 512, truncation_side: Side = "left") -> None:
+        if max_length < MIN_MAX_LENGTH:
+            raise ModelError(
+                f"--max_length {max_length} is too short to hold a conversation; use {MIN_MAX_LENGTH} or more."
+            )
+        if truncation_side not in ("left", "right"):
+            raise ModelError(f"--truncation_side {truncation_side!r} is not known; use left or right.")
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.truncation_side: Side = truncation_side
+        self.layout = layout_of(tokenizer)
+        self.num_adapted = 0
+        """Conversations reshaped so far because the chat template refused them (see `transcript.py`)."""
+
+    @property
+    def has_token_types(self) -> bool:
+        """Whether the model tells the response from the prompt by token types (BERT does)."""
+        return self.layout == "encoder" and "token_type_ids" in self.tokenizer.model_input_names
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two encoders that give the same tokens to every conversation."""
+        parts = [tokenizer_state(self.tokenizer), self.layout, self.max_length, self.truncation_side, LAYOUT_VERSION]
+        return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def encode(self, conversation: Conversation) -> Encoded:
+        """Tokens of one conversation."""
+        return self.encode_many([conversation])[0]
+
+    def encode_many(self, conversations: Sequence[Conversation]) -> list[Encoded]:
+        """Tokens of each conversation, in order; faster than one by one."""
+        for conversation in conversations:
+            if not conversation:
+                raise ModelError("a conversation without messages cannot be encoded: its last message is the response.")
+        if self.layout == "chat":
+            spans, num_adapted = chat_spans(self.tokenizer, conversations)
+            self.num_adapted += num_adapted
+        elif self.layout == "encoder":
+            spans = encoder_spans(self.tokenizer, conversations)
+        else:
+            spans = plain_spans(self.tokenizer, conversations)
+        return [truncate(span, self.max_length, self.truncation_side) for span in spans]
+
+
+def layout_of(tokenizer: Any) -> Literal["chat", "encoder", "plain"]:
+    """Which of the three layouts a tokenizer gets."""
+    if getattr(tokenizer, "chat_template", None):
+        return "chat"
+    if tokenizer.cls_token_id is not None and tokenizer.sep_token_id is not None:
+        return "encoder"
+    return "plain"
+
+
+def truncate(spans: Spans, max_length: int, side: Side) -> Encoded:
+    """Cut ``head + prompt + middle + response + tail`` to ``max_length``; head, middle and tail stay."""
+    room = max_length - len(spans.head) - len(spans.middle) - len(spans.tail)
+    if room < 1:
+        raise ModelError(f"--max_length {max_length} leaves no room beside the special tokens; raise it.")
+    prompt, response = spans.prompt, spans.response
+    excess = max(0, len(prompt) + len(response) - room)
+    if side == "left":
+        from_prompt = min(excess, len(prompt))
+        prompt, response = prompt[from_prompt:], response[excess - from_prompt :]
+    else:
+        from_response = min(excess, len(response))
+        response = response[: len(response) - from_response]
+        prompt = prompt[: len(prompt) - (excess - from_response)]
+    before = spans.head + prompt + spans.middle
+    return Encoded(
+        input_ids=before + response + spans.tail,
+        response_start=len(before),
+        response_end=len(before) + len(response),
+        num_cut=excess,
+    )
+
+
+def tokenizer_state(tokenizer: Any) -> list[Any]:
+    """All that decides which tokens a text becomes. Padding and truncation settings are left out: they do not."""
+    if getattr(tokenizer, "is_fast", False):
+        state = json.loads(tokenizer.backend_tokenizer.to_str())
+        state.pop("padding", None)
+        state.pop("truncation", None)
+        vocabulary = json.dumps(state, sort_keys=True)
+    else:
+        vocabulary = json.dumps([type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())])
+    digest = hashlib.sha256(vocabulary.encode()).hexdigest()
+    return [digest, getattr(tokenizer, "chat_template", None), tokenizer.bos_token_id, tokenizer.eos_token_id]

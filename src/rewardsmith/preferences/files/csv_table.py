@@ -1,0 +1,64 @@
+"""CSV and TSV with a header line. Every cell is text; a cell that holds a message list as JSON is read as one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rewardsmith.errors import DataError
+from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, valid_text
+from rewardsmith.preferences.messages import is_message_list
+
+
+def read_csv(path: Path) -> Iterator[RawRow]:
+    """A row a record, with the line on which it begins. The delimiter is the commonest of , ; tab in the header."""
+    lines = (line.decode("utf-8", "surrogateescape") + "\n" for line in read_lines(path))
+    line = 0
+    try:
+        header = next(lines, "").removeprefix("\ufeff")
+        delimiter = max(",;\t", key=header.count)
+        csv.field_size_limit(sys.maxsize)
+        names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        if len(set(names)) != len(names):
+            raise DataError(f"{path}: two columns of the header have the same name: {', '.join(names)}.")
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        while True:
+            line = reader.line_num + 2
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield bad_row("malformed_csv", f"not valid CSV: {error}", "", line)
+                continue
+            if cells:
+                yield _row(names, cells, line)
+    except csv.Error as error:
+        raise DataError(f"{path}: the header is not valid CSV: {error}.") from error
+    except DamagedFileError as damage:
+        yield bad_row(damage.reason, damage.message, damage.rest.decode("utf-8", "backslashreplace"), line)
+
+
+def _row(names: list[str], cells: list[str], line: int) -> RawRow:
+    original = json_text(dict(zip(names, cells, strict=False)))
+    if len(cells) != len(names):
+        message = f"the record has {len(cells)} cells, the header {len(names)}"
+        return bad_row("malformed_csv", message, json_text(cells), line)
+    if any(not cell.isascii() and valid_text(cell) != cell for cell in cells):
+        return bad_row("bad_utf8", "a cell is not valid UTF-8", original, line)
+    return RawRow({name: _value(cell) for name, cell in zip(names, cells, strict=True)}, original, line)
+
+
+def _value(cell: str) -> object:
+    """The cell's text; None where it is empty; its messages where it is a message list."""
+    if cell.startswith("[{") and cell.endswith("}]"):
+        try:
+            value = json.loads(cell)
+        except (ValueError, RecursionError):
+            return cell
+        return value if is_message_list(value) and all("role" in message for message in value) else cell
+    return cell or None

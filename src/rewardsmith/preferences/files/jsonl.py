@@ -1,0 +1,40 @@
+"""JSON Lines: one object a line. Blank lines are skipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, valid_text
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_jsonl(path: Path) -> Iterator[RawRow]:
+    """A row a line; a damaged compressed file ends with one bad row."""
+    number = 0
+    try:
+        for number, line in enumerate(read_lines(path), 1):
+            if number == 1:
+                line = line.removeprefix(_BOM)
+            if line and not line.isspace():
+                yield _row(line, number)
+    except DamagedFileError as damage:
+        yield bad_row(damage.reason, damage.message, damage.rest.decode("utf-8", "backslashreplace"), number + 1)
+
+
+def _row(line: bytes, number: int) -> RawRow:
+    try:
+        text = line.decode().strip()
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start + 1} of the line is not valid UTF-8"
+        return bad_row("bad_utf8", message, line.decode("utf-8", "backslashreplace"), number)
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return bad_row("malformed_json", "the JSON is nested too deeply", text, number)
+    except ValueError as error:
+        return bad_row("malformed_json", f"not valid JSON: {error}", text, number)
+    return row_of_value(value, valid_text(text), number)

@@ -1,0 +1,22 @@
+"""TRL's preference form: ``chosen`` and ``rejected``, with ``prompt`` or with the prompt inside both.
+
+Strings or message lists; ``margin`` is read with the other optional columns. UltraFeedback's binarised form, which
+carries the prompt in both places, is this form too.
+"""
+
+from __future__ import annotations
+
+from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.two_responses import read_fields
+
+
+def _matches(record: Record) -> bool:
+    return "chosen" in record and "rejected" in record
+
+
+def _read(record: Record) -> Pair:
+    return read_fields(record, "prompt" if "prompt" in record else None, "chosen", "rejected")
+
+
+TRL = Format("trl", ("prompt", "chosen", "rejected"), _matches, _read)

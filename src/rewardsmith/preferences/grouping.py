@@ -1,0 +1,74 @@
+"""Which rows must stay together in splits and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.preferences.identity import first_user_turn
+from rewardsmith.preferences.near_duplicates import near_duplicate_groups, normalised
+from rewardsmith.preferences.preference_set import Finding
+
+NEAR_DUPLICATE_LIMIT = 100_000
+"""`--near_duplicates auto` compares no more distinct first turns (or pairs) than this: about 15 s on one core."""
+NearDuplicates = Literal["auto", "on", "off"]
+
+
+def group_of_column(record: Mapping[str, object], column: str | None) -> str | None:
+    """The row's value of ``--group_by`` as text; None where there is no such option or no value."""
+    value = None if column is None else record.get(column)
+    return None if value is None or value == "" else str(value)
+
+
+def join_near_duplicate_prompts(table: pa.Table, mode: NearDuplicates) -> tuple[pa.Table, list[Finding]]:
+    """The table with one ``split_group`` for prompts whose first user turns are almost the same."""
+    encoded = table["split_group"].combine_chunks().dictionary_encode()
+    group = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    num_groups = len(encoded.dictionary)
+    if mode == "off" or num_groups < 2:
+        return table, []
+    if mode == "auto" and num_groups > NEAR_DUPLICATE_LIMIT:
+        message = (
+            f"near duplicates were not looked for: {num_groups:,} first turns are more than {NEAR_DUPLICATE_LIMIT:,} "
+            "(--near_duplicates on looks for them)"
+        )
+        return table, [Finding("near_duplicate_prompts", 0, "kept", message)]
+    _, first_row = np.unique(group, return_index=True)
+    prompts = table["prompt"].take(pa.array(first_row)).to_pylist()
+    with_prompt = np.array([bool(prompt) for prompt in prompts])
+    joined = np.arange(num_groups)
+    positions = np.flatnonzero(with_prompt)
+    joined[positions] = positions[near_duplicate_groups([first_user_turn(prompts[i]) for i in positions])]
+    num_joined = int((joined != np.arange(num_groups)).sum())
+    if not num_joined:
+        return table, []
+    names = encoded.dictionary.take(pa.array(joined[group]))
+    column = table.schema.get_field_index("split_group")
+    message = (
+        f"of {num_groups:,} distinct first turns are almost the same as another and share its split group; "
+        f"the largest group now holds {_largest_share(joined[group]):.1%} of the rows"
+    )
+    found = Finding("near_duplicate_prompts", num_joined, "joined", message)
+    return table.set_column(column, table.schema.field(column), names), [found]
+
+
+def near_duplicate_pairs(table: pa.Table, mode: NearDuplicates) -> NDArray[np.bool_]:
+    """Rows that differ from an earlier row only in case, spacing and punctuation (exact duplicates are none)."""
+    found = np.zeros(table.num_rows, dtype=np.bool_)
+    if mode == "off" or (mode == "auto" and table.num_rows > NEAR_DUPLICATE_LIMIT):
+        return found
+    seen: dict[int, str] = {}
+    columns = (table[name].to_pylist() for name in ("pair_id", "prompt", "chosen", "rejected"))
+    for row, (pair_id, *conversations) in enumerate(zip(*columns, strict=True)):
+        key = hash(tuple(normalised(m["content"]) for messages in conversations for m in messages))
+        exact = pair_id.partition("-")[0]
+        found[row] = seen.setdefault(key, exact) != exact
+    return found
+
+
+def _largest_share(group: NDArray[np.int64]) -> float:
+    return float(np.bincount(group).max() / len(group))

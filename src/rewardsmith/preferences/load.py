@@ -1,0 +1,187 @@
+"""The way in: any preference set, read, checked and grouped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.progress import ProgressHandle, progress
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.preferences.checks import check_pair
+from rewardsmith.preferences.files.raw_row import RawRow
+from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
+from rewardsmith.preferences.formats.format import Format
+from rewardsmith.preferences.grouping import group_of_column, join_near_duplicate_prompts, near_duplicate_pairs
+from rewardsmith.preferences.optional_columns import read_optional_columns
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
+from rewardsmith.preferences.preference_set import Finding, Place, PreferenceSet, QuarantinedRow
+from rewardsmith.preferences.problems import REASONS, BadRowError
+from rewardsmith.preferences.set_checks import check_set
+from rewardsmith.preferences.sources import Source, find_sources
+
+_NUM_EXAMPLES = 5
+_REPORT_EVERY = 1000
+
+
+def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: bool = False) -> PreferenceSet:
+    """Reads a preference set.
+
+    ``dataset``: a path, Hub id or ``embedded/dialogues``; a list of paths; a list of dictionaries; a pandas, Arrow or
+    ``datasets`` table. Every row ends in the table or in the quarantine. ``DataError`` where nothing is usable, and
+    with ``--on_bad_row error`` at the first bad row.
+    """
+    if options.max_pairs is not None and options.max_pairs < 1:
+        raise ConfigError(f"--max_pairs {options.max_pairs} leaves nothing to read; it must be at least 1.")
+    name, sources = find_sources(dataset, options)
+    reading = _Reading(options, several=len(sources) > 1)
+    with progress("Reading preferences", None, quiet) as handle:
+        for source in sources:
+            reading.read(source, handle)
+    if not reading.num_usable:
+        raise DataError(_nothing_usable(name, reading))
+    table, keys = reading.builder.finish()
+    table, findings = _checked(table, keys, reading, options)
+    num_available = reading.num_rows
+    table = _sampled(table, options.max_pairs, seed)
+    return PreferenceSet(
+        table=table,
+        quarantine=reading.quarantine,
+        findings=_quarantine_findings(reading.quarantine) + findings,
+        num_rows_read=table.num_rows + len(reading.quarantine),
+        num_rows_available=num_available,
+        format=", ".join(dict.fromkeys(reading.formats)),
+        sources=reading.fingerprints,
+        name=name,
+    )
+
+
+@dataclass
+class _Reading:
+    """Everything that grows while rows are read."""
+
+    options: DataOptions
+    several: bool
+    builder: PairTableBuilder = field(default_factory=PairTableBuilder)
+    quarantine: list[QuarantinedRow] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    formats: list[str] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    num_rows: int = 0
+    num_usable: int = 0
+
+    def read(self, source: Source, handle: ProgressHandle) -> None:
+        """Reads one source to its end."""
+        rows = source.rows()
+        first = list(islice(rows, NUM_ROWS_LOOKED_AT))
+        if not first:
+            raise DataError(f"{source.name} is empty: it has no rows. A preference set needs a pair in each row.")
+        records = [row.record for row in first if row.record is not None]
+        form = choose_format(records, self.options, source.name) if records else None
+        _check_group_column(records, self.options.group_by, source.name)
+        self.files.append(source.name)
+        self.formats += [form.name] if form else []
+        digest = hashlib.sha256()
+        for raw in chain(first, rows):
+            if source.fingerprint is None:
+                digest.update(raw.original.encode() + b"\\n")
+            self._take(raw, form, source)
+            if self.num_rows % _REPORT_EVERY == 0:
+                handle.advance(_REPORT_EVERY)
+        fingerprint = f"sha256:{digest.hexdigest()}" if source.fingerprint is None else source.fingerprint()
+        self.fingerprints[source.name] = fingerprint
+
+    def _take(self, raw: RawRow, form: Format | None, source: Source) -> None:
+        """One row: into the table or into the quarantine."""
+        row = self.num_rows
+        self.num_rows += 1
+        try:
+            if raw.problem is not None or raw.record is None or form is None:
+                raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
+            pair = read_optional_columns(raw.record, form.read(raw.record))
+            check_pair(pair)
+            if self.several:
+                pair.source = pair.source or source.stem
+                pair.category = pair.category or source.stem
+            group = group_of_column(raw.record, self.options.group_by)
+            self.builder.add(pair, row, raw.original, group, len(self.files) - 1, raw.line)
+            self.num_usable += 1
+        except BadRowError as problem:
+            if self.options.on_bad_row == "error":
+                raise DataError(
+                    f"{source.name} line {raw.line}: {problem.message}. Fix it, or pass --on_bad_row quarantine."
+                ) from problem
+            bad = QuarantinedRow(row, source.name, raw.line, problem.reason, problem.message, raw.original)
+            self.quarantine.append(bad)
+
+
+def _checked(
+    table: pa.Table, keys: PairKeys, reading: _Reading, options: DataOptions
+) -> tuple[pa.Table, list[Finding]]:
+    """The table with final identities and groups, and what the checks across rows found."""
+    rows = table["row"].to_numpy()
+
+    def finding(check: str, mask: NDArray[np.bool_], message: str) -> Finding:
+        places: list[Place] = [
+            {"file": reading.files[keys.file[i]], "line": int(keys.line[i]), "row": int(rows[i])}
+            for i in np.flatnonzero(mask)[:_NUM_EXAMPLES]
+        ]
+        return Finding(check, int(mask.sum()), "kept", message, places)
+
+    table, found = check_set(table, keys, finding)
+    near = finding(
+        "near_duplicate_pairs",
+        near_duplicate_pairs(table, options.near_duplicates),
+        "rows repeat an earlier row but for case, spacing and punctuation",
+    )
+    joined: list[Finding] = []
+    if options.group_by is None:
+        table, joined = join_near_duplicate_prompts(table, options.near_duplicates)
+    return table, found + [near] * bool(near.count) + joined
+
+
+def _check_group_column(records: list[Mapping[str, object]], column: str | None, name: str) -> None:
+    if column is not None and records and not any(column in record for record in records):
+        columns = ", ".join(map(str, dict.fromkeys(chain.from_iterable(records))))
+        raise DataError(f"{name} has no column {column} for --group_by; it has {columns}.")
+
+
+def _sampled(table: pa.Table, max_pairs: int | None, seed: int) -> pa.Table:
+    """A random sample of the rows, in their order."""
+    if max_pairs is None or table.num_rows <= max_pairs:
+        return table
+    rows = np.random.default_rng(seed).choice(table.num_rows, max_pairs, replace=False)
+    return table.take(pa.array(np.sort(rows)))
+
+
+def _quarantine_findings(quarantine: list[QuarantinedRow]) -> list[Finding]:
+    """One finding a reason, the most frequent first."""
+    by_reason: dict[str, list[QuarantinedRow]] = {}
+    for bad in quarantine:
+        by_reason.setdefault(bad.reason, []).append(bad)
+    return [
+        Finding(
+            reason,
+            len(rows),
+            "quarantined",
+            f"rows set aside: each {REASONS[reason]}",
+            [{"file": bad.file, "line": bad.line, "row": bad.row} for bad in rows[:_NUM_EXAMPLES]],
+        )
+        for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _nothing_usable(name: str, reading: _Reading) -> str:
+    worst = _quarantine_findings(reading.quarantine)[0]
+    first = next(bad for bad in reading.quarantine if bad.reason == worst.check)
+    return (
+        f"{name}: none of its {reading.num_rows} rows is usable; {worst.count} were set aside as {worst.check}, "
+        f"the first at {first.file} line {first.line}: {first.message}."
+    )

@@ -1,0 +1,99 @@
+"""Turning what files hold (strings, message lists) into messages, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rewardsmith.contracts.conversations import Message
+from rewardsmith.preferences.problems import BadRowError
+
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+}
+"""Role names met in files -> ours."""
+
+
+def user(content: str) -> Message:
+    """A user's turn."""
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> Message:
+    """An assistant's turn."""
+    return {"role": "assistant", "content": content}
+
+
+def is_message_list(value: object) -> bool:
+    """Whether the value looks like ``[{"role": ..., "content": ...}, ...]`` (or ``datasets``' columns of it)."""
+    if isinstance(value, Mapping):
+        return "role" in value and "content" in value and isinstance(value["role"], list)
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and "content" in value[0]
+
+
+def read_messages(value: object, field: str) -> list[Message]:
+    """The messages of a list, with our role names. Raises ``BadRowError`` for anything else."""
+    if isinstance(value, Mapping):
+        value = _rows_of_columns(value, field)
+    if not isinstance(value, list):
+        raise BadRowError("wrong_type", f'"{field}" is {_kind(value)}, not text or a list of messages')
+    return [_read_message(message, field) for message in value]
+
+
+def read_response(value: object, field: str) -> Message:
+    """The one response that a string, or a list of exactly one assistant message, stands for."""
+    if isinstance(value, str):
+        return assistant(value)
+    messages = read_messages(value, field)
+    if len(messages) != 1:
+        raise BadRowError("wrong_type", f'"{field}" holds {len(messages)} messages where one response is expected')
+    return messages[0]
+
+
+def read_prompt(value: object, field: str) -> list[Message]:
+    """The prompt that a string (one user turn) or a list of messages stands for."""
+    return [user(value)] if isinstance(value, str) else read_messages(value, field)
+
+
+def _read_message(message: object, field: str) -> Message:
+    if not isinstance(message, Mapping):
+        raise BadRowError("wrong_type", f'"{field}" holds {_kind(message)} where a message is expected')
+    role, content = message.get("role"), message.get("content")
+    known = ROLES.get(role) if isinstance(role, str) else None
+    if known is None:
+        raise BadRowError("unknown_role", f'"{field}" has a message with the role {role!r:.40}')
+    if isinstance(content, list):
+        content = _text_of_parts(content, field)
+    if not isinstance(content, str):
+        raise BadRowError("wrong_type", f'"{field}" has a message whose content is {_kind(content)}, not text')
+    return {"role": known, "content": content}
+
+
+def _text_of_parts(parts: Sequence[object], field: str) -> str:
+    """Content given as typed parts: only text can be judged here."""
+    texts = []
+    for part in parts:
+        text = part.get("text") if isinstance(part, Mapping) and part.get("type", "text") == "text" else None
+        if not isinstance(text, str):
+            raise BadRowError("wrong_type", f'"{field}" has a message with a part that is not text')
+        texts.append(text)
+    return "".join(texts)
+
+
+def _rows_of_columns(columns: Mapping[str, object], field: str) -> list[dict[str, object]]:
+    """``{"role": [...], "content": [...]}``, as ``datasets`` stores some lists, row by row."""
+    roles, contents = columns.get("role"), columns.get("content")
+    if not isinstance(roles, list) or not isinstance(contents, list) or len(roles) != len(contents):
+        raise BadRowError("wrong_type", f'"{field}" is an object, not text or a list of messages')
+    return [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
+
+
+def _kind(value: object) -> str:
+    """A plain name of the type, for messages to people."""
+    names = {"NoneType": "null", "dict": "an object", "list": "a list", "str": "text", "bool": "true/false"}
+    return names.get(type(value).__name__, "a number" if isinstance(value, int | float) else type(value).__name__)

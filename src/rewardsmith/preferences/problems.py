@@ -1,0 +1,31 @@
+"""The reasons for which a row can be set aside. Each lives here once; ``docs/formats.md`` explains them."""
+
+from __future__ import annotations
+
+REASONS: dict[str, str] = {
+    "malformed_json": "is not valid JSON",
+    "malformed_csv": "is not a valid CSV record of this table",
+    "bad_utf8": "is not valid UTF-8 text",
+    "truncated_gzip": "lies where the compressed file ends too early",
+    "damaged_gzip": "lies where the compressed file is damaged",
+    "not_an_object": "is not an object with named fields",
+    "missing_field": "lacks a field that its form needs",
+    "empty_field": "has an empty prompt or response",
+    "wrong_type": "has a field of the wrong type",
+    "unknown_role": "has a message whose role is not system, user or assistant",
+    "no_response": "has a conversation that does not end with the assistant",
+    "different_prompts": "has a chosen and a rejected response to different prompts",
+    "identical_responses": "has the same text as chosen and as rejected",
+    "nan_score": "has a score, margin, weight or target that is not a finite number",
+    "out_of_range": "has a number outside its range",
+    "unknown_winner": "names no winner that the form knows",
+}
+
+
+class BadRowError(Exception):
+    """A row cannot become a pair. Caught by the loader, which sets the row aside with file and line."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

@@ -1,0 +1,95 @@
+"""One prompt and two responses out of the shapes in which files hold them: strings or message lists, prompt apart,
+inside, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rewardsmith.contracts.conversations import Message
+from rewardsmith.preferences.messages import assistant, is_message_list, read_messages, read_prompt, read_response, user
+from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.problems import BadRowError
+
+
+def read_fields(record: Mapping[str, object], prompt_key: str | None, chosen_key: str, rejected_key: str) -> Pair:
+    """The pair in the named columns; without a prompt column, the prompt is what both responses begin with."""
+    for key in (chosen_key, rejected_key) if prompt_key is None else (prompt_key, chosen_key, rejected_key):
+        if key not in record:
+            raise BadRowError("missing_field", f'there is no "{key}"')
+    chosen, rejected = record[chosen_key], record[rejected_key]
+    for key, value in ((chosen_key, chosen), (rejected_key, rejected)):
+        if value is None or value == [] or value == "":
+            raise BadRowError("empty_field", f'"{key}" is empty')
+    prompt = None if prompt_key is None else record[prompt_key]
+    if isinstance(chosen, str) and isinstance(rejected, str):
+        if prompt_key is None:
+            return split_strings(chosen, rejected)
+        if prompt is None or prompt == []:
+            raise BadRowError("empty_field", f'"{prompt_key}" is empty')
+        return Pair(read_prompt(prompt, prompt_key), assistant(chosen), assistant(rejected))
+    if not is_message_list(chosen) and not is_message_list(rejected):
+        read_response(chosen, chosen_key), read_response(rejected, rejected_key)
+    conversations = [read_messages(chosen, chosen_key), read_messages(rejected, rejected_key)]
+    return split_conversations(*_with_prompt(prompt, prompt_key or "prompt", *conversations))
+
+
+def split_conversations(chosen: Sequence[Message], rejected: Sequence[Message]) -> Pair:
+    """The pair in two whole conversations: the last turn of each is the response, all before it the prompt."""
+    for name, conversation in (("chosen", chosen), ("rejected", rejected)):
+        if not conversation or conversation[-1]["role"] != "assistant":
+            raise BadRowError("no_response", f"the {name} conversation does not end with a turn of the assistant")
+    if list(chosen[:-1]) != list(rejected[:-1]):
+        raise BadRowError("different_prompts", "the chosen and the rejected conversation differ before the last turn")
+    return Pair(list(chosen[:-1]), chosen[-1], rejected[-1])
+
+
+def split_strings(chosen: str, rejected: str) -> Pair:
+    """The pair in two strings: the prompt is their common beginning, up to the start of the word where they part.
+
+    TRL cuts at the first differing character; cutting before the word keeps responses from beginning inside one. No
+    common beginning, or equal strings: the prompt is empty.
+    """
+    cut = 0 if chosen == rejected else _common_length(chosen, rejected)
+    while cut and not chosen[cut - 1].isspace():
+        cut -= 1
+    prompt = chosen[:cut]
+    if not prompt.strip():
+        return Pair([], assistant(chosen), assistant(rejected))
+    return Pair([user(prompt)], assistant(chosen[cut:]), assistant(rejected[cut:]))
+
+
+def _common_length(a: str, b: str) -> int:
+    """Length of the common beginning, by bisection: comparing slices is far faster than characters."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _with_prompt(
+    prompt: object, key: str, chosen: list[Message], rejected: list[Message]
+) -> tuple[list[Message], list[Message]]:
+    """Both conversations with the prompt before them, unless they begin with it already."""
+    if prompt is None or prompt == "" or prompt == []:
+        return chosen, rejected
+    if isinstance(prompt, str):
+        return tuple(_with_text_prompt(prompt, key, turns) for turns in (chosen, rejected))  # type: ignore[return-value]
+    before = read_messages(prompt, key)
+    size = len(before)
+    if chosen[:size] == before and rejected[:size] == before:
+        return chosen, rejected
+    return before + chosen, before + rejected
+
+
+def _with_text_prompt(prompt: str, key: str, turns: list[Message]) -> list[Message]:
+    """UltraFeedback's form repeats the prompt column inside the conversations; a contradiction is not guessed away."""
+    asked = [turn["content"].strip() for turn in turns if turn["role"] == "user"]
+    if not asked:
+        return [user(prompt), *turns]
+    if prompt.strip() not in asked:
+        raise BadRowError("different_prompts", f'"{key}" is not the prompt that the conversations carry')
+    return turns

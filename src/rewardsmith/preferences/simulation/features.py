@@ -30,6 +30,8 @@ class SimulatedFeatures:
     group: NDArray[np.int64]
     category: NDArray[np.int64]
     annotator: NDArray[np.int64]
+    votes_chosen: NDArray[np.int64]
+    votes_rejected: NDArray[np.int64]
     length_chosen: NDArray[np.int64]
     length_rejected: NDArray[np.int64]
     ceiling: float
@@ -59,6 +61,7 @@ def simulate_features(
     num_categories: int = 8,
     annotator: str = "exact",
     annotator_skills: tuple[float, ...] = (1.0,),
+    votes_per_pair: int = 1,
     flips: str = "uniform",
     flip_rate: float = 0.0,
     tie_rate: float = 0.0,
@@ -72,7 +75,9 @@ def simulate_features(
     rotation; the share ``prompt_share`` of their variance is common to the responses of a prompt and cancels in a
     gap. w is spread evenly over the directions of the spectrum, so ``spectrum_decay`` > 0 hides part of the signal in
     weak directions. Feature 0 is the standardised log length; ``length_weight`` is the correlation of its difference
-    with the linear part (0: length says nothing). Labels: :func:`rewardsmith.preferences.simulation.labels.label_pairs`.
+    with the linear part (0: length says nothing).
+
+    Labels: :func:`rewardsmith.preferences.simulation.labels.label_pairs`.
     """
     _check(num_pairs, num_features, pairs_per_prompt, gap_std, unexplained, length_weight, prompt_share)
     rng = np.random.default_rng(seed)
@@ -97,7 +102,7 @@ def simulate_features(
         true_gap,
         log_length[0] - log_length[1],
         category,
-        LabelOptions(annotator, annotator_skills, flips, flip_rate, tie_rate),
+        LabelOptions(annotator, annotator_skills, votes_per_pair, flips, flip_rate, tie_rate),
         rng,
     )
     features = np.concatenate([log_length[:, :, None], ((shared + own) * deviations) @ rotation], axis=2)
@@ -114,6 +119,8 @@ def simulate_features(
         group=group,
         category=category.astype(np.int64),
         annotator=labels.annotator,
+        votes_chosen=np.where(first, labels.votes_first, labels.votes_second),
+        votes_rejected=np.where(first, labels.votes_second, labels.votes_first),
         length_chosen=lengths[chosen, row],
         length_rejected=lengths[rejected, row],
         ceiling=0.5 + math.asin(math.sqrt(1 - unexplained)) / math.pi,

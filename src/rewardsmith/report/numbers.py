@@ -1,0 +1,75 @@
+"""How numbers are written in reports: shares as percent, accuracies with three decimals, missing values as a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MISSING = "\N{EN DASH}"
+
+
+def part(metrics: Mapping[str, Any] | None, *keys: str) -> Any:
+    """The value below nested keys, or None as soon as one of them is absent or null."""
+    value: Any = metrics
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def known(value: object) -> bool:
+    """True for a finite number (booleans are no numbers)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def percent(value: Any) -> str:
+    """``21%``, ``4.3%``, ``0.2%``, ``<0.1%``."""
+    if not known(value):
+        return MISSING
+    if value == 0:
+        return "0%"
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    return f"{value:.0%}" if abs(value) >= 0.0995 else f"{value:.1%}"
+
+
+def decimal(value: Any, digits: int = 2) -> str:
+    """A number with a real minus sign and a fixed number of decimals."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if known(value) else MISSING
+
+
+def count(value: Any) -> str:
+    """``8,541``."""
+    return f"{int(value):,}" if known(value) else MISSING
+
+
+def pairs(value: int) -> str:
+    """``1 pair``, ``8,541 pairs``."""
+    return f"{count(value)} pair" + ("" if value == 1 else "s")
+
+
+def percent_range(low: Any, high: Any) -> str:
+    """``14 to 19%``; one value where both ends read the same."""
+    if not (known(low) and known(high)):
+        return MISSING
+    first, second = percent(low), percent(high)
+    return second if first == second else f"{first.rstrip('%')} to {second}"
+
+
+def decimal_range(low: Any, high: Any, digits: int = 3) -> str:
+    """``0.702 to 0.724``."""
+    if not (known(low) and known(high)):
+        return MISSING
+    return f"{decimal(low, digits)} to {decimal(high, digits)}"
+
+
+def duration(seconds: Any) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if not known(seconds):
+        return MISSING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

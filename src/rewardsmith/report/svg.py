@@ -1,0 +1,146 @@
+"""An Altair chart -> a static SVG that follows the page: its fonts, its light and dark colours, its width.
+
+No script is embedded: each figure is drawn twice, for a wide and a narrow page, and style sheets choose. Colours of
+the palette become CSS variables; a mark's ``description`` becomes its tooltip. Works on the parsed tree, so text that
+comes from data stays text.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import altair as alt
+import vl_convert
+from markupsafe import Markup
+
+from rewardsmith.report.palette import light, theme_colours
+
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"
+DROPPED = {"font-family", "font-size-adjust", "role", "aria-roledescription", "aria-hidden", "aria-label"}
+DROPPED |= {"pointer-events", "stroke-miterlimit"}
+ET.register_namespace("", SVG_NAMESPACE)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The space a figure is drawn for, in pixels."""
+
+    width: int
+    is_narrow: bool
+
+    def choose(self, wide: int, narrow: int) -> int:
+        """The number that fits this canvas."""
+        return narrow if self.is_narrow else wide
+
+
+WIDE = Canvas(720, is_narrow=False)
+NARROW = Canvas(350, is_narrow=True)
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A swatch (``square``, ``line``, ``dashed``, ``dot``, ``ring``) in a palette colour, and its words."""
+
+    shape: str
+    colour: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure. ``title`` states the finding, ``alt`` says it to those who cannot see it."""
+
+    name: str
+    title: str
+    alt: str
+    wide: Markup
+    narrow: Markup
+    caption: str = ""
+    legend: tuple[LegendEntry, ...] = ()
+
+
+AnyChart = alt.Chart | alt.LayerChart
+
+
+def draw(
+    name: str,
+    title: str,
+    alt_text: str,
+    chart_for: Callable[[Canvas], AnyChart],
+    caption: str = "",
+    legend: tuple[LegendEntry, ...] = (),
+) -> Figure:
+    """The figure for both page widths."""
+    wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
+    return Figure(name, title, alt_text, wide, narrow, caption, legend)
+
+
+def themed_svg(chart: AnyChart, canvas: Canvas, alt_text: str) -> Markup:
+    """The chart as inline SVG of the canvas' width."""
+    sized = chart.properties(
+        width=canvas.width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), config=figure_config()
+    )
+    root = ET.fromstring(vl_convert.vegalite_to_svg(sized.to_dict()))
+    restyle(root, theme_colours())
+    view_box = root.attrib["viewBox"]
+    root.attrib.clear()
+    root.attrib |= {"viewBox": view_box, "role": "img", "aria-label": alt_text}
+    root.attrib["class"] = "narrow" if canvas.is_narrow else "wide"
+    return Markup(ET.tostring(root, encoding="unicode"))
+
+
+def restyle(element: ET.Element, colours: dict[str, str]) -> None:
+    """Give an element and all below it the page's colours and fonts; descriptions become tooltips; empties leave."""
+    tooltip = element.get("aria-label") if element.get("role") == "graphics-symbol" else None
+    for name in DROPPED & element.attrib.keys():
+        del element.attrib[name]
+    for name in ("fill", "stroke"):
+        if element.get(name) in colours:
+            element.attrib[name] = colours[element.attrib[name]]
+    if element.get("class", "").startswith("mark-") or element.get("class") in ("foreground", "background"):
+        del element.attrib["class"]
+    if tooltip and element.tag == f"{{{SVG_NAMESPACE}}}path":
+        ET.SubElement(element, f"{{{SVG_NAMESPACE}}}title").text = tooltip
+    for child in list(element):
+        restyle(child, colours)
+        if is_invisible(child):
+            element.remove(child)
+
+
+def is_invisible(element: ET.Element) -> bool:
+    """True for what Vega leaves behind and nobody sees: hidden paths, empty groups."""
+    tag = element.tag.rsplit("}", 1)[-1]
+    if tag == "path":
+        return element.get("display") == "none" or ("fill" not in element.attrib and "stroke" not in element.attrib)
+    return tag == "g" and len(element) == 0
+
+
+def figure_config() -> alt.Config:
+    """Quiet axes: a thin base line, faint horizontal rules, words in the muted colour."""
+    axis = alt.AxisConfig(
+        labelColor=light("muted"),
+        titleColor=light("muted"),
+        gridColor=light("rule"),
+        domainColor=light("axis"),
+        tickColor=light("axis"),
+        labelFontSize=12,
+        titleFontSize=12.5,
+        titleFontWeight="normal",
+        titlePadding=10,
+        labelPadding=5,
+        tickSize=4,
+        labelFlush=False,
+    )
+    return alt.Config(
+        background="transparent",
+        padding={"left": 2, "right": 8, "top": 12, "bottom": 2},
+        view=alt.ViewConfig(stroke=None),
+        axis=axis,
+        axisX=alt.AxisConfig(grid=False),
+        axisY=alt.AxisConfig(
+            domain=False, ticks=False, titleAngle=0, titleAlign="left", titleBaseline="bottom", titleX=-30, titleY=-10
+        ),
+        text=alt.MarkConfig(color=light("muted"), fontSize=12),
+    )

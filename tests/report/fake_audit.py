@@ -1,0 +1,244 @@
+"""A realistic audit made of numbers: tables and metrics in the shapes that the renderers read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
+
+Message = dict[str, str]
+WORDS = "the answer explains every step and names its source but leaves out one part that a reader may miss".split()
+
+
+def synthetic_text(rng: np.random.Generator, length: int) -> str:
+    """Words in random order."""
+    return " ".join(rng.choice(WORDS, size=length)).capitalize() + "."
+
+
+def fake_tables(
+    num_pairs: int = 600, seed: int = 0, texts: list[tuple[list[Message], str, str]] | None = None
+) -> tuple[pa.Table, pa.Table]:
+    """Pairs and strengths in row order: a fifth of the labels wrong, spread larger at both ends."""
+    rng = np.random.default_rng(seed)
+    quality = rng.gamma(2.0, 0.9, num_pairs)
+    mean = np.where(rng.random(num_pairs) < 0.2, -0.7, 1.0) * quality + rng.normal(0, 0.35, num_pairs)
+    std = 0.22 + 0.16 * np.abs(mean) + rng.gamma(2.0, 0.06, num_pairs)
+    p_wrong = 1 / (1 + np.exp(2.2 * mean + 0.8))
+    order = np.argsort(np.argsort(mean))
+    classes = np.select([mean < -0.4, np.abs(mean) <= 0.4, mean < 3], [0, 1, 2], 3)
+    rows = np.arange(num_pairs)
+    strengths = pa.table(
+        {
+            "pair_id": [f"pair{i}" for i in rows],
+            "row": pa.array(rows, pa.int64()),
+            "split_group": [f"group{i // 3}" for i in rows],
+            "num_judges": pa.array(np.full(num_pairs, 10), pa.int32()),
+            "strength_mean": pa.array(mean, pa.float32()),
+            "strength_std": pa.array(std, pa.float32()),
+            "strength_mean_in_sample": pa.array(mean * 1.2 + 0.5, pa.float32()),
+            "strength_std_in_sample": pa.array(std * 0.7, pa.float32()),
+            "p_wrong": pa.array(p_wrong, pa.float32()),
+            "strength_class": pa.DictionaryArray.from_arrays(classes.astype(np.int8), list(STRENGTH_CLASSES)),
+            "strength_bin": pa.array(order * 20 // num_pairs, pa.int32()),
+        }
+    )
+    return fake_pairs(num_pairs, rng, texts), strengths
+
+
+def fake_pairs(num_pairs: int, rng: np.random.Generator, texts: list[tuple[list[Message], str, str]] | None) -> pa.Table:
+    """Pairs whose texts are given (repeated as needed) or a few synthetic ones."""
+    texts = texts or [
+        (
+            [{"role": "user", "content": f"question {i} " + synthetic_text(rng, 8)}],
+            synthetic_text(rng, 30) + " CHOSENTEXT",
+            synthetic_text(rng, 24) + " REJECTEDTEXT",
+        )
+        for i in range(50)
+    ]
+    picked = pa.array(np.arange(num_pairs) % len(texts))
+    message = PAIRS.field("prompt").type
+    columns: dict[str, Any] = {
+        "prompt": pa.array([prompt for prompt, _, _ in texts], message).take(picked),
+        "chosen": pa.array([[{"role": "assistant", "content": c}] for _, c, _ in texts], message).take(picked),
+        "rejected": pa.array([[{"role": "assistant", "content": r}] for _, _, r in texts], message).take(picked),
+        "pair_id": pa.array([f"pair{i}" for i in range(num_pairs)]),
+        "row": pa.array(np.arange(num_pairs), pa.int64()),
+        "split_group": pa.array([f"group{i // 3}" for i in range(num_pairs)]),
+        "category": pa.array(np.array(["advice", "cooking", "history", "coding"])[np.arange(num_pairs) % 4]),
+        "annotator_id": pa.array(np.array(["ann-1", "ann-2", "ann-3"])[np.arange(num_pairs) % 3]),
+    }
+    return pa.table([columns.get(f.name, pa.nulls(num_pairs, f.type)) for f in PAIRS], schema=PAIRS)
+
+
+def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dict[str, Any]:
+    """The metrics.json of an audit of these pairs."""
+    strengths = fake_tables(num_pairs)[1] if strengths is None else strengths
+    classes = strengths["strength_class"].cast(pa.string()).to_numpy(zero_copy_only=False)
+    mean = strengths["strength_mean"].to_numpy()
+    return {
+        "schema_version": 1,
+        "dataset_name": "helpful-base.jsonl.gz",
+        "title": "Audit of helpful-base",
+        "data": data_metrics(num_pairs),
+        "ensemble": {
+            "kind": "probe",
+            "model": "embedded/minilm",
+            "num_members": 50,
+            "num_judges": 10,
+            "num_folds": 5,
+            "fold_by": "prompt",
+            "choices": [{"layer": 4, "pooling": "response_mean", "l2": 0.01, "count": 38}]
+            + [{"layer": 6, "pooling": "mean", "l2": 0.1, "count": 12}],
+            "assumption_note": "Judges see neither the pair nor any pair of the same prompt.",
+        },
+        "strength": {
+            "share_negative_mean": float((mean < 0).mean()),
+            "share_negative_mean_in_sample": 0.11,
+            "classes": {name: int((classes == name).sum()) for name in STRENGTH_CLASSES},
+            "spread_by_bin": spread_by_bin(strengths),
+        },
+        "accuracy": {
+            "held_out": {"value": 0.712, "low": 0.699, "high": 0.726},
+            "in_sample": 0.804,
+            "length_only": {"value": 0.561, "low": 0.548, "high": 0.575},
+            "attainable": {"value": 0.81, "low": 0.782, "high": 0.843},
+            "sentence": "Of the distance to a perfect score, about 19 points are label noise that no model can learn.",
+        },
+        "label_noise": {
+            "low": 0.157,
+            "high": 0.218,
+            "value": 0.19,
+            "identifiable": True,
+            "assumption": "errors do not depend on the texts beyond their strength",
+            "sentence": "About 16 to 22 % of the labels are estimated to be wrong.",
+        },
+        "planted_flips": [planted("uniform", 0.82), planted("hard", 0.69)],
+        "length": length_metrics(),
+        "categories": [
+            {"name": name, "count": n, "accuracy": a, "share_doubtful": d, "strength_mean": s}
+            for name, n, a, d, s in [
+                ("advice", 2011, 0.74, 0.11, 1.3),
+                ("cooking", 1502, 0.71, 0.16, 1.1),
+                ("history", 640, 0.66, 0.22, 0.7),
+                ("coding", 201, 0.58, 0.31, 0.2),
+            ]
+        ],
+        "annotators": [
+            {"name": "ann-1", "count": 1900, "error_rate": 0.09, "low": 0.07, "high": 0.12},
+            {"name": "ann-2", "count": 1500, "error_rate": 0.16, "low": 0.13, "high": 0.19},
+            {"name": "ann-3", "count": 210, "error_rate": 0.34, "low": 0.26, "high": 0.42},
+        ],
+        "verdict": "About one label in five is probably wrong, and the judges can name a good part of them. They agree "
+        "with 71 % of the labels they never saw, where some 78 to 84 % is attainable; length alone reaches 56 %, so "
+        "this is not a length effect. Start with the 431 doubtful pairs.",
+        "next_steps": [
+            {
+                "text": "Flip or drop the doubtful labels and write a training file.",
+                "command": "rewardsmith refine audit/ --output_dir refined/",
+            },
+            {"text": "Train on the refined pairs.", "command": "rewardsmith train refined/ --output_dir reward_model/"},
+        ],
+        "timings": {"read": 1.9, "features": 141.0, "members": 22.4, "planted flips": 40.2, "report": 3.1},
+    }
+
+
+def data_metrics(num_pairs: int) -> dict[str, Any]:
+    """What reading found."""
+    return {
+        "num_rows_read": num_pairs + 47,
+        "num_pairs": num_pairs,
+        "num_quarantined": 47,
+        "quarantine_by_reason": {"identical_responses": 36, "empty_field": 11},
+        "findings": [
+            {
+                "check": "identical_responses",
+                "count": 36,
+                "action": "quarantined",
+                "message": "chosen and rejected are the same text",
+                "examples": [{"file": "helpful-base.jsonl.gz", "line": 112, "row": 111}],
+            },
+            {
+                "check": "near_duplicate_prompts",
+                "count": 592,
+                "action": "joined",
+                "message": "prompts that differ in a few words share a split group",
+                "examples": [],
+            },
+        ],
+        "num_prompts": num_pairs // 3,
+        "num_groups": num_pairs // 3,
+        "num_ties": 0,
+        "format": "hh_rlhf",
+        "truncated_share": 0.031,
+    }
+
+
+def spread_by_bin(strengths: pa.Table) -> list[dict[str, Any]]:
+    """Mean strength and spread in each of the 20 groups."""
+    groups = strengths["strength_bin"].to_numpy()
+    names = ("strength_mean", "strength_std", "strength_mean_in_sample", "strength_std_in_sample")
+    columns = {name: strengths[name].to_numpy() for name in names}
+    return [
+        {"bin": b, "count": int((groups == b).sum())} | {n: float(columns[n][groups == b].mean()) for n in names}
+        for b in range(20)
+    ]
+
+
+def planted(kind: str, auroc: float) -> dict[str, Any]:
+    """How well planted flips of one kind were found."""
+    thresholds = np.linspace(0.1, 0.9, 9)
+    precision, recall = 0.32 + 0.5 * thresholds, (1.0 - 0.85 * thresholds**1.3) * (auroc / 0.82)
+    return {
+        "kind": kind,
+        "rate": 0.2,
+        "repeats": 3,
+        "auroc": {"value": auroc, "low": auroc - 0.014, "high": auroc + 0.013},
+        "by_threshold": [
+            {
+                "threshold": round(float(t), 2),
+                "num_flagged": int(900 * (1.05 - t)),
+                "precision": float(p),
+                "precision_low": float(p - 0.03 - 0.05 * t),
+                "precision_high": float(p + 0.03 + 0.04 * t),
+                "recall": float(r),
+                "recall_low": float(r - 0.03),
+                "recall_high": float(r + 0.03),
+            }
+            for t, p, r in zip(thresholds, precision, recall, strict=True)
+        ],
+        "baselines": [
+            {"method": "rewardsmith", "auroc": auroc, "precision": 0.57, "recall": 0.61, "f1": 0.59, "note": ""},
+            {"method": "single-model loss", "auroc": auroc - 0.05, "precision": 0.5, "recall": 0.58, "f1": 0.54, "note": ""},
+            {"method": "AUM", "auroc": auroc - 0.09, "precision": 0.45, "recall": 0.5, "f1": 0.47, "note": "in-sample"},
+            {
+                "method": "confident learning",
+                "auroc": None,
+                "precision": 0.48,
+                "recall": 0.62,
+                "f1": 0.54,
+                "note": "its ranking is that of the single-model loss by construction",
+            },
+        ],
+        "limits": "Recall holds for uniform flips and is optimistic for natural errors; precision is a lower bound.",
+    }
+
+
+def length_metrics() -> dict[str, Any]:
+    """Strength by difference of length."""
+    differences = np.array([-820, -410, -220, -110, -45, 0, 48, 115, 230, 420, 850], dtype=float)
+    return {
+        "spearman": 0.13,
+        "longer_preferred_share": 0.56,
+        "bins": [
+            {
+                "length_difference": float(d),
+                "strength_mean": float(1.0 + 0.35 * np.tanh(d / 300)),
+                "count": int(800 * np.exp(-abs(d) / 500)),
+                "longer_chosen_share": float(d > 0),
+            }
+            for d in differences
+        ],
+    }

@@ -8,7 +8,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise
         raise translated from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the trouble itself is on its way up already
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

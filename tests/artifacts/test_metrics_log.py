@@ -1,0 +1,18 @@
+"""Measurements are appended and stay readable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from rewardsmith.artifacts.metrics_log import MetricsLog
+
+
+def test_each_call_adds_a_line_and_earlier_ones_stay(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "metrics.jsonl"
+    MetricsLog(path).log(step=1, loss=np.float32(0.5))
+    MetricsLog(path).log(step=2, loss=float("nan"))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": None}]

@@ -1,0 +1,119 @@
+"""A run's folder is new, resumed or refused; the manifest is written last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewardsmith import __version__
+from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
+from rewardsmith.errors import OutputError
+
+CONFIG = {"max_length": 512, "quiet": False, "output_dir": None}
+INPUTS = {"prefs.jsonl": "sha256:1"}
+
+
+def open_run(path: Path, **changes: Any) -> RunFolder:
+    arguments = {"verb": "audit", "config": CONFIG, "inputs": INPUTS, "overwrite": False, "seed": 0, **changes}
+    return RunFolder.open(path, **arguments)
+
+
+def test_a_finished_run_says_what_it_was(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", seed=7)
+    (run.path / "table.txt").write_text("x")
+    assert not (run.path / "manifest.json").exists()
+    run.finish({"accuracy": 0.5}, device="cpu")
+    manifest = read_manifest(tmp_path / "run")
+    assert manifest["verb"] == "audit"
+    assert manifest["config"] == CONFIG
+    assert manifest["inputs"] == INPUTS
+    assert manifest["seed"] == 7
+    assert manifest["versions"]["rewardsmith"] == __version__
+    assert set(manifest["outputs"]) == {"metrics.json", "table.txt"}
+    assert sorted(path.name for path in run.path.iterdir()) == ["manifest.json", "metrics.json", "table.txt"]
+
+
+def test_a_finished_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    open_run(tmp_path).finish()
+    with pytest.raises(OutputError, match="already holds a finished audit.*--overwrite"):
+        open_run(tmp_path)
+
+
+def test_overwrite_removes_what_the_run_wrote_and_keeps_foreign_files(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "0").write_text("old")
+    run.finish()
+    (tmp_path / "my_notes.txt").write_text("mine")
+    again = open_run(tmp_path, overwrite=True, seed=1)
+    assert not again.resumed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my_notes.txt", "unfinished.json"]
+    again.finish()
+    assert read_manifest(tmp_path)["outputs"] == {}
+
+
+def test_the_same_run_resumes_however_it_talks(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    (run.path / "half").write_text("x")
+    again = open_run(tmp_path, config={**CONFIG, "quiet": True})
+    assert again.resumed
+    assert (again.path / "half").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"config": {**CONFIG, "max_length": 64}}, "max_length"),
+        ({"inputs": {"prefs.jsonl": "sha256:2"}}, "prefs.jsonl"),
+        ({"seed": 1}, "seed"),
+        ({"verb": "train"}, "verb"),
+    ],
+)
+def test_another_unfinished_run_is_in_the_way(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+    open_run(tmp_path)
+    with pytest.raises(OutputError, match=f"unfinished audit that differs in {named}"):
+        open_run(tmp_path, **change)
+    assert not open_run(tmp_path, overwrite=True, **change).resumed
+
+
+def test_a_folder_of_someone_else_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(OutputError, match="holds no run of rewardsmith"):
+        open_run(tmp_path, overwrite=True)
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "a web extension"}))
+    with pytest.raises(OutputError, match="not written by rewardsmith"):
+        open_run(tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        open_run(tmp_path / "run")
+
+
+def test_a_manifest_from_the_future_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"tool": "rewardsmith", "manifest_version": 99}))
+    with pytest.raises(OutputError, match="newer rewardsmith"):
+        read_manifest(tmp_path)
+
+
+def test_an_interrupted_run_has_no_manifest(tmp_path: Path) -> None:
+    open_run(tmp_path)
+    with pytest.raises(OutputError, match="interrupted"):
+        read_manifest(tmp_path)
+
+
+def test_a_changed_file_is_noticed_by_name(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    (tmp_path / "pairs.txt").write_text("a")
+    run.finish()
+    require_fingerprint(tmp_path, "pairs.txt", tmp_path / "pairs.txt")
+    (tmp_path / "pairs.txt").write_text("b")
+    with pytest.raises(OutputError, match=r"pairs\.txt has changed"):
+        require_fingerprint(tmp_path, "pairs.txt", tmp_path / "pairs.txt")
+    with pytest.raises(OutputError, match="knows no input or output called 'x'"):
+        require_fingerprint(tmp_path, "x", tmp_path / "pairs.txt")

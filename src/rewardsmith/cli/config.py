@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,54 +49,54 @@ def config_to_yaml(config: Any) -> str:
 
 @dataclass
 class _Words:
-    flags: list[str]
+    flags: list[str] = field(default_factory=list)
     positional: str | None = None
     config_file: str | None = None
 
 
 def _sort_words(arguments: Sequence[str], known: dict[str, Any], prog: str) -> _Words:
     """Tells flags with their values, the data set's name and ``--config`` apart; refuses flags that nobody knows."""
-    words = _Words(flags=[])
+    words = _Words()
     rest = list(arguments)
     while rest:
         word = rest.pop(0)
         if word in ("-h", "--help"):
             words.flags.append(word)
-        elif word.startswith("--"):
-            name, has_value, value = word[2:].partition("=")
-            name = name.replace("-", "_")
-            kind = "config" if name == "config" else _known_name(name, known, prog)
-            if kind != "switch" and not has_value:
-                if not rest or (rest[0].startswith("--") and rest[0] != "--"):
-                    raise ConfigError(f"--{name} needs a value. See {prog} --help.")
-                value = rest.pop(0)
-            if kind == "config":
-                words.config_file = value
-            else:
-                words.flags.append(f"--{name}" if kind == "switch" else f"--{name}={value}")
-        elif words.positional is None and "dataset_name" in known:
-            words.positional = word
+        elif word.startswith("-"):
+            _take_flag(word, rest, words, known, prog)
+        elif "dataset_name" not in known:
+            raise ConfigError(f"{word!r} is not expected here: options begin with two dashes. See {prog} --help.")
+        elif words.positional is not None:
+            raise ConfigError(f"{word!r} is not expected here: the data set is {words.positional!r} already.")
         else:
-            raise ConfigError(f"{word!r} is not expected here: {_what_is_expected(words, known)} See {prog} --help.")
+            words.positional = word
     if words.positional is not None and any(flag.startswith("--dataset_name=") for flag in words.flags):
         raise ConfigError(f"The data set is named twice: {words.positional!r} and --dataset_name.")
     return words
 
 
-def _known_name(name: str, known: dict[str, Any], prog: str) -> str:
-    if known.get(name) is bool or known.get(name.removeprefix("no_")) is bool:
-        return "switch"
-    if name not in known:
-        raise ConfigError(
-            f"unknown option --{name}.{suggest(name, [*known, 'config', 'help'], '--')} See {prog} --help."
-        )
-    return "valued"
-
-
-def _what_is_expected(words: _Words, known: dict[str, Any]) -> str:
-    if "dataset_name" in known:
-        return f"the data set is {words.positional!r} already."
-    return "options begin with two dashes."
+def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any], prog: str) -> None:
+    """Moves one flag, and its value from the rest where it takes one, to the words."""
+    name, has_value, value = word.removeprefix("--").partition("=")
+    name = name.replace("-", "_")
+    if name != "config" and name.removeprefix("no_") not in known:
+        near = suggest(name, [*known, "config", "help"], "--")
+        raise ConfigError(f"unknown option {word.partition('=')[0]}.{near} See {prog} --help.")
+    if bool in (known.get(name), known.get(name.removeprefix("no_"))):
+        if has_value:
+            raise ConfigError(f"--{name} takes no value: write --{name}, or --no_{name} for the opposite.")
+        words.flags.append(f"--{name}")
+        return
+    if name not in (*known, "config"):
+        raise ConfigError(f"unknown option --{name}: only a switch can be turned off. See {prog} --help.")
+    if not has_value:
+        if not rest or rest[0].startswith("--"):
+            raise ConfigError(f"--{name} needs a value. See {prog} --help.")
+        value = rest.pop(0)
+    if name == "config":
+        words.config_file = value
+    else:
+        words.flags.append(f"--{name}={value}")
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

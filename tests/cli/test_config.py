@@ -1,0 +1,108 @@
+"""Flags, a YAML file and a word on its own become one configuration; what is wrong is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewardsmith.cli.config import config_to_yaml, parse_config
+from rewardsmith.errors import ConfigError
+from rewardsmith.workflows.options import AuditConfig, CacheConfig
+
+
+def parse(*arguments: str) -> AuditConfig:
+    return parse_config(AuditConfig, arguments, prog="rewardsmith audit", help_text="Help.")
+
+
+def complaint(*arguments: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_flags_set_nested_options_by_their_flat_names() -> None:
+    config = parse("--dataset_name", "a.jsonl", "--max_length=64", "--planted_rate", "0.1", "--overwrite")
+    assert config.data.dataset_name == "a.jsonl"
+    assert config.model.max_length == 64
+    assert config.self_audit.planted_rate == 0.1
+    assert config.run.overwrite
+
+
+def test_a_word_on_its_own_is_the_data_set_wherever_it_stands() -> None:
+    for arguments in (["p.jsonl", "--seed", "3"], ["--seed", "3", "p.jsonl"], ["--overwrite", "p.jsonl", "--seed=3"]):
+        config = parse(*arguments)
+        assert (config.data.dataset_name, config.run.seed) == ("p.jsonl", 3)
+
+
+def test_dashes_and_underscores_are_the_same() -> None:
+    assert parse("--max-length", "64", "--no-baselines") == parse("--max_length", "64", "--no_baselines")
+    assert parse("--no_baselines").self_audit.baselines is False
+
+
+def test_values_may_be_negative_empty_or_look_like_words() -> None:
+    assert parse("--max_pairs", "-3").data.max_pairs == -3
+    assert parse("--max_pairs", "None").data.max_pairs is None
+    assert parse("--dataset_name=--odd").data.dataset_name == "--odd"
+    assert parse("--chosen_key", "a b=c").data.chosen_key == "a b=c"
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("max_length: 64\nseed: 5\nplanted_rate: 0\n")
+    config = parse("--seed", "7", "--config", str(tmp_path / "c.yaml"))
+    assert (config.model.max_length, config.run.seed, config.strength.num_judges) == (64, 7, 10)
+
+
+def test_a_printed_configuration_can_be_fed_back(tmp_path: Path) -> None:
+    config = parse("p.jsonl", "--max_pairs", "5", "--dry_run", "--device", "cpu", "--chosen_key", "größe: 🙂")
+    (tmp_path / "c.yaml").write_text(config_to_yaml(config), encoding="utf-8")
+    again = parse("--config", str(tmp_path / "c.yaml"), "--dry_run")
+    assert again == config
+    assert not parse("--config", str(tmp_path / "c.yaml")).run.dry_run
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("# nothing yet\n")
+    assert parse("--config", str(tmp_path / "c.yaml")) == AuditConfig()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--datset_name", "x"], "unknown option --datset_name. Did you mean --dataset_name?"),
+        (["--no_seed"], "unknown option --no_seed: only a switch can be turned off"),
+        (["-q"], "unknown option -q."),
+        (["--max_pairs", "abc"], "--max_pairs"),
+        (["--device", "qq"], "invalid choice 'qq' for argument '--device'"),
+        (["--max_pairs"], "--max_pairs needs a value"),
+        (["--max_pairs", "--seed", "3"], "--max_pairs needs a value"),
+        (["a.jsonl", "b.jsonl"], "'b.jsonl' is not expected here: the data set is 'a.jsonl' already"),
+        (["a.jsonl", "--dataset_name", "b.jsonl"], "named twice"),
+        (["--overwrite=yes"], "--overwrite takes no value"),
+        (["--config", "/nowhere/c.yaml"], "cannot be read"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(arguments: list[str], message: str) -> None:
+    assert message in complaint(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("maxlength: 3", "unknown option 'maxlength'. Did you mean max_length?"),
+        ("max_length: long", "max_length must be a whole number, not 'long'"),
+        ("- 1\n- 2", "must hold lines of the form"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line_with_its_name(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    told = complaint("--config", str(tmp_path / "c.yaml"))
+    assert message in told
+    assert "c.yaml" in told
+
+
+def test_a_verb_without_a_data_set_takes_no_lone_word() -> None:
+    with pytest.raises(ConfigError, match="options begin with two dashes"):
+        parse_config(CacheConfig, ["x"], prog="rewardsmith cache", help_text="Help.")

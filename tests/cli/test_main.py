@@ -1,0 +1,136 @@
+"""The command as a shell sees it: what is printed where, and the exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from rewardsmith import __version__
+from rewardsmith.cli import main as main_module
+from rewardsmith.cli.main import VERBS, main
+from rewardsmith.cli.show import show_result
+from rewardsmith.errors import DataError, RunError
+from rewardsmith.workflows.options import AuditConfig
+
+NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stand-in for the file of a verb; set ``run`` to what it should do."""
+    module = SimpleNamespace(CONFIG=AuditConfig, HELP="Does something.", run=lambda config: 0)
+    monkeypatch.setattr(main_module, "verb_module", lambda name: module)
+    return module
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "rewardsmith", *arguments], capture_output=True, text=True, **options)
+
+
+def test_help_names_every_verb_and_where_to_begin() -> None:
+    run = command("--help")
+    assert run.returncode == 0
+    for name in VERBS:
+        assert f"\n  {name} " in run.stdout
+    assert "rewardsmith audit prefs.jsonl" in run.stdout
+    assert command().stdout == run.stdout
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    script = """
+import sys
+from rewardsmith.cli.main import main
+status = main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+sys.exit(status)
+"""
+    for arguments in (["--help"], *([name, "--help"] for name in VERBS)):
+        times = []
+        for _ in range(3):  # the best of three: other tests run at the same time
+            started = time.perf_counter()
+            run = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+            times.append(time.perf_counter() - started)
+            if times[-1] < 0.5:
+                break
+        assert min(times) < 0.5
+        assert NOT_NEEDED_FOR_HELP & {name.split(".")[0] for name in run.stderr.split()} == set()
+
+
+def test_version() -> None:
+    assert command("--version").stdout == f"rewardsmith {__version__}\n"
+
+
+def test_an_unknown_verb_gets_the_nearest_one() -> None:
+    run = command("adit")
+    assert run.returncode == 2
+    assert run.stderr.startswith("rewardsmith: unknown verb 'adit'. Did you mean audit?")
+    assert run.stderr.count("\n") == 1
+
+
+def test_dry_run_prints_the_configuration_and_does_nothing(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    verb.run = lambda config: pytest.fail("must not run")
+    assert main(["audit", "p.jsonl", "--dry_run"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["dataset_name"] == "p.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (DataError("p.jsonl line 17:\n  empty"), 2, "rewardsmith: p.jsonl line 17: empty\n"),
+        (RunError("disk full"), 1, "rewardsmith: disk full\n"),
+        (KeyboardInterrupt(), 130, "rewardsmith: interrupted.\n"),
+        (ZeroDivisionError("oops"), 1, "rewardsmith: ZeroDivisionError: oops (unexpected; "),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_and_a_status(
+    verb: Any, capsys: pytest.CaptureFixture[str], error: BaseException, status: int, told: str
+) -> None:
+    def run(config: AuditConfig) -> int:
+        raise error
+
+    verb.run = run
+    assert main(["audit", "p.jsonl"]) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(told)
+    assert captured.err.count("\n") == 1
+
+
+def test_a_traceback_is_there_for_those_who_ask(
+    verb: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(config: AuditConfig) -> int:
+        raise RunError("disk full")
+
+    verb.run = run
+    monkeypatch.setenv("REWARDSMITH_TRACEBACK", "1")
+    assert main(["audit", "p.jsonl"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rewardsmith", "audit", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert told == b""
+
+
+def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
+    assert show_result(result, as_json=True) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["for people", '{"verdict": "gut\\n🙂"}']
+    show_result(result, as_json=False)
+    assert capsys.readouterr().out == "for people\n"

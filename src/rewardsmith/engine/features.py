@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.contracts.conversations import Conversation
@@ -19,7 +23,9 @@ from rewardsmith.engine.hidden_states import num_layers, pooling_weights, read_l
 from rewardsmith.errors import ModelError, RunError
 from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
-from rewardsmith.models.loading import check_max_length, load_config, load_trunk, weights_fingerprint
+from rewardsmith.models.files import weights_fingerprint
+from rewardsmith.models.loading import load_config, load_trunk
+from rewardsmith.models.positions import check_max_length
 from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from rewardsmith.tokens.padding import choose_pad_token
@@ -60,11 +66,6 @@ def default_specs(config: Any) -> list[FeatureSpec]:
 
 def is_decoder(config: Any) -> bool:
     """Whether a trunk reads from left to right only."""
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    )
-
     model_type = config.get_text_config().model_type
     if model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         return bool(getattr(config, "is_decoder", False))

@@ -1,23 +1,23 @@
-"""Loading tokenizers and trunks. Safetensors or GGUF only, no code from a model's folder, float32 unless asked."""
+"""Loading and saving: tokenizers, trunks, and reward models as Hugging Face sequence-classification models."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import ModelSource, local_source
+from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
+from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
+from rewardsmith.models.heads import initialise_head, output_layer, switch_dropout_off
+from rewardsmith.tokens.padding import choose_pad_token
 
-PICKLED_WEIGHTS = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "flax_model.msgpack")
+EXTRA_FILE = "rewardsmith.json"
+ADAPTER_CONFIG = "adapter_config.json"
 
 
 def load_tokenizer(source: ModelSource) -> Any:
@@ -25,6 +25,13 @@ def load_tokenizer(source: ModelSource) -> Any:
     files = local_source(source)
     with quiet_transformers(), as_model_error(source, "tokenizer"):
         return AutoTokenizer.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
+
+
+def load_config(source: ModelSource) -> Any:
+    """A model's configuration."""
+    files = local_source(source)
+    with quiet_transformers(), as_model_error(source, "configuration"):
+        return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
@@ -36,106 +43,111 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     return model.to(device).eval(), model.config
 
 
-def load_config(source: ModelSource) -> Any:
-    """A model's configuration."""
+def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: torch.dtype = torch.float32) -> Any:
+    """A backbone with a fresh reward head, on the CPU: one label, dropout off, padding that cannot end a conversation.
+
+    The tokenizer is given the same padding token. Weights that the files do not have are drawn from ``seed``.
+    """
     files = local_source(source)
-    with quiet_transformers(), as_model_error(source, "configuration"):
-        return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
-
-
-def loading_arguments(files: ModelSource, dtype: torch.dtype) -> dict[str, Any]:
-    """What every ``from_pretrained`` of this package is called with."""
-    arguments: dict[str, Any] = {"dtype": dtype, "trust_remote_code": False}
-    if files.gguf_file:
-        return {**arguments, "gguf_file": files.gguf_file}
-    return {**arguments, "use_safetensors": True}
-
-
-def refuse_pickled_weights(files: ModelSource) -> None:
-    """Raises ``ModelError`` for a folder without safetensors: pickle files can run code when they are read."""
-    folder = Path(files.path_or_id)
-    if files.gguf_file or any(folder.glob("*.safetensors")):
-        return
-    pickled = sorted(path.name for pattern in PICKLED_WEIGHTS for path in folder.glob(pattern))
-    if pickled:
-        raise ModelError(
-            f"{files.name} has its weights only as {pickled[0]}, a pickle file, which can run code when it is read. "
-            "Convert it to safetensors (model.save_pretrained of transformers 5 does)."
-        )
-    raise ModelError(f"{files.name} holds no weights: no *.safetensors file in {folder}.")
-
-
-def weights_fingerprint(source: ModelSource) -> str:
-    """``sha256:...`` of the weight files and the configuration."""
-    files = local_source(source)
-    folder = Path(files.path_or_id)
-    if files.gguf_file:
-        return fingerprint_file(folder / files.gguf_file)
     refuse_pickled_weights(files)
-    paths = [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
-    return fingerprint_json({path.name: fingerprint_file(path) for path in paths if path.is_file()})
-
-
-def position_limit(config: Any) -> int | None:
-    """Most tokens a model with learned absolute positions can read; None where there is no such limit."""
-    text = config.get_text_config()
-    if getattr(text, "rope_parameters", None) or text.model_type in ROTARY_OR_RELATIVE:
-        return None
-    limit = getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
-    if limit is None:
-        return None
-    # RoBERTa and its descendants number positions from pad_token_id + 1.
-    return int(limit) - (text.pad_token_id + 1 if text.model_type in POSITIONS_AFTER_PADDING else 0)
-
-
-ROTARY_OR_RELATIVE = ("deberta", "deberta-v2", "modernbert", "bloom", "mpt", "falcon", "gpt_neox", "gptj", "t5")
-POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "data2vec-text")
-
-
-def check_max_length(config: Any, max_length: int, name: str) -> None:
-    """Raises ``ModelError`` where a model has fewer positions than conversations may have tokens."""
-    limit = position_limit(config)
-    if limit is not None and max_length > limit:
-        raise ModelError(
-            f"--max_length {max_length} is more than the {limit} positions of {name}; pass --max_length {limit}."
+    config = load_config(source)
+    config.num_labels = 1
+    switch_dropout_off(config)
+    with quiet_transformers(), as_model_error(source, "model"), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            files.path_or_id, config=config, **loading_arguments(files, dtype)
         )
+    initialise_head(model, seed)
+    forget_quantisation(model)
+    set_padding(model, tokenizer)
+    model.name_or_path = model.config.name_or_path = lasting_name(source)
+    return model.eval()
 
 
-@contextmanager
-def as_model_error(source: ModelSource, what: str) -> Iterator[None]:
-    """Turns what transformers raises for unusable files into one line that names the model."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"the {what} of {source.name} cannot be loaded: {type(error).__name__}: {reason}") from error
+def lasting_name(source: ModelSource) -> str:
+    """A name that finds the model again from any folder: embedded name, Hub id, or absolute path."""
+    if source.name == source.path_or_id or source.gguf_file:
+        path = Path(source.name)
+        return str(path.resolve()) if path.exists() else source.name
+    return source.name
 
 
-class _NoBar:
-    """Stands in for tqdm where transformers offers no switch."""
-
-    def __new__(cls, iterable: Any = None, *_: Any, **__: Any) -> Any:
-        return iterable
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silences the loading bars and the report of new heads, which say nothing that a user of this package can use."""
-    from transformers import modeling_gguf_pytorch_utils as gguf_loading
-
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    gguf_bar, gguf_loading.tqdm = gguf_loading.tqdm, _NoBar
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        gguf_loading.tqdm = gguf_bar
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
+def set_padding(model: Any, tokenizer: Any) -> None:
+    """Gives model and tokenizer the same padding token, one that can never end a conversation."""
+    pad_id, pad_token = choose_pad_token(tokenizer)
+    tokenizer.pad_token = pad_token
+    set_padding_id(model, pad_id)
 
 
-def library_versions() -> dict[str, str]:
-    """Versions that decide what a forward pass computes."""
-    return {"torch": str(torch.__version__), "transformers": transformers.__version__}
+def set_padding_id(model: Any, pad_id: int | None) -> None:
+    """Tells a model which token is padding."""
+    for config in (model.config, model.config.get_text_config()):
+        config.pad_token_id = pad_id
+
+
+def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    """Model (float32, evaluation mode, on the CPU), tokenizer, and what was saved as ``extra`` ({} if nothing was).
+
+    ``path``: a sequence-classification folder, a peft adapter folder, or a Hub id of either.
+    """
+    source = resolve_model(path, revision)
+    files = local_source(source)
+    folder = Path(files.path_or_id)
+    refuse_pickled_weights(files)
+    if (folder / ADAPTER_CONFIG).is_file():
+        from rewardsmith.models.lora import load_adapter  # peft is only needed for adapters
+
+        model = load_adapter(folder, source)
+    else:
+        with quiet_transformers(), as_model_error(source, "reward model"):
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
+            )
+        refuse_missing_head(source, model, set(report["missing_keys"]))
+    tokenizer = load_tokenizer(source)
+    if (folder / ADAPTER_CONFIG).is_file():
+        # An adapter folder has no model configuration; its tokenizer carries the choice of padding.
+        set_padding_id(model, tokenizer.pad_token_id)
+    if model.config.get_text_config().pad_token_id is None:
+        set_padding(model, tokenizer)
+    return model.eval(), tokenizer, read_extra(folder)
+
+
+def refuse_missing_head(source: ModelSource, model: Any, missing: set[str]) -> None:
+    """Raises ``ModelError`` for a model that gives no single number, or whose head would be random."""
+    if model.config.num_labels != 1:
+        raise ModelError(f"{source.name} has {model.config.num_labels} labels; a reward model has one.")
+    output_layer(model)
+    if missing:
+        names = ", ".join(sorted(missing)[:3])
+        raise ModelError(f"{source.name} is no reward model: its files lack {names}. Train one with rewardsmith train.")
+
+
+def save_reward_model(model: Any, tokenizer: Any, path: str | Path, extra: dict[str, Any]) -> None:
+    """Writes a folder that plain transformers (or peft) reloads to the same rewards; ``extra`` goes beside it."""
+    folder = Path(path)
+    with quiet_transformers():
+        if hasattr(model, "peft_config"):
+            model.save_pretrained(folder, save_embedding_layers=False)  # the vocabulary is never changed here
+        else:
+            model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    write_json(folder / EXTRA_FILE, extra)
+
+
+def read_extra(folder: Path) -> dict[str, Any]:
+    """What ``save_reward_model`` wrote beside the model."""
+    path = folder / EXTRA_FILE
+    if not path.is_file():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+def forget_quantisation(model: Any) -> None:
+    """A model read from GGUF holds plain float weights; what is left of the file's number type would mislead reloads."""
+    model.hf_quantizer = None
+    for name in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(model.config, name):
+            delattr(model.config, name)

@@ -20,3 +20,19 @@ class ModelOptions:
     """Side on which an over-long conversation loses tokens; `left` keeps the response whole."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the model runs; `auto` takes an accelerator where there is one, and says so."""
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """Low-rank adapters instead of full fine-tuning. The reward head is always trained and saved."""
+
+    use_peft: bool = False
+    """Train low-rank adapters (peft) and the head only."""
+    lora_r: int = 16
+    """Rank."""
+    lora_alpha: int = 32
+    """Scale: updates are multiplied by alpha / r."""
+    lora_dropout: float = 0.0
+    """Dropout on the adapters' input."""
+    lora_target_modules: str = "all-linear"
+    """`all-linear`, or module names separated by commas."""

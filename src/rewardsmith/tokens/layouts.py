@@ -146,10 +146,7 @@ def plain_spans(tokenizer: Any, conversations: Sequence[Conversation]) -> list[S
 def encoder_spans(tokenizer: Any, conversations: Sequence[Conversation]) -> list[Spans]:
     """``[CLS] prompt [SEP] response [SEP]`` with the tokenizer's own separators (RoBERTa writes two in the middle)."""
     head, middle, tail = pair_frame(tokenizer)
-    prompts = plain_ids(
-        tokenizer,
-        [encoder_prompt(conversation[:-1]) if len(conversation) > 1 else "" for conversation in conversations],
-    )
+    prompts = plain_ids(tokenizer, [encoder_prompt(conversation[:-1]) for conversation in conversations])
     responses = plain_ids(tokenizer, [conversation[-1]["content"] for conversation in conversations])
     return [Spans(head, p, middle, r, tail) for p, r in zip(prompts, responses, strict=True)]
 

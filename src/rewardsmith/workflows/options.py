@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.engine.options import LoraOptions, TrainOptions
-from rewardsmith.models.options import ModelOptions
+from rewardsmith.engine.options import TrainOptions
+from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.options import SelfAuditOptions, StrengthOptions

@@ -1,0 +1,87 @@
+"""The scalar head of a reward model, and rewards read by attention mask."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rewardsmith.errors import ModelError
+
+
+def switch_dropout_off(config: Any) -> None:
+    """Sets every dropout rate of a configuration to 0: a reward must not depend on chance."""
+    for part in {id(config): config, id(config.get_text_config()): config.get_text_config()}.values():
+        for name, value in list(vars(part).items()):
+            if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, float):
+                setattr(part, name, 0.0)
+
+
+def head_names(model: Any) -> list[str]:
+    """Modules above the backbone that have weights: ``score`` for decoders, ``classifier`` for BERT."""
+    return [
+        name
+        for name, child in model.named_children()
+        if name != model.base_model_prefix and any(True for _ in child.parameters())
+    ]
+
+
+def output_layer(model: Any) -> nn.Linear:
+    """The linear layer whose single output is the reward."""
+    layers = [module for name in head_names(model) for module in getattr(model, name).modules()]
+    found = [module for module in layers if isinstance(module, nn.Linear) and module.out_features == 1]
+    if not found:
+        raise ModelError(f"{type(model).__name__} has no head with one output, so it gives no reward.")
+    return found[-1]
+
+
+def initialise_head(model: Any, seed: int) -> None:
+    """Draws the reward's weights from N(0, 1/sqrt(D+1)) (standard deviation; Stiennon et al. 2020), bias 0."""
+    layer = output_layer(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        drawn = torch.randn(layer.weight.shape, generator=generator) / math.sqrt(layer.in_features + 1)
+        layer.weight.copy_(drawn)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+def compute_rewards(model: Any, batch: dict[str, Tensor]) -> Tensor:
+    """Rewards of a padded batch, shape [B], in float32.
+
+    Decoders: read at the last token that the attention mask calls real, whatever its id, and multiplied with the
+    head in float32. Encoders: the model's own output. ``batch`` holds what ``pad_batch`` gives; padding, its side
+    and the other rows change nothing.
+    """
+    arguments = padded_on_the_right({name: tensor for name, tensor in batch.items() if name != "response_mask"})
+    core = model.get_base_model() if hasattr(model, "peft_config") else model
+    if not isinstance(getattr(core, "score", None), nn.Module):
+        logits: Tensor = model(**arguments).logits
+        return logits[:, 0].float()
+    trunk = getattr(core, core.base_model_prefix)
+    hidden = trunk(**arguments, use_cache=False).last_hidden_state
+    last = arguments["attention_mask"].sum(1) - 1
+    return _apply_in_float32(core.score, hidden[torch.arange(len(last), device=hidden.device), last])
+
+
+def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same rows with their real tokens first: learned positions and BERT's pooler count from the first column."""
+    mask = batch["attention_mask"]
+    if bool(mask[:, 0].all()):
+        return batch
+    columns = torch.arange(mask.shape[1], device=mask.device)
+    start = mask.argmax(1, keepdim=True)
+    return {name: tensor.gather(1, (columns + start) % mask.shape[1]) for name, tensor in batch.items()}
+
+
+def _apply_in_float32(head: nn.Module, hidden: Tensor) -> Tensor:
+    with torch.autocast(device_type=hidden.device.type, enabled=False):
+        if isinstance(head, nn.Linear):
+            bias: Tensor | None = head.bias
+            bias = bias if bias is None else bias.float()
+            return nn.functional.linear(hidden.float(), head.weight.float(), bias)[:, 0]
+        # peft wraps the head, and only the wrapper knows which copy of it is the trained one.
+        rewards: Tensor = head(hidden.to(next(head.parameters()).dtype))
+        return rewards[:, 0].float()

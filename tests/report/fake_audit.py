@@ -48,7 +48,9 @@ def fake_tables(
     return fake_pairs(num_pairs, rng, texts), strengths
 
 
-def fake_pairs(num_pairs: int, rng: np.random.Generator, texts: list[tuple[list[Message], str, str]] | None) -> pa.Table:
+def fake_pairs(
+    num_pairs: int, rng: np.random.Generator, texts: list[tuple[list[Message], str, str]] | None
+) -> pa.Table:
     """Pairs whose texts are given (repeated as needed) or a few synthetic ones."""
     texts = texts or [
         (
@@ -211,7 +213,14 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
         ],
         "baselines": [
             {"method": "rewardsmith", "auroc": auroc, "precision": 0.57, "recall": 0.61, "f1": 0.59, "note": ""},
-            {"method": "single-model loss", "auroc": auroc - 0.05, "precision": 0.5, "recall": 0.58, "f1": 0.54, "note": ""},
+            {
+                "method": "single-model loss",
+                "auroc": auroc - 0.05,
+                "precision": 0.5,
+                "recall": 0.58,
+                "f1": 0.54,
+                "note": "",
+            },
             {"method": "AUM", "auroc": auroc - 0.09, "precision": 0.45, "recall": 0.5, "f1": 0.47, "note": "in-sample"},
             {
                 "method": "confident learning",

@@ -35,9 +35,17 @@ def percent(value: Any) -> str:
     return f"{value:.0%}" if abs(value) >= 0.0995 else f"{value:.1%}"
 
 
+def probability(value: Any) -> str:
+    """A percentage that never claims certainty: ``97%``, ``>99%``, ``<1%``."""
+    if not known(value):
+        return MISSING
+    return ">99%" if value > 0.995 else "<1%" if value < 0.005 else f"{value:.0%}"
+
+
 def decimal(value: Any, digits: int = 2) -> str:
     """A number with a real minus sign and a fixed number of decimals."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if known(value) else MISSING
+    # Adding zero turns -0.0, which -0.004 rounds to, into 0.0.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}") if known(value) else MISSING
 
 
 def count(value: Any) -> str:

@@ -77,14 +77,16 @@ def planted_finding(planted: Mapping[str, Any]) -> str:
         return "How well planted flips are found"
     row = min(rows, key=lambda r: abs(r["threshold"] - 0.5))
     return (
-        f"Flagging at {decimal(row['threshold'])} finds {percent(row['recall'])} of the flips; "
-        f"{percent(row['precision'])} of what it flags is one"
+        f"Flagging at {decimal(row['threshold'])} finds {percent(row['recall'])} of the flips, "
+        f"and {percent(row['precision'])} of what it flags are flips"
     )
 
 
 def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
     """Mean strength by difference of length: is it only length?"""
-    rows = [b for b in part(length, "bins") or [] if known(b.get("length_difference")) and known(b.get("strength_mean"))]
+    rows = [
+        b for b in part(length, "bins") or [] if known(b.get("length_difference")) and known(b.get("strength_mean"))
+    ]
     if not rows:
         return None
     unit = str(part(length, "unit") or "characters")
@@ -195,17 +197,22 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
             ),
             color=alt.Color("colour:N", scale=None),
         )
-        x = alt.X("low:Q", title="accuracy on the labels as given", scale=alt.Scale(domain=[left, 1.0], nice=False))
-        bars = base.mark_bar(aria=False).encode(x=x, x2="high:Q", size=alt.condition("datum.is_range", alt.value(14), alt.value(3)))
+        scale = alt.Scale(domain=[left, 1.0], nice=False, zero=False)
+        axis = alt.Axis(format=".1f", tickCount=5)
+        x = alt.X("low:Q", title="accuracy on the labels as given", scale=scale, axis=axis)
+        bars = base.mark_bar(aria=False).encode(
+            x=x, x2="high:Q", size=alt.condition("datum.is_range", alt.value(14), alt.value(3))
+        )
         dots = (
             base.transform_filter("!datum.is_range")
             .mark_point(filled=True, size=90, opacity=1)
-            .encode(x="value:Q", description="tip:N")
+            .encode(x=alt.X("value:Q", scale=scale), description="tip:N")
         )
         words = base.mark_text(align="left", dx=12, fontSize=12.5, aria=False).encode(
-            x="high:Q", text="text:N", color=alt.value(light("ink"))
+            x=alt.X("high:Q", scale=scale), text="text:N", color=alt.value(light("ink"))
         )
-        return alt.layer(rule_at(COIN_FLIP, "x", "axis"), bars, dots, words).properties(height=alt.Step(38))
+        coin_flip = rule_at(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
+        return alt.layer(coin_flip, bars, dots, words).properties(height=alt.Step(38))
 
     return draw(
         "accuracy",
@@ -219,7 +226,9 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
 
 def accuracy_finding(accuracy: Mapping[str, Any]) -> str:
     """Where the judges stand between length alone and the attainable range."""
-    value, low, high = (part(accuracy, *keys) for keys in (("held_out", "value"), ("attainable", "low"), ("attainable", "high")))
+    value, low, high = (
+        part(accuracy, *keys) for keys in (("held_out", "value"), ("attainable", "low"), ("attainable", "high"))
+    )
     if not known(value):
         return "Accuracy on the labels as given"
     if not (known(low) and known(high)):

@@ -54,7 +54,10 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
     names = [*STRENGTH_CLASSES, "no class"]
     values = []
     for k in range(bins.edges.size - 1):
-        base, label = 0, f"{decimal(bins.edges[k])} to {decimal(bins.edges[k + 1])}: {pairs(int(bins.counts[:, k].sum()))}"
+        base, label = (
+            0,
+            f"{decimal(bins.edges[k])} to {decimal(bins.edges[k + 1])}: {pairs(int(bins.counts[:, k].sum()))}",
+        )
         for c, name in enumerate(names):
             top = base + int(bins.counts[c, k])
             if top > base:
@@ -69,7 +72,11 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
             alt.Chart(alt.Data(values=values))
             .mark_bar(stroke=light("page"), strokeWidth=0.6)
             .encode(
-                x=alt.X("x0:Q", title="strength: mean gap of the judges (logits)", axis=alt.Axis(tickCount=canvas.choose(10, 6))),
+                x=alt.X(
+                    "x0:Q",
+                    title="strength: mean gap of the judges (logits)",
+                    axis=alt.Axis(tickCount=canvas.choose(10, 6)),
+                ),
                 x2="x1:Q",
                 y=alt.Y("y0:Q", title="pairs", axis=alt.Axis(tickCount=4, format="~s")),
                 y2="y1:Q",
@@ -98,7 +105,7 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
 
 
 def spread_figure(strengths: pa.Table) -> Figure | None:
-    """Two-dimensional counts of strength against spread; darkness is the logarithm of the number of pairs."""
+    """Two-dimensional counts of strength against spread; depth of colour is the logarithm of the number of pairs."""
     mean, spread, _ = strength_columns(strengths)
     cells = grid(mean, spread, 84, 44)
     if cells.counts.sum() == 0:
@@ -121,7 +128,11 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
             alt.Chart(alt.Data(values=values))
             .mark_rect(color=light("blue"), aria=not canvas.is_narrow)
             .encode(
-                x=alt.X("x0:Q", title="strength: mean gap of the judges (logits)", axis=alt.Axis(tickCount=canvas.choose(10, 6))),
+                x=alt.X(
+                    "x0:Q",
+                    title="strength: mean gap of the judges (logits)",
+                    axis=alt.Axis(tickCount=canvas.choose(10, 6)),
+                ),
                 x2="x1:Q",
                 y=alt.Y("y0:Q", title="spread: standard deviation of the gap (logits)", axis=alt.Axis(tickCount=5)),
                 y2="y1:Q",
@@ -138,7 +149,7 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
         f"Counts of pairs by strength and spread. Spearman correlation of spread with the size of the strength: "
         f"{decimal(rho)}.",
         chart,
-        f"Darker cells hold more pairs (logarithmic). Spearman correlation of spread with the size of the strength: "
+        f"Fuller colour: more pairs (logarithmic). Spearman correlation of spread with the size of the strength: "
         f"{decimal(rho)}." + (f" {pairs(cells.num_outside)} lie outside the range shown." if cells.num_outside else ""),
     )
 
@@ -228,4 +239,3 @@ def group_finding(spreads: Sequence[float]) -> str:
     if weak:
         return "Disagreement is largest on the pairs suspected to be wrong"
     return "Disagreement is much the same in all groups"
-

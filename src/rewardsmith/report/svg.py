@@ -35,7 +35,7 @@ class Canvas:
         return narrow if self.is_narrow else wide
 
 
-WIDE = Canvas(720, is_narrow=False)
+WIDE = Canvas(800, is_narrow=False)
 NARROW = Canvas(350, is_narrow=True)
 
 

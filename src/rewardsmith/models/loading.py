@@ -14,6 +14,7 @@ from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
 from rewardsmith.models.heads import initialise_head, output_layer, switch_dropout_off
+from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
 
 EXTRA_FILE = "rewardsmith.json"
@@ -111,7 +112,12 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
         set_padding_id(model, tokenizer.pad_token_id)
     if model.config.get_text_config().pad_token_id is None:
         set_padding(model, tokenizer)
-    return model.eval(), tokenizer, read_extra(folder)
+    extra = read_extra(folder)
+    if extra.get("tokens_check", tokens_check(tokenizer)) != tokens_check(tokenizer):
+        raise ModelError(
+            f"{path} has another tokenizer or chat template than it was trained with. Restore the old files."
+        )
+    return model.eval(), tokenizer, extra
 
 
 def refuse_missing_head(source: ModelSource, model: Any, missing: set[str]) -> None:
@@ -133,7 +139,7 @@ def save_reward_model(model: Any, tokenizer: Any, path: str | Path, extra: dict[
         else:
             model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    write_json(folder / EXTRA_FILE, extra)
+    write_json(folder / EXTRA_FILE, {**extra, "tokens_check": tokens_check(tokenizer)})
 
 
 def read_extra(folder: Path) -> dict[str, Any]:
@@ -146,7 +152,7 @@ def read_extra(folder: Path) -> dict[str, Any]:
 
 
 def forget_quantisation(model: Any) -> None:
-    """A model read from GGUF holds plain float weights; what is left of the file's number type would mislead reloads."""
+    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
     model.hf_quantizer = None
     for name in ("quantization_config", "_pre_quantization_dtype"):
         if hasattr(model.config, name):

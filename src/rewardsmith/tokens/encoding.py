@@ -12,12 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.errors import ModelError
 from rewardsmith.tokens.layouts import Spans, chat_spans, encoder_spans, plain_spans
 
 MIN_MAX_LENGTH = 8
 LAYOUT_VERSION = 1
+
+CHECK_CONVERSATIONS: tuple[tuple[Message, ...], ...] = (
+    ({"role": "user", "content": "Is 1,024 = 2^10?"}, {"role": "assistant", "content": "Yes, it is.\n"}),
+    (
+        {"role": "user", "content": "Sag na\u00efve \U0001f600\n\nauf  Deutsch."},
+        {"role": "assistant", "content": " Gutgl\u00e4ubig. "},
+        {"role": "user", "content": "Merci"},
+        {"role": "assistant", "content": "\u4f60\u597d"},
+    ),
+)
 
 Side = Literal["left", "right"]
 
@@ -128,3 +138,10 @@ def tokenizer_state(tokenizer: Any) -> list[Any]:
         vocabulary = json.dumps([type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())])
     digest = hashlib.sha256(vocabulary.encode()).hexdigest()
     return [digest, getattr(tokenizer, "chat_template", None), tokenizer.bos_token_id, tokenizer.eos_token_id]
+
+
+def tokens_check(tokenizer: Any) -> str:
+    """sha256 of the tokens of fixed conversations: a saved model notices when its tokenizer or template was changed."""
+    encoder = ConversationEncoder(tokenizer, max_length=1 << 20)
+    ids = [encoded.input_ids for encoded in encoder.encode_many(CHECK_CONVERSATIONS)]
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()

@@ -32,11 +32,7 @@ def join_near_duplicate_prompts(table: pa.Table, mode: NearDuplicates) -> tuple[
     if mode == "off" or num_groups < 2:
         return table, []
     if mode == "auto" and num_groups > NEAR_DUPLICATE_LIMIT:
-        message = (
-            f"near duplicates were not looked for: {num_groups:,} first turns are more than {NEAR_DUPLICATE_LIMIT:,} "
-            "(--near_duplicates on looks for them)"
-        )
-        return table, [Finding("near_duplicate_prompts", 0, "kept", message)]
+        return table, [not_looked_for("near_duplicate_prompts", f"{num_groups:,} distinct first turns")]
     _, first_row = np.unique(group, return_index=True)
     prompts = table["prompt"].take(pa.array(first_row)).to_pylist()
     with_prompt = np.array([bool(prompt) for prompt in prompts])
@@ -56,11 +52,9 @@ def join_near_duplicate_prompts(table: pa.Table, mode: NearDuplicates) -> tuple[
     return table.set_column(column, table.schema.field(column), names), [found]
 
 
-def near_duplicate_pairs(table: pa.Table, mode: NearDuplicates) -> NDArray[np.bool_]:
+def near_duplicate_pairs(table: pa.Table) -> NDArray[np.bool_]:
     """Rows that differ from an earlier row only in case, spacing and punctuation (exact duplicates are none)."""
     found = np.zeros(table.num_rows, dtype=np.bool_)
-    if mode == "off" or (mode == "auto" and table.num_rows > NEAR_DUPLICATE_LIMIT):
-        return found
     seen: dict[int, str] = {}
     columns = (table[name].to_pylist() for name in ("pair_id", "prompt", "chosen", "rejected"))
     for row, (pair_id, *conversations) in enumerate(zip(*columns, strict=True)):
@@ -68,6 +62,16 @@ def near_duplicate_pairs(table: pa.Table, mode: NearDuplicates) -> NDArray[np.bo
         exact = pair_id.partition("-")[0]
         found[row] = seen.setdefault(key, exact) != exact
     return found
+
+
+def not_looked_for(check: str, size: str) -> Finding:
+    """The finding that says what was left undone because of size."""
+    return Finding(
+        check,
+        0,
+        "kept",
+        f"not looked for: {size} are more than {NEAR_DUPLICATE_LIMIT:,} (--near_duplicates on looks nevertheless)",
+    )
 
 
 def _largest_share(group: NDArray[np.int64]) -> float:

@@ -18,7 +18,13 @@ from rewardsmith.preferences.checks import check_pair
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
 from rewardsmith.preferences.formats.format import Format
-from rewardsmith.preferences.grouping import group_of_column, join_near_duplicate_prompts, near_duplicate_pairs
+from rewardsmith.preferences.grouping import (
+    NEAR_DUPLICATE_LIMIT,
+    group_of_column,
+    join_near_duplicate_prompts,
+    near_duplicate_pairs,
+    not_looked_for,
+)
 from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
@@ -91,7 +97,7 @@ class _Reading:
         digest = hashlib.sha256()
         for raw in chain(first, rows):
             if source.fingerprint is None:
-                digest.update(raw.original.encode() + b"\\n")
+                digest.update(raw.original.encode() + b"\n")
             self._take(raw, form, source)
             if self.num_rows % _REPORT_EVERY == 0:
                 handle.advance(_REPORT_EVERY)
@@ -115,9 +121,8 @@ class _Reading:
             self.num_usable += 1
         except BadRowError as problem:
             if self.options.on_bad_row == "error":
-                raise DataError(
-                    f"{source.name} line {raw.line}: {problem.message}. Fix it, or pass --on_bad_row quarantine."
-                ) from problem
+                place = f"{source.name} {source.unit} {raw.line}"
+                raise DataError(f"{place}: {problem.message}. Fix it, or pass --on_bad_row quarantine.") from problem
             bad = QuarantinedRow(row, source.name, raw.line, problem.reason, problem.message, raw.original)
             self.quarantine.append(bad)
 
@@ -136,15 +141,16 @@ def _checked(
         return Finding(check, int(mask.sum()), "kept", message, places)
 
     table, found = check_set(table, keys, finding)
-    near = finding(
-        "near_duplicate_pairs",
-        near_duplicate_pairs(table, options.near_duplicates),
-        "rows repeat an earlier row but for case, spacing and punctuation",
-    )
-    joined: list[Finding] = []
+    if options.near_duplicates == "auto" and table.num_rows > NEAR_DUPLICATE_LIMIT:
+        found.append(not_looked_for("near_duplicate_pairs", f"{table.num_rows:,} pairs"))
+    elif options.near_duplicates != "off":
+        message = "rows repeat an earlier row but for case, spacing and punctuation"
+        near = finding("near_duplicate_pairs", near_duplicate_pairs(table), message)
+        found += [near] * bool(near.count)
     if options.group_by is None:
         table, joined = join_near_duplicate_prompts(table, options.near_duplicates)
-    return table, found + [near] * bool(near.count) + joined
+        found += joined
+    return table, found
 
 
 def _check_group_column(records: list[Mapping[str, object]], column: str | None, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rewardsmith.contracts.conversations import Message
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, shown
 
 ROLES = {
     "system": "system",
@@ -30,9 +30,9 @@ def assistant(content: str) -> Message:
 
 
 def is_message_list(value: object) -> bool:
-    """Whether the value looks like ``[{"role": ..., "content": ...}, ...]`` (or ``datasets``' columns of it)."""
+    """Whether the value looks like ``[{"role": ..., "content": ...}, ...]``, one such object, or columns of them."""
     if isinstance(value, Mapping):
-        return "role" in value and "content" in value and isinstance(value["role"], list)
+        return "role" in value and "content" in value
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and "content" in value[0]
 
 
@@ -66,7 +66,7 @@ def _read_message(message: object, field: str) -> Message:
     role, content = message.get("role"), message.get("content")
     known = ROLES.get(role) if isinstance(role, str) else None
     if known is None:
-        raise BadRowError("unknown_role", f'"{field}" has a message with the role {role!r:.40}')
+        raise BadRowError("unknown_role", f'"{field}" has a message with the role {shown(role)}')
     if isinstance(content, list):
         content = _text_of_parts(content, field)
     if not isinstance(content, str):
@@ -86,8 +86,10 @@ def _text_of_parts(parts: Sequence[object], field: str) -> str:
 
 
 def _rows_of_columns(columns: Mapping[str, object], field: str) -> list[dict[str, object]]:
-    """``{"role": [...], "content": [...]}``, as ``datasets`` stores some lists, row by row."""
+    """``{"role": [...], "content": [...]}``, as ``datasets`` stores some lists, row by row; or one message."""
     roles, contents = columns.get("role"), columns.get("content")
+    if isinstance(roles, str):
+        return [dict(columns)]
     if not isinstance(roles, list) or not isinstance(contents, list) or len(roles) != len(contents):
         raise BadRowError("wrong_type", f'"{field}" is an object, not text or a list of messages')
     return [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -47,7 +48,7 @@ def _signatures(texts: Sequence[str]) -> NDArray[np.uint64]:
     blocks = []
     for start in range(0, len(texts), _BLOCK):
         pieces = [[piece.encode() for piece in _pieces(text)] for text in texts[start : start + _BLOCK]]
-        hashes = MinHash.bulk(pieces, num_perm=_BANDS * _ROWS, seed=1)
+        hashes = MinHash.bulk(pieces, num_perm=_BANDS * _ROWS, seed=1, hashfunc=zlib.crc32)
         blocks.append(np.stack([minhash.hashvalues for minhash in hashes]).astype(np.uint64))
     return np.concatenate(blocks)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
+from numbers import Real
 
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, shown
 
 NUMBERS: dict[str, tuple[str, ...]] = {
     "target": ("target", "label_prob"),
@@ -38,21 +40,21 @@ def read_optional_columns(record: Mapping[str, object], pair: Pair) -> Pair:
             setattr(pair, field, number)
     for field, key in texts:
         text = record[key]
-        if isinstance(text, str | int | float) and text != "":
+        if isinstance(text, str | int | float) and text != "" and text == text:  # NaN is a missing value
             setattr(pair, field, str(text))
     return pair
 
 
 def read_number(value: object, key: str) -> float | None:
     """A finite number, or None where the cell is empty. Text is read as CSV files write numbers."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadRowError("wrong_type", f'"{key}" is {value!r:.40}, not a number')
+    if isinstance(value, bool) or not isinstance(value, float | int | str | Real | Decimal):
+        raise BadRowError("wrong_type", f'"{key}" is {shown(value)}, not a number')
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise BadRowError("wrong_type", f'"{key}" is {value!r:.40}, not a number') from None
+        raise BadRowError("wrong_type", f'"{key}" is {shown(value)}, not a number') from None
     if not math.isfinite(number):
         raise BadRowError("nan_score", f'"{key}" is {number}, not a finite number')
     return number

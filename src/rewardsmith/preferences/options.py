@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FormatName = Literal["auto", "trl", "hh", "votes", "ratings", "arena", "keys"]
-
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -18,8 +16,8 @@ class DataOptions:
     """Configuration of a Hub data set that has several."""
     dataset_split: str = "train"
     """Split of a Hub data set or of a local `datasets` folder."""
-    format: FormatName = "auto"
-    """Form of a row; `auto` looks at the first rows."""
+    format: str = "auto"
+    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `arena` or `keys` (named columns); `auto` looks at the rows."""
     prompt_key: str | None = None
     """Column of the prompt, for a form that no reader knows (with --chosen_key and --rejected_key)."""
     chosen_key: str | None = None

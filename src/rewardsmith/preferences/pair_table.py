@@ -54,9 +54,11 @@ class PairTableBuilder:
         except UnicodeEncodeError as error:
             raise BadRowError("bad_utf8", "a text holds half of a surrogate pair, which is no character") from error
         votes = pair.votes or (None, None, None)
-        values = (pair_hash, row, group_key, prompt_hash, pair.prompt, [pair.chosen], [pair.rejected], pair.target)
-        values += (pair.margin, pair.weight, pair.source, pair.category, pair.annotator_id, *votes)
-        values += (pair.score_chosen, pair.score_rejected, original)
+        texts = (pair.prompt, [pair.chosen], [pair.rejected])
+        numbers = (pair.target, pair.margin, pair.weight)
+        names = (pair.source, pair.category, pair.annotator_id)
+        evidence = (*votes, pair.score_chosen, pair.score_rejected)
+        values = (pair_hash, row, group_key, prompt_hash, *texts, *numbers, *names, *evidence, original)
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
         for key, number in zip(

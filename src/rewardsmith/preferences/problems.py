@@ -22,6 +22,15 @@ REASONS: dict[str, str] = {
 }
 
 
+def shown(value: object) -> str:
+    """A value for a message to people: its Python text, cut short."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # numbers of thousands of digits, values that contain themselves
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 class BadRowError(Exception):
     """A row cannot become a pair. Caught by the loader, which sets the row aside with file and line."""
 

@@ -81,7 +81,8 @@ def _on_cycles(chosen: NDArray[np.int64], rejected: NDArray[np.int64], size: int
     """Rows on a cycle of three or more: both ends in one strongly connected component, by edges without a reverse."""
     edges = (np.ones(int(counted.sum()), dtype=np.int8), (chosen[counted], rejected[counted]))
     _, component = connected_components(coo_array(edges, shape=(size, size)), directed=True, connection="strong")
-    return counted & (component[chosen] == component[rejected])
+    on_cycle: Mask = counted & (component[chosen] == component[rejected])
+    return on_cycle
 
 
 def _without_prompt(table: pa.Table) -> Mask:

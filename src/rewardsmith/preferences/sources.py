@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +41,8 @@ class Source:
     rows: Callable[[], Iterator[RawRow]]
     stem: str
     """Short name: the source, and in a set of several files the category, of rows that name none."""
+    unit: str = "line"
+    """What its numbers count: lines, or rows where it has none."""
     fingerprint: Callable[[], str] | None = None
     """Of the content; None: taken over the rows while they are read."""
 
@@ -51,24 +52,25 @@ def find_sources(dataset: Any, options: DataOptions) -> tuple[str, list[Source]]
     if isinstance(dataset, str | Path):
         return _named(str(dataset), options)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | Path) for item in dataset):
-        return "+".join(_stem(Path(item)) for item in dataset), [_file_source(Path(item)) for item in dataset]
-    return "in-memory", [Source(IN_MEMORY, _memory_rows(dataset, options), "in-memory")]
+        paths = [Path(item) for item in dataset]
+        return "+".join(map(_stem, paths[:3])) + "+..." * (len(paths) > 3), _file_sources(paths, "The list")
+    return "in-memory", [Source(IN_MEMORY, _memory_rows(dataset, options), "in-memory", "row")]
 
 
 def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
     if not name:
         raise DataError("No data set: name a file, a folder, a Hub id or embedded/dialogues.")
     if name == "embedded/dialogues":
-        from rewardsmith.preferences.embedded import dialogues_path
+        from rewardsmith.preferences.embedded import dialogues_path  # the data set need not be there for others
 
         return "dialogues", [_file_source(Path(dialogues_path()), name)]
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.is_dir():
         return path.resolve().name, _folder_sources(path, options)
     if path.exists():
         return _stem(path), [_file_source(path)]
     if any(letter in name for letter in "*?["):
-        return _stem(path), _file_sources([Path(match) for match in sorted(glob.glob(name))], name)
+        return _stem(path), _file_sources(sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))), name)
     if _ending(path) in READERS or name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
         raise DataError(f"{name} does not exist. Pass a file, a folder, a Hub id or embedded/dialogues.")
     return name.rsplit("/", 1)[-1], [_hub_source(name, options)]
@@ -79,7 +81,9 @@ def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
         from rewardsmith.preferences.files.hugging_face import load_saved_dataset, rows_of_dataset
 
         saved = load_saved_dataset(folder, options.dataset_split)
-        return [Source(str(folder), partial(rows_of_dataset, saved), folder.name, partial(fingerprint_file, folder))]
+        return [
+            Source(str(folder), partial(rows_of_dataset, saved), folder.name, "row", partial(fingerprint_file, folder))
+        ]
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and _ending(path) in READERS]
     return _file_sources(found, str(folder))
 
@@ -94,14 +98,15 @@ def _file_source(path: Path, name: str | None = None) -> Source:
     if not path.is_file():
         raise DataError(f"{path} is not a file.")
     reader = READERS.get(_ending(path)) or _reader_by_content(path)
-    return Source(name or str(path), partial(reader, path), _stem(path), partial(fingerprint_file, path))
+    unit = "row" if reader is read_parquet else "line"
+    return Source(name or str(path), partial(reader, path), _stem(path), unit, partial(fingerprint_file, path))
 
 
 def _hub_source(name: str, options: DataOptions) -> Source:
     from rewardsmith.preferences.files.hugging_face import load_hub_dataset, rows_of_dataset
 
     loaded = load_hub_dataset(name, options.dataset_config, options.dataset_split)
-    return Source(name, partial(rows_of_dataset, loaded), name.rsplit("/", 1)[-1])
+    return Source(name, partial(rows_of_dataset, loaded), name.rsplit("/", 1)[-1], "row")
 
 
 def _memory_rows(dataset: Any, options: DataOptions) -> Callable[[], Iterator[RawRow]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rewardsmith.contracts.conversations import Message
-from rewardsmith.preferences.messages import assistant, is_message_list, read_messages, read_prompt, read_response, user
+from rewardsmith.preferences.messages import assistant, read_messages, read_prompt, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
 
@@ -18,17 +18,15 @@ def read_fields(record: Mapping[str, object], prompt_key: str | None, chosen_key
             raise BadRowError("missing_field", f'there is no "{key}"')
     chosen, rejected = record[chosen_key], record[rejected_key]
     for key, value in ((chosen_key, chosen), (rejected_key, rejected)):
-        if value is None or value == [] or value == "":
+        if value is None or (isinstance(value, str | list) and not value):
             raise BadRowError("empty_field", f'"{key}" is empty')
     prompt = None if prompt_key is None else record[prompt_key]
     if isinstance(chosen, str) and isinstance(rejected, str):
         if prompt_key is None:
             return split_strings(chosen, rejected)
-        if prompt is None or prompt == []:
+        if prompt is None or (isinstance(prompt, list) and not prompt):
             raise BadRowError("empty_field", f'"{prompt_key}" is empty')
         return Pair(read_prompt(prompt, prompt_key), assistant(chosen), assistant(rejected))
-    if not is_message_list(chosen) and not is_message_list(rejected):
-        read_response(chosen, chosen_key), read_response(rejected, rejected_key)
     conversations = [read_messages(chosen, chosen_key), read_messages(rejected, rejected_key)]
     return split_conversations(*_with_prompt(prompt, prompt_key or "prompt", *conversations))
 
@@ -74,7 +72,7 @@ def _with_prompt(
     prompt: object, key: str, chosen: list[Message], rejected: list[Message]
 ) -> tuple[list[Message], list[Message]]:
     """Both conversations with the prompt before them, unless they begin with it already."""
-    if prompt is None or prompt == "" or prompt == []:
+    if prompt is None or (isinstance(prompt, str | list) and not prompt):
         return chosen, rejected
     if isinstance(prompt, str):
         return tuple(_with_text_prompt(prompt, key, turns) for turns in (chosen, rejected))  # type: ignore[return-value]

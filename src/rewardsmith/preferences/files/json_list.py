@@ -27,7 +27,7 @@ def read_json(path: Path) -> Iterator[RawRow]:
         value, end = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):
         value, end = None, 0
-    if end == 0 or _after_space(text, end) < len(text):
+    if end == 0 or damage or _after_space(text, end) < len(text):
         yield from read_jsonl(path)
     else:
         lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
@@ -53,8 +53,11 @@ def _rows_of_list(text: str, start: int, damage: DamagedFileError | None) -> Ite
             return
         yield row_of_value(value, valid_text(text[position:end]), line)
         position = _after_space(text, after + 1) if text[after] == "," else after
-    if damage:
-        yield bad_row(damage.reason, damage.message, "", line + 1)
+    rest = text[position + 1 :].strip()
+    if damage or rest:
+        reason = damage.reason if damage else "malformed_json"
+        message = damage.message if damage else "text follows the end of the list"
+        yield bad_row(reason, message, rest[:_SHOWN], line + 1)
 
 
 def _after_space(text: str, position: int) -> int:

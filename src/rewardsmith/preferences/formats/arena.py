@@ -13,7 +13,7 @@ from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.messages import assistant, read_messages, read_prompt, read_response, user
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, shown
 from rewardsmith.preferences.two_responses import split_conversations
 
 _TARGETS = {
@@ -49,7 +49,7 @@ def _target_of_a(record: Record) -> float:
     if winner is not None:
         known = _TARGETS.get(winner.strip().lower()) if isinstance(winner, str) else None
         if known is None:
-            raise BadRowError("unknown_winner", f'"winner" is {winner!r:.40}, not model_a, model_b or tie')
+            raise BadRowError("unknown_winner", f'"winner" is {shown(winner)}, not model_a, model_b or tie')
         return known
     won = [target for key, target in _FLAGS.items() if str(record.get(key)).lower() in ("1", "1.0", "true")]
     if len(won) != 1:

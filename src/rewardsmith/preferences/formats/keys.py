@@ -1,4 +1,4 @@
-"""Any other form, by the names of its columns: ``--chosen_key``, ``--rejected_key`` and, where apart, ``--prompt_key``."""
+"""Any other form, by the names of its columns: ``--chosen_key``, ``--rejected_key``, and ``--prompt_key`` if apart."""
 
 from __future__ import annotations
 

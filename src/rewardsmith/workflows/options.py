@@ -6,6 +6,7 @@ Flags and YAML keys are the leaf names, flat; the nesting is internal.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.options import TrainOptions
@@ -88,15 +89,23 @@ class SimulateConfig:
     """Pairs."""
     pairs_per_prompt: int = 4
     """Pairs that share a prompt."""
-    annotator: str = "bradley_terry"
-    """`bradley_terry` or `thurstone`."""
+    annotator: Literal["exact", "bradley_terry", "thurstone"] = "bradley_terry"
+    """How a judged pair is decided: by the sign of the true gap, or with noise around it."""
     annotator_skills: str = "1.0"
-    """Skill of each annotator, separated by commas: 1 follows the true rewards, 0 guesses."""
-    flips: str = "uniform"
-    """Which labels are flipped: `uniform`, `hard`, `longer` or `category`."""
+    """Skill of each annotator, separated by commas: 1 judges every pair, 0 tosses a coin for every pair."""
+    votes_per_pair: int = 1
+    """Annotators who vote on each pair; the majority is the label."""
+    flips: Literal["uniform", "hard", "longer", "category"] = "uniform"
+    """Which labels are flipped: any, mostly close pairs, so that the longer response wins, or by category."""
     flip_rate: float = 0.0
     """Share of flipped labels."""
     tie_rate: float = 0.0
     """Share of pairs called a tie."""
     seed: int = 0
     """Seed of every random choice."""
+    overwrite: bool = False
+    """Replace a file that is there."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""

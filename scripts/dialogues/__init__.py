@@ -1,0 +1,1 @@
+"""Makes the preference set `embedded/dialogues`."""

@@ -105,7 +105,7 @@ class FeatureHead:
             tensors = load_file(folder / HEAD_WEIGHTS)
             if config["format_version"] != FORMAT_VERSION:
                 raise ModelError(
-                    f"{folder} has format {config['format_version']} of feature heads; this version reads {FORMAT_VERSION}."
+                    f"{folder}: feature head of format {config['format_version']}, this version reads {FORMAT_VERSION}."
                 )
             parts = tuple(_part(index, part, tensors) for index, part in enumerate(config["parts"]))
             names = ("trunk", "trunk_fingerprint", "tokens_fingerprint", "max_length", "truncation_side")

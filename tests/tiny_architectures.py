@@ -1,4 +1,4 @@
-"""Tiny random models of many architectures, with tokenizers made on the fly, for tests of tokens, models and features."""
+"""Tiny random models of many architectures, with tokenizers made on the fly."""
 
 from __future__ import annotations
 

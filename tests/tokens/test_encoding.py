@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+
+from rewardsmith.errors import ModelError
+from rewardsmith.tokens.encoding import ConversationEncoder, tokens_check
 from tiny_architectures import (
     CONVERSATIONS,
     STRICT_TEMPLATE,
@@ -9,9 +12,6 @@ from tiny_architectures import (
     encoder_tokenizer,
     gpt2_tokenizer,
 )
-
-from rewardsmith.errors import ModelError
-from rewardsmith.tokens.encoding import ConversationEncoder, tokens_check
 
 
 def response_text(encoder: ConversationEncoder, turns: list[dict[str, str]]) -> str:
@@ -107,9 +107,10 @@ def test_a_template_that_rewrites_the_response_still_shows_where_it_is() -> None
     )
     encoder = ConversationEncoder(byte_tokenizer(template=template))
     assert response_text(encoder, conversation("q", "<think>hm</think>yes")) == "yes"
-    assert encoder.encode(conversation("q", "<think>hm</think>yes")).input_ids[-1] == encoder.tokenizer("~")[
-        "input_ids"
-    ][-1]
+    assert (
+        encoder.encode(conversation("q", "<think>hm</think>yes")).input_ids[-1]
+        == encoder.tokenizer("~")["input_ids"][-1]
+    )
 
 
 def test_an_empty_response_has_an_empty_span() -> None:

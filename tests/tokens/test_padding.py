@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tiny_architectures import byte_tokenizer, encoder_tokenizer, gpt2_tokenizer
 
 from rewardsmith.tokens.padding import choose_pad_token
 from rewardsmith.tokens.template_date import template_depends_on_date
+from tiny_architectures import byte_tokenizer, encoder_tokenizer, gpt2_tokenizer
 
 
 def test_a_padding_token_of_its_own_is_kept() -> None:

@@ -82,6 +82,8 @@ class ConversationEncoder:
 
     def encode_many(self, conversations: Sequence[Conversation]) -> list[Encoded]:
         """Tokens of each conversation, in order; faster than one by one."""
+        if not len(conversations):
+            return []  # the tokenizer would fail on an empty list
         for conversation in conversations:
             if not conversation:
                 raise ModelError("a conversation without messages cannot be encoded: its last message is the response.")

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rewardsmith.errors import ModelError
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.heads import compute_rewards
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.lora import add_lora, merge_lora
+from rewardsmith.models.options import LoraOptions
+from rewardsmith.tokens.batching import pad_batch
+from rewardsmith.tokens.encoding import ConversationEncoder
+from tiny_architectures import CONVERSATIONS, save_tiny_model
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
+
+
+def adapted(architecture: str, folder: Path) -> tuple[Any, dict[str, torch.Tensor], Any]:
+    """A reward model with adapters and head moved by a few steps of training, a batch, and the tokenizer."""
+    source = resolve_model(str(save_tiny_model(folder, architecture)))
+    tokenizer = load_tokenizer(source)
+    model = add_lora(new_reward_model(source, tokenizer), LoraOptions(lora_r=4))
+    encoder = ConversationEncoder(tokenizer, 96)
+    batch = pad_batch(
+        encoder.encode_many(CONVERSATIONS), model.config.pad_token_id, token_types=encoder.has_token_types
+    )
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=0.02)
+    for _ in range(3):
+        compute_rewards(model, batch).pow(2).sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return model.eval(), batch, tokenizer
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "bert"])
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning")  # GPT-2's Conv1D; peft corrects it
+def test_an_adapter_folder_reloads_to_the_same_rewards_and_so_does_its_merge(architecture: str, tmp_path: Path) -> None:
+    model, batch, tokenizer = adapted(architecture, tmp_path / "trunk")
+    with torch.no_grad():
+        expected = compute_rewards(model, batch)
+        save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+        again, _, _ = load_reward_model(str(tmp_path / "adapter"))
+        torch.testing.assert_close(compute_rewards(again, batch), expected, rtol=0, atol=1e-6)
+        merged = merge_lora(again)
+        torch.testing.assert_close(compute_rewards(merged, batch), expected, rtol=0, atol=1e-5)
+        save_reward_model(merged, tokenizer, tmp_path / "merged", {})
+        plain, _, _ = load_reward_model(str(tmp_path / "merged"))
+        torch.testing.assert_close(compute_rewards(plain, batch), expected, rtol=0, atol=1e-5)
+
+
+def test_only_adapters_and_head_are_trained(tmp_path: Path) -> None:
+    model, _, _ = adapted("llama", tmp_path)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert any("score.modules_to_save" in name for name in trained)
+    assert all("lora_" in name or "score" in name for name in trained)
+
+
+def test_the_head_moves_with_training(tmp_path: Path) -> None:
+    model, _, _ = adapted("llama", tmp_path)
+    head = model.get_base_model().score
+    assert not torch.equal(head.modules_to_save["default"].weight, head.original_module.weight)
+
+
+def test_an_adapter_without_its_head_is_refused(tmp_path: Path) -> None:
+    model, _, tokenizer = adapted("llama", tmp_path / "trunk")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(file).items() if "score" not in name}, file)
+    with pytest.raises(ModelError, match=r"without its head \(score\)"):
+        load_reward_model(str(tmp_path / "adapter"))
+
+
+def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
+    source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
+    model = new_reward_model(source, load_tokenizer(source))
+    with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
+        add_lora(model, LoraOptions(lora_target_modules="nonsense"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
 
 Message = dict[str, str]
-WORDS = "the answer explains every step and names its source but leaves out one part that a reader may miss".split()
+WORDS = ["the", "answer", "explains", "each", "step", "and", "names", "its", "source", "but", "misses", "one", "part"]
 
 
 def synthetic_text(rng: np.random.Generator, length: int) -> str:
@@ -92,8 +92,10 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "num_judges": 10,
             "num_folds": 5,
             "fold_by": "prompt",
-            "choices": [{"layer": 4, "pooling": "response_mean", "l2": 0.01, "count": 38}]
-            + [{"layer": 6, "pooling": "mean", "l2": 0.1, "count": 12}],
+            "choices": [
+                {"layer": 4, "pooling": "response_mean", "l2": 0.01, "count": 38},
+                {"layer": 6, "pooling": "mean", "l2": 0.1, "count": 12},
+            ],
             "assumption_note": "Judges see neither the pair nor any pair of the same prompt.",
         },
         "strength": {

@@ -65,7 +65,8 @@ def nice_edges(low: float, high: float, target: int) -> Floats:
     power = 10.0 ** np.floor(np.log10(raw))
     step = power * min((m for m in (1, 2, 2.5, 5, 10) if m * power >= raw), default=10)
     first, last = int(np.floor(low / step)), int(np.ceil(high / step))
-    return step * np.arange(first, last + 1, dtype=np.float64)
+    edges: Floats = step * np.arange(first, last + 1, dtype=np.float64)
+    return edges
 
 
 def histogram_by_class(values: Floats, classes: NDArray[np.int64], target: int = 60) -> Histogram:

@@ -57,6 +57,8 @@ def fold(runs: Sequence[Run], limit: int) -> tuple[list[Run], list[Run]]:
             room -= len(run.text)
             continue
         cut = max(run.text.rfind(" ", 0, room), run.text.rfind("\n", 0, room)) + 1
-        cut = cut or room
-        return [*head, Run(run.text[:cut], run.is_different)], [Run(run.text[cut:], run.is_different), *runs[i + 1 :]]
+        if cut == 0 and room > limit / 2:  # a text without spaces
+            cut = room
+        parts = Run(run.text[:cut], run.is_different), Run(run.text[cut:], run.is_different)
+        return ([*head, parts[0]] if cut else head), [parts[1], *runs[i + 1 :]]
     return head, []

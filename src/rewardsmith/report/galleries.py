@@ -107,7 +107,8 @@ def top_rows(order: Floats, strengths: pa.Table, num_examples: int) -> NDArray[n
         else list(range(best.size))
     )
     seen: set[Any] = set()
-    first, later = [], []
+    first: list[int] = []
+    later: list[int] = []
     for position, group in zip(best.tolist(), groups, strict=True):
         (later if group in seen and group is not None else first).append(position)
         seen.add(group)

@@ -9,7 +9,7 @@ import altair as alt
 
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw
+from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COIN_FLIP = 0.5
 
@@ -17,15 +17,7 @@ COIN_FLIP = 0.5
 def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
     """Precision and recall of one kind of planted flips by threshold, with their intervals."""
     values = [
-        {
-            "threshold": float(row["threshold"]),
-            "value": float(row[what]),
-            "low": float(row[f"{what}_low"]) if known(row.get(f"{what}_low")) else float(row[what]),
-            "high": float(row[f"{what}_high"]) if known(row.get(f"{what}_high")) else float(row[what]),
-            "what": what,
-            "tip": f"flag at {decimal(row['threshold'])}: {what} {percent(row[what])} "
-            f"({percent_range(row.get(f'{what}_low'), row.get(f'{what}_high'))}), {count(row.get('num_flagged'))} flagged",
-        }
+        threshold_row(row, what)
         for row in planted.get("by_threshold") or []
         for what in ("precision", "recall")
         if known(row.get("threshold")) and known(row.get(what))
@@ -35,7 +27,7 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
     colours = {"precision": light("blue"), "recall": light("orange")}
 
     def chart(canvas: Canvas) -> alt.LayerChart:
-        base = alt.Chart(alt.Data(values=values)).encode(
+        base = marks_of(values).encode(
             x=alt.X(
                 "threshold:Q",
                 title="a label is flagged when its p_wrong is at least",
@@ -54,7 +46,7 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
         band = base.mark_area(opacity=0.16, aria=False).encode(y="low:Q", y2="high:Q")
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
         dots = base.mark_point(filled=True, size=44, opacity=1).encode(description="tip:N")
-        return alt.layer(band, lines, dots).properties(height=canvas.choose(250, 210))
+        return layered(band, lines, dots, height=canvas.choose(250, 210))
 
     title = planted_finding(planted)
     return draw(
@@ -68,6 +60,20 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
             LegendEntry("dashed", "orange", "recall: planted flips that are flagged"),
         ),
     )
+
+
+def threshold_row(row: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Precision or recall at one threshold, as the figure draws it; without an interval it has no width."""
+    low, high = (row.get(f"{what}_{end}") for end in ("low", "high"))
+    return {
+        "threshold": float(row["threshold"]),
+        "value": float(row[what]),
+        "low": low if known(low) else float(row[what]),
+        "high": high if known(high) else float(row[what]),
+        "what": what,
+        "tip": f"flag at {decimal(row['threshold'])}: {what} {percent(row[what])} "
+        f"({percent_range(low, high)}), {count(row.get('num_flagged'))} flagged",
+    }
 
 
 def planted_finding(planted: Mapping[str, Any]) -> str:
@@ -102,7 +108,7 @@ def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
     ]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
-        base = alt.Chart(alt.Data(values=values)).encode(
+        base = marks_of(values).encode(
             x=alt.X(
                 "difference:Q",
                 title=f"length of chosen minus length of rejected ({unit})",
@@ -114,8 +120,8 @@ def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
         dots = base.mark_point(color=light("blue"), filled=True, opacity=1).encode(
             size=alt.Size("count:Q", scale=alt.Scale(range=[20, 240], domainMin=0), legend=None), description="tip:N"
         )
-        layers = [rule_at(0.0, "x", "rule"), rule_at(0.0, "y", "axis"), line, dots]
-        return alt.layer(*layers).properties(height=canvas.choose(240, 210))
+        layers = [reference_line(0.0, "x", "rule"), reference_line(0.0, "y", "axis"), line, dots]
+        return layered(*layers, height=canvas.choose(240, 210))
 
     rho, longer = part(length, "spearman"), part(length, "longer_preferred_share")
     caption = "Larger dots hold more pairs."
@@ -140,12 +146,6 @@ def length_finding(rho: Any) -> str:
     return f"Strength is mostly length: {longer} responses win"
 
 
-def rule_at(value: float, axis: str, colour: str) -> alt.Chart:
-    """A thin reference line."""
-    mark = alt.Chart(alt.Data(values=[{"at": value}])).mark_rule(color=light(colour), strokeWidth=1, aria=False)
-    return mark.encode(x="at:Q") if axis == "x" else mark.encode(y="at:Q")
-
-
 def accuracy_rows(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of the accuracy picture, top to bottom; absent ones are left out."""
     rows = []
@@ -156,28 +156,29 @@ def accuracy_rows(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("attainable", "attainable", "amber"),
     ):
         entry = accuracy.get(key)
-        entry = {"value": entry} if known(entry) else entry
-        if not isinstance(entry, Mapping):
-            continue
-        low, high, value = entry.get("low"), entry.get("high"), entry.get("value")
-        if not known(value) and known(low) and known(high):
-            value = (low + high) / 2
-        if known(value):
-            has_range = known(low) and known(high)
-            interval = f" ({decimal_range(low, high)})" if has_range else ""
-            rows.append(
-                {
-                    "label": label,
-                    "value": float(value),
-                    "low": float(low if has_range else value),
-                    "high": float(high if has_range else value),
-                    "colour": light(colour),
-                    "is_range": key == "attainable" and has_range,
-                    "tip": f"{label}: {decimal(value, 3)}{interval}",
-                    "text": decimal_range(low, high) if key == "attainable" and has_range else decimal(value, 3),
-                }
-            )
+        if known(entry):
+            entry = {"value": entry}
+        if isinstance(entry, Mapping) and (known(entry.get("value")) or known(entry.get("low"))):
+            rows.append(accuracy_row(label, entry, colour, as_range=key == "attainable"))
     return rows
+
+
+def accuracy_row(label: str, entry: Mapping[str, Any], colour: str, as_range: bool) -> dict[str, Any]:
+    """One accuracy with its interval; ``as_range`` shows the interval itself, where there is one."""
+    low, high = entry.get("low"), entry.get("high")
+    has_range = known(low) and known(high)
+    value = entry["value"] if known(entry.get("value")) else low
+    interval = decimal_range(low, high)
+    return {
+        "label": label,
+        "value": value,
+        "low": low if has_range else value,
+        "high": high if has_range else value,
+        "colour": light(colour),
+        "is_range": as_range and has_range,
+        "tip": f"{label}: {decimal(value, 3)}" + (f" ({interval})" if has_range else ""),
+        "text": interval if as_range and has_range else decimal(value, 3),
+    }
 
 
 def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
@@ -188,12 +189,14 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
     left = min([COIN_FLIP, *(r["low"] for r in rows)]) - 0.02
 
     def chart(canvas: Canvas) -> alt.LayerChart:
-        base = alt.Chart(alt.Data(values=rows)).encode(
+        base = marks_of(rows).encode(
             y=alt.Y(
                 "label:N",
                 sort=[r["label"] for r in rows],
                 title=None,
-                axis=alt.Axis(grid=False, labelColor=light("ink"), labelFontSize=13, labelLimit=130),
+                axis=alt.Axis(
+                    grid=False, labelColor=light("ink"), labelFontSize=13, labelAlign="left", labelPadding=116
+                ),
             ),
             color=alt.Color("colour:N", scale=None),
         )
@@ -211,8 +214,8 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
         words = base.mark_text(align="left", dx=12, fontSize=12.5, aria=False).encode(
             x=alt.X("high:Q", scale=scale), text="text:N", color=alt.value(light("ink"))
         )
-        coin_flip = rule_at(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
-        return alt.layer(coin_flip, bars, dots, words).properties(height=alt.Step(38))
+        coin_flip = reference_line(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
+        return layered(coin_flip, bars, dots, words, height=alt.Step(38))
 
     return draw(
         "accuracy",

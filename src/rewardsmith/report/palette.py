@@ -20,7 +20,7 @@ CLASS_COLOURS: dict[str, str] = {"incorrect": "orange", "ambiguous": "amber", "n
 
 
 def light(name: str) -> str:
-    """The light value: what figures are drawn with, before :mod:`rewardsmith.report.svg` makes them follow the theme."""
+    """The light value: what figures are drawn with, before ``svg.py`` makes them follow the theme."""
     return PALETTE[name][0]
 
 

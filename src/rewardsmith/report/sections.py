@@ -227,14 +227,11 @@ def ensemble_words(ensemble: Mapping[str, Any]) -> str | None:
 
 def choices_words(choices: Any) -> str | None:
     """Layers, poolings and penalties, with the number of members that chose each."""
-    return (
-        "; ".join(
-            f"layer {c.get('layer')}, {str(c.get('pooling')).replace('_', ' ')}, l2 {c.get('l2')} ({count(c.get('count'))})"
-            for c in sorted(choices, key=lambda c: -(c.get("count") or 0))[:6]
-        )
-        if choices
-        else None
-    )
+    words = []
+    for choice in sorted(choices or [], key=lambda c: -(c.get("count") or 0))[:6]:
+        pooling = str(choice.get("pooling")).replace("_", " ")
+        words.append(f"layer {choice.get('layer')}, {pooling}, l2 {choice.get('l2')} ({count(choice.get('count'))})")
+    return "; ".join(words) or None
 
 
 def pairs_words(data: Mapping[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ from rewardsmith.report.binning import (
 )
 from rewardsmith.report.numbers import count, decimal, known, pairs, percent
 from rewardsmith.report.palette import CLASS_COLOURS, light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw
+from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 SPREAD_GROWS = 1.1
 """The outer groups' spread counts as larger when it exceeds that of the calmest groups by this factor."""
@@ -36,12 +36,6 @@ def strength_columns(strengths: pa.Table) -> tuple[Floats, Floats, bool]:
         numbers_of(strengths, "strength_std_in_sample"),
         False,
     )
-
-
-def rule_at_zero(orientation: str = "x") -> alt.Chart:
-    """A thin line where judges and label agree on nothing."""
-    mark = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=light("ink"), strokeWidth=1, aria=False)
-    return mark.encode(x="zero:Q") if orientation == "x" else mark.encode(y="zero:Q")
 
 
 def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Figure | None:
@@ -69,7 +63,7 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         bars = (
-            alt.Chart(alt.Data(values=values))
+            marks_of(values)
             .mark_bar(stroke=light("page"), strokeWidth=0.6)
             .encode(
                 x=alt.X(
@@ -84,7 +78,7 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
                 description="tip:N",
             )
         )
-        return alt.layer(bars, rule_at_zero()).properties(height=canvas.choose(270, 220))
+        return layered(bars, reference_line(0.0, "x", "ink"), height=canvas.choose(270, 220))
 
     negative = share_negative if known(share_negative) else float((finite < 0).mean())
     whose = "the judges" if is_held_out else "even the models trained on them"
@@ -125,7 +119,7 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         squares = (
-            alt.Chart(alt.Data(values=values))
+            marks_of(values)
             .mark_rect(color=light("blue"), aria=not canvas.is_narrow)
             .encode(
                 x=alt.X(
@@ -140,7 +134,7 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
                 description="tip:N",
             )
         )
-        return alt.layer(squares, rule_at_zero()).properties(height=canvas.choose(300, 240))
+        return layered(squares, reference_line(0.0, "x", "ink"), height=canvas.choose(300, 240))
 
     rho = rank_correlation(np.abs(mean), spread)
     return draw(
@@ -171,7 +165,7 @@ def spread_by_group_figure(by_bin: Sequence[Mapping[str, Any]] | None) -> Figure
         "held out": [(b, "strength_std", "strength_mean") for b in by_bin or []],
         "in-sample": [(b, "strength_std_in_sample", "strength_mean_in_sample") for b in by_bin or []],
     }
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "group": int(b["bin"]) + 1,
             "spread": float(b[std]),
@@ -189,7 +183,7 @@ def spread_by_group_figure(by_bin: Sequence[Mapping[str, Any]] | None) -> Figure
     colours = {"held out": light("blue"), "in-sample": light("orange")}
 
     def chart(canvas: Canvas) -> alt.LayerChart:
-        base = alt.Chart(alt.Data(values=values)).encode(
+        base = marks_of(values).encode(
             x=alt.X(
                 "group:Q",
                 title="group of pairs, weakest (1) to strongest (20)",
@@ -207,7 +201,7 @@ def spread_by_group_figure(by_bin: Sequence[Mapping[str, Any]] | None) -> Figure
         dash = alt.StrokeDash("who:N", scale=alt.Scale(domain=list(colours), range=[[1, 0], [5, 4]]), legend=None)
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
         dots = base.mark_point(filled=True, size=44, opacity=1).encode(description="tip:N")
-        return alt.layer(lines, dots).properties(height=canvas.choose(240, 210))
+        return layered(lines, dots, height=canvas.choose(240, 210))
 
     held_out = [v["spread"] for v in values if v["who"] == present[0]]
     legend = {
@@ -235,7 +229,7 @@ def group_finding(spreads: Sequence[float]) -> str:
     if weak and strong:
         return "Disagreement is largest at both ends, the U of the paper"
     if strong:
-        return "Disagreement grows towards the strong pairs, without the paper\N{RIGHT SINGLE QUOTATION MARK}s rise at the weak end"
+        return "Disagreement grows towards the strong pairs; the rise at the weak end is missing"
     if weak:
         return "Disagreement is largest on the pairs suspected to be wrong"
     return "Disagreement is much the same in all groups"

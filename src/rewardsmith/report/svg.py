@@ -8,8 +8,9 @@ comes from data stays text.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import vl_convert
@@ -61,14 +62,28 @@ class Figure:
     legend: tuple[LegendEntry, ...] = ()
 
 
-AnyChart = alt.Chart | alt.LayerChart
+def marks_of(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """A chart of these rows, to be given a mark."""
+    return alt.Chart({"values": list(values)})
+
+
+def reference_line(value: float, axis: str, colour: str) -> alt.Chart:
+    """A thin line at a value of the ``x`` or ``y`` axis."""
+    line = marks_of([{"at": value}]).mark_rule(color=light(colour), strokeWidth=1, aria=False)
+    chart: alt.Chart = line.encode(x="at:Q") if axis == "x" else line.encode(y="at:Q")
+    return chart
+
+
+def layered(*charts: alt.Chart, height: int | alt.Step) -> alt.LayerChart:
+    """Charts on shared axes, the first at the back."""
+    return alt.LayerChart(layer=list(charts), height=height)
 
 
 def draw(
     name: str,
     title: str,
     alt_text: str,
-    chart_for: Callable[[Canvas], AnyChart],
+    chart_for: Callable[[Canvas], alt.LayerChart],
     caption: str = "",
     legend: tuple[LegendEntry, ...] = (),
 ) -> Figure:
@@ -77,7 +92,7 @@ def draw(
     return Figure(name, title, alt_text, wide, narrow, caption, legend)
 
 
-def themed_svg(chart: AnyChart, canvas: Canvas, alt_text: str) -> Markup:
+def themed_svg(chart: alt.LayerChart, canvas: Canvas, alt_text: str) -> Markup:
     """The chart as inline SVG of the canvas' width."""
     sized = chart.properties(
         width=canvas.width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), config=figure_config()

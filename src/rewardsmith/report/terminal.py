@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -95,5 +94,5 @@ def print_next_steps(metrics: Mapping[str, Any], console: Console, width: int) -
     for step in steps:
         console.print(plain(f"- {step.get('text') or ''}"), width=width)
         if step.get("command"):
-            console.print(Padding(plain(step["command"], "cyan"), (0, 0, 0, 4)), soft_wrap=True)
+            console.print(plain(f"    {step['command']}", "cyan"), soft_wrap=True)
     console.print()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from rewardsmith.report.terminal import print_verdict
+
+
+def printed(metrics, **options):
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    print_verdict(metrics, console, **options)
+    return console.file.getvalue()
+
+
+def test_verdict_numbers_steps_and_path_are_printed(fake_audit):
+    text = printed(fake_audit.fake_metrics(200), report_path="/some/where/" + "long" * 30 + "/report.html")
+    for words in ("About one label in five", "0.712", "16 to 22%", "rewardsmith refine audit/", "47 rows"):
+        assert words in text
+    assert "/some/where/" + "long" * 30 + "/report.html" in text
+
+
+def test_commands_are_never_wrapped(fake_audit):
+    command = "rewardsmith refine " + "x" * 120
+    text = printed({"next_steps": [{"text": "do", "command": command}]})
+    assert command in text
+
+
+def test_markup_and_control_characters_of_the_data_stay_text():
+    text = printed({"title": "[red]a[/red] \x1b[2Jb", "verdict": "see [/bold] here"})
+    assert "[red]a[/red]" in text
+    assert "\x1b" not in text
+    assert "[/bold]" in text
+
+
+def test_an_empty_result_still_says_something():
+    assert "no verdict" in printed({})

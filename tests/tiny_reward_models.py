@@ -13,28 +13,9 @@ from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
 from rewardsmith.contracts.tables import PAIRS
 
-WORDS = [
-    "red",
-    "green",
-    "blue",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "good",
-    "bad",
-    "fine",
-    "poor",
-    "warm",
-    "cold",
-    "fast",
-    "slow",
+NUMBERS_AND_COLOURS = ("red", "green", "blue", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+QUALITIES = ("good", "bad", "fine", "poor", "warm", "cold", "fast", "slow")
+THINGS = (
     "cat",
     "dog",
     "bird",
@@ -46,15 +27,12 @@ WORDS = [
     "house",
     "door",
     "hand",
-    "foot",
     "sun",
     "moon",
     "star",
-    "User",
-    "Assistant",
-    ":",
-    "?",
-]
+)
+TEXT_WORDS = (*NUMBERS_AND_COLOURS, *QUALITIES, *THINGS)
+WORDS = (*TEXT_WORDS, "User", "Assistant")
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -98,7 +76,7 @@ def some_rows(num_pairs: int, seed: int = 0) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
 
     def text(longest: int) -> str:
-        return " ".join(rng.choice(WORDS[:-4], size=rng.integers(2, longest)))
+        return " ".join(rng.choice(TEXT_WORDS, size=rng.integers(2, longest)))
 
     prompts = [text(8) for _ in range(num_pairs // 4 + 1)]
     return [{"prompt": prompts[i // 4], "chosen": text(12), "rejected": text(12)} for i in range(num_pairs)]

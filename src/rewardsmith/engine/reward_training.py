@@ -1,0 +1,83 @@
+"""From a preference table and a reward model to a trained reward model: everything between data and saved folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from accelerate import Accelerator  # type: ignore[import-untyped]
+
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.loop import TrainOutcome, train
+from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
+from rewardsmith.engine.reward_module import RewardModule
+from rewardsmith.engine.steps import RewardStep
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+
+def train_reward_model(
+    model: Any,
+    encoder: ConversationEncoder,
+    pairs: pa.Table,
+    options: TrainOptions,
+    accelerator: Accelerator,
+    seed: int = 0,
+    log: MetricsLog | None = None,
+) -> tuple[TrainOutcome, EncodedPairs]:
+    """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs."""
+    check_options(options)
+    encoded = encode_pairs(encoder, pairs, quiet=not accelerator.is_main_process)
+    if accelerator.is_main_process:
+        _say_what_is_left_out(encoded, encoder)
+    if not len(encoded):
+        raise DataError(
+            f"No pair to train on: of {len(pairs)} pairs {encoded.num_without_weight} have weight 0 and "
+            f"{encoded.num_identical} are the same twice after truncation to {encoder.max_length} tokens."
+        )
+    loader = PairLoader(
+        encoded,
+        pad_id=int(model.config.get_text_config().pad_token_id),
+        token_types=encoder.has_token_types,
+        batch_size=options.per_device_train_batch_size,
+        accumulation=options.gradient_accumulation_steps,
+        seed=seed,
+        num_epochs=options.num_train_epochs,
+        max_steps=options.max_steps,
+        process=accelerator.process_index,
+        num_processes=accelerator.num_processes,
+    )
+    step = RewardStep(options.center_rewards_coefficient)
+    return train(RewardModule(model), loader, step, options, accelerator, log), encoded
+
+
+def check_options(options: TrainOptions) -> None:
+    """``ConfigError`` for a value that no run can have; it names the flag."""
+    at_least_one = ("per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps")
+    not_negative = ("weight_decay", "max_grad_norm", "center_rewards_coefficient")
+    for name in at_least_one:
+        if getattr(options, name) < 1:
+            raise ConfigError(f"--{name} {getattr(options, name)} must be at least 1.")
+    for name in not_negative:
+        if not getattr(options, name) >= 0:
+            raise ConfigError(f"--{name} {getattr(options, name)} must not be negative.")
+    if not 0 < options.learning_rate < float("inf"):
+        raise ConfigError(f"--learning_rate {options.learning_rate} must be above 0.")
+    if not 0 <= options.warmup_ratio <= 1:
+        raise ConfigError(f"--warmup_ratio {options.warmup_ratio} must be between 0 and 1.")
+    if options.max_steps == 0 or options.max_steps < -1:
+        raise ConfigError(f"--max_steps {options.max_steps} must be at least 1, or -1 for --num_train_epochs.")
+    if options.max_steps < 0 and not 0 < options.num_train_epochs < float("inf"):
+        raise ConfigError(f"--num_train_epochs {options.num_train_epochs} must be above 0.")
+
+
+def _say_what_is_left_out(encoded: EncodedPairs, encoder: ConversationEncoder) -> None:
+    if encoded.num_without_weight:
+        say(f"{encoded.num_without_weight:,} pairs of weight 0 are left out.")
+    if encoded.num_identical:
+        say(f"{encoded.num_identical:,} pairs are left out: both sides have the same tokens (--max_length).")
+    if encoded.num_truncated:
+        share = encoded.num_truncated / len(encoded)
+        say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are cut on the {encoder.truncation_side} (--max_length).")

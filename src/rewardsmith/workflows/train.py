@@ -1,0 +1,184 @@
+"""``rewardsmith train``: pairs in, a Hugging Face reward model out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.progress import say, set_quiet
+from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.devices import choose_device, use_all_cores
+from rewardsmith.engine.loop import TrainOutcome
+from rewardsmith.engine.pair_batches import EncodedPairs
+from rewardsmith.engine.reward_training import check_options, train_reward_model
+from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.errors import ConfigError
+from rewardsmith.evaluation.holdout import hold_out_groups
+from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.lora import add_lora
+from rewardsmith.models.positions import check_max_length
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.evaluate import print_metrics
+from rewardsmith.workflows.options import TrainConfig
+
+LOG = "metrics.jsonl"
+SAVING = ".saving"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained reward model and what is known about it."""
+
+    path: str
+    """Folder for ``AutoModelForSequenceClassification.from_pretrained`` (or peft), `rewardsmith evaluate`, ..."""
+    metrics: dict[str, Any]
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        return {"path": self.path, **self.metrics}
+
+    def print(self, console: Any) -> None:
+        """The result for a reader, on a rich console."""
+        m = self.metrics
+        accuracy = "" if m["train_accuracy"] is None else f", accuracy {m['train_accuracy']:.3f}"
+        console.print(
+            f"Trained on {m['num_pairs']:,} pairs in {m['num_steps']:,} steps and {m['train_runtime_s']:.0f} s "
+            f"({m['train_pairs_per_s']:.1f} pairs/s). Last steps: loss {m['train_loss']:.4f}{accuracy}.",
+            highlight=False,
+        )
+        if "eval_nll" in m:
+            print_metrics(m, console)
+        console.print(f"Saved to {self.path}", markup=False, highlight=False)
+
+
+def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
+    """Trains, saves, and evaluates where there is something to evaluate on.
+
+    ``dataset`` replaces ``dataset_name`` with rows in memory. A run that was interrupted begins again from its start;
+    nothing that looks like a finished model is ever left half written.
+    """
+    set_quiet(config.run.quiet)
+    _check(config)
+    seed, device = config.run.seed, choose_device(config.model.device)
+    accelerator = make_accelerator(device, config.train.bf16)
+    main = accelerator.is_main_process
+    if device == "cpu":
+        use_all_cores()
+    given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, seed)
+    train_pairs, eval_pairs, eval_inputs = _split(config, given)
+    folder = _open_folder(config, given, eval_inputs) if main else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
+        tokenizer = load_tokenizer(source)
+        model = new_reward_model(source, tokenizer, seed)
+        check_max_length(model.config, config.model.max_length, source.name)
+        if config.lora.use_peft:
+            model = add_lora(model, config.lora)
+        encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
+        log = MetricsLog(folder.path / LOG) if folder else None
+        outcome, encoded = train_reward_model(model, encoder, train_pairs, config.train, accelerator, seed, log)
+    metrics = _train_metrics(outcome, encoded)
+    if folder is None:  # another process saves
+        accelerator.wait_for_everyone()
+        return TrainResult(str(config.run.output_dir or default_output("train", given.name)), metrics)
+    extra = {
+        "max_length": encoder.max_length,
+        "truncation_side": encoder.truncation_side,
+        "tokens_fingerprint": encoder.fingerprint,
+        "trained_from": source.name,
+        "dataset": given.name,
+    }
+    with _into(folder.path) as saving:
+        save_reward_model(model, tokenizer, saving, extra)
+    if eval_pairs is not None:
+        metrics |= _evaluate(str(folder.path), train_pairs, eval_pairs, device, seed)
+    folder.finish(metrics, device=str(accelerator.device))
+    accelerator.wait_for_everyone()
+    return TrainResult(str(folder.path), metrics)
+
+
+def _check(config: TrainConfig) -> None:
+    check_options(config.train)
+    if not 0 <= config.eval_fraction < 1:
+        raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
+    if config.eval_fraction and config.eval_dataset_name:
+        raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
+
+
+def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Table | None, dict[str, str]]:
+    """Training pairs, pairs to evaluate on if any, and fingerprints of the files that only evaluation reads."""
+    if config.eval_dataset_name:
+        options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
+        other = load_preferences(config.eval_dataset_name, options, config.run.seed)
+        return given.table, other.table, {f"eval: {name}": print_ for name, print_ in other.sources.items()}
+    if config.eval_fraction:
+        train_pairs, eval_pairs = hold_out_groups(given.table, config.eval_fraction, config.run.seed)
+        return train_pairs, eval_pairs, {}
+    return given.table, None, {}
+
+
+def _open_folder(config: TrainConfig, given: PreferenceSet, eval_inputs: dict[str, str]) -> RunFolder:
+    path = config.run.output_dir or default_output("train", given.name)
+    folder = RunFolder.open(
+        path, "train", flatten(config), {**given.sources, **eval_inputs}, config.run.overwrite, config.run.seed
+    )
+    if folder.resumed:
+        say(f"The run in {folder.path} was interrupted; it begins again.")
+    (folder.path / LOG).unlink(missing_ok=True)
+    shutil.rmtree(folder.path / SAVING, ignore_errors=True)
+    if given.quarantine:
+        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
+        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
+    return folder
+
+
+@contextmanager
+def _into(folder: Path) -> Iterator[Path]:
+    """A folder to save to whose files then move up, configurations last: without one nothing loads a model."""
+    saving = folder / SAVING
+    yield saving
+    for file in sorted(saving.iterdir(), key=lambda file: (file.name.endswith("config.json"), file.name)):
+        file.replace(folder / file.name)
+    saving.rmdir()
+
+
+def _train_metrics(outcome: TrainOutcome, encoded: EncodedPairs) -> dict[str, Any]:
+    last = outcome.last
+    return {
+        "num_pairs": len(encoded),
+        "num_steps": outcome.num_steps,
+        "num_without_weight": encoded.num_without_weight,
+        "num_identical_after_truncation": encoded.num_identical,
+        "truncated_share": encoded.num_truncated / len(encoded),
+        "train_runtime_s": outcome.seconds,
+        "train_pairs_per_s": outcome.pairs_per_s,
+        **{f"train_{name}": last[name] for name in ("loss", "accuracy", "gap_mean", "mean_reward")},
+    }
+
+
+def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int) -> dict[str, Any]:
+    """Numbers of the model as it was saved, on the pairs set aside."""
+    result = benchmark_rewards(load_scorer(path, device=device, quiet=False), eval_pairs, seed)
+    seen = set(train_pairs.column("prompt_id").to_pylist())
+    prompts = set(eval_pairs.column("prompt_id").to_pylist())
+    shared = len(prompts & seen)
+    if shared:
+        say(f"{shared:,} of {len(prompts):,} evaluation prompts were also trained on.")
+    return {**result.metrics, "eval_num_prompts_trained_on": shared}

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from dialogues.card import write_card
 from dialogues.checks import LENGTH_LIMIT, PROBE_RANGE, probe_accuracies, summary
 from dialogues.grading import Base, Response, bases, generator, responses
 from dialogues.pairing import balance_lengths, choose_pairs, label_pairs
 from dialogues.prompts import Prompt, read_prompts
+
 from rewardsmith.preferences.embedded import dialogues_path
 
 HERE = Path(__file__).parent
@@ -84,7 +84,9 @@ def nearest(prompts: list[Prompt], count: int = 3) -> dict[str, list[Prompt]]:
     likeness = (vectors @ vectors.T).toarray()
     found = {}
     for i, prompt in enumerate(prompts):
-        order = [j for j in np.argsort(-likeness[i], kind="stable") if j != i and prompts[j].category == prompt.category]
+        order = [
+            j for j in np.argsort(-likeness[i], kind="stable") if j != i and prompts[j].category == prompt.category
+        ]
         found[prompt.key] = [prompts[j] for j in order[:count]]
     return found
 

@@ -65,7 +65,8 @@ def _embed(texts: list[tuple[str, str]]) -> list[np.ndarray]:
     out: list[np.ndarray] = []
     for start in range(0, len(order), 64):
         part = order[start : start + 64]
-        batch = tokenizer(*zip(*(texts[i] for i in part), strict=True), padding=True, truncation=True, max_length=256, return_tensors="pt")  # fmt: skip
+        asked, given = zip(*(texts[k] for k in part), strict=True)
+        batch = tokenizer(asked, given, padding=True, truncation=True, max_length=256, return_tensors="pt")
         with torch.inference_mode():
             states = model(**batch, output_hidden_states=True).hidden_states
         mask = batch["attention_mask"].unsqueeze(-1)
@@ -82,7 +83,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     truths = [r["meta"]["truth"][side] | {"words": len(r[side].split())} for r, side in sides]
     flipped = np.array([r["meta"]["truth"]["flipped"] for r in rows])
     size = np.abs([r["meta"]["truth"]["gap"] for r in rows])
-    mixed = [r["meta"]["truth"] for r in rows if r["meta"]["truth"]["chosen"]["origin"] != r["meta"]["truth"]["rejected"]["origin"]]  # fmt: skip
+    pairs = [r["meta"]["truth"] for r in rows]
+    mixed = [t for t in pairs if t["chosen"]["origin"] != t["rejected"]["origin"]]
     reference_won = [(t["chosen"]["origin"] == "reference") != t["flipped"] for t in mixed]
     return {
         "num_pairs": len(rows),

@@ -14,7 +14,7 @@ import numpy as np
 from dialogues import edits
 from dialogues.prompts import Prompt, claims, write_out
 
-NOISE = 0.35
+NOISE = 0.3
 GRADE_CUTS = (1.0, 1.8, 2.6, 3.3)
 START = {"reference": 4.5, "sample": 3.4}
 CLOSED_SAMPLE = 2.6
@@ -71,7 +71,9 @@ def bases(prompt: Prompt, samples: list[str]) -> list[Base]:
     """The reference, if there is one, and the raw samples that are fit for use, ending with a whole sentence."""
     found = []
     if prompt.reference:
-        found.append(Base(write_out(prompt.reference, [0] * len(claims(prompt.reference))), "reference", START["reference"]))
+        found.append(
+            Base(write_out(prompt.reference, [0] * len(claims(prompt.reference))), "reference", START["reference"])
+        )
     asked = " ".join(text for _, text in prompt.messages).lower()
     if any(word in asked for word in DELICATE):
         return found
@@ -108,11 +110,17 @@ def responses(
             other = others[int(rng.integers(len(others)))]
             if drifted := edits.drift(base.text, other.text, rng):
                 lost = least + (most - least) * drifted[1]
-                made.append(_response(drifted[0], base.origin, "relevance", f"drift, {source}", drifted[1], base.score - lost, rng))
+                made.append(
+                    _response(
+                        drifted[0], base.origin, "relevance", f"drift, {source}", drifted[1], base.score - lost, rng
+                    )
+                )
     made += wrong_references(prompt, rng)
     for source, others, score in (("near", near, 0.9), ("far", far, 0.4)):
         for i in rng.permutation(len(others))[:2]:
-            made.append(_response(others[i].text, others[i].origin, "relevance", f"off topic, {source}", 1.0, score, rng))
+            made.append(
+                _response(others[i].text, others[i].origin, "relevance", f"off topic, {source}", 1.0, score, rng)
+            )
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from rewardsmith.preferences.simulation.annotators import draw_exactly
 NUM_PAIRS = 2000
 PAIRS_PER_PROMPT = 6
 LENGTH_CUTS = (12, 18, 25, 33, 42)
-GAP_SHARES = {0: 0.20, 1: 0.28, 2: 0.26, 3: 0.17, 4: 0.09}
+GAP_SHARES = {0: 0.12, 1: 0.24, 2: 0.28, 3: 0.22, 4: 0.14}
 ANNOTATOR_ERRORS = {"ann": 0.05, "ben": 0.10, "cleo": 0.17, "dev": 0.28}
 FLIP_SHARE = 0.15
 
@@ -55,9 +56,7 @@ def length_class(text: str) -> int:
     return int(np.searchsorted(LENGTH_CUTS, len(text.split())))
 
 
-def choose_pairs(
-    prompts: list[Prompt], pool: dict[str, list[Response]], seed: int
-) -> list[Pair]:
+def choose_pairs(prompts: list[Prompt], pool: dict[str, list[Response]], seed: int) -> list[Pair]:
     """Pairs in random order, taken while they keep four balances.
 
     Differences of grade have their stated shares; within each combination of grades and size of the length difference,
@@ -70,15 +69,16 @@ def choose_pairs(
     left = {gap: round(share * NUM_PAIRS) for gap, share in GAP_SHARES.items()}
     per_prompt: Counter[str] = Counter()
     used: Counter[tuple[str, str]] = Counter()
+    taken: set[frozenset[tuple[str, str]]] = set()
     tilt: Counter[tuple[object, ...]] = Counter()
     chosen = []
     for limit in range(1, PAIRS_PER_PROMPT + 1):
         for i in order:
             pair = candidates[i]
-            key, texts = pair.prompt.key, [(pair.prompt.key, r.text) for r in (pair.better, pair.worse)]
+            key, texts = pair.prompt.key, [(pair.prompt.key, plain(r.text)) for r in (pair.better, pair.worse)]
             if per_prompt[key] >= limit or any(used[text] >= 2 for text in texts):
                 continue
-            if texts[0] in used and texts[1] in used and _taken(chosen, pair):
+            if frozenset(texts) in taken:
                 continue
             step = pair.better.grade - pair.worse.grade
             leans = _leanings(pair)
@@ -87,22 +87,23 @@ def choose_pairs(
             left[abs(step)] -= 1
             per_prompt[key] += 1
             used.update(texts)
+            taken.add(frozenset(texts))
             for name, sign in leans:
                 tilt[name] += sign
             chosen.append(pair)
     return chosen
 
 
-def _taken(chosen: list[Pair], pair: Pair) -> bool:
-    both = {pair.better.text, pair.worse.text}
-    return any(p.prompt.key == pair.prompt.key and {p.better.text, p.worse.text} == both for p in chosen)
+def plain(text: str) -> str:
+    """Letters and digits alone: what is left is the same for texts that differ in case, spacing and punctuation."""
+    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def _all_pairs(prompt: Prompt, responses: list[Response]) -> list[Pair]:
     pairs = []
     for i, a in enumerate(responses):
         for b in responses[:i]:
-            if a.text != b.text and a.quality != b.quality:
+            if plain(a.text) != plain(b.text) and a.quality != b.quality:
                 pairs.append(Pair(prompt, a, b) if a.quality > b.quality else Pair(prompt, b, a))
     return pairs
 

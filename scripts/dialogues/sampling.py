@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dialogues.prompts import Prompt
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from dialogues.prompts import Prompt
 
 NUM_SAMPLES = 2
 MAX_NEW_TOKENS = 80

@@ -35,10 +35,12 @@ def test_rows_are_in_the_votes_form_and_truth_is_only_under_meta():
 
 
 def test_no_pair_occurs_twice_and_responses_differ():
-    rows = simulate(3000, pairs_per_prompt=6)
-    keys = {(r["prompt"][0]["content"], *sorted((r["chosen"], r["rejected"]))) for r in rows}
-    assert len(keys) == 3000
-    assert len({r["prompt"][0]["content"] for r in rows}) == 500
+    for pairs_per_prompt, num_prompts in ((6, 1000), (6000, 1)):
+        rows = simulate(6000, pairs_per_prompt=pairs_per_prompt)
+        keys = {(r["prompt"][0]["content"], *sorted((r["chosen"], r["rejected"]))) for r in rows}
+        assert len(keys) == 6000
+        assert len({r["prompt"][0]["content"] for r in rows}) == num_prompts
+        assert all(r["chosen"] != r["rejected"] for r in rows)
 
 
 def test_exact_annotators_make_no_errors_and_planted_flips_are_counted_exactly():

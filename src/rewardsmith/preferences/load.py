@@ -29,7 +29,7 @@ from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
 from rewardsmith.preferences.preference_set import Finding, Place, PreferenceSet, QuarantinedRow
-from rewardsmith.preferences.problems import REASONS, BadRowError
+from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.set_checks import check_set
 from rewardsmith.preferences.sources import Source, find_sources
 
@@ -155,8 +155,7 @@ def _checked(
 
 def _check_group_column(records: list[Mapping[str, object]], column: str | None, name: str) -> None:
     if column is not None and records and not any(column in record for record in records):
-        columns = ", ".join(map(str, dict.fromkeys(chain.from_iterable(records))))
-        raise DataError(f"{name} has no column {column} for --group_by; it has {columns}.")
+        raise DataError(f"{name} has no column {column} for --group_by; it has {column_names(records)}.")
 
 
 def _sampled(table: pa.Table, max_pairs: int | None, seed: int) -> pa.Table:

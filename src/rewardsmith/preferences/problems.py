@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
 REASONS: dict[str, str] = {
     "malformed_json": "is not valid JSON",
     "malformed_csv": "is not a valid CSV record of this table",
@@ -29,6 +32,12 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):  # numbers of thousands of digits, values that contain themselves
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def column_names(records: Iterable[Mapping[str, object]], limit: int = 12) -> str:
+    """The columns of some rows, the most frequent first, in one line."""
+    names = [" ".join(str(key).split())[:40] for key, _ in Counter(key for r in records for key in r).most_common()]
+    return ", ".join(names[:limit]) + ", ..." * (len(names) > limit)
 
 
 class BadRowError(Exception):

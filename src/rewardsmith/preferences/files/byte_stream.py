@@ -10,7 +10,6 @@ from rewardsmith.errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
-_STEP = 64
 
 
 class DamagedFileError(Exception):
@@ -89,9 +88,9 @@ def _gunzip(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _before_damage(inflate: zlib._Decompress, data: bytes) -> Iterator[bytes]:
-    """What can still be decompressed: a failing call throws away its output, so it is repeated in small steps."""
-    for start in range(0, len(data), _STEP):
+    """What can still be decompressed: a failing call throws away its output, so it is repeated byte by byte."""
+    for start in range(len(data)):
         try:
-            yield inflate.decompress(data[start : start + _STEP])
+            yield inflate.decompress(data[start : start + 1])
         except zlib.error:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, valid_text
+from rewardsmith.preferences.problems import BadRowError
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -22,7 +23,11 @@ def read_jsonl(path: Path) -> Iterator[RawRow]:
             if line and not line.isspace():
                 yield _row(line, number)
     except DamagedFileError as damage:
-        yield bad_row(damage.reason, damage.message, damage.rest.decode("utf-8", "backslashreplace"), number + 1)
+        last = _row(damage.rest, number + 1)  # whole where only the line feed, or the checksum, is missing
+        if last.problem is None:
+            yield last
+            last = RawRow(None, "", number + 2)
+        yield last._replace(problem=BadRowError(damage.reason, damage.message))
 
 
 def _row(line: bytes, number: int) -> RawRow:

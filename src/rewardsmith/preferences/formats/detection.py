@@ -10,6 +10,7 @@ from rewardsmith.preferences.formats import FORMATS
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.keys import keys_format
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.problems import column_names
 
 NUM_ROWS_LOOKED_AT = 1000
 
@@ -17,8 +18,8 @@ NUM_ROWS_LOOKED_AT = 1000
 def choose_format(first_records: Sequence[Record], options: DataOptions, name: str) -> Format:
     """The form of the rows. Raises ``DataError`` in one line, with the columns found, where no form fits.
 
-    Many rows may be bad: the choice is the most particular form that fits at least half of the rows that any form
-    fits.
+    Many rows may be bad: the choice is the most particular form that fits the share it needs (mostly half) of the rows
+    that any form fits.
     """
     chosen = _format_of_options(options)
     if chosen is not None:
@@ -30,7 +31,7 @@ def choose_format(first_records: Sequence[Record], options: DataOptions, name: s
     counts = Counter({form.name: sum(map(form.matches, first_records)) for form in FORMATS})
     num_any = sum(any(form.matches(record) for form in FORMATS) for record in first_records)
     for form in FORMATS:
-        if num_any and counts[form.name] * 2 >= num_any:
+        if counts[form.name] and counts[form.name] >= form.share_needed * num_any:
             return form
     if num_any:
         return next(form for form in FORMATS if form.name == counts.most_common(1)[0][0])
@@ -56,24 +57,18 @@ def _format_of_options(options: DataOptions) -> Format | None:
     return known[options.format]
 
 
-def _columns(records: Sequence[Record]) -> list[str]:
-    """Column names, the most frequent first."""
-    return [str(key) for key, _ in Counter(key for record in records for key in record).most_common()]
-
-
 def _has_a_column(record: Record, form: Format) -> bool:
     return any(column in record for column in form.columns)
 
 
 def _no_column(records: Sequence[Record]) -> str:
-    columns = _columns(records)
-    shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-    return f"no usable columns; found {shown or 'none'}."
+    return f"no usable columns; found {column_names(records) or 'none'}."
 
 
 def _nearest(records: Sequence[Record]) -> Format:
-    columns = set(_columns(records))
-    return max(reversed(FORMATS), key=lambda form: len(columns & set(form.columns)) / len(form.columns))
+    """The form with the largest share of its columns there; TRL's where none has any."""
+    found = {key for record in records for key in record}
+    return max(reversed(FORMATS), key=lambda form: len(found & set(form.columns)) / len(form.columns))
 
 
 def _described(form: Format) -> str:

@@ -22,3 +22,5 @@ class Format:
     """Whether a row is in this form, judged by its fields and their types. Cheap; never raises."""
     read: Callable[[Record], Pair]
     """The row's pair. Raises ``BadRowError`` where there is none."""
+    share_needed: float = 0.5
+    """Share of the rows that any form fits from which a set is taken to be in this one."""

@@ -7,11 +7,11 @@ one vote: a tie, with target 0.5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 
 from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError, shown
+from rewardsmith.preferences.problems import BadRowError
 from rewardsmith.preferences.two_responses import read_fields
 
 _LARGEST = 2**31 - 1
@@ -35,14 +35,11 @@ def _read(record: Record) -> Pair:
 
 
 def _count(votes: Mapping[str, object], key: str) -> int:
-    number = votes.get(key)
-    if number is None:
-        return 0
-    if isinstance(number, bool) or not isinstance(number, Real | int | float) or number != number:
-        raise BadRowError("wrong_type", f'votes for "{key}" are {shown(number)}, not a number')
-    if not 0 <= float(number) <= _LARGEST or float(number) != int(number):
-        raise BadRowError("out_of_range", f'votes for "{key}" are {shown(number)}, not a count')
+    number = read_number(votes.get(key), f"votes.{key}") or 0.0
+    if not 0 <= number <= _LARGEST or number % 1:
+        raise BadRowError("out_of_range", f'votes for "{key}" are {number:g}, not a count')
     return int(number)
 
 
-VOTES = Format("votes", ("prompt", "chosen", "rejected", "votes"), _matches, _read)
+# One row with votes is enough: this form reads whatever TRL's does.
+VOTES = Format("votes", ("prompt", "chosen", "rejected", "votes"), _matches, _read, share_needed=0.0)

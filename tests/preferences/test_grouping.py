@@ -1,0 +1,62 @@
+"""Which rows stay together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import rewardsmith.preferences.grouping as grouping
+import rewardsmith.preferences.load as load_module
+from rewardsmith.errors import DataError
+from rewardsmith.preferences.messages import assistant, user
+
+
+def rows(*prompts: Any) -> list[dict[str, Any]]:
+    return [{"prompt": prompt, "chosen": f"a {i}", "rejected": f"b {i}"} for i, prompt in enumerate(prompts)]
+
+
+def groups(found: Any) -> list[int]:
+    names = found.table["split_group"].to_pylist()
+    return [names.index(name) for name in names]
+
+
+def test_the_first_user_turn_keeps_rows_together(load) -> None:
+    long = [{"role": "system", "content": "s"}, user("tell me a joke"), assistant("which kind"), user("a short one")]
+    assert groups(load(rows("tell me a joke", "sing a song", long))) == [0, 1, 0]
+
+
+def test_near_duplicate_prompts_share_a_group_unless_switched_off(load) -> None:
+    data = rows("Tell me a joke!", "sing a song", "tell me a joke")
+    found = load(data)
+    assert groups(found) == [0, 1, 0]
+    finding = next(finding for finding in found.findings if finding.check == "near_duplicate_prompts")
+    assert (finding.count, finding.action) == (1, "joined")
+    assert "66.7% of the rows" in finding.message
+    assert groups(load(data, near_duplicates="off")) == [0, 1, 2]
+
+
+def test_large_sets_are_not_compared_and_this_is_said(load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "NEAR_DUPLICATE_LIMIT", 2)
+    monkeypatch.setattr(load_module, "NEAR_DUPLICATE_LIMIT", 2)
+    data = rows("Tell me a joke!", "sing a song", "tell me a joke")
+    found = load(data)
+    assert groups(found) == [0, 1, 2]
+    said = {finding.check: finding.message for finding in found.findings}
+    assert "3 distinct first turns are more than 2" in said["near_duplicate_prompts"]
+    assert "3 pairs are more than 2" in said["near_duplicate_pairs"]
+    assert groups(load(data, near_duplicates="on")) == [0, 1, 0]
+
+
+def test_a_column_can_name_the_groups(load) -> None:
+    data = rows("one", "two", "three", "one")
+    for record, author in zip(data, ["x", 7, "x", None], strict=True):
+        record["author"] = author
+    found = load(data, group_by="author")
+    assert found.table["split_group"].to_pylist()[:3] == ["x", "7", "x"]
+    assert groups(found) == [0, 1, 0, 3]
+
+
+def test_a_missing_group_column_names_those_there_are(load) -> None:
+    with pytest.raises(DataError, match="no column author for --group_by; it has prompt, chosen, rejected"):
+        load(rows("one"), group_by="author")

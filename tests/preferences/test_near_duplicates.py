@@ -1,0 +1,51 @@
+"""Texts that are almost the same."""
+
+from __future__ import annotations
+
+import random
+
+from rewardsmith.preferences.near_duplicates import near_duplicate_groups, normalised
+
+LONG = "How can I cook a good dinner for six people without spending the whole evening in the kitchen"
+
+
+def test_case_spacing_and_punctuation_do_not_count() -> None:
+    assert normalised("  Hello,\nWORLD! ") == "hello world"
+    assert near_duplicate_groups(["What is DVT?", "other words entirely", "what is  dvt"]).tolist() == [0, 1, 0]
+
+
+def test_a_changed_word_in_a_long_text_still_counts_as_the_same() -> None:
+    texts = [f"{LONG} today?", f"{LONG} tonight?", "How can I learn to play the piano as an adult in one year?"]
+    assert near_duplicate_groups(texts).tolist() == [0, 0, 2]
+
+
+def test_different_short_questions_stay_apart() -> None:
+    texts = ["What is the capital of Peru?", "What is the size of Peru?", "Who wrote Faust?", "Who wrote Emma?"]
+    assert near_duplicate_groups(texts).tolist() == [0, 1, 2, 3]
+
+
+def test_texts_without_words_are_compared_as_they_are() -> None:
+    assert near_duplicate_groups(["👋", "🙂", "👋 ", "???", ""]).tolist() == [0, 1, 0, 3, 4]
+
+
+def test_chains_form_one_group() -> None:
+    words = LONG.split()
+    texts = [" ".join(["first"] * i + words[i:]) for i in range(3)]
+    assert near_duplicate_groups(texts)[1] == 0
+    assert near_duplicate_groups([])[:].tolist() == []
+
+
+def test_nearly_all_pairs_above_the_threshold_are_found() -> None:
+    draw = random.Random(0)
+    texts: list[str] = []
+    for i in range(200):
+        words = [f"{draw.choice('bcdfglmn')}{draw.randrange(10**6)}" for _ in range(30)]
+        texts += [" ".join(words), " ".join([*words[:15], f"changed{i}", *words[16:]])]
+    groups = near_duplicate_groups(texts)
+    assert (groups[0::2] == groups[1::2]).mean() > 0.99
+    assert len(set(groups.tolist())) >= 200
+
+
+def test_thousands_of_texts_of_one_template_are_one_group_in_linear_time() -> None:
+    texts = [f"{LONG}, if my guests come from the country number {i}?" for i in range(3000)]
+    assert set(near_duplicate_groups(texts).tolist()) == {0}

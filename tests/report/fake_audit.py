@@ -93,8 +93,8 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "num_folds": 5,
             "fold_by": "prompt",
             "choices": [
-                {"layer": 4, "pooling": "response_mean", "l2": 0.01, "count": 38},
-                {"layer": 6, "pooling": "mean", "l2": 0.1, "count": 12},
+                {"choice": "layer 4 response_mean, l2 0.01", "count": 38},
+                {"choice": "layer 6 mean, l2 0.1", "count": 12},
             ],
             "assumption_note": "Judges see neither the pair nor any pair of the same prompt.",
         },
@@ -213,6 +213,8 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
             }
             for t, p, r in zip(thresholds, precision, recall, strict=True)
         ],
+        "noise_expected": 0.314,
+        "noise_found": {"value": 0.301, "low": 0.27, "high": 0.33},
         "baselines": [
             {"method": "rewardsmith", "auroc": auroc, "precision": 0.57, "recall": 0.61, "f1": 0.59, "note": ""},
             {

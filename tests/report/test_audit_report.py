@@ -10,8 +10,10 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from rewardsmith.report.audit_report import render_audit_report
+from rewardsmith.report.audit_report import figures_of, render_audit_report
 from rewardsmith.report.options import ReportOptions
+from rewardsmith.report.outcome_figures import accuracy_finding
+from rewardsmith.report.sections import key_numbers
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -142,12 +144,12 @@ def test_every_part_may_be_missing(audit, missing):
     assert "Data checks" not in html
 
 
-@pytest.mark.parametrize("path", [("strength", "classes"), ("strength", "spread_by_bin"), ("accuracy", "attainable")])
-def test_a_missing_detail_takes_only_its_own_figure_along(audit, path):
+def test_a_missing_detail_takes_only_its_own_figure_along(audit):
     metrics = copy.deepcopy(audit[0])
-    metrics[path[0]][path[1]] = None
-    html = render_audit_report(metrics, *audit[1:], ReportOptions(report_examples=0))
-    assert Outline(html).count("figure") == (6 if path[1] == "spread_by_bin" else 7)
+    metrics["strength"] |= {"classes": None, "spread_by_bin": None}
+    metrics["accuracy"]["attainable"] = None
+    drawn = {name for name, figure in figures_of(metrics, audit[2]).items() if figure}
+    assert drawn == {"distribution", "spread", "length", "accuracy"}
 
 
 def test_without_held_out_strengths_the_report_says_that_they_are_in_sample(audit):
@@ -160,11 +162,15 @@ def test_without_held_out_strengths_the_report_says_that_they_are_in_sample(audi
 
 
 def test_noise_that_is_not_identifiable_is_not_given_as_a_number(audit):
-    metrics = copy.deepcopy(audit[0])
-    metrics["label_noise"] |= {"identifiable": False, "low": 0.05, "high": 0.33}
-    words = " ".join(Outline(render_audit_report(metrics, *audit[1:], ReportOptions(report_examples=0))).words)
-    assert "not identifiable" in words
-    assert "anything from 5.0 to 33% fits this data" in words
+    noise = audit[0]["label_noise"] | {"identifiable": False, "low": 0.05, "high": 0.33}
+    (number,) = key_numbers({"label_noise": noise})
+    assert (number.value, number.detail) == ("not identifiable", "anything from 5.0 to 33% fits this data")
+
+
+def test_a_wide_attainable_range_blames_nobody(audit):
+    accuracy = audit[0]["accuracy"] | {"attainable": {"value": 0.8, "low": 0.65, "high": 0.95}}
+    assert "cannot be told" in accuracy_finding(accuracy)
+    assert "0.65 to 0.95" in [number.value for number in key_numbers({"accuracy": accuracy})]
 
 
 @pytest.mark.slow

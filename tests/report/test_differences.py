@@ -16,8 +16,8 @@ def test_runs_join_to_the_texts_byte_for_byte():
 def test_only_words_of_one_text_are_marked():
     left, right, is_marked = compare_words("the red fox runs", "the blue fox runs")
     assert is_marked
-    assert [r.text for r in left if r.is_different] == ["red "]
-    assert [r.text for r in right if r.is_different] == ["blue "]
+    assert [r.text for r in left if r.is_different] == ["red"]
+    assert [r.text for r in right if r.is_different] == ["blue"]
 
 
 def test_texts_with_little_in_common_are_not_marked():

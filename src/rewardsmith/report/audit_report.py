@@ -19,7 +19,12 @@ from rewardsmith.report.numbers import part
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.outcome_figures import accuracy_figure, length_figure, planted_figure
 from rewardsmith.report.palette import css_variables
-from rewardsmith.report.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
+from rewardsmith.report.strength_figures import (
+    distribution_figure,
+    spread_by_group_figure,
+    spread_figure,
+    strength_columns,
+)
 
 
 def render_audit_report(
@@ -57,6 +62,7 @@ def render_audit_report(
             annotators=annotators,
             annotator_finding=sections.bar_finding(annotators),
             galleries=galleries(pairs, strengths, options.report_examples, with_text),
+            is_held_out=strength_columns(strengths)[2],
             measured=sections.measured(metrics),
         )
     )

@@ -41,7 +41,13 @@ def runs_of(words: Sequence[str], shared: Sequence[tuple[int, int]]) -> list[Run
     """The words as runs; ``shared`` are (start, length) of what is in both texts. Beyond ``MAX_WORDS``: unmarked."""
     runs, position = [], 0
     for start, length in shared:
-        runs += [Run("".join(words[position:start]), True), Run("".join(words[start : start + length]), False)]
+        different = "".join(words[position:start])
+        # The space behind the last word joins the words that both have: it is not what differs.
+        marked = different.rstrip()
+        runs += [
+            Run(marked, True),
+            Run(different[len(marked) :] + "".join(words[start : start + length]), False),
+        ]
         position = start + length
     runs.append(Run("".join(words[position:]), False))
     return [run for run in runs if run.text]

@@ -12,6 +12,8 @@ from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COIN_FLIP = 0.5
+WIDE_RANGE = 0.15
+"""An attainable accuracy known no better than this does not tell the labels' fault from the model's."""
 
 
 def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
@@ -30,7 +32,7 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
         base = marks_of(values).encode(
             x=alt.X(
                 "threshold:Q",
-                title="a label is flagged when its p_wrong is at least",
+                title="a label is flagged when its p_wrong is above",
                 axis=alt.Axis(format=".1f", tickCount=canvas.choose(9, 5)),
                 scale=alt.Scale(zero=False, nice=False, padding=8),
             ),
@@ -54,7 +56,7 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
         title,
         f"Precision and recall of planted flips by threshold. {title}.",
         chart,
-        str(planted.get("limits") or ""),
+        planted_caption(planted),
         (
             LegendEntry("line", "blue", "precision: flagged pairs that are planted flips"),
             LegendEntry("dashed", "orange", "recall: planted flips that are flagged"),
@@ -76,12 +78,35 @@ def threshold_row(row: Mapping[str, Any], what: str) -> dict[str, Any]:
     }
 
 
+def row_at_half(planted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The threshold nearest to one half of those at which something was flagged."""
+    rows = [r for r in planted.get("by_threshold") or [] if known(r.get("precision")) and known(r.get("recall"))]
+    return min(rows, key=lambda r: abs(r["threshold"] - 0.5)) if rows else None
+
+
+def planted_caption(planted: Mapping[str, Any]) -> str:
+    """The limits of the measurement, the precision to expect on the set itself, and the check of the noise estimate."""
+    words = [str(planted["limits"])] if planted.get("limits") else []
+    row = row_at_half(planted)
+    if row and known(row.get("precision_at_natural_rate")):
+        words.append(
+            f"Reweighted to the set's own estimated share of wrong labels, precision at {decimal(row['threshold'])} "
+            f"is {percent(row['precision_at_natural_rate'])}."
+        )
+    expected, found = planted.get("noise_expected"), planted.get("noise_found") or {}
+    if known(expected) and known(found.get("value")):
+        words.append(
+            f"With these flips, {percent(expected)} of the labels should be wrong; the audit estimates "
+            f"{percent(found['value'])} ({percent_range(found.get('low'), found.get('high'))})."
+        )
+    return " ".join(words)
+
+
 def planted_finding(planted: Mapping[str, Any]) -> str:
     """Precision and recall at the threshold nearest to one half, in words."""
-    rows = [r for r in planted.get("by_threshold") or [] if known(r.get("precision")) and known(r.get("recall"))]
-    if not rows:
+    row = row_at_half(planted)
+    if row is None:
         return "How well planted flips are found"
-    row = min(rows, key=lambda r: abs(r["threshold"] - 0.5))
     return (
         f"Flagging at {decimal(row['threshold'])} finds {percent(row['recall'])} of the flips, "
         f"and {percent(row['precision'])} of what it flags are flips"
@@ -236,6 +261,8 @@ def accuracy_finding(accuracy: Mapping[str, Any]) -> str:
         return "Accuracy on the labels as given"
     if not (known(low) and known(high)):
         return f"The judges agree with {percent(value)} of labels they never saw"
+    if high - low > WIDE_RANGE and value < high:
+        return "Whether labels or judges hold the accuracy back cannot be told from this data"
     if value >= low:
         return f"At {decimal(value)}, the judges are about as accurate as these labels allow"
     return f"The judges reach {decimal(value)} where these labels allow {decimal(low)} to {decimal(high)}"

@@ -17,6 +17,7 @@ from rewardsmith.report.numbers import (
     percent,
     percent_range,
 )
+from rewardsmith.report.outcome_figures import WIDE_RANGE
 from rewardsmith.report.palette import CLASS_COLOURS
 
 MAX_TABLE_ROWS = 30
@@ -106,9 +107,10 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
 
 def accuracy_number(label: str, entry: Mapping[str, Any]) -> KeyNumber:
     """An accuracy with its interval; a range alone is its own value."""
-    if known(entry.get("value")):
+    is_wide = known(entry.get("low")) and known(entry.get("high")) and entry["high"] - entry["low"] > WIDE_RANGE
+    if known(entry.get("value")) and not is_wide:
         return KeyNumber(label, decimal(entry["value"], 3), interval_words(entry, digits=3))
-    return KeyNumber(label, decimal_range(entry.get("low"), entry.get("high")), "range")
+    return KeyNumber(label, decimal_range(entry.get("low"), entry.get("high"), 2), "not known better")
 
 
 def interval_words(entry: Mapping[str, Any], digits: int) -> str:
@@ -202,6 +204,7 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
             if known(ensemble.get("num_folds"))
             else None,
         ),
+        ("Pairs without two judges", no_judges_words(ensemble)),
         ("Chosen by the members", choices_words(ensemble.get("choices"))),
         ("Assumption", ensemble.get("assumption_note")),
         ("Read as", data.get("format")),
@@ -225,12 +228,20 @@ def ensemble_words(ensemble: Mapping[str, Any]) -> str | None:
     return ", ".join(words) or None
 
 
+def no_judges_words(ensemble: Mapping[str, Any]) -> str | None:
+    """How many pairs have no strength; nothing where all have one."""
+    without = ensemble.get("num_pairs_without_judges")
+    return f"{count(without)}, without a strength" if known(without) and without else None
+
+
 def choices_words(choices: Any) -> str | None:
     """Layers, poolings and penalties, with the number of members that chose each."""
     words = []
     for choice in sorted(choices or [], key=lambda c: -(c.get("count") or 0))[:6]:
-        pooling = str(choice.get("pooling")).replace("_", " ")
-        words.append(f"layer {choice.get('layer')}, {pooling}, l2 {choice.get('l2')} ({count(choice.get('count'))})")
+        name = choice.get("choice")
+        if name is None:
+            name = f"layer {choice.get('layer')}, {choice.get('pooling')}, l2 {choice.get('l2')}"
+        words.append(f"{name} ({count(choice.get('count'))})".replace("_", " "))
     return "; ".join(words) or None
 
 

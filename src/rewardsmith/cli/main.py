@@ -84,14 +84,9 @@ def _run_verb(words: list[str]) -> int:
         config = parse_config(module.CONFIG, rest, prog=f"rewardsmith {verb}", help_text=module.HELP)
     except SystemExit:  # --help has been printed
         return 0
-    flat = flatten(config)
-    if flat.get("dry_run"):
+    if flatten(config).get("dry_run"):
         print(config_to_yaml(config), end="")
         return 0
-    if flat.get("quiet"):
-        from rewardsmith.artifacts.progress import set_quiet
-
-        set_quiet(True)
     status: int = module.run(config)
     return status
 

@@ -1,0 +1,25 @@
+"""``rewardsmith doctor``."""
+
+from __future__ import annotations
+
+from rewardsmith.cli.show import show_result
+from rewardsmith.workflows.options import DoctorConfig
+
+CONFIG = DoctorConfig
+HELP = """Check the environment, a model and a preference set for faults that silently spoil reward models.
+
+Exit status 1 if a check fails. Without options it looks at the environment only.
+
+Examples:
+  rewardsmith doctor
+  rewardsmith doctor --model_name_or_path embedded/smollm2-135m
+  rewardsmith doctor prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --max_length 1024"""
+
+
+def run(config: DoctorConfig) -> int:
+    """Checks, shows the marks, and fails if one of them is a cross."""
+    from rewardsmith.workflows.doctor import run_doctor
+
+    result = run_doctor(config)
+    show_result(result, as_json=config.run.json)
+    return 1 if result.num_failed else 0

@@ -1,0 +1,155 @@
+"""``rewardsmith doctor``: is anything wrong that would spoil rewards without a word?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rewardsmith.artifacts.progress import progress, set_quiet
+from rewardsmith.engine.checkup import Check, verdict
+from rewardsmith.engine.devices import use_all_cores
+from rewardsmith.engine.environment_checks import check_environment
+from rewardsmith.engine.pair_batches import encode_pairs
+from rewardsmith.engine.self_checks import check_model
+from rewardsmith.errors import ModelError, RewardsmithError
+from rewardsmith.models.embedded import local_source, resolve_model
+from rewardsmith.models.loading import ADAPTER_CONFIG, load_config, load_reward_model, load_tokenizer, new_reward_model
+from rewardsmith.models.positions import check_max_length, position_limit
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.options import DoctorConfig
+
+MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+MUCH_TRUNCATION = 0.2
+DEFAULT_MODEL = "embedded/minilm"
+
+
+@dataclass(frozen=True)
+class DoctorResult:
+    """Checks by what they are about."""
+
+    sections: dict[str, list[Check]]
+
+    @property
+    def num_failed(self) -> int:
+        """Checks that failed; warnings do not count."""
+        return sum(check.mark == "fail" for checks in self.sections.values() for check in checks)
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        checks = {title: [asdict(check) for check in found] for title, found in self.sections.items()}
+        return {"num_failed": self.num_failed, "checks": checks}
+
+    def print(self, console: Any) -> None:
+        """The result for a reader, on a rich console."""
+        from rich.markup import escape
+
+        for title, checks in self.sections.items():
+            console.print(f"[bold]{escape(title)}[/]", highlight=False)
+            for check in checks:
+                console.print(f"  {MARKS[check.mark]} {escape(check.name)}: {escape(check.sentence)}", highlight=False)
+        num = self.num_failed
+        warned = sum(check.mark == "warn" for checks in self.sections.values() for check in checks)
+        notes = f" {warned} worth a look." if warned else ""
+        console.print(("Nothing is wrong." if not num else f"{num} failed.") + notes, highlight=False)
+
+
+def run_doctor(config: DoctorConfig, dataset: Any = None) -> DoctorResult:
+    """Checks the environment, and the model and the set where they are named."""
+    set_quiet(config.run.quiet)
+    use_all_cores()
+    has_data = dataset is not None or bool(config.data.dataset_name)
+    sections = {"Environment": check_environment()}
+    if config.model_name_or_path:
+        name = config.model_name_or_path
+        sections[f"Model {name}"] = _or_failure("load", lambda: _check_model(name, config.max_length))
+    if has_data:
+        title = "Data " + (config.data.dataset_name or "in memory")
+        sections[title] = _or_failure("read", lambda: _check_data(config, dataset))
+    return DoctorResult(sections)
+
+
+def _or_failure(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
+    """A model or a set that cannot even be loaded is a finding, not a crash."""
+    try:
+        return checks()
+    except RewardsmithError as error:
+        return [Check(name, "fail", str(error))]
+
+
+def _check_model(name: str, max_length: int) -> list[Check]:
+    source = resolve_model(name)
+    if _is_reward_model(name):
+        model, tokenizer, _ = load_reward_model(name)
+        kind = Check("kind", "ok", "A reward model: its own head is checked.")
+    else:
+        tokenizer = load_tokenizer(source)
+        model = new_reward_model(source, tokenizer, seed=0)
+        kind = Check("kind", "ok", "A backbone: checked with a new reward head, as train would give it.")
+    limit = position_limit(model.config)
+    with progress("Checking the model", None):
+        return [kind, *check_model(model, tokenizer, min(max_length, limit or max_length))]
+
+
+def _is_reward_model(name: str) -> bool:
+    from pathlib import Path
+
+    source = local_source(resolve_model(name))
+    if (Path(source.path_or_id) / ADAPTER_CONFIG).is_file():
+        return True
+    config = load_config(source)
+    classes = getattr(config, "architectures", None) or []
+    return config.num_labels == 1 and any(name.endswith("ForSequenceClassification") for name in classes)
+
+
+def _check_data(config: DoctorConfig, dataset: Any) -> list[Check]:
+    given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
+    read = given.num_rows_read
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in given.quarantine_by_reason.items())
+    checks = [
+        verdict(
+            "rows",
+            not given.quarantine,
+            f"All {read:,} rows can be used (form: {given.format}).",
+            f"{len(given.quarantine):,} of {read:,} rows cannot be used: {reasons}.",
+            otherwise="warn",
+        )
+    ]
+    checks += [
+        Check(found.check.replace("_", " "), "warn", f"{found.count:,} {found.message}")
+        for found in given.findings
+        if found.action != "quarantined"
+    ]
+    name = config.model_name_or_path or DEFAULT_MODEL
+    try:
+        tokenizer = load_tokenizer(resolve_model(name))
+    except ModelError as error:
+        return [*checks, Check("truncation", "warn", f"Not checked, for want of a tokenizer: {error}")]
+    return checks + _check_truncation(given.table, tokenizer, name, config)
+
+
+def _check_truncation(pairs: Any, tokenizer: Any, name: str, config: DoctorConfig) -> list[Check]:
+    length = config.max_length
+    check_max_length(load_config(resolve_model(name)), length, name)
+    encoded = encode_pairs(ConversationEncoder(tokenizer, length), pairs)
+    num = len(encoded) + encoded.num_identical
+    cut, same = (encoded.num_truncated / num, encoded.num_identical / num) if num else (0.0, 0.0)
+    by = f"at {length} tokens of {name}"
+    return [
+        verdict(
+            "truncation",
+            cut <= MUCH_TRUNCATION,
+            f"{encoded.num_truncated:,} of {num:,} pairs ({cut:.1%}) lose tokens {by}.",
+            f"{encoded.num_truncated:,} of {num:,} pairs ({cut:.1%}) lose tokens {by}: raise --max_length if you can.",
+            otherwise="warn",
+        ),
+        verdict(
+            "identical after truncation",
+            not encoded.num_identical,
+            f"No pair has the same tokens on both sides {by}.",
+            f"{encoded.num_identical:,} of {num:,} pairs ({same:.1%}) have the same tokens on both sides {by}: "
+            "they teach nothing, and train leaves them out.",
+            otherwise="fail" if same > 0.01 else "warn",
+        ),
+    ]

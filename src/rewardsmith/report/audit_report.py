@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from rewardsmith.report import numbers, sections
 from rewardsmith.report.galleries import galleries
-from rewardsmith.report.numbers import part
+from rewardsmith.report.numbers import known, part
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.outcome_figures import accuracy_figure, length_figure, planted_figure
 from rewardsmith.report.palette import css_variables
@@ -57,6 +57,7 @@ def render_audit_report(
             classes=sections.class_shares(metrics),
             figures=figures_of(metrics, strengths),
             planted=planted_of(metrics),
+            planted_notes=sections.planted_notes(metrics),
             categories=categories,
             category_finding=sections.bar_finding(categories),
             annotators=annotators,
@@ -85,7 +86,14 @@ def figures_of(metrics: Mapping[str, Any], strengths: pa.Table) -> dict[str, Any
 def planted_of(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each kind of planted flips with its figure."""
     entries = part(metrics, "planted_flips") or []
-    return [{"entry": e, "figure": planted_figure(e, f"planted-{i}")} for i, e in enumerate(entries)]
+    return [
+        {
+            "entry": entry,
+            "figure": planted_figure(entry, f"planted-{i}"),
+            "best": max((b["auroc"] for b in entry.get("baselines") or [] if known(b.get("auroc"))), default=None),
+        }
+        for i, entry in enumerate(entries)
+    ]
 
 
 def environment() -> Environment:

@@ -33,7 +33,7 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
             x=alt.X(
                 "threshold:Q",
                 title="a label is flagged when its p_wrong is above",
-                axis=alt.Axis(format=".1f", tickCount=canvas.choose(9, 5)),
+                axis=alt.Axis(format="~g", values=sorted({v["threshold"] for v in values})),
                 scale=alt.Scale(zero=False, nice=False, padding=8),
             ),
             y=alt.Y(
@@ -141,9 +141,9 @@ def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
             ),
             y=alt.Y("strength:Q", title="mean strength (logits)", axis=alt.Axis(tickCount=5)),
         )
-        line = base.mark_line(color=light("blue"), strokeWidth=1.5, opacity=0.6, aria=False)
+        line = base.mark_line(color=light("blue"), strokeWidth=1.5, opacity=0.5, aria=False)
         dots = base.mark_point(color=light("blue"), filled=True, opacity=1).encode(
-            size=alt.Size("count:Q", scale=alt.Scale(range=[20, 240], domainMin=0), legend=None), description="tip:N"
+            size=alt.Size("count:Q", scale=alt.Scale(range=[15, 130], domainMin=0), legend=None), description="tip:N"
         )
         layers = [reference_line(0.0, "x", "rule"), reference_line(0.0, "y", "axis"), line, dots]
         return layered(*layers, height=canvas.choose(240, 210))

@@ -89,13 +89,7 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
         total = sum(v for v in classes.values() if known(v))
         share = percent(classes["incorrect"] / total) if total else ""
         numbers.append(KeyNumber("doubtful pairs", count(classes["incorrect"]), f"{share} of {count(total)} pairs"))
-    for label, path in (
-        ("held-out accuracy", ("accuracy", "held_out")),
-        ("attainable accuracy", ("accuracy", "attainable")),
-    ):
-        entry = part(metrics, *path)
-        if entry and (known(entry.get("value")) or known(entry.get("low"))):
-            numbers.append(accuracy_number(label, entry))
+    numbers += accuracy_numbers(metrics)
     for planted in (part(metrics, "planted_flips") or [])[:1]:
         auroc = planted.get("auroc") or {}
         if known(auroc.get("value")):
@@ -105,12 +99,30 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
     return numbers
 
 
-def accuracy_number(label: str, entry: Mapping[str, Any]) -> KeyNumber:
-    """An accuracy with its interval; a range alone is its own value."""
-    is_wide = known(entry.get("low")) and known(entry.get("high")) and entry["high"] - entry["low"] > WIDE_RANGE
-    if known(entry.get("value")) and not is_wide:
-        return KeyNumber(label, decimal(entry["value"], 3), interval_words(entry, digits=3))
-    return KeyNumber(label, decimal_range(entry.get("low"), entry.get("high"), 2), "not known better")
+def accuracy_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+    """What the judges reach and what is attainable; a range too wide to stand for its middle is shown as a range."""
+    held_out, attainable = part(metrics, "accuracy", "held_out") or {}, part(metrics, "accuracy", "attainable") or {}
+    numbers = []
+    if known(held_out.get("value")):
+        numbers.append(KeyNumber("held-out accuracy", decimal(held_out["value"], 3), interval_words(held_out, 3)))
+    low, high = attainable.get("low"), attainable.get("high")
+    if low is not None and high is not None and (high - low > WIDE_RANGE or not known(attainable.get("value"))):
+        numbers.append(KeyNumber("attainable accuracy", decimal_range(low, high, 2), "not known better"))
+    elif known(attainable.get("value")):
+        value = decimal(attainable["value"], 3)
+        numbers.append(KeyNumber("attainable accuracy", value, interval_words(attainable, 3)))
+    return numbers
+
+
+def planted_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What is to be said of the methods compared, each once."""
+    notes = [
+        f"{row.get('method')}: {row['note']}"
+        for entry in part(metrics, "planted_flips") or []
+        for row in entry.get("baselines") or []
+        if row.get("note")
+    ]
+    return list(dict.fromkeys(notes))
 
 
 def interval_words(entry: Mapping[str, Any], digits: int) -> str:

@@ -1,0 +1,74 @@
+"""From judgements to what is believed of every label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
+from rewardsmith.strength.classes import strength_classes
+from rewardsmith.strength.judgements import Judgements, Strength
+from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.table import strengths_table
+
+
+@dataclass(frozen=True)
+class Audited:
+    """All that was measured of a set; arrays [N] in the order of its pairs."""
+
+    judged: Judgements
+    strength: Strength
+    """Held out where there are judges, else in sample."""
+    noise: LabelNoise | None
+    """None where no pair could be judged."""
+    belief: NDArray[np.float64]
+    """P(chosen is better) before its label is read; NaN where nothing is known."""
+    p_wrong: NDArray[np.float64]
+    classes: NDArray[np.int8]
+    annotators: list[Annotator]
+    vote_error: float | None
+    """How often a single vote is wrong, where the set has votes."""
+    table: pa.Table
+    """The strengths table."""
+
+
+def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], seed: int = 0) -> Audited:
+    """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes."""
+    held_out = judged.held_out()
+    strength = held_out if not np.isnan(held_out.mean).all() else judged.in_sample()
+    decided = pairs["target"].to_numpy() != 0.5
+    gap = strength.mean
+    noise = estimate_label_noise(gap[decided], groups[decided], seed)
+    belief = noise.belief(gap) if noise else np.full(len(pairs), np.nan)
+    p_wrong = np.full(len(pairs), np.nan)
+    annotators: list[Annotator] = []
+    vote_error = None
+    if noise:
+        rate = None
+        if pairs["annotator_id"].null_count < len(pairs):
+            names = pairs["annotator_id"].to_pylist()
+            annotators, rate = annotator_error_rates(names, np.where(decided, belief, np.nan), noise.value)
+        p_wrong = noise.p_wrong(gap, rate)
+        p_wrong, vote_error = _with_votes(pairs, belief, decided, p_wrong)
+        p_wrong[~decided] = np.nan
+    classes = strength_classes(belief, p_wrong)
+    table = strengths_table(pairs, judged, p_wrong, classes)
+    return Audited(judged, strength, noise, belief, p_wrong, classes, annotators, vote_error, table)
+
+
+def _with_votes(
+    pairs: pa.Table, belief: NDArray[np.float64], decided: NDArray[np.bool_], p_wrong: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float | None]:
+    """Posteriors by votes where a pair has any; a vote for a tie says nothing of which one is better."""
+    counts = [pairs[name].fill_null(0).to_numpy().astype(np.int64) for name in ("votes_chosen", "votes_rejected")]
+    voted = (counts[0] + counts[1] > 0) & decided & ~np.isnan(belief)
+    if not voted.any():
+        return p_wrong, None
+    votes = [count[voted] for count in counts]
+    error = vote_error_rate(belief[voted], votes[0], votes[1])
+    combined = p_wrong.copy()
+    combined[voted] = p_wrong_by_votes(belief[voted], votes[0], votes[1], error)
+    return combined, error

@@ -1,0 +1,69 @@
+"""Who may judge whom: balanced folds, so that every pair has exactly as many judges as was asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.errors import ConfigError, DataError
+
+
+def fold_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:
+    """A code for every pair [N]; pairs of equal code stay together in every fold.
+
+    ``prompt`` follows ``split_group``; ``category`` the column of that name. Duplicates of a pair, in either order of
+    the responses, always stay together: with ``pair`` that is all, with ``category`` they follow the first of them.
+    """
+    if fold_by == "prompt":
+        return _codes(pairs["split_group"].to_pylist())
+    same_pair = _codes(_unordered_pairs(pairs))
+    if fold_by == "pair":
+        return same_pair
+    names = pairs["category"]
+    if names.null_count:
+        raise ConfigError(f"--fold_by category: {names.null_count} of {len(pairs)} pairs have no category.")
+    first = np.unique(same_pair, return_index=True)[1]
+    return _codes(names.to_pylist())[first[same_pair]]
+
+
+def assign_folds(
+    groups: NDArray[np.int64], num_folds: int, num_repeats: int, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    """Fold of each pair in each repeat, shape [R, N]. Groups are never cut; folds are level in pairs.
+
+    Within a repeat the groups are dealt in random order, large ones first, each to the smallest fold. Raises
+    DataError where there are fewer groups than folds.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) < num_folds:
+        raise DataError(
+            f"{len(sizes)} groups cannot be split into --num_folds {num_folds}. Ask for fewer folds, "
+            "or keep less together (--fold_by pair)."
+        )
+    large = sizes > max(1, len(groups) // (20 * num_folds))
+    folds = np.empty((num_repeats, len(sizes)), dtype=np.int8)
+    for repeat in range(num_repeats):
+        order = rng.permutation(len(sizes))
+        order = order[np.argsort(~large[order], kind="stable")]
+        load = [0] * num_folds
+        for group in order.tolist():
+            fold = min(range(num_folds), key=load.__getitem__)
+            folds[repeat, group] = fold
+            load[fold] += int(sizes[group])
+    return folds[:, groups]
+
+
+def _unordered_pairs(pairs: pa.Table) -> list[str]:
+    keys = []
+    for batch in pairs.select(["prompt_id", "chosen", "rejected"]).to_batches(10_000):
+        for prompt, *responses in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            keys.append(json.dumps([prompt, *sorted(map(json.dumps, responses))]))
+    return keys
+
+
+def _codes(keys: list[str]) -> NDArray[np.int64]:
+    return np.unique(np.asarray(keys, dtype=object).astype(str), return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -1,0 +1,58 @@
+"""The ``given`` ensemble: member scores that the rows already carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.errors import DataError
+from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.options import StrengthOptions
+
+BATCH_ROWS = 20_000
+
+
+def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
+    """Gaps from two columns of lists, one reward a member, of each response.
+
+    The members are taken as judges that did not train on the pairs; with ``--crossfit none`` as members that did, as
+    in the paper's released set. A missing or unequal list gives NaN. Raises DataError where no row has both lists.
+    """
+    keys = (options.given_chosen_key, options.given_rejected_key)
+    blocks = [_block(batch, keys) for batch in pairs.select(["original"]).to_batches(BATCH_ROWS)]
+    width = max((block.shape[1] for block in blocks), default=0)
+    if width == 0:
+        raise DataError(
+            f"--ensemble given: no row has lists of numbers in {keys[0]} and {keys[1]}. "
+            "Name the columns with --given_chosen_key and --given_rejected_key."
+        )
+    gaps = np.full((len(pairs), width), np.nan, dtype=np.float32)
+    start = 0
+    for block in blocks:
+        gaps[start : start + len(block), : block.shape[1]] = block
+        start += len(block)
+    trained = np.full(gaps.shape, options.crossfit == "none")
+    return Judgements(gaps, trained, ("given",) * width)
+
+
+def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
+    rows = [json.loads(text) for text in batch.column(0).to_pylist()]
+    differences = [_difference(row.get(keys[0]), row.get(keys[1])) for row in rows]
+    width = max(map(len, differences), default=0)
+    block = np.full((len(rows), width), np.nan, dtype=np.float32)
+    for index, difference in enumerate(differences):
+        block[index, : len(difference)] = difference
+    return block
+
+
+def _difference(chosen: object, rejected: object) -> Sequence[float]:
+    if not isinstance(chosen, list) or not isinstance(rejected, list) or len(chosen) != len(rejected):
+        return ()
+    try:
+        return [float(c) - float(r) for c, r in zip(chosen, rejected, strict=True)]
+    except (TypeError, ValueError):
+        return ()

@@ -1,0 +1,73 @@
+"""Convex fits of many logistic heads at once: the numerical core of the probe ensemble.
+
+Each problem is minimised over ``b``:
+
+    sum_i w_i * [ -t_i logsigmoid(x_i b) - (1 - t_i) logsigmoid(-x_i b) ]  +  l2 / 2 * |b|^2
+
+the Bradley-Terry loss of a linear reward on feature differences. All problems share the rows ``x``, so a step of all
+of them is two matrix products. In the principal axes of ``x`` the Hessian is nearly diagonal; that diagonal
+preconditions Barzilai-Borwein steps, which converge in about ten.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rewardsmith.errors import RunError
+
+MAX_STEPS = 200
+CURVATURE = 0.25  # the largest second derivative of the logistic loss
+
+
+def principal_axes(rows: Float[Tensor, "N D"], max_dimensions: int) -> Float[Tensor, "D E"]:
+    """Orthonormal directions of the rows in falling order of second moment, at most ``max_dimensions`` of them.
+
+    The rows are differences whose sign is arbitrary, so nothing is centred.
+    """
+    values, vectors = torch.linalg.eigh(rows.T @ rows)
+    kept = values > values[-1].clamp(min=1e-30) * 1e-6
+    return vectors[:, kept].flip(1)[:, :max_dimensions].to(rows.dtype)
+
+
+def fit_heads(
+    rows: Float[Tensor, "N D"],
+    target: Float[Tensor, "N"],
+    weight: Float[Tensor, "N T"],
+    l2: Float[Tensor, "T L"],
+    tolerance: float = 5e-3,
+) -> Float[Tensor, "T L D"]:
+    """Heads of T weightings, each at L penalties. ``rows`` should stand in their principal axes.
+
+    ``tolerance`` bounds the root mean square change of logits that a further Newton step would make. Raises RunError
+    where a fit does not converge, which needs rows that are not finite.
+    """
+    num_sets, num_penalties = l2.shape
+    heads = rows.new_zeros(num_sets, num_penalties, rows.shape[1])
+    total = weight.sum(0).clamp(min=1.0)
+    spread = CURVATURE * rows.square().mean(0)
+    scale = 1.0 / (total[:, None, None] * spread + l2[:, :, None])
+    rate = rows.new_ones(num_sets, num_penalties, 1)
+    previous: tuple[Tensor, Tensor] | None = None
+    for _ in range(MAX_STEPS):
+        gradient = _gradient(rows, target, weight, heads) + l2[:, :, None] * heads
+        step = scale * gradient
+        if not ((gradient * step).sum(-1) / total[:, None] > tolerance**2).any():
+            return heads
+        if previous is not None:
+            moved, turned = heads - previous[0], gradient - previous[1]
+            curvature = (moved * turned).sum(-1, keepdim=True)
+            rate = ((moved * moved / scale).sum(-1, keepdim=True) / curvature.clamp(min=1e-30)).clamp(0.1, 10.0)
+        previous = (heads, gradient)
+        heads = heads - rate * step
+    raise RunError(f"a head did not converge in {MAX_STEPS} steps: the features are not finite or not scaled.")
+
+
+def _gradient(
+    rows: Float[Tensor, "N D"], target: Float[Tensor, "N"], weight: Float[Tensor, "N T"], heads: Float[Tensor, "T L D"]
+) -> Float[Tensor, "T L D"]:
+    num_sets, num_penalties, size = heads.shape
+    residual = (rows @ heads.view(-1, size).T).sigmoid_().view(-1, num_sets, num_penalties)
+    residual.sub_(target[:, None, None]).mul_(weight[:, :, None])
+    return (residual.view(len(rows), -1).T @ rows).view(heads.shape)

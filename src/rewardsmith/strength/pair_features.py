@@ -1,0 +1,68 @@
+"""From a table of pairs to the designs that probe members are fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.engine.features import extract_features, is_decoder
+from rewardsmith.engine.hidden_states import num_layers
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import load_config, load_tokenizer
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """Designs of every candidate, and the share of pairs of which truncation took something."""
+
+    designs: list[Design]
+    truncated_share: float
+
+
+def pair_features(pairs: pa.Table, options: ModelOptions, quiet: bool = False) -> PairFeatures:
+    """Reads every distinct conversation once (cached) and builds the designs. No label goes into them."""
+    source = resolve_model(options.model_name_or_path, options.model_revision)
+    encoder = ConversationEncoder(load_tokenizer(source), options.max_length, options.truncation_side)
+    config = load_config(source)
+    candidates = default_candidates(num_layers(config), is_encoder=not is_decoder(config))
+    conversations = conversations_of(pairs)
+    features = extract_features(source, encoder, conversations, distinct_specs(candidates), options.device, quiet)
+    chosen = np.arange(len(pairs))
+    rejected = chosen + len(pairs)
+    lengths = np.log1p(np.concatenate(response_lengths(pairs))).astype(np.float32)
+    designs = [build_design(c, features.arrays, lengths, chosen, rejected) for c in candidates]
+    own = by_category(designs[-1], pairs["category"].to_pylist())
+    cut = features.num_cut > 0
+    return PairFeatures(designs + [own] * (own is not None), float((cut[chosen] | cut[rejected]).mean()))
+
+
+def conversations_of(pairs: pa.Table) -> list[Conversation]:
+    """All chosen conversations, then all rejected ones: prompt and response."""
+    prompts = pairs["prompt"].to_pylist()
+    responses = chain(pairs["chosen"].to_pylist(), pairs["rejected"].to_pylist())
+    return [prompt + response for prompt, response in zip(prompts + prompts, responses, strict=True)]
+
+
+def response_lengths(pairs: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Characters of the chosen and of the rejected responses, each [N]."""
+    return _lengths(pairs["chosen"]), _lengths(pairs["rejected"])
+
+
+def _lengths(responses: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Characters a row, summed over its messages, without making Python objects of a million texts."""
+    total: list[NDArray[np.int64]] = []
+    for chunk in responses.chunks:
+        texts = pc.struct_field(pc.list_flatten(chunk), "content")
+        owner = pc.list_parent_indices(chunk).to_numpy()
+        characters = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
+        total.append(np.bincount(owner, weights=characters, minlength=len(chunk)).astype(np.int64))
+    return np.concatenate(total) if total else np.empty(0, dtype=np.int64)

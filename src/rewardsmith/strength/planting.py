@@ -1,0 +1,38 @@
+"""Known label errors, planted so that the audit can count what it finds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["uniform", "hard"]
+
+
+def plant_flips(
+    kind: Kind, decided: NDArray[np.bool_], belief: NDArray[np.float64], rate: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Which pairs [N] get their label turned round: a share ``rate`` of the decided ones, exactly.
+
+    ``uniform``: all alike. ``hard``: in proportion to 1 - max(belief, 1 - belief), as an annotator errs who sees what
+    the judges see (Thurstone), so that flips gather on close pairs. Ties and pairs without a belief are never chosen.
+    """
+    open_pairs = np.flatnonzero(decided & ~np.isnan(belief))
+    number = round(rate * len(open_pairs))
+    closeness = np.minimum(belief[open_pairs], 1 - belief[open_pairs])
+    chances = np.ones(len(open_pairs)) if kind == "uniform" else np.maximum(closeness, 1e-6)
+    keys = np.log(chances) + rng.gumbel(size=len(open_pairs))  # weighted sampling without replacement
+    planted = np.zeros(len(decided), dtype=bool)
+    planted[open_pairs[np.argsort(-keys)[:number]]] = True
+    return planted
+
+
+def relabel(target: NDArray[np.float32], planted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Targets [N] with the planted pairs turned round, which is the same as swapping their responses."""
+    return np.where(planted, 1 - target, target).astype(np.float32)
+
+
+def as_labelled(gap: NDArray[np.floating], planted: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Gaps [N] in the direction of the planted labels instead of the input's."""
+    return np.asarray(np.where(planted, -gap, gap))

@@ -1,0 +1,89 @@
+"""What else finds wrong labels: the baselines that stand beside the ensemble in every audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.special import expit
+from torch import Tensor
+
+from rewardsmith.strength.design import Design
+from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.probe import probe_judgements
+
+AUM_EPOCHS = 24
+AUM_BATCH = 128
+AUM_LEARNING_RATE = 0.5
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A method's suspicion of each label [N], higher is worse, and its own mask where it gives one."""
+
+    method: str
+    suspicion: NDArray[np.float64]
+    mask: NDArray[np.bool_] | None
+    note: str
+
+
+def rival_finders(
+    designs: list[Design],
+    target: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    options: StrengthOptions,
+    seed: int,
+) -> list[Rival]:
+    """Every baseline on the same features and the same labels; ``target`` [N] is 1 or 0 (0.5 for ties)."""
+    single = probe_judgements(designs, target, groups, replace(options, num_judges=1), seed)
+    held_out = np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1)
+    sign = np.where(target >= 0.5, 1.0, -1.0)
+    widest = max(designs, key=lambda design: design.rows.shape[1])
+    return [
+        Rival("single-model loss", -sign * held_out, None, "one cross-fitted model, held-out loss of the label"),
+        _confident_learning(held_out, target, seed),
+        _aum(widest, target, seed),
+    ]
+
+
+def _confident_learning(held_out: NDArray[np.float64], target: NDArray[np.float32], seed: int) -> Rival:
+    """cleanlab on P(first is better), the order of the two responses drawn at random so that there are two classes."""
+    from cleanlab.filter import find_label_issues  # only the audit's table of baselines needs it
+
+    swapped = np.random.default_rng(seed).random(len(target)) < 0.5
+    first_wins = np.where(swapped, 1 - target, target) > 0.5
+    chance = expit(np.where(swapped, -held_out, held_out))
+    mask = find_label_issues(
+        labels=first_wins.astype(int),
+        pred_probs=np.column_stack([1 - chance, chance]),
+        filter_by="confident_learning",
+        n_jobs=1,
+    )
+    suspicion = 1 - np.where(first_wins, chance, 1 - chance)
+    note = "ranking identical to single-model loss by construction; its mask differs"
+    return Rival("cleanlab (confident learning)", suspicion, np.asarray(mask, dtype=bool), note)
+
+
+def _aum(design: Design, target: NDArray[np.float32], seed: int) -> Rival:
+    """Area under the margin (arXiv 2001.10528): the mean signed gap over the epochs of one SGD-trained head."""
+    labels = torch.from_numpy(target)
+    sign = torch.where(labels >= 0.5, 1.0, -1.0)
+    logged = torch.zeros(len(labels))
+    head = design.rows.new_zeros(design.rows.shape[1])
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(AUM_EPOCHS):
+        for batch in torch.randperm(len(labels), generator=generator).split(AUM_BATCH):
+            head -= AUM_LEARNING_RATE * _batch_gradient(design.rows[batch], labels[batch], head)
+        logged += sign * (design.rows @ head) / AUM_EPOCHS
+    note = f"one head trained by SGD on every label, its gap logged after each of {AUM_EPOCHS} epochs"
+    return Rival("AUM", -logged.double().numpy(), None, note)
+
+
+def _batch_gradient(
+    rows: Float[Tensor, "B D"], labels: Float[Tensor, "B"], head: Float[Tensor, "D"]
+) -> Float[Tensor, "D"]:
+    residual: Tensor = (rows @ head).sigmoid() - labels
+    return rows.T @ residual / len(rows)

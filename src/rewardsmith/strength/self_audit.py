@@ -1,0 +1,121 @@
+"""The audit measures itself: plant known flips, refit everything, count what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.metrics.detection import precision_recall
+from rewardsmith.metrics.intervals import group_bootstrap
+from rewardsmith.metrics.ranking import auroc
+from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.planting import Kind, as_labelled, plant_flips, relabel
+from rewardsmith.strength.rivals import Rival
+
+THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
+NUM_RESAMPLES = 200
+LIMITS = {
+    "uniform": "Planted flips fall on all pairs alike; natural errors gather on hard pairs, where they are harder to "
+    "find, so recall is optimistic for them. Errors that were there before count as false alarms, so precision is a "
+    "lower bound.",
+    "hard": "Planted flips gather on pairs that the judges find close, as the errors of an honest annotator do. "
+    "Errors that were there before count as false alarms, so precision is a lower bound.",
+}
+
+Judge = Callable[[NDArray[np.float32], int], Judgements]
+FindRivals = Callable[[NDArray[np.float32], int], list[Rival]]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What the self-audit needs to know of the set; arrays [N]."""
+
+    target: NDArray[np.float32]
+    groups: NDArray[np.int64]
+    belief: NDArray[np.float64]
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Pairs whose label is not a tie."""
+        return self.target != 0.5
+
+
+def planted_findings(
+    kind: Kind, pairs: Pairs, judge: Judge, rivals: FindRivals | None, noise: LabelNoise, rate: float, seed: int
+) -> dict[str, Any]:
+    """One planting of a share ``rate`` of flips and everything that was found of it, as JSON-ready values.
+
+    ``judge`` fits a new ensemble to the targets it is given; ``noise`` is the estimate on the labels as they came.
+    """
+    planted = plant_flips(kind, pairs.decided, pairs.belief, rate, np.random.default_rng(seed))
+    target = relabel(pairs.target, planted)
+    judged = judge(target, seed)
+    strength = judged.held_out() if (judged.num_judges >= 2).any() else judged.in_sample()
+    gap = as_labelled(strength.mean, planted)
+    seen = pairs.decided & ~np.isnan(gap)
+    refit = estimate_label_noise(gap[seen], pairs.groups[seen], seed)
+    assert refit is not None  # there were gaps before planting
+    p_wrong = refit.p_wrong(gap[seen])
+    truth, groups = planted[seen], pairs.groups[seen]
+    return {
+        "kind": kind,
+        "rate": rate,
+        "auroc": _auroc_interval(-gap[seen], truth, groups, seed),
+        "by_threshold": [_at_threshold(p_wrong, truth, threshold, noise.value) for threshold in THRESHOLDS],
+        "noise_expected": noise.value + rate * (1 - 2 * noise.value),
+        "noise_found": {"value": refit.value, "low": refit.low, "high": refit.high},
+        "baselines": [
+            _row("rewardsmith", -gap[seen], p_wrong > 0.5, truth, "held-out ensemble mean; mask: p_wrong > 0.5"),
+            *(
+                _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
+                for r in (rivals(target, seed) if rivals else [])
+            ),
+        ],
+        "limits": LIMITS[kind],
+    }
+
+
+def merge_repeats(findings: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first of several plantings of one kind, with the AUROC of all of them and their mean and spread."""
+    values = [finding["auroc"]["value"] for finding in findings]
+    merged = {**findings[0], "repeats": len(findings), "auroc_by_repeat": values}
+    if len(values) > 1:
+        merged["auroc"] = {**findings[0]["auroc"], "value": float(np.mean(values)), "std": float(np.std(values))}
+    return merged
+
+
+def _at_threshold(
+    p_wrong: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float, natural_rate: float
+) -> dict[str, Any]:
+    flagged = p_wrong > threshold
+    found = precision_recall(flagged, truth)
+    hits, alarms = float(flagged[truth].mean()), float(flagged[~truth].mean())
+    at_rate = natural_rate * hits + (1 - natural_rate) * alarms
+    return {
+        "threshold": threshold,
+        **found,
+        "precision_at_natural_rate": natural_rate * hits / at_rate if at_rate > 0 else None,
+    }
+
+
+def _auroc_interval(
+    score: NDArray[np.floating], truth: NDArray[np.bool_], groups: NDArray[np.int64], seed: int
+) -> dict[str, float | None]:
+    if len(score) > 100_000:
+        return {"value": auroc(score, truth), "low": None, "high": None}
+    both = np.column_stack([score, truth])
+    interval = group_bootstrap(both, groups, lambda rows: auroc(rows[:, 0], rows[:, 1] > 0), NUM_RESAMPLES, seed)
+    return interval.as_dict()
+
+
+def _row(
+    method: str, score: NDArray[np.floating], mask: NDArray[np.bool_] | None, truth: NDArray[np.bool_], note: str
+) -> dict[str, Any]:
+    found = precision_recall(mask, truth) if mask is not None else {}
+    shares = {name: found.get(name) for name in ("precision", "recall", "f1")}
+    return {"method": method, "auroc": auroc(score, truth), **shares, "note": note}

@@ -1,0 +1,41 @@
+"""The strengths table: one row a pair, ready for any table tool."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.contracts.tables import STRENGTH_CLASSES, strengths_schema
+from rewardsmith.strength.classes import strength_bins
+from rewardsmith.strength.judgements import Judgements
+
+
+def strengths_table(
+    pairs: pa.Table, judged: Judgements, p_wrong: NDArray[np.float64], classes: NDArray[np.int8]
+) -> pa.Table:
+    """Members' gaps, their summaries and the verdict on each pair, by the schema in ``contracts.tables``."""
+    schema = strengths_schema(judged.gaps.shape[1])
+    held_out, in_sample = judged.held_out(), judged.in_sample()
+    known = held_out.mean if not np.isnan(held_out.mean).all() else in_sample.mean
+    bins = strength_bins(known)
+    names = pa.DictionaryArray.from_arrays(pa.array(classes, mask=classes < 0), list(STRENGTH_CLASSES))
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        **{name: pairs[name] for name in ("pair_id", "row", "split_group")},
+        **{f"gap_{m}": _floats(judged.gaps[:, m]) for m in range(judged.gaps.shape[1])},
+        **{f"trained_{m}": pa.array(judged.trained[:, m]) for m in range(judged.gaps.shape[1])},
+        "num_judges": pa.array(judged.num_judges.astype(np.int32)),
+        "strength_mean": _floats(held_out.mean),
+        "strength_std": _floats(held_out.std),
+        "strength_mean_in_sample": _floats(in_sample.mean),
+        "strength_std_in_sample": _floats(in_sample.std),
+        "p_wrong": _floats(p_wrong),
+        "strength_class": names,
+        "strength_bin": pa.array(bins, mask=bins < 0),
+    }
+    return pa.table(columns).cast(schema)
+
+
+def _floats(values: NDArray[np.floating]) -> pa.Array:
+    """float32 with null for NaN."""
+    return pa.array(values.astype(np.float32), from_pandas=True)

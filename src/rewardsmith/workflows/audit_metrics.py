@@ -1,0 +1,225 @@
+"""The numbers of an audit, as they stand in ``metrics.json`` and in the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
+from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.metrics.intervals import group_bootstrap
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.strength.audited import Audited
+from rewardsmith.strength.classes import NUM_BINS
+from rewardsmith.strength.label_noise import ASSUMPTION
+from rewardsmith.strength.pair_features import response_lengths
+from rewardsmith.workflows.audit_verdict import accuracy_sentence, next_steps, noise_sentence, verdict
+from rewardsmith.workflows.options import AuditConfig
+
+NUM_LENGTH_BINS = 20
+MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the tables
+
+Floats = NDArray[np.float64]
+
+
+def audit_metrics(
+    config: AuditConfig,
+    given: PreferenceSet,
+    audited: Audited,
+    planted: list[dict[str, Any]],
+    truncated_share: float | None,
+) -> dict[str, Any]:
+    """Everything that the report shows, JSON-ready: no NaN, no arrays. A part that could not be measured is None."""
+    pairs, gap = given.table, audited.strength.mean
+    decided = (pairs["target"].to_numpy() != 0.5) & ~np.isnan(gap)
+    groups = _codes(pairs["split_group"])
+    longer = np.subtract(*response_lengths(pairs)).astype(np.float64)
+    metrics: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "dataset_name": given.name,
+        "title": f"Audit of {given.name}",
+        "data": _data(given, groups, truncated_share),
+        "ensemble": _ensemble(config, audited),
+        "strength": _strength(audited, decided),
+        "accuracy": _accuracy(audited, decided, longer, groups, config.run.seed),
+        "label_noise": _label_noise(audited),
+        "planted_flips": planted or None,
+        "length": _length(gap, longer, decided),
+        "categories": _categories(pairs, audited, decided),
+        "annotators": [asdict(a) for a in audited.annotators[:MAX_NAMED]] or None,
+    }
+    metrics["verdict"] = verdict(metrics)
+    metrics["next_steps"] = next_steps(config, metrics)
+    return metrics
+
+
+def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: float | None) -> dict[str, Any]:
+    return {
+        "num_rows_read": given.num_rows_read,
+        "num_rows_available": given.num_rows_available,
+        "num_pairs": len(given.table),
+        "num_quarantined": len(given.quarantine),
+        "quarantine_by_reason": given.quarantine_by_reason,
+        "findings": [asdict(finding) for finding in given.findings],
+        "num_prompts": int(_codes(given.table["prompt_id"]).max(initial=-1)) + 1,
+        "num_groups": int(groups.max(initial=-1)) + 1,
+        "num_ties": int((given.table["target"].to_numpy() == 0.5).sum()),
+        "format": given.format,
+        "truncated_share": truncated_share,
+    }
+
+
+def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
+    options, judges = config.strength, audited.judged.num_judges
+    choices = Counter(audited.judged.choices).most_common(6)
+    probe = options.ensemble == "probe"
+    return {
+        "kind": options.ensemble,
+        "model": config.model.model_name_or_path if probe else None,
+        "num_members": audited.judged.gaps.shape[1],
+        "num_judges": int(np.median(judges)) if len(judges) else 0,
+        "num_pairs_without_judges": int((judges < 2).sum()),
+        "num_folds": options.num_folds if probe else None,
+        "fold_by": options.fold_by,
+        "crossfit": options.crossfit,
+        "choices": [{"choice": choice, "count": count} for choice, count in choices],
+    }
+
+
+def _strength(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]:
+    held_out, in_sample = audited.judged.held_out(), audited.judged.in_sample()
+    bins = audited.table["strength_bin"].to_numpy(zero_copy_only=False)
+    columns = {
+        "strength_mean": held_out.mean,
+        "strength_std": held_out.std,
+        "strength_mean_in_sample": in_sample.mean,
+        "strength_std_in_sample": in_sample.std,
+    }
+    return {
+        "share_negative_mean": _share(held_out.mean[decided] < 0, held_out.mean[decided]),
+        "share_negative_mean_in_sample": _share(in_sample.mean[decided] < 0, in_sample.mean[decided]),
+        "classes": {name: int((audited.classes == i).sum()) for i, name in enumerate(STRENGTH_CLASSES)},
+        "spread_by_bin": [
+            {
+                "bin": b,
+                "count": int((bins == b).sum()),
+                **{name: _mean(values[bins == b]) for name, values in columns.items()},
+            }
+            for b in range(NUM_BINS)
+            if (bins == b).any()
+        ],
+    }
+
+
+def _accuracy(
+    audited: Audited, decided: NDArray[np.bool_], longer: Floats, groups: NDArray[np.int64], seed: int
+) -> dict[str, Any]:
+    judged = audited.strength.mean[decided]
+    in_sample = audited.judged.in_sample().mean[decided]
+    held_out_known = not np.isnan(audited.judged.held_out().mean).all()
+    accuracy: dict[str, Any] = {
+        "held_out": _credit(judged, groups[decided], seed) if held_out_known else None,
+        "in_sample": _mean(pair_credit(in_sample[~np.isnan(in_sample)])),
+        "length_only": _length_only(longer[decided], groups[decided], seed),
+        "attainable": None,
+    }
+    if audited.noise:
+        noise = audited.noise
+        accuracy["attainable"] = {"value": 1 - noise.value, "low": 1 - noise.high, "high": 1 - noise.low}
+    accuracy["sentence"] = accuracy_sentence(accuracy, _label_noise(audited))
+    return accuracy
+
+
+def _credit(gap: Floats, groups: NDArray[np.int64], seed: int) -> dict[str, float | None] | None:
+    return group_bootstrap(pair_credit(gap), groups, seed=seed).as_dict() if len(gap) else None
+
+
+def _length_only(longer: Floats, groups: NDArray[np.int64], seed: int) -> dict[str, Any] | None:
+    """Accuracy of "the longer one" or "the shorter one", whichever suits these labels; equal lengths count half."""
+    if not len(longer):
+        return None
+    sign = 1.0 if np.sign(longer).mean() >= 0 else -1.0
+    found = _credit(sign * longer, groups, seed) or {}
+    return {**found, "prefers": "longer" if sign > 0 else "shorter"}
+
+
+def _label_noise(audited: Audited) -> dict[str, Any] | None:
+    if audited.noise is None:
+        return None
+    noise = audited.noise
+    found: dict[str, Any] = {
+        "value": noise.value,
+        "low": noise.low,
+        "high": noise.high,
+        "identifiable": noise.identifiable,
+        "assumption": ASSUMPTION,
+        "vote_error": audited.vote_error,
+        "expected_wrong": float(np.nansum(audited.p_wrong)),
+    }
+    return {**found, "sentence": noise_sentence(found)}
+
+
+def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> dict[str, Any] | None:
+    gap, longer = gap[decided], longer[decided]
+    if len(gap) < NUM_LENGTH_BINS or not longer.any():
+        return None
+    edges = np.unique(np.quantile(longer, np.linspace(0, 1, NUM_LENGTH_BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, longer, side="right")
+    rho = float(spearmanr(longer, gap).statistic)
+    return {
+        "spearman": rho if np.isfinite(rho) else None,
+        "longer_preferred_share": float((longer > 0).mean() + 0.5 * (longer == 0).mean()),
+        "bins": [
+            {
+                "length_difference": float(longer[bins == b].mean()),
+                "strength_mean": float(gap[bins == b].mean()),
+                "count": int((bins == b).sum()),
+                "longer_chosen_share": float((longer[bins == b] > 0).mean()),
+            }
+            for b in range(len(edges) + 1)
+            if (bins == b).any()
+        ],
+    }
+
+
+def _categories(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[dict[str, Any]] | None:
+    if pairs["category"].null_count == len(pairs):
+        return None
+    codes, names = _codes(pairs["category"]), pairs["category"].combine_chunks().dictionary_encode().dictionary
+    credit = pair_credit(np.nan_to_num(audited.strength.mean))
+    rows = []
+    for code, name in enumerate(names.to_pylist()):
+        own = decided & (codes == code)
+        if own.any():
+            rows.append(
+                {
+                    "name": name,
+                    "count": int(own.sum()),
+                    "accuracy": float(credit[own].mean()),
+                    "share_doubtful": float((audited.p_wrong[own] > 0.5).mean()),
+                    "strength_mean": float(audited.strength.mean[own].mean()),
+                }
+            )
+    return sorted(rows, key=lambda row: -row["count"])[:MAX_NAMED] or None
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A number for each distinct value, -1 for null."""
+    indices = column.combine_chunks().dictionary_encode().indices
+    return np.asarray(indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _share(mask: NDArray[np.bool_], values: Floats) -> float | None:
+    known = ~np.isnan(values)
+    return float(mask[known].mean()) if known.any() else None
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

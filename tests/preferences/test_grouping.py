@@ -43,8 +43,8 @@ def test_large_sets_are_not_compared_and_this_is_said(load, monkeypatch: pytest.
     found = load(data)
     assert groups(found) == [0, 1, 2]
     said = {finding.check: finding.message for finding in found.findings}
-    assert "3 distinct first turns are more than 2" in said["near_duplicate_prompts"]
-    assert "3 pairs are more than 2" in said["near_duplicate_pairs"]
+    assert "of 3 distinct first turns were compared: above 2 this needs" in said["near_duplicate_prompts"]
+    assert "of 3 pairs were compared" in said["near_duplicate_pairs"]
     assert groups(load(data, near_duplicates="on")) == [0, 1, 0]
 
 

@@ -70,7 +70,7 @@ def not_looked_for(check: str, size: str) -> Finding:
         check,
         0,
         "kept",
-        f"not looked for: {size} are more than {NEAR_DUPLICATE_LIMIT:,} (--near_duplicates on looks nevertheless)",
+        f"of {size} were compared: above {NEAR_DUPLICATE_LIMIT:,} this needs --near_duplicates on",
     )
 
 

@@ -31,6 +31,16 @@ def test_galleries_show_the_extremes(fake_audit):
     assert all(len(views) == 5 for views in shown_galleries.values())
 
 
+def test_without_text_nothing_but_numbers_is_taken_from_the_pairs(fake_audit):
+    pairs, strengths = fake_audit.fake_tables(60)
+    views = [view for g in galleries(pairs, strengths, 3, with_text=False) for view in g.pairs]
+    assert len(views) == 9
+    assert all(
+        (v.chosen, v.rejected, v.earlier, v.last, v.category, v.annotator) == (None, None, [], [], None, None)
+        for v in views
+    )
+
+
 def test_a_set_without_strengths_has_no_galleries(fake_audit):
     pairs, strengths = fake_audit.fake_tables(30)
     empty = pa.table({"pair_id": strengths["pair_id"], "row": strengths["row"]})

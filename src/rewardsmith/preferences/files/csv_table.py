@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, valid_text
 from rewardsmith.preferences.messages import is_message_list
+
+_LONGEST_CELL = 2**31 - 1  # the largest that every platform takes
 
 
 def read_csv(path: Path) -> Iterator[RawRow]:
@@ -21,7 +22,7 @@ def read_csv(path: Path) -> Iterator[RawRow]:
     try:
         header = next(lines, "").removeprefix("\ufeff")
         delimiter = max(",;\t", key=header.count)
-        csv.field_size_limit(sys.maxsize)
+        csv.field_size_limit(_LONGEST_CELL)
         names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
         if len(set(names)) != len(names):
             raise DataError(f"{path}: two columns of the header have the same name: {', '.join(names)}.")

@@ -77,6 +77,7 @@ class _Lines:
         self._notes = ""
         self._started = self._printed = time.monotonic()
         self._has_printed = False
+        self._printed_at = 0.0
 
     def advance(self, num: float = 1) -> None:
         self._done += num
@@ -87,7 +88,7 @@ class _Lines:
         self._notes = _as_text(fields)
 
     def finish(self) -> None:
-        if self._has_printed:
+        if self._has_printed and self._printed_at != self._done:
             self._print()
 
     def _print(self) -> None:
@@ -100,6 +101,7 @@ class _Lines:
         say(", ".join(parts + [self._notes] * bool(self._notes)))
         self._printed = now
         self._has_printed = True
+        self._printed_at = self._done
 
 
 class _Bar:

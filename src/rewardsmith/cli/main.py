@@ -28,12 +28,12 @@ usage: rewardsmith VERB [options]
 
 _LESSON = """\
 Begin here:
-  rewardsmith audit --dataset_name embedded/dialogues   a set that comes with the package; no network needed
-  rewardsmith audit prefs.jsonl                         your own pairs: JSONL, JSON, Parquet or CSV
+  rewardsmith audit --dataset_name embedded/dialogues   # a set that comes with the package; no network needed
+  rewardsmith audit prefs.jsonl                         # your own pairs: JSONL, JSON, Parquet or CSV
 
-rewardsmith VERB --help         options of a verb
-rewardsmith VERB --dry_run      the options as they would be used, as YAML for --config
-rewardsmith --version           the version
+  rewardsmith VERB --help      # the options of a verb
+  rewardsmith VERB --dry_run   # the options as they would be used, as YAML for --config
+  rewardsmith --version
 
 Results go to stdout, progress to stderr. Exit status: 0 done, 1 failed, 2 the input was wrong."""
 

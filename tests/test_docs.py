@@ -1,0 +1,68 @@
+"""The documents speak of the code as it is: generated pages, commands, links and file maps."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rewardsmith.cli.config import parse_config
+from rewardsmith.cli.main import VERBS, verb_module
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The `rewardsmith VERB ...` lines of code blocks, without comments; continued lines are joined."""
+    for block in re.findall(r"```(?:bash|sh|console|text)?\n(.*?)```", text, flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ ").strip(), comments=True) if "rewardsmith " in line else []
+            if len(words) > 1 and words[0] == "rewardsmith" and words[1] in VERBS:
+                yield words[1:]
+
+
+def test_the_command_line_reference_is_up_to_date() -> None:
+    script = ROOT / "scripts" / "generate_cli_docs.py"
+    run = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_option_is_documented_where_it_is_declared() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [line for line in page.splitlines() if line.startswith("| `--") and line.endswith("|  |")] == []
+
+
+def test_every_command_in_the_documents_is_understood() -> None:
+    found = [command for page in PAGES for command in commands(page.read_text(encoding="utf-8"))]
+    assert len(found) > 10
+    for verb, *arguments in found:
+        if not {"--help", "--config"} & set(arguments):
+            parse_config(verb_module(verb).CONFIG, arguments, prog=f"rewardsmith {verb}", help_text="")
+
+
+def test_links_to_files_lead_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:", target) and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def test_the_architecture_page_states_the_layers_that_are_enforced() -> None:
+    source = (ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+)"', source.split("LAYERS = (")[1].split("\n)\n")[0])
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    stated = re.findall(r"[a-z_]+", page.split("```text layers\n")[1].split("```")[0])
+    assert stated == [name for name in names if not name.startswith("__")]
+
+
+def test_paths_named_in_the_file_maps_exist() -> None:
+    for page in ("README.md", "ARCHITECTURE.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for path in re.findall(r"`((?:src|tests|docs|scripts|benchmarks)/[\w./-]+)`", text):
+            assert (ROOT / path).exists(), f"{page}: {path}"

@@ -1,0 +1,62 @@
+"""The Python functions: light to import, still functions after use, and as good as the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rewardsmith
+from rewardsmith.errors import ConfigError
+
+ROWS = [
+    {
+        "prompt": f"What is {number} plus {number}?",
+        "chosen": f"It is {2 * number}.",
+        "rejected": f"I will not say, number {number}." if number % 3 else f"It is {2 * number + 1}, or so it seems.",
+    }
+    for number in range(60)
+]
+
+EVERY_VERB_TWICE = """
+import json, sys
+import rewardsmith
+rows = json.load(open(sys.argv[1]))
+for turn in range(2):
+    audit = rewardsmith.audit(rows, output_dir=f"audit{turn}", num_judges=2, planted_rate=0, quiet=True)
+    model = rewardsmith.train(
+        rows, model_name_or_path=sys.argv[2], output_dir=f"rm{turn}", max_steps=1, max_length=32, quiet=True
+    )
+    scores = rewardsmith.evaluate(model.path, rows, output_dir=f"scores{turn}", quiet=True)
+    assert len(audit.strengths) == len(rows)
+    assert all(callable(getattr(rewardsmith, verb)) for verb in ("audit", "train", "evaluate"))
+print(json.dumps({"verdict": audit.verdict, "accuracy": scores.summary()}))
+"""
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    script = "import sys; before = set(sys.modules); import rewardsmith; print(*(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert loaded - set(sys.stdlib_module_names) == {"rewardsmith"}
+
+
+def test_every_verb_works_twice_in_one_process(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps(ROWS))
+    arguments = [sys.executable, "-W", "error::RuntimeWarning", "-c", EVERY_VERB_TWICE, "rows.json", "embedded/minilm"]
+    run = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout.splitlines()[-1])["verdict"]
+
+
+def test_an_unknown_option_gets_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match="unknown option 'max_lenght'. Did you mean max_length"):
+        rewardsmith.audit("prefs.jsonl", max_lenght=3)
+
+
+def test_an_option_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seed must be a whole number, not '3'"):
+        rewardsmith.train("prefs.jsonl", seed="3")

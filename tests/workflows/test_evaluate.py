@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError
@@ -27,6 +28,10 @@ def reward_model(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     tokenizer = load_tokenizer(source)
     save_reward_model(new_reward_model(source, tokenizer, seed=0), tokenizer, folder, {"max_length": 128})
     return folder
+
+
+def quiet_run(path: Path) -> RunOptions:
+    return RunOptions(output_dir=str(path), quiet=True)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -54,23 +59,12 @@ def test_command_writes_numbers_and_rewards(
 def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) -> None:
     rows = some_rows(24)
     swapped = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
-    results = [
-        run_evaluate(
-            EvaluateConfig(reward_model_path=str(reward_model)).__class__(
-                reward_model_path=str(reward_model), run=quiet_run(tmp_path / name)
-            ),
-            data,
-        ).metrics
-        for name, data in (("plain", rows), ("swapped", swapped))
-    ]
+    results = []
+    for name, data in (("plain", rows), ("swapped", swapped)):
+        config = EvaluateConfig(reward_model_path=str(reward_model), run=quiet_run(tmp_path / name))
+        results.append(run_evaluate(config, data).metrics)
     assert results[0]["eval_accuracy"] == pytest.approx(1 - results[1]["eval_accuracy"])
     assert results[0]["eval_gap_mean"] == pytest.approx(-results[1]["eval_gap_mean"], abs=1e-5)
-
-
-def quiet_run(path: Path) -> Any:
-    from rewardsmith.artifacts.options import RunOptions
-
-    return RunOptions(output_dir=str(path), quiet=True)
 
 
 def test_model_must_be_named(tmp_path: Path) -> None:

@@ -120,19 +120,17 @@ def test_interrupted_run_leaves_no_model_and_the_same_command_finishes(
 
     monkeypatch.setattr(train_workflow, "save_reward_model", killed_while_saving)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_llama, out)
+        train(tiny_llama, out, logging_steps=1)
     assert not (out / "config.json").exists() and not (out / "manifest.json").exists()
-    with pytest.raises(OSError):  # noqa: PT011 - any refusal will do
+    with pytest.raises(ValueError, match="Unrecognized model"):
         AutoModelForSequenceClassification.from_pretrained(out)
     monkeypatch.undo()
     result = train(tiny_llama, out, logging_steps=1)
     assert len((out / "metrics.jsonl").read_text().splitlines()) == result.metrics["num_steps"]
     assert not (out / ".saving").exists()
     fresh = train(tiny_llama, tmp_path / "fresh", logging_steps=1)
-    assert torch.equal(
-        load_file(out / "model.safetensors")["score.weight"],
-        load_file(Path(fresh.path) / "model.safetensors")["score.weight"],
-    )
+    heads = [load_file(Path(path) / "model.safetensors")["score.weight"] for path in (out, fresh.path)]
+    assert torch.equal(*heads)
 
 
 def test_diverged_run_saves_nothing(tiny_llama: Path, tmp_path: Path) -> None:

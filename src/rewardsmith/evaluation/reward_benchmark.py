@@ -103,8 +103,9 @@ def score_pairs(scorer: Scorer, pairs: pa.Table) -> tuple[Floats, Floats]:
     chosen, rejected = rewards[places[0]], rewards[places[1]]
     bad = np.flatnonzero(~np.isfinite(chosen) | ~np.isfinite(rejected))
     if len(bad):
+        more = ", ..." if len(bad) > NAMED_PAIRS else ""
         rows = ", ".join(str(pairs.column("row")[int(i)].as_py()) for i in bad[:NAMED_PAIRS])
-        raise RunError(f"{len(bad)} of {len(pairs)} pairs got a reward that is not a finite number: rows {rows}, ...")
+        raise RunError(f"{len(bad)} of {len(pairs)} pairs got a reward that is not a finite number: row {rows}{more}.")
     return chosen, rejected
 
 

@@ -24,6 +24,13 @@ def test_different_short_questions_stay_apart() -> None:
     assert near_duplicate_groups(texts).tolist() == [0, 1, 2, 3]
 
 
+def test_the_threshold_separates_texts_by_their_exact_similarity() -> None:
+    base = "abcdefghijklmnopqrstuvwxyz0123456789" * 2 + "the end of the first text"
+    for num_new, same in ((5, True), (20, False)):  # 61 of 66 pieces in common, 61 of 81
+        added = "".join(chr(0x4E00 + i) for i in range(num_new))
+        assert near_duplicate_groups([base, base + added]).tolist() == [0, 0 if same else 1]
+
+
 def test_texts_without_words_are_compared_as_they_are() -> None:
     assert near_duplicate_groups(["👋", "🙂", "👋 ", "???", ""]).tolist() == [0, 1, 0, 3, 4]
 

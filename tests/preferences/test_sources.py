@@ -94,6 +94,9 @@ def test_missing_values_of_a_frame_are_empty_cells(load, good_rows) -> None:
 
 
 def test_a_frame_of_mixed_types_is_read_row_by_row(load, good_rows) -> None:
-    frame = pd.DataFrame([*good_rows, {"prompt": 5, "chosen": ["x"], "rejected": "b"}])
+    frame = pd.DataFrame(
+        [{**good_rows[0], "margin": 2}, *good_rows[1:], {"prompt": 5, "chosen": [""], "rejected": "b"}]
+    )
     found = load(frame)
+    assert found.table["margin"].to_pylist() == [2.0, 0.0, 0.0, 0.0], "a missing value is no NaN"
     assert (found.table.num_rows, [bad.reason for bad in found.quarantine]) == (4, ["wrong_type"])

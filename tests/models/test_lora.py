@@ -15,16 +15,25 @@ from rewardsmith.models.lora import add_lora, merge_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
-from tiny_architectures import CONVERSATIONS, save_tiny_model
+from tiny_architectures import CONVERSATIONS, byte_tokenizer, save_tiny_model
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
 )
 
 
-def adapted(architecture: str, folder: Path) -> tuple[Any, dict[str, torch.Tensor], Any]:
-    """A reward model with adapters and head moved by a few steps of training, a batch, and the tokenizer."""
-    source = resolve_model(str(save_tiny_model(folder, architecture)))
+def adapted(
+    architecture: str, folder: Path, tokenizer: Any = None, lost: str | None = None
+) -> tuple[Any, dict[str, torch.Tensor], Any]:
+    """A reward model with adapters and head moved by a few steps of training, a batch, and the tokenizer.
+
+    ``lost``: the trunk's files lack the weights with this word in their name.
+    """
+    source = resolve_model(str(save_tiny_model(folder, architecture, tokenizer)))
+    if lost:
+        file = folder / "model.safetensors"
+        kept = {name: tensor for name, tensor in load_file(file).items() if lost not in name}
+        save_file(kept, file, metadata={"format": "pt"})
     tokenizer = load_tokenizer(source)
     model = add_lora(new_reward_model(source, tokenizer), LoraOptions(lora_r=4))
     encoder = ConversationEncoder(tokenizer, 96)
@@ -54,6 +63,24 @@ def test_an_adapter_folder_reloads_to_the_same_rewards_and_so_does_its_merge(arc
         save_reward_model(merged, tokenizer, tmp_path / "merged", {})
         plain, _, _ = load_reward_model(str(tmp_path / "merged"))
         torch.testing.assert_close(compute_rewards(plain, batch), expected, rtol=0, atol=1e-5)
+
+
+def test_a_pooler_that_the_trunk_lacks_is_saved_with_the_head(tmp_path: Path) -> None:
+    model, batch, tokenizer = adapted("bert", tmp_path / "trunk", lost="pooler")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    again, _, _ = load_reward_model(str(tmp_path / "adapter"))
+    with torch.no_grad():
+        torch.testing.assert_close(compute_rewards(again, batch), compute_rewards(model, batch), rtol=0, atol=1e-6)
+
+
+def test_an_adapter_keeps_the_choice_of_padding(tmp_path: Path) -> None:
+    model, batch, tokenizer = adapted("llama", tmp_path / "trunk", byte_tokenizer(pad="</s>"))
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    again, _, _ = load_reward_model(str(tmp_path / "adapter"))
+    assert again.config.pad_token_id == model.config.pad_token_id != tokenizer.eos_token_id
+    with torch.no_grad():
+        plain = again(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, 0]
+        torch.testing.assert_close(plain, compute_rewards(model, batch), rtol=0, atol=1e-6)
 
 
 def test_only_adapters_and_head_are_trained(tmp_path: Path) -> None:

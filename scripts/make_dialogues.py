@@ -1,11 +1,12 @@
 """Makes the preference set `embedded/dialogues` and its data card.
 
-    python scripts/make_dialogues.py --work_dir /tmp/dialogues            # everything; sampling is resumed
-    python scripts/make_dialogues.py --work_dir /tmp/dialogues --check    # only checks what is there
+    python scripts/make_dialogues.py              # from the raw responses in scripts/dialogues/raw
+    python scripts/make_dialogues.py --check      # only measures the set that is there
+    python scripts/make_dialogues.py --work_dir elsewhere --seed 1      # samples anew, then all the rest
 
-Sampling takes about ten minutes on two free cores (once: raw responses stay in the work folder); grading and pairing
-take seconds and depend on the seed and the raw responses alone. Raw responses depend on the seed, the version of
-PyTorch and the processor, so another machine may sample other words.
+Sampling takes 10 to 30 minutes on two cores and is resumed where it stopped; grading, pairing and labelling take
+seconds and depend on the seed and the raw responses alone. Raw responses depend on the seed, the version of PyTorch
+and the processor, so another machine may sample other words.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from dialogues.prompts import Prompt, read_prompts
 from rewardsmith.preferences.embedded import dialogues_path
 
 HERE = Path(__file__).parent
+RAW = HERE / "dialogues" / "raw"
 CARD = HERE.parent / "docs" / "data_cards" / "dialogues.md"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the preference set embedded/dialogues.")
-    parser.add_argument("--work_dir", type=Path, required=True, help="where raw responses are kept")
+    parser.add_argument("--work_dir", type=Path, default=RAW, help="where raw responses are kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="write nothing; measure the set that is there")
     parser.add_argument("--no_probe", action="store_true", help="leave the probe out (seconds instead of minutes)")
@@ -47,7 +49,8 @@ def main() -> int:
     facts = summary(rows)
     if not options.no_probe:
         facts["probe"] = probe_accuracies(rows)
-        (options.work_dir / "probe.json").write_text(json.dumps(facts["probe"]), encoding="utf-8")
+        if not options.check:
+            (options.work_dir / "probe.json").write_text(json.dumps(facts["probe"]), encoding="utf-8")
     elif (options.work_dir / "probe.json").exists():
         facts["probe"] = json.loads((options.work_dir / "probe.json").read_text(encoding="utf-8"))
     print(json.dumps(facts, indent=1))

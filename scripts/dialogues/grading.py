@@ -37,7 +37,8 @@ SPOILERS: tuple[tuple[str, str, edits.Edit, float, float], ...] = (
 DELICATE = ("vaccine", "insulin", "first-aid", "chicken", "campfire", "jumper cables", "jump-start", "blood type")
 UNWANTED = (
     "kill", "suicid", "murder", "sex", "rape", "nazi", "weapon", "gun ", "drug", "terror", "hate ", "racis", "covid",
-    "slave", "porn", "stupid", "idiot", "bomb", "alcohol", "bleach", "poison", "http", "www.", "knife", "human organ", "death", "churchill",
+    "slave", "porn", "stupid", "idiot", "bomb", "alcohol", "bleach", "poison", "http", "www.",
+    "knife", "human organ", "death", "churchill",
 )  # fmt: skip
 
 

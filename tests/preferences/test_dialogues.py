@@ -122,3 +122,12 @@ def test_prompts_of_the_set_are_those_of_the_source_files(rows, checks):
 def test_a_linear_probe_finds_the_set_neither_trivial_nor_hopeless(rows, checks):
     best = max(checks.probe_accuracies(rows).values())
     assert checks.PROBE_RANGE[0] <= best <= checks.PROBE_RANGE[1]
+
+
+@pytest.mark.slow
+def test_the_script_makes_the_same_bytes_again(checks, tmp_path):
+    import make_dialogues
+
+    make_dialogues.write_rows(make_dialogues.make_rows(make_dialogues.RAW, seed=0), tmp_path / "again.jsonl.gz")
+    with gzip.open(tmp_path / "again.jsonl.gz") as again, gzip.open(dialogues_path()) as kept:
+        assert again.read() == kept.read()

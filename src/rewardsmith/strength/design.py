@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.models.feature_spec import FeatureSpec
+from rewardsmith.models.feature_spec import FeatureSpec, Pooling
 from rewardsmith.strength.logistic import principal_axes
 
 BLOCK_DIMENSIONS = 96  # of one layer and pooling, before the blocks are joined
@@ -43,10 +43,10 @@ def default_candidates(num_layers: int, is_encoder: bool) -> list[Candidate]:
 
     ``num_layers`` counts blocks. Preferences are read best from the middle (docs/experiments.md).
     """
-    poolings = ("mean", "response_mean") if is_encoder else ("response_mean", "last")
+    poolings: tuple[Pooling, Pooling] = ("mean", "response_mean") if is_encoder else ("response_mean", "last")
     middle = sorted({max(1, round(num_layers * share)) for share in (0.35, 0.5, 0.65)})
     broad = sorted({*middle, *(max(1, round(num_layers * share)) for share in (0.2, 0.8))})
-    sets = [
+    sets: list[tuple[str, list[tuple[int, Pooling]]]] = [
         (f"middle {poolings[0]}", [(layer, poolings[0]) for layer in middle]),
         (f"middle {poolings[1]}", [(layer, poolings[1]) for layer in middle]),
         ("broad", [(layer, pooling) for layer in broad for pooling in poolings]),

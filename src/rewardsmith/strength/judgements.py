@@ -19,7 +19,7 @@ class Judgements:
     @property
     def num_judges(self) -> NDArray[np.int64]:
         """Members [N] that have an opinion and did not train on the pair's group."""
-        return (~self.trained & ~np.isnan(self.gaps)).sum(axis=1)
+        return np.asarray((~self.trained & ~np.isnan(self.gaps)).sum(axis=1))
 
     def held_out(self) -> Strength:
         """Strength by the members that did not train on the pair's group."""

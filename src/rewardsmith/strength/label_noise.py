@@ -11,7 +11,8 @@ maximum likelihood; the range is a bootstrap over groups and covers both links. 
 ceiling: then e and s trade off, the range is wide, and the honest answer is "not identifiable".
 
 Assumes that errors fall on all pairs alike. Errors that gather on close pairs look like a judge's ignorance and are
-not counted; those that a judge can predict from the text look like a preference.
+not counted; those that a judge can predict from the text look like a preference; a judge that is sure and wrong on
+whole prompts looks like label noise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NUM_RESAMPLES = 400
 NUM_DRAWS = 24  # of each link, kept for posteriors
 MAX_BLOCKS = 500
 WIDEST_RANGE = 0.15
+MIN_GROUPS = 15
 RATES = np.linspace(0.0, 0.495, 100)
 SCALES = np.geomspace(0.05, 30.0, 100)  # in root mean square gaps
 LINKS = {"normal": ndtr, "logistic": expit}
@@ -45,6 +47,7 @@ class LabelNoise:
     value: float
     low: float
     high: float
+    num_groups: int
     rates: NDArray[np.float64]
     """Shares of wrong labels in ``NUM_DRAWS`` resamples of each link."""
     scales: NDArray[np.float64]
@@ -52,12 +55,15 @@ class LabelNoise:
 
     @property
     def identifiable(self) -> bool:
-        """Whether the range is narrow enough (15 points) to be worth quoting."""
-        return self.high - self.low <= WIDEST_RANGE
+        """Whether the range is narrow enough (15 points) to be worth quoting, and rests on 15 groups or more.
+
+        With fewer groups a bootstrap over groups is too narrow, and one odd prompt can pass for label noise.
+        """
+        return self.high - self.low <= WIDEST_RANGE and self.num_groups >= MIN_GROUPS
 
     def belief(self, gap: NDArray[np.floating]) -> NDArray[np.float64]:
         """P(chosen is truly better | the judges' gap), before the label is read. Averaged over resamples and links."""
-        return np.mean([sure for _, sure in self._draws(gap)], axis=0)
+        return np.asarray(np.mean([sure for _, sure in self._draws(gap)], axis=0))
 
     def p_wrong(self, gap: NDArray[np.floating], rate: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
         """P(the label is wrong | the judges' gap and the label), by Bayes' rule in each resample, averaged.
@@ -101,6 +107,7 @@ def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64], s
         value=estimates[0],
         low=min(float(low), *estimates),
         high=max(float(high), *estimates),
+        num_groups=len(np.unique(groups)),
         rates=np.concatenate([rates[kept] for rates, _ in fits]),
         scales=unit * np.concatenate([scales[kept] for _, scales in fits]),
     )

@@ -28,20 +28,22 @@ def principal_axes(rows: Float[Tensor, "N D"], max_dimensions: int) -> Float[Ten
     """
     values, vectors = torch.linalg.eigh(rows.T @ rows)
     kept = values > values[-1].clamp(min=1e-30) * 1e-6
-    return vectors[:, kept].flip(1)[:, :max_dimensions].to(rows.dtype)
+    axes: Tensor = vectors[:, kept].flip(1)[:, :max_dimensions]
+    return axes
 
 
 def fit_heads(
     rows: Float[Tensor, "N D"],
-    target: Float[Tensor, "N"],
+    target: Float[Tensor, " N"],
     weight: Float[Tensor, "N T"],
     l2: Float[Tensor, "T L"],
     tolerance: float = 5e-3,
 ) -> Float[Tensor, "T L D"]:
     """Heads of T weightings, each at L penalties. ``rows`` should stand in their principal axes.
 
-    ``tolerance`` bounds the root mean square change of logits that a further Newton step would make. Raises RunError
-    where a fit does not converge, which needs rows that are not finite.
+    Each problem stops by itself, so that none depends on labels that only another one sees. ``tolerance`` bounds the
+    root mean square change of logits that a further Newton step would make. Raises RunError where a fit does not
+    converge, which needs rows that are not finite.
     """
     num_sets, num_penalties = l2.shape
     heads = rows.new_zeros(num_sets, num_penalties, rows.shape[1])
@@ -49,23 +51,25 @@ def fit_heads(
     spread = CURVATURE * rows.square().mean(0)
     scale = 1.0 / (total[:, None, None] * spread + l2[:, :, None])
     rate = rows.new_ones(num_sets, num_penalties, 1)
+    moving = torch.ones_like(rate, dtype=torch.bool)
     previous: tuple[Tensor, Tensor] | None = None
     for _ in range(MAX_STEPS):
         gradient = _gradient(rows, target, weight, heads) + l2[:, :, None] * heads
         step = scale * gradient
-        if not ((gradient * step).sum(-1) / total[:, None] > tolerance**2).any():
+        moving &= ~((gradient * step).sum(-1, keepdim=True) / total[:, None, None] <= tolerance**2)
+        if not moving.any():
             return heads
         if previous is not None:
             moved, turned = heads - previous[0], gradient - previous[1]
             curvature = (moved * turned).sum(-1, keepdim=True)
             rate = ((moved * moved / scale).sum(-1, keepdim=True) / curvature.clamp(min=1e-30)).clamp(0.1, 10.0)
         previous = (heads, gradient)
-        heads = heads - rate * step
+        heads = torch.where(moving, heads - rate * step, heads)
     raise RunError(f"a head did not converge in {MAX_STEPS} steps: the features are not finite or not scaled.")
 
 
 def _gradient(
-    rows: Float[Tensor, "N D"], target: Float[Tensor, "N"], weight: Float[Tensor, "N T"], heads: Float[Tensor, "T L D"]
+    rows: Float[Tensor, "N D"], target: Float[Tensor, " N"], weight: Float[Tensor, "N T"], heads: Float[Tensor, "T L D"]
 ) -> Float[Tensor, "T L D"]:
     num_sets, num_penalties, size = heads.shape
     residual = (rows @ heads.view(-1, size).T).sigmoid_().view(-1, num_sets, num_penalties)

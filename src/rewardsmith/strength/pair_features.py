@@ -41,8 +41,10 @@ def pair_features(pairs: pa.Table, options: ModelOptions, quiet: bool = False) -
     lengths = np.log1p(np.concatenate(response_lengths(pairs))).astype(np.float32)
     designs = [build_design(c, features.arrays, lengths, chosen, rejected) for c in candidates]
     own = by_category(designs[-1], pairs["category"].to_pylist())
+    if own is not None:
+        designs.append(own)
     cut = features.num_cut > 0
-    return PairFeatures(designs + [own] * (own is not None), float((cut[chosen] | cut[rejected]).mean()))
+    return PairFeatures(designs, float((cut[chosen] | cut[rejected]).mean()))
 
 
 def conversations_of(pairs: pa.Table) -> list[Conversation]:

@@ -25,7 +25,7 @@ from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.logistic import fit_heads
 from rewardsmith.strength.options import StrengthOptions
 
-L2_GRID = (0.4, 1.6, 6.4, 25.0, 100.0, 400.0)
+L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0)
 BLOCK_CELLS = 6_000_000  # scores held at once, to bound memory
 MIN_PAIRS = 40
 
@@ -49,7 +49,7 @@ def probe_judgements(
         raise DataError(f"{len(target)} pairs are too few to measure strength: a probe needs {MIN_PAIRS} or more.")
     rng = np.random.default_rng(seed)
     folds = assign_folds(groups, options.num_folds, options.num_judges, rng)
-    labels = torch.from_numpy(target)
+    labels = torch.tensor(target)
     gaps, trained, choices = [], [], []
     for fold_of in folds:
         held_out = fold_of[:, None] == np.arange(options.num_folds)
@@ -64,7 +64,7 @@ def probe_judgements(
 
 
 def choose(
-    designs: Sequence[Design], labels: Float[Tensor, "N"], fold_of: NDArray[np.int8], num_folds: int
+    designs: Sequence[Design], labels: Float[Tensor, " N"], fold_of: NDArray[np.int8], num_folds: int
 ) -> list[tuple[int, int]]:
     """For each fold k, the (candidate, penalty) that predicts best inside the other folds.
 
@@ -83,7 +83,7 @@ def choose(
 
 
 def _leave_two_out(
-    design: Design, labels: Float[Tensor, "N"], fold_of: NDArray[np.int8], num_folds: int
+    design: Design, labels: Float[Tensor, " N"], fold_of: NDArray[np.int8], num_folds: int
 ) -> list[tuple[tuple[int, int], Float[Tensor, "N L"]]]:
     pairs = list(combinations(range(num_folds), 2))
     kept = np.stack([(fold_of != j) & (fold_of != k) for j, k in pairs], axis=1)
@@ -93,7 +93,7 @@ def _leave_two_out(
 
 
 def _fit_members(
-    designs: Sequence[Design], labels: Float[Tensor, "N"], weights: Float[Tensor, "N K"], chosen: list[tuple[int, int]]
+    designs: Sequence[Design], labels: Float[Tensor, " N"], weights: Float[Tensor, "N K"], chosen: list[tuple[int, int]]
 ) -> NDArray[np.float32]:
     gaps = torch.empty(len(labels), len(chosen))
     for c, design in enumerate(designs):
@@ -106,7 +106,10 @@ def _fit_members(
 
 
 def fit_in_blocks(
-    rows: Float[Tensor, "N D"], labels: Float[Tensor, "N"], weights: Float[Tensor, "N T"], penalties: Float[Tensor, "T L"]
+    rows: Float[Tensor, "N D"],
+    labels: Float[Tensor, " N"],
+    weights: Float[Tensor, "N T"],
+    penalties: Float[Tensor, "T L"],
 ) -> Float[Tensor, "T L D"]:
     """``fit_heads`` a few weightings at a time, so that memory stays bounded however many pairs there are."""
     width = max(1, BLOCK_CELLS // (len(rows) * penalties.shape[1]))

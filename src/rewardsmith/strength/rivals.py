@@ -39,7 +39,7 @@ def rival_finders(
 ) -> list[Rival]:
     """Every baseline on the same features and the same labels; ``target`` [N] is 1 or 0 (0.5 for ties)."""
     single = probe_judgements(designs, target, groups, replace(options, num_judges=1), seed)
-    held_out = np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1)
+    held_out = np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1, dtype=np.float64)
     sign = np.where(target >= 0.5, 1.0, -1.0)
     widest = max(designs, key=lambda design: design.rows.shape[1])
     return [
@@ -69,13 +69,15 @@ def _confident_learning(held_out: NDArray[np.float64], target: NDArray[np.float3
 
 def _aum(design: Design, target: NDArray[np.float32], seed: int) -> Rival:
     """Area under the margin (arXiv 2001.10528): the mean signed gap over the epochs of one SGD-trained head."""
-    labels = torch.from_numpy(target)
+    labels = torch.tensor(target)
     sign = torch.where(labels >= 0.5, 1.0, -1.0)
     logged = torch.zeros(len(labels))
     head = design.rows.new_zeros(design.rows.shape[1])
     generator = torch.Generator().manual_seed(seed)
     for _ in range(AUM_EPOCHS):
-        for batch in torch.randperm(len(labels), generator=generator).split(AUM_BATCH):
+        order = torch.randperm(len(labels), generator=generator)
+        for start in range(0, len(labels), AUM_BATCH):
+            batch = order[start : start + AUM_BATCH]
             head -= AUM_LEARNING_RATE * _batch_gradient(design.rows[batch], labels[batch], head)
         logged += sign * (design.rows @ head) / AUM_EPOCHS
     note = f"one head trained by SGD on every label, its gap logged after each of {AUM_EPOCHS} epochs"
@@ -83,7 +85,7 @@ def _aum(design: Design, target: NDArray[np.float32], seed: int) -> Rival:
 
 
 def _batch_gradient(
-    rows: Float[Tensor, "B D"], labels: Float[Tensor, "B"], head: Float[Tensor, "D"]
-) -> Float[Tensor, "D"]:
+    rows: Float[Tensor, "B D"], labels: Float[Tensor, " B"], head: Float[Tensor, " D"]
+) -> Float[Tensor, " D"]:
     residual: Tensor = (rows @ head).sigmoid() - labels
     return rows.T @ residual / len(rows)

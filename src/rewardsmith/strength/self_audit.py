@@ -42,7 +42,7 @@ class Pairs:
     @property
     def decided(self) -> NDArray[np.bool_]:
         """Pairs whose label is not a tie."""
-        return self.target != 0.5
+        return np.asarray(self.target != 0.5)
 
 
 def planted_findings(
@@ -81,11 +81,12 @@ def planted_findings(
 
 
 def merge_repeats(findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first of several plantings of one kind, with the AUROC of all of them and their mean and spread."""
-    values = [finding["auroc"]["value"] for finding in findings]
-    merged = {**findings[0], "repeats": len(findings), "auroc_by_repeat": values}
-    if len(values) > 1:
-        merged["auroc"] = {**findings[0]["auroc"], "value": float(np.mean(values)), "std": float(np.std(values))}
+    """Several plantings of one kind as one entry: the first, with the mean AUROC and interval of all."""
+    aurocs = [finding["auroc"] for finding in findings]
+    merged = {**findings[0], "repeats": len(findings)}
+    if len(findings) > 1 and all(value is not None for auroc in aurocs for value in auroc.values()):
+        mean = {name: float(np.mean([auroc[name] for auroc in aurocs])) for name in ("value", "low", "high")}
+        merged["auroc"] = {**mean, "std": float(np.std([auroc["value"] for auroc in aurocs]))}
     return merged
 
 

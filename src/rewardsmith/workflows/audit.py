@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,8 +73,7 @@ class AuditResult:
         print_verdict(self.metrics, console, self.report_path)
 
     def _repr_html_(self) -> str:
-        with open(self.report_path, encoding="utf-8") as report:
-            return inline_report(report.read())
+        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
 
 
 def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
@@ -101,13 +101,14 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         audited = audit_pairs(given.table, judged, judging.groups, config.run.seed)
     planted = judging.self_audit(audited)
     with _timed(timings, "statistics"):
-        metrics = audit_metrics(config, given, audited, planted, judging.truncated_share)
+        metrics = audit_metrics(config, given, audited, planted, judging.truncated_share, str(folder.path))
+    metrics["timings"] = _rounded(timings)
     with _timed(timings, "report"):
         report = render_audit_report(metrics, given.table, audited.table, config.report)
     write_table(folder.path / "pairs.parquet", given.table)
     write_table(folder.path / "strengths.parquet", audited.table)
     write_text(folder.path / "report.html", report)
-    metrics["timings"] = {stage: round(seconds, 2) for stage, seconds in timings.items()}
+    metrics["timings"] = _rounded(timings)
     folder.finish(metrics)
     return AuditResult(str(folder.path), metrics, given.table, audited.table)
 
@@ -173,6 +174,10 @@ def _check(config: AuditConfig) -> None:
     ):
         if value < least:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")
+
+
+def _rounded(timings: dict[str, float]) -> dict[str, float]:
+    return {stage: round(seconds, 2) for stage, seconds in timings.items()}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.classes import NUM_BINS
 from rewardsmith.strength.label_noise import ASSUMPTION
 from rewardsmith.strength.pair_features import response_lengths
+from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.workflows.audit_verdict import accuracy_sentence, next_steps, noise_sentence, verdict
 from rewardsmith.workflows.options import AuditConfig
 
@@ -34,6 +35,7 @@ def audit_metrics(
     audited: Audited,
     planted: list[dict[str, Any]],
     truncated_share: float | None,
+    folder: str,
 ) -> dict[str, Any]:
     """Everything that the report shows, JSON-ready: no NaN, no arrays. A part that could not be measured is None."""
     pairs, gap = given.table, audited.strength.mean
@@ -55,7 +57,7 @@ def audit_metrics(
         "annotators": [asdict(a) for a in audited.annotators[:MAX_NAMED]] or None,
     }
     metrics["verdict"] = verdict(metrics)
-    metrics["next_steps"] = next_steps(config, metrics)
+    metrics["next_steps"] = next_steps(config, metrics, folder)
     return metrics
 
 
@@ -69,10 +71,23 @@ def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: floa
         "findings": [asdict(finding) for finding in given.findings],
         "num_prompts": int(_codes(given.table["prompt_id"]).max(initial=-1)) + 1,
         "num_groups": int(groups.max(initial=-1)) + 1,
+        "num_responses": _num_responses(given.table),
         "num_ties": int((given.table["target"].to_numpy() == 0.5).sum()),
         "format": given.format,
         "truncated_share": truncated_share,
     }
+
+
+def _num_responses(pairs: pa.Table) -> int:
+    """Distinct responses, told apart by prompt and text (64-bit hashes)."""
+    prompts = _codes(pairs["prompt_id"])
+    return len(
+        {
+            hash((prompt, str(response)))
+            for name in ("chosen", "rejected")
+            for prompt, response in zip(prompts.tolist(), pairs[name].to_pylist(), strict=True)
+        }
+    )
 
 
 def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
@@ -88,8 +103,15 @@ def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
         "num_folds": options.num_folds if probe else None,
         "fold_by": options.fold_by,
         "crossfit": options.crossfit,
+        "share_at_end_of_grid": _share_at_end_of_grid(audited.judged.choices) if probe else None,
         "choices": [{"choice": choice, "count": count} for choice, count in choices],
     }
+
+
+def _share_at_end_of_grid(choices: tuple[str, ...]) -> float:
+    """Share of members whose penalty is the smallest or largest on offer: near 0, or the grid was too narrow."""
+    ends = tuple(f"l2 {end:g}" for end in (L2_GRID[0], L2_GRID[-1]))
+    return sum(choice.endswith(ends) for choice in choices) / len(choices)
 
 
 def _strength(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]:

@@ -13,9 +13,13 @@ Metrics = Mapping[str, Any]
 
 def verdict(metrics: Metrics) -> str:
     """The result in one paragraph: how many labels are wrong, which are doubtful, how far to trust the answer."""
-    sentences = [_read(metrics["data"]), _noise(metrics), _classes(metrics), _self_audit(metrics)]
-    if metrics["accuracy"]["sentence"]:
-        sentences.append(metrics["accuracy"]["sentence"])
+    sentences = [
+        _noise(metrics),
+        _classes(metrics),
+        _self_audit(metrics),
+        metrics["accuracy"]["sentence"],
+        _set_aside(metrics["data"]),
+    ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -24,8 +28,8 @@ def noise_sentence(noise: Metrics) -> str:
     span = f"{noise['low']:.0%} to {noise['high']:.0%}"
     if not noise["identifiable"]:
         return (
-            f"How many labels are wrong in all is not identifiable on this data: {span} is possible, "
-            "because the judges are never sure enough to tell label errors from their own."
+            f"How many labels are wrong in all is not identifiable on this data ({span} is possible): "
+            "the judges are not sure enough to tell the labels' errors from their own."
         )
     return f"About {noise['value']:.0%} of the labels are wrong ({span})."
 
@@ -53,17 +57,24 @@ def accuracy_sentence(accuracy: Metrics, noise: Metrics | None) -> str:
     return f"A perfect model would agree with about {best['value']:.0%} of these labels; {reached}: {blame}."
 
 
-def next_steps(config: AuditConfig, metrics: Metrics) -> list[dict[str, str]]:
+def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[str, str]]:
     """What to do now, each with the command that does it."""
     name = shlex.quote(config.data.dataset_name or "prefs.jsonl")
-    folder = shlex.quote(config.run.output_dir or "runs/audit")
+    table = f"{folder}/strengths.parquet"
     steps = []
-    if metrics["strength"]["classes"]["incorrect"]:
-        query = f"import pandas as pd; print(pd.read_parquet('{folder}/strengths.parquet').nlargest(20, 'p_wrong'))"
+    if metrics["strength"]["classes"]["incorrect"] and shlex.quote(table) == table:
+        query = f"import pandas as pd; print(pd.read_parquet('{table}').nlargest(20, 'p_wrong'))"
         steps.append(
             {
-                "text": "Look at the most doubtful labels first; they are in this report and in strengths.parquet.",
-                "command": f"python -c {shlex.quote(query)}",
+                "text": "Look at the most doubtful labels first: this report shows some, strengths.parquet has all.",
+                "command": f'python -c "{query}"',
+            }
+        )
+    if config.strength.ensemble == "probe" and config.strength.fold_by != "pair" and _reuses_responses(metrics["data"]):
+        steps.append(
+            {
+                "text": "Responses stand in several pairs here. Judges that may see a prompt's other pairs find more.",
+                "command": f"rewardsmith audit {name} --fold_by pair",
             }
         )
     noise = metrics["label_noise"]
@@ -83,15 +94,10 @@ def next_steps(config: AuditConfig, metrics: Metrics) -> list[dict[str, str]]:
     return steps
 
 
-def _read(data: Metrics) -> str:
-    words = f"{data['num_pairs']:,} pairs were audited"
-    if data["num_quarantined"]:
-        words += f"; {data['num_quarantined']:,} of {data['num_rows_read']:,} rows were set aside as unusable"
-    return words + "."
-
-
 def _noise(metrics: Metrics) -> str:
-    return metrics["label_noise"]["sentence"] if metrics["label_noise"] else "No pair could be judged."
+    if metrics["label_noise"] is None:
+        return f"None of the {metrics['data']['num_pairs']:,} pairs could be judged."
+    return str(metrics["label_noise"]["sentence"])
 
 
 def _classes(metrics: Metrics) -> str:
@@ -99,21 +105,26 @@ def _classes(metrics: Metrics) -> str:
     if not sum(classes.values()):
         return ""
     return (
-        f"{classes['incorrect']:,} labels are more likely wrong than right, {classes['ambiguous']:,} pairs are too "
-        f"close to call, and {classes['strong']:,} are strong."
+        f"Of {metrics['data']['num_pairs']:,} pairs, {classes['incorrect']:,} are more likely labelled wrong than "
+        f"right, {classes['ambiguous']:,} are too close to call and {classes['strong']:,} are strong."
     )
 
 
 def _self_audit(metrics: Metrics) -> str:
-    planted = [found for found in metrics["planted_flips"] or [] if found["kind"] == "uniform"]
-    if not planted:
+    for found in metrics["planted_flips"] or []:
+        if found["kind"] == "uniform":
+            return (
+                f"With {found['rate']:.0%} of the labels turned round on purpose, the audit ranks such a label as more "
+                f"doubtful than another {found['auroc']['value']:.0%} of the time."
+            )
+    return ""
+
+
+def _set_aside(data: Metrics) -> str:
+    if not data["num_quarantined"]:
         return ""
-    found = planted[0]
-    at_half = next(row for row in found["by_threshold"] if row["threshold"] == 0.5)
-    words = f"When {found['rate']:.0%} of the labels were flipped on purpose, the audit ranked flips above other labels "
-    words += f"{found['auroc']['value']:.0%} of the time"
-    if at_half["num_flagged"]:
-        words += f", and found {at_half['recall']:.0%} of them among labels it called wrong ({at_half['precision']:.0%} right)"
-    else:
-        words += ", but was never sure enough to call one wrong"
-    return words + "."
+    return f"{data['num_quarantined']:,} of {data['num_rows_read']:,} rows were set aside as unusable."
+
+
+def _reuses_responses(data: Metrics) -> bool:
+    return bool(data["num_pairs"] >= 2 * data["num_responses"])

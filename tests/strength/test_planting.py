@@ -1,0 +1,28 @@
+import numpy as np
+
+from rewardsmith.strength.planting import as_labelled, plant_flips, relabel
+
+
+def test_exactly_the_share_is_planted_and_ties_are_left_alone():
+    decided = np.arange(1000) % 10 != 0
+    planted = plant_flips("uniform", decided, np.full(1000, 0.7), 0.2, np.random.default_rng(0))
+    assert planted.sum() == 180
+    assert not planted[~decided].any()
+
+
+def test_hard_flips_gather_on_close_pairs():
+    belief = np.linspace(0.5, 1.0, 2000)
+    planted = plant_flips("hard", np.ones(2000, dtype=bool), belief, 0.2, np.random.default_rng(0))
+    assert planted.sum() == 400
+    assert belief[planted].mean() < belief.mean() - 0.05
+
+
+def test_relabelling_twice_changes_nothing():
+    target = np.array([1.0, 0.5, 0.0, 0.8], dtype=np.float32)
+    planted = np.array([True, True, False, True])
+    assert relabel(target, planted).tolist() == [0.0, 0.5, 0.0, np.float32(1) - np.float32(0.8)]
+    np.testing.assert_allclose(relabel(relabel(target, planted), planted), target)
+
+
+def test_gaps_turn_with_their_labels():
+    assert as_labelled(np.array([2.0, -1.0]), np.array([True, False])).tolist() == [-2.0, -1.0]

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.self_audit import Pairs, merge_repeats, planted_findings
+
+
+@pytest.fixture(scope="module")
+def oracle_set():
+    rng = np.random.default_rng(0)
+    gap = np.abs(rng.normal(size=2000)) * 3
+    groups = np.arange(2000) // 2
+    noise = estimate_label_noise(gap, groups)
+    return gap, Pairs(np.ones(2000, dtype=np.float32), groups, noise.belief(gap)), noise
+
+
+def oracle(gap):
+    """A judge that knows the true gaps and reads no label."""
+    members = np.repeat(gap[:, None], 3, axis=1).astype(np.float32)
+    return lambda target, seed: Judgements(members, np.zeros(members.shape, dtype=bool), ("oracle",) * 3)
+
+
+def test_an_oracle_finds_every_planted_flip(oracle_set):
+    gap, pairs, noise = oracle_set
+    found = planted_findings("uniform", pairs, oracle(gap), None, noise, 0.2, seed=1)
+    assert found["auroc"]["value"] == 1.0
+    at_half = next(row for row in found["by_threshold"] if row["threshold"] == 0.5)
+    assert at_half["num_positive"] == 400
+    assert at_half["precision"] == 1.0
+    assert at_half["recall"] > 0.9
+    assert found["noise_found"]["value"] == pytest.approx(found["noise_expected"], abs=0.03)  # sampling error
+
+
+def test_a_judge_that_knows_nothing_is_at_chance(oracle_set):
+    _, pairs, noise = oracle_set
+    guesses = np.random.default_rng(3).normal(size=2000)
+    found = planted_findings("uniform", pairs, oracle(guesses), None, noise, 0.2, seed=1)
+    assert found["auroc"]["low"] < 0.5 < found["auroc"]["high"]
+
+
+def test_repeats_give_the_mean_of_their_aurocs():
+    first, second = ({"kind": "uniform", "auroc": {"value": v, "low": v - 0.1, "high": v + 0.1}} for v in (0.6, 0.8))
+    merged = merge_repeats([first, second])
+    assert merged["repeats"] == 2
+    assert merged["auroc"] == pytest.approx({"value": 0.7, "low": 0.6, "high": 0.8, "std": 0.1})

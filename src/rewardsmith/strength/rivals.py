@@ -39,7 +39,7 @@ def rival_finders(
 ) -> list[Rival]:
     """Every baseline on the same features and the same labels; ``target`` [N] is 1 or 0 (0.5 for ties)."""
     single = probe_judgements(designs, target, groups, replace(options, num_judges=1), seed)
-    held_out = np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1, dtype=np.float64)
+    held_out = np.asarray(np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1), dtype=np.float64)
     sign = np.where(target >= 0.5, 1.0, -1.0)
     widest = max(designs, key=lambda design: design.rows.shape[1])
     return [

@@ -117,7 +117,7 @@ def test_what_an_interrupted_run_stored_is_used(
     llama: tuple[ModelSource, ConversationEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features_module, "SHARD_SECONDS", 0.0)
-    monkeypatch.setattr(features_module, "MAX_BATCH_TOKENS", 1)
+    monkeypatch.setattr(features_module, "MAX_BATCH_TOKENS", {"cpu": 1})
     read_layers, calls = features_module.read_layers, []
 
     def interrupted(*arguments: Any) -> None:
@@ -157,6 +157,14 @@ def test_values_beyond_float16_are_clipped_with_a_notice(
     found = extract_features(*llama, CONVERSATIONS[:1], [FeatureSpec(1, "mean")], "cpu")
     assert (found.arrays[FeatureSpec(1, "mean")] == np.finfo(np.float16).min).all()
     assert "32 feature values were clipped" in capsys.readouterr().err
+
+
+def test_bfloat16_gives_nearly_the_same_and_is_cached_apart(llama: tuple[ModelSource, ConversationEncoder]) -> None:
+    spec = FeatureSpec(2, "mean")
+    exact = extract_features(*llama, CONVERSATIONS, [spec], "cpu").arrays[spec].astype(float)
+    rough = extract_features(*llama, CONVERSATIONS, [spec], "cpu", dtype="bfloat16").arrays[spec].astype(float)
+    error = np.linalg.norm(rough - exact) / np.linalg.norm(exact - exact.mean(0))
+    assert 0 < error < 0.05  # bfloat16 has eight bits of precision
 
 
 def test_an_empty_response_is_read_at_the_last_token(llama: tuple[ModelSource, ConversationEncoder]) -> None:

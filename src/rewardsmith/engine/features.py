@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,9 +16,17 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.artifacts.user_cache import folder_size
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.devices import choose_device, use_all_cores
-from rewardsmith.engine.feature_cache import CacheKey, FeatureCache, Vectors, conversation_digest, rows_of
+from rewardsmith.engine.feature_cache import (
+    CacheKey,
+    FeatureCache,
+    Vectors,
+    conversation_digest,
+    features_folder,
+    rows_of,
+)
 from rewardsmith.engine.hidden_states import num_layers, pooling_weights, read_layers
 from rewardsmith.errors import ModelError, RunError
 from rewardsmith.models.embedded import ModelSource
@@ -32,10 +40,13 @@ from rewardsmith.tokens.padding import choose_pad_token
 
 __all__ = ["FeatureSpec", "Features", "default_specs", "extract_features", "feature_keys"]
 
-MAX_BATCH_TOKENS = 4096
+MAX_BATCH_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
+"""Padded tokens of a batch: on a CPU larger ones are no faster, and small data sets pad more."""
 SHARD_SECONDS = 20.0
 LARGEST_FP16 = float(np.finfo(np.float16).max)
 NUM_DECODER_LAYERS = 5
+
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,12 @@ def is_decoder(config: Any) -> bool:
     return model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 
-def feature_keys(source: ModelSource, encoder: ConversationEncoder, specs: Sequence[FeatureSpec]) -> list[CacheKey]:
+def feature_keys(
+    source: ModelSource, encoder: ConversationEncoder, specs: Sequence[FeatureSpec], dtype: Dtype = "float32"
+) -> list[CacheKey]:
     """The cache's key of each spec."""
     weights, tokens = weights_fingerprint(source), encoder.fingerprint
-    return [CacheKey(source.name, weights, tokens, spec.layer, spec.pooling, "float32") for spec in specs]
+    return [CacheKey(source.name, weights, tokens, spec.layer, spec.pooling, dtype) for spec in specs]
 
 
 def extract_features(
@@ -85,23 +98,26 @@ def extract_features(
     specs: Sequence[FeatureSpec],
     device: str = "auto",
     quiet: bool = False,
+    dtype: Dtype = "float32",
 ) -> Features:
     """Features of conversations, from the cache where it has them; only distinct, new ones reach the model.
 
-    Computed in float32, stored as float16; values beyond its range are clipped, with a notice. What was computed
-    before an interruption is kept. An empty list of conversations gives arrays without rows.
+    Stored as float16; values beyond its range are clipped, with a notice. What was computed before an interruption is
+    kept. An empty list of conversations gives arrays without rows. ``bfloat16`` computes two to three times as fast
+    where the processor has it, and moves features by about 1 % of their spread.
     """
     specs = list(dict.fromkeys(specs))
     if not specs:
         raise ModelError("no feature was asked for: give at least one layer and pooling.")
     digests = [conversation_digest(conversation) for conversation in conversations]
-    caches = {spec: FeatureCache(key) for spec, key in zip(specs, feature_keys(source, encoder, specs), strict=True)}
+    keys = feature_keys(source, encoder, specs, dtype)
+    caches = {spec: FeatureCache(key) for spec, key in zip(specs, keys, strict=True)}
     known = {spec: cache.read() for spec, cache in caches.items()}
     missing = {spec: set(digests) - digests_in(vectors) for spec, vectors in known.items()}
     new = {d: c for d, c in zip(digests, conversations, strict=True) if any(d in m for m in missing.values())}
     if new or not conversations:
         wanted = [spec for spec in specs if missing[spec] or not conversations]
-        _Extraction(source, encoder, {spec: caches[spec] for spec in wanted}, device, quiet).run(new)
+        _Extraction(source, encoder, {spec: caches[spec] for spec in wanted}, device, quiet, dtype).run(new)
         known = {**known, **{spec: caches[spec].read() for spec in wanted}}
     if not conversations:
         return _no_rows(source, specs)
@@ -144,9 +160,11 @@ class _Extraction:
         caches: dict[FeatureSpec, FeatureCache],
         device: str,
         quiet: bool,
+        dtype: Dtype,
     ) -> None:
         self.source, self.encoder, self.caches, self.quiet = source, encoder, caches, quiet
         self.device = choose_device(device)
+        self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
         self.pad_id = choose_pad_token(encoder.tokenizer)[0]
         self.num_clipped = 0
 
@@ -159,10 +177,11 @@ class _Extraction:
         if self.encoder.num_adapted:
             say(f"{self.encoder.num_adapted} conversations were reshaped into turns that the chat template accepts.")
         use_all_cores()
-        model, config = load_trunk(self.source, self.device)
+        model, config = load_trunk(self.source, self.device, self.dtype)
         check_max_length(config, self.encoder.max_length, self.source.name)
         check_specs(config, list(self.caches))
-        batches = length_sorted_batches([len(item.input_ids) for item in encoded], MAX_BATCH_TOKENS)
+        max_tokens = MAX_BATCH_TOKENS[self.device.partition(":")[0]]
+        batches = length_sorted_batches([len(item.input_ids) for item in encoded], max_tokens)
         total = sum(len(item.input_ids) for item in encoded)
         pending: list[tuple[NDArray[np.int64], dict[FeatureSpec, NDArray[np.float16]]]] = []
         started = stored = time.monotonic()
@@ -179,6 +198,8 @@ class _Extraction:
                     self._store(pending, digests, encoded)
                     pending, stored = [], time.monotonic()
         self._store(pending, digests, encoded)
+        if not self.quiet:
+            say(f"Feature cache: {folder_size(features_folder()) / 1e6:,.1f} MB in {features_folder()}.")
         if self.num_clipped:
             say(f"{self.num_clipped} feature values were clipped to float16's range of +-{LARGEST_FP16:.0f}.")
 

@@ -134,6 +134,12 @@ def test_fingerprint_follows_what_decides_the_tokens() -> None:
     assert len({same, *(encoder.fingerprint for encoder in others)}) == 5
 
 
+def test_fingerprint_tells_whether_the_model_sees_token_types() -> None:
+    with_types, without = encoder_tokenizer(), encoder_tokenizer()
+    without.model_input_names = ["input_ids", "attention_mask"]
+    assert ConversationEncoder(with_types).fingerprint != ConversationEncoder(without).fingerprint
+
+
 def test_tokens_check_notices_another_template() -> None:
     assert tokens_check(byte_tokenizer()) == tokens_check(byte_tokenizer())
     assert tokens_check(byte_tokenizer()) != tokens_check(byte_tokenizer(template=None))

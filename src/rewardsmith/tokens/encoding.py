@@ -73,7 +73,15 @@ class ConversationEncoder:
     @property
     def fingerprint(self) -> str:
         """Equal for two encoders that give the same tokens to every conversation."""
-        parts = [tokenizer_state(self.tokenizer), self.layout, self.max_length, self.truncation_side, LAYOUT_VERSION]
+        parts: list[Any] = [
+            tokenizer_state(self.tokenizer),
+            self.layout,
+            self.max_length,
+            self.truncation_side,
+            LAYOUT_VERSION,
+        ]
+        if self.layout == "encoder" and not self.has_token_types:
+            parts.append("no token types")
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, conversation: Conversation) -> Encoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,12 @@ sys.exit(status)
         run = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
         assert children_cpu_s() - before < 0.5
         assert NOT_NEEDED_FOR_HELP & {name.split(".")[0] for name in run.stderr.split()} == set()
+
+
+def test_letters_that_the_output_lacks_become_question_marks() -> None:
+    run = command("größe", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert run.returncode == 2
+    assert "unknown verb 'gr??e'" in run.stderr
 
 
 def test_version() -> None:
@@ -132,6 +139,9 @@ def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> 
     result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
     assert show_result(result, as_json=True) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["for people", '{"verdict": "gut\\n🙂"}']
+    assert lines[0] == "for people"
+    assert len(lines) == 2
+    assert lines[1].isascii()
+    assert json.loads(lines[1]) == {"verdict": "gut\n🙂"}
     show_result(result, as_json=False)
     assert capsys.readouterr().out == "for people\n"

@@ -74,11 +74,18 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def json_text(value: Any, *, where: str, indent: int | None = None, sort_keys: bool = True) -> str:
+def json_text(
+    value: Any, *, where: str, indent: int | None = None, sort_keys: bool = True, ascii_only: bool = False
+) -> str:
     """JSON of plain values and numpy scalars. NaN and infinity are a ``RunError`` that says where they are."""
     try:
         return json.dumps(
-            value, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, indent=indent, default=_plain_scalar
+            value,
+            ensure_ascii=ascii_only,
+            allow_nan=False,
+            sort_keys=sort_keys,
+            indent=indent,
+            default=_plain_scalar,
         )
     except ValueError as error:
         places = ", ".join(_non_finite(value)) or str(error)

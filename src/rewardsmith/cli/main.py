@@ -6,6 +6,7 @@ Exit status: 0 done, 1 failed at run time, 2 the input was wrong, 130 interrupte
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -41,6 +42,7 @@ Results go to stdout, progress to stderr. Exit status: 0 done, 1 failed, 2 the i
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _show_what_the_terminal_can()
     try:
         status = _run_verb(words)
         sys.stdout.flush()
@@ -67,6 +69,13 @@ def overview() -> str:
     """What ``rewardsmith --help`` prints."""
     lines = [f"  {verb:<10} {verb_module(verb).HELP.splitlines()[0]}" for verb in VERBS]
     return "\n".join([_INTRODUCTION, *lines, "", _LESSON])
+
+
+def _show_what_the_terminal_can() -> None:
+    """Makes letters that the output's encoding lacks a question mark instead of an error (Windows, LANG=C)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _run_verb(words: list[str]) -> int:

@@ -24,6 +24,6 @@ def show_result(result: Result, as_json: bool) -> int:
     from rewardsmith.artifacts.atomic import json_text
 
     result.print(Console())
-    if as_json:
-        print(json_text(result.summary(), where="--json", sort_keys=False), flush=True)
+    if as_json:  # in ASCII: whoever reads it need not guess an encoding
+        print(json_text(result.summary(), where="--json", sort_keys=False, ascii_only=True), flush=True)
     return 0

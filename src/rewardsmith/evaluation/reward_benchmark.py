@@ -16,7 +16,7 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.pair_conversations import pair_conversations
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.metrics.accuracy import pair_accuracy, pair_credit
-from rewardsmith.metrics.intervals import group_bootstrap
+from rewardsmith.metrics.intervals import group_bootstrap, wilson
 from rewardsmith.metrics.likelihood import negative_log_likelihood
 
 NUM_LENGTH_BINS = 5
@@ -171,6 +171,15 @@ def slice_numbers(gap: Floats, target: Floats, prompts: NDArray[Any], seed: int,
 
 
 def _interval(name: str, values: Floats, prompts: NDArray[Any], seed: int, num_resamples: int) -> dict[str, Any]:
+    """95 % interval of a mean of credits over prompts.
+
+    Where every pair has the same credit, resampling sees no spread at all; Wilson's interval over the prompts does not
+    pretend to certainty there.
+    """
+    seen = ~np.isnan(values)
     interval = group_bootstrap(values, prompts, num_resamples=num_resamples, seed=seed)
+    if interval.value in (0.0, 1.0):
+        num_prompts = len(np.unique(prompts[seen]))
+        interval = wilson(int(interval.value) * num_prompts, num_prompts)
     ends = {f"{name}_low": interval.low, f"{name}_high": interval.high}
     return {key: end if isfinite(end) else None for key, end in ends.items()}

@@ -46,7 +46,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
     options = StrengthOptions(num_judges=args.judges, fold_by=fold_by or "prompt")
     given = load_preferences(str(args.data / file), DataOptions(max_pairs=args.max_pairs), seed=0, quiet=True)
     pairs = given.table
-    features = pair_features(pairs, ModelOptions(model_name_or_path=args.model))
+    features = pair_features(pairs, ModelOptions(model_name_or_path=args.model), args.feature_dtype)
     groups = fold_groups(pairs, options.fold_by)
     target = pairs["target"].to_numpy()
     result: dict[str, Any] = {
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", nargs="+", required=True, help="file[:fold_by]")
     parser.add_argument("--model", default="embedded/minilm")
+    parser.add_argument("--feature_dtype", default="float32")
     parser.add_argument("--max_pairs", type=int)
     parser.add_argument("--judges", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, LlamaConfig
 
 from rewardsmith.engine import features as features_module
-from rewardsmith.engine.features import FeatureSpec, default_specs, extract_features
+from rewardsmith.engine.features import FeatureSpec, extract_features
 from rewardsmith.engine.hidden_states import pooling_weights
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, resolve_model
@@ -186,16 +185,6 @@ def test_layers_that_do_not_exist_and_lengths_beyond_the_positions_are_refused(t
     long = ConversationEncoder(encoder.tokenizer, max_length=129)
     with pytest.raises(ModelError, match="pass --max_length 128"):
         extract_features(source, long, CONVERSATIONS, [FeatureSpec(3, "mean")], "cpu")
-
-
-def test_default_specs_cover_the_upper_layers() -> None:
-    encoder = default_specs(BertConfig(num_hidden_layers=6))
-    assert {spec.layer for spec in encoder} == {3, 4, 5, 6}
-    assert {spec.pooling for spec in encoder} == {"response_mean", "mean"}
-    decoder = default_specs(LlamaConfig(num_hidden_layers=30))
-    assert {spec.layer for spec in decoder} == {12, 16, 21, 26, 30}
-    assert {spec.pooling for spec in decoder} == {"response_mean", "last"}
-    assert {spec.layer for spec in default_specs(LlamaConfig(num_hidden_layers=2))} == {1, 2}
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

@@ -38,13 +38,12 @@ from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from rewardsmith.tokens.padding import choose_pad_token
 
-__all__ = ["FeatureSpec", "Features", "default_specs", "extract_features", "feature_keys"]
+__all__ = ["FeatureSpec", "Features", "extract_features", "feature_keys"]
 
 MAX_BATCH_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 """Padded tokens of a batch: on a CPU larger ones are no faster, and small data sets pad more."""
 SHARD_SECONDS = 20.0
 LARGEST_FP16 = float(np.finfo(np.float16).max)
-NUM_DECODER_LAYERS = 5
 
 Dtype = Literal["float32", "bfloat16"]
 
@@ -59,20 +58,6 @@ class Features:
     """Tokens that truncation took from each conversation [N]."""
     num_tokens: NDArray[np.int32]
     """Tokens that the model read of each conversation [N]."""
-
-
-def default_specs(config: Any) -> list[FeatureSpec]:
-    """Candidate features of a trunk, among which an ensemble chooses by likelihood.
-
-    Encoders: every layer from the middle up, averaged over the response and over everything. Decoders: five layers
-    from the middle up to the last, averaged over the response and read at the last token.
-    """
-    top = num_layers(config)
-    middle = max(1, top // 2)
-    if is_decoder(config):
-        layers = sorted({round(layer) for layer in np.linspace(max(1, top * 0.4), top, min(NUM_DECODER_LAYERS, top))})
-        return [FeatureSpec(layer, pooling) for layer in layers for pooling in ("response_mean", "last")]
-    return [FeatureSpec(layer, pooling) for layer in range(middle, top + 1) for pooling in ("response_mean", "mean")]
 
 
 def is_decoder(config: Any) -> bool:

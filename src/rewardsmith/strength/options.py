@@ -20,6 +20,8 @@ class StrengthOptions:
     """`none` trains every member on every pair, as in the paper; strengths are then in-sample only."""
     fold_by: Literal["prompt", "pair", "category"] = "prompt"
     """What stays together in a fold. Exact duplicates always do."""
+    feature_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Number type of the trunk's forward pass; bfloat16 is about 3 times as fast where the processor has it."""
     given_chosen_key: str = "chosen_score_list"
     """With `given`: column of the members' rewards of the chosen response (a list, one number a member)."""
     given_rejected_key: str = "rejected_score_list"

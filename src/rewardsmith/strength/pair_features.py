@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.engine.features import extract_features, is_decoder
+from rewardsmith.engine.features import Dtype, extract_features, is_decoder
 from rewardsmith.engine.hidden_states import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
@@ -28,14 +28,14 @@ class PairFeatures:
     truncated_share: float
 
 
-def pair_features(pairs: pa.Table, options: ModelOptions, quiet: bool = False) -> PairFeatures:
+def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float32") -> PairFeatures:
     """Reads every distinct conversation once (cached) and builds the designs. No label goes into them."""
     source = resolve_model(options.model_name_or_path, options.model_revision)
     encoder = ConversationEncoder(load_tokenizer(source), options.max_length, options.truncation_side)
     config = load_config(source)
     candidates = default_candidates(num_layers(config), is_encoder=not is_decoder(config))
     conversations = conversations_of(pairs)
-    features = extract_features(source, encoder, conversations, distinct_specs(candidates), options.device, quiet)
+    features = extract_features(source, encoder, conversations, distinct_specs(candidates), options.device, dtype=dtype)
     chosen = np.arange(len(pairs))
     rejected = chosen + len(pairs)
     lengths = np.log1p(np.concatenate(response_lengths(pairs))).astype(np.float32)

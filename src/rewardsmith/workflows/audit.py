@@ -122,7 +122,7 @@ class _Judging:
         self.features: PairFeatures | None = None
         if config.strength.ensemble == "probe":
             with _timed(timings, "features"):
-                self.features = pair_features(pairs, config.model)
+                self.features = pair_features(pairs, config.model, config.strength.feature_dtype)
 
     @property
     def truncated_share(self) -> float | None:

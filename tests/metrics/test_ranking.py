@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from rewardsmith.metrics.ranking import auroc
+from rewardsmith.metrics.ranking import auroc, average_ranks, rank_correlation
 
 
 def test_perfect_reversed_and_constant_scores() -> None:
@@ -41,3 +41,14 @@ def test_infinite_scores_rank_and_nan_is_refused() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="shapes differ"):
         auroc([1.0, 2.0], [True])
+
+
+def test_equal_values_share_their_mean_rank():
+    assert average_ranks(np.array([5.0, 1.0, 5.0, 9.0])).tolist() == [1.5, 0.0, 1.5, 3.0]
+
+
+def test_rank_correlation_of_a_monotone_relation_is_one_and_of_a_constant_is_unknown():
+    x = np.array([1.0, 2.0, 3.0, np.nan, 4.0])
+    assert rank_correlation(x, np.exp(x)) == 1.0
+    assert rank_correlation(x, np.ones(5)) is None
+    assert rank_correlation(x[:2], x[:2]) is None

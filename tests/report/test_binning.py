@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from rewardsmith.report.binning import average_ranks, classes_of, grid, histogram_by_class, nice_edges, rank_correlation
+from rewardsmith.report.binning import classes_of, grid, histogram_by_class, nice_edges
 
 
 def test_every_finite_value_is_counted_once_inside_or_outside():
@@ -23,17 +23,6 @@ def test_grid_counts_only_pairs_where_both_are_known():
     x, y = np.array([0.0, 1.0, np.nan, 2.0]), np.array([1.0, 2.0, 3.0, np.nan])
     cells = grid(x, y, 10, 10)
     assert cells.counts.sum() + cells.num_outside == 2
-
-
-def test_equal_values_share_their_mean_rank():
-    assert average_ranks(np.array([5.0, 1.0, 5.0, 9.0])).tolist() == [1.5, 0.0, 1.5, 3.0]
-
-
-def test_rank_correlation_of_a_monotone_relation_is_one_and_of_a_constant_is_unknown():
-    x = np.array([1.0, 2.0, 3.0, np.nan, 4.0])
-    assert rank_correlation(x, np.exp(x)) == 1.0
-    assert rank_correlation(x, np.ones(5)) is None
-    assert rank_correlation(x[:2], x[:2]) is None
 
 
 def test_pairs_without_a_class_are_minus_one():

@@ -1,11 +1,11 @@
-"""How well a score ranks what is sought above what is not."""
+"""How well a score ranks what is sought above what is not, and how alike two scores rank."""
 
 from __future__ import annotations
 
 from math import nan
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 def auroc(scores: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -29,3 +29,21 @@ def auroc(scores: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = Non
         return nan
     below = np.cumsum(misses) - misses
     return float((hits * (below + 0.5 * misses)).sum() / total)
+
+
+def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 0; equal values share their mean rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray((ends - (counts + 1) / 2)[inverse])
+
+
+def rank_correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
+    """Spearman's rho over the pairs where both are known; None with fewer than three of them or without variation."""
+    keep = np.isfinite(x) & np.isfinite(y)
+    if keep.sum() < 3:
+        return None
+    a, b = average_ranks(x[keep]), average_ranks(y[keep])
+    if a.std() == 0 or b.std() == 0:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])

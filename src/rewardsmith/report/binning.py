@@ -91,21 +91,3 @@ def grid(x: Floats, y: Floats, num_x: int, num_y: int) -> Grid:
     y_edges = nice_edges(max(low, 0.0) if y.size and y.min() >= 0 else low, high, num_y)
     counts, _, _ = np.histogram2d(x, y, bins=[x_edges, y_edges])
     return Grid(x_edges, y_edges, counts.astype(np.int64), int(x.size - counts.sum()))
-
-
-def average_ranks(values: Floats) -> Floats:
-    """Ranks from 0; equal values share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts + 1) / 2)[inverse]
-
-
-def rank_correlation(x: Floats, y: Floats) -> float | None:
-    """Spearman's rho over the pairs where both are known; None with fewer than three of them or without variation."""
-    keep = np.isfinite(x) & np.isfinite(y)
-    if keep.sum() < 3:
-        return None
-    a, b = average_ranks(x[keep]), average_ranks(y[keep])
-    if a.std() == 0 or b.std() == 0:
-        return None
-    return float(np.corrcoef(a, b)[0, 1])

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
+from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.report.binning import (
     Floats,
     classes_of,
     grid,
     histogram_by_class,
     numbers_of,
-    rank_correlation,
 )
 from rewardsmith.report.numbers import count, decimal, known, pairs, percent
 from rewardsmith.report.palette import CLASS_COLOURS, light

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap
+from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.classes import NUM_BINS
@@ -193,9 +193,8 @@ def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> dict[str
         return None
     edges = np.unique(np.quantile(longer, np.linspace(0, 1, NUM_LENGTH_BINS + 1)[1:-1]))
     bins = np.searchsorted(edges, longer, side="right")
-    rho = float(spearmanr(longer, gap).statistic)
     return {
-        "spearman": rho if np.isfinite(rho) else None,
+        "spearman": rank_correlation(longer, gap),
         "longer_preferred_share": float((longer > 0).mean() + 0.5 * (longer == 0).mean()),
         "bins": [
             {

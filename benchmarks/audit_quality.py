@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
+from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_features import pair_features
-from rewardsmith.strength.planting import as_labelled, plant_flips, relabel
+from rewardsmith.strength.planting import plant_flips, relabel
 from rewardsmith.strength.probe import probe_judgements
 from rewardsmith.strength.rivals import rival_finders
 from rewardsmith.strength.self_audit import Pairs, planted_findings
@@ -65,7 +65,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
         base = judge(target, seed)
         audited = audit_pairs(pairs, base, groups, seed)
         assert audited.noise is not None
-        strength = audited.strength.mean
+        strength = audited.gap
         decided = target != 0.5
         row: dict[str, Any] = {
             "accuracy": float((strength[decided] > 0).mean()),
@@ -94,7 +94,8 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
 def increment(rate: float, pairs: Pairs, judge: Judge, base: LabelNoise, seed: int) -> dict[str, Any]:
     """The estimate after planting a share ``rate`` of uniform flips, beside what it should be."""
     planted = plant_flips("uniform", pairs.decided, pairs.belief, rate, np.random.default_rng(seed))
-    gap = as_labelled(judge(relabel(pairs.target, planted), seed).held_out().mean, planted)
+    target = relabel(pairs.target, planted)
+    gap = as_labelled(judge(target, seed).held_out().mean, target)
     noise = estimate_label_noise(gap[pairs.decided], pairs.groups[pairs.decided], seed)
     assert noise is not None
     return {"planted": rate, "expected": base.value + rate * (1 - 2 * base.value), **rate_of(noise)}
@@ -107,11 +108,11 @@ def rate_of(noise: LabelNoise) -> dict[str, Any]:
 
 def votes_correlation(pairs: Any, strength: Any) -> float | None:
     """Spearman correlation of strength with (votes for chosen - votes for rejected) / votes."""
-    if pairs["votes_chosen"].null_count:
-        return None
-    votes = [pairs[name].to_numpy().astype(float) for name in ("votes_chosen", "votes_rejected", "votes_tie")]
-    share = (votes[0] - votes[1]) / np.maximum(1, sum(votes))
-    return float(spearmanr(strength, share).statistic)
+    names = ("votes_chosen", "votes_rejected", "votes_tie")
+    votes = [pairs[name].fill_null(0).to_numpy().astype(float) for name in names]
+    voted = sum(votes) > 0
+    share = (votes[0] - votes[1])[voted] / sum(votes)[voted]
+    return rank_correlation(strength[voted], share)
 
 
 def show(result: dict[str, Any]) -> None:
@@ -129,16 +130,15 @@ def show(result: dict[str, Any]) -> None:
     sure = sum(n["identifiable"] for n in noise)
     print(f"  share of wrong labels    {spread([n['value'] for n in noise])}, identifiable in {sure} of {len(noise)}")
     for column in zip(*result["increments"], strict=True):
-        errors = [100 * (c["value"] - c["expected"]) for c in column]
-        sure = sum(c["identifiable"] for c in column)
-        text = ", ".join(f"{e:+.1f}" for e in errors)
-        print(f"    planted {column[0]['planted']:.2f}: found - expected {text} points, identifiable in {sure}")
+        scored = [c for c in column if c["identifiable"]]
+        text = ", ".join(f"{100 * (c['value'] - c['expected']):+.1f}" for c in scored) or "none"
+        print(f"    planted {column[0]['planted']:.2f}: found - expected, where identifiable: {text} points")
     sys.stdout.flush()
 
 
 def spread(values: list[float]) -> str:
     """Mean and standard deviation over seeds."""
-    return f"{np.mean(values):.3f} +- {np.std(values):.3f}"
+    return f"{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}"
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import torch
 from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.design import Candidate, Design
 from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.logistic import principal_axes
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.probe import probe_judgements
 
@@ -33,6 +34,7 @@ def measure(num_pairs: int, unexplained: float, flips: str, rate: float, seed: i
         num_pairs, 64, unexplained=unexplained, annotator="exact", flips=flips, flip_rate=rate, seed=seed
     )
     rows = torch.from_numpy(simulated.features_chosen - simulated.features_rejected)
+    rows = rows @ principal_axes(rows, rows.shape[1])
     design = Design(Candidate("simulated", ()), rows / rows.square().sum(1).mean().sqrt())
     judged = probe_judgements([design], simulated.target, simulated.group, StrengthOptions(), seed)
     noise = estimate_label_noise(judged.held_out().mean, simulated.group, seed)

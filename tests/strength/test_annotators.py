@@ -37,13 +37,19 @@ def test_the_error_of_a_vote_is_found_without_knowing_the_truth():
     wrong_votes = rng.binomial(5, 0.2, size=4000)
     right = rng.random(4000) < 0.5
     votes_chosen = np.where(right, 5 - wrong_votes, wrong_votes)
-    rate = vote_error_rate(np.full(4000, 0.5), votes_chosen, 5 - votes_chosen)
+    rate = vote_error_rate(np.full(4000, 0.5), 2.0 * votes_chosen - 5, np.full(4000, 5))
     assert rate == pytest.approx(0.2, abs=0.01)
 
 
 def test_votes_and_judges_add_up():
     belief = np.array([0.5, 0.5, 0.9, 0.1])
-    p_wrong = p_wrong_by_votes(belief, np.array([4, 1, 3, 3]), np.array([1, 4, 2, 2]), rate=0.2)
+    p_wrong = p_wrong_by_votes(belief, np.array([3.0, -3.0, 1.0, 1.0]), error_rate=0.2)
     assert p_wrong[0] == pytest.approx(1 / (1 + 4**3))  # three votes ahead at odds of 4 each
     assert p_wrong[1] == pytest.approx(1 - p_wrong[0])
     assert p_wrong[2] < p_wrong[3]
+
+
+def test_hundreds_of_votes_decide_and_do_not_overflow():
+    p_wrong = p_wrong_by_votes(np.array([0.5, 0.5]), np.array([900.0, -900.0]), error_rate=0.1)
+    assert p_wrong.tolist() == [0.0, 1.0]
+    assert vote_error_rate(np.array([0.5] * 40), np.full(40, 800.0), np.full(40, 1000)) == pytest.approx(0.1, abs=0.005)

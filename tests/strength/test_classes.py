@@ -6,11 +6,15 @@ from rewardsmith.strength.classes import strength_bins, strength_classes
 def test_classes_follow_their_rules():
     belief = np.array([0.01, 0.3, 0.5, 0.75, 0.95, np.nan])
     p_wrong = np.array([0.8, 0.3, 0.1, 0.05, 0.01, np.nan])
-    assert strength_classes(belief, p_wrong).tolist() == [0, 2, 1, 2, 3, -1]
+    assert strength_classes(belief, p_wrong, np.ones(6, dtype=bool)).tolist() == [0, 2, 1, 2, 3, -1]
 
 
 def test_an_undecided_pair_with_a_wrong_label_is_incorrect():
-    assert strength_classes(np.array([0.5]), np.array([0.6])).tolist() == [0]
+    assert strength_classes(np.array([0.5]), np.array([0.6]), np.array([True])).tolist() == [0]
+
+
+def test_a_label_that_calls_a_tie_is_ambiguous_whatever_the_judges_say():
+    assert strength_classes(np.array([0.99]), np.array([np.nan]), np.array([False])).tolist() == [1]
 
 
 def test_bins_are_of_equal_size_by_rising_strength():

@@ -1,6 +1,7 @@
 import numpy as np
 
-from rewardsmith.strength.planting import as_labelled, plant_flips, relabel
+from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.planting import plant_flips, relabel
 
 
 def test_exactly_the_share_is_planted_and_ties_are_left_alone():
@@ -25,4 +26,5 @@ def test_relabelling_twice_changes_nothing():
 
 
 def test_gaps_turn_with_their_labels():
-    assert as_labelled(np.array([2.0, -1.0]), np.array([True, False])).tolist() == [-2.0, -1.0]
+    target = relabel(np.array([1.0, 1.0, 0.0], dtype=np.float32), np.array([True, False, False]))
+    assert as_labelled(np.array([2.0, -1.0, 3.0]), target).tolist() == [-2.0, -1.0, -3.0]

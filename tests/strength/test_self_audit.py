@@ -40,7 +40,11 @@ def test_a_judge_that_knows_nothing_is_at_chance(oracle_set):
 
 
 def test_repeats_give_the_mean_of_their_aurocs():
-    first, second = ({"kind": "uniform", "auroc": {"value": v, "low": v - 0.1, "high": v + 0.1}} for v in (0.6, 0.8))
+    first, second = (
+        {"auroc": {"value": v, "low": v - 0.1, "high": v + 0.1}, "baselines": [{"method": "us", "auroc": v}]}
+        for v in (0.6, 0.8)
+    )
     merged = merge_repeats([first, second])
     assert merged["repeats"] == 2
-    assert merged["auroc"] == pytest.approx({"value": 0.7, "low": 0.6, "high": 0.8, "std": 0.1})
+    assert merged["auroc"]["value"] == merged["baselines"][0]["auroc"] == pytest.approx(0.7)
+    assert merged["auroc"]["std"] == pytest.approx(0.2 / 2**0.5)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
 from rewardsmith.strength.classes import strength_classes
-from rewardsmith.strength.judgements import Judgements, Strength
+from rewardsmith.strength.judgements import Judgements, Strength, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.table import strengths_table
 
@@ -22,10 +22,14 @@ class Audited:
     judged: Judgements
     strength: Strength
     """Held out where there are judges, else in sample."""
+    gap: NDArray[np.float64]
+    """``strength.mean`` in the direction of the label: it differs where the target is under 0.5."""
+    in_sample: bool
+    """No pair has judges: everything below rests on members that trained on the labels, and flatters them."""
     noise: LabelNoise | None
     """None where no pair could be judged."""
     belief: NDArray[np.float64]
-    """P(chosen is better) before its label is read; NaN where nothing is known."""
+    """P(the labelled side is better) before the label is read; NaN where nothing is known."""
     p_wrong: NDArray[np.float64]
     classes: NDArray[np.int8]
     annotators: list[Annotator]
@@ -38,9 +42,10 @@ class Audited:
 def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], seed: int = 0) -> Audited:
     """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes."""
     held_out = judged.held_out()
-    strength = held_out if not np.isnan(held_out.mean).all() else judged.in_sample()
-    decided = pairs["target"].to_numpy() != 0.5
-    gap = strength.mean
+    in_sample = bool(np.isnan(held_out.mean).all())
+    strength = judged.in_sample() if in_sample else held_out
+    target = pairs["target"].to_numpy()
+    decided, gap = target != 0.5, as_labelled(strength.mean, target)
     noise = estimate_label_noise(gap[decided], groups[decided], seed)
     belief = noise.belief(gap) if noise else np.full(len(pairs), np.nan)
     p_wrong = np.full(len(pairs), np.nan)
@@ -52,23 +57,23 @@ def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], 
             names = pairs["annotator_id"].to_pylist()
             annotators, rate = annotator_error_rates(names, np.where(decided, belief, np.nan), noise.value)
         p_wrong = noise.p_wrong(gap, rate)
-        p_wrong, vote_error = _with_votes(pairs, belief, decided, p_wrong)
+        p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
-    classes = strength_classes(belief, p_wrong)
+    classes = strength_classes(belief, p_wrong, decided)
     table = strengths_table(pairs, judged, p_wrong, classes)
-    return Audited(judged, strength, noise, belief, p_wrong, classes, annotators, vote_error, table)
+    return Audited(judged, strength, gap, in_sample, noise, belief, p_wrong, classes, annotators, vote_error, table)
 
 
 def _with_votes(
-    pairs: pa.Table, belief: NDArray[np.float64], decided: NDArray[np.bool_], p_wrong: NDArray[np.float64]
+    pairs: pa.Table, belief: NDArray[np.float64], target: NDArray[np.float32], p_wrong: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float | None]:
     """Posteriors by votes where a pair has any; a vote for a tie says nothing of which one is better."""
     counts = [pairs[name].fill_null(0).to_numpy().astype(np.int64) for name in ("votes_chosen", "votes_rejected")]
-    voted = (counts[0] + counts[1] > 0) & decided & ~np.isnan(belief)
+    voted = (counts[0] + counts[1] > 0) & (target != 0.5) & ~np.isnan(belief)
     if not voted.any():
         return p_wrong, None
-    votes = [count[voted] for count in counts]
-    error = vote_error_rate(belief[voted], votes[0], votes[1])
+    lead = as_labelled(counts[0] - counts[1], target)[voted]
+    error = vote_error_rate(belief[voted], lead, (counts[0] + counts[1])[voted])
     combined = p_wrong.copy()
-    combined[voted] = p_wrong_by_votes(belief[voted], votes[0], votes[1], error)
+    combined[voted] = p_wrong_by_votes(belief[voted], lead, error)
     return combined, error

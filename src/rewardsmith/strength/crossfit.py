@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -27,25 +29,22 @@ def fold_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"])
     if names.null_count:
         raise ConfigError(f"--fold_by category: {names.null_count} of {len(pairs)} pairs have no category.")
     first = np.unique(same_pair, return_index=True)[1]
-    return _codes(names.to_pylist())[first[same_pair]]
+    categories = _codes(names.to_pylist())[first[same_pair]]
+    return np.unique(categories, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def assign_folds(
     groups: NDArray[np.int64], num_folds: int, num_repeats: int, rng: np.random.Generator
-) -> NDArray[np.int8]:
+) -> NDArray[np.int16]:
     """Fold of each pair in each repeat, shape [R, N]. Groups are never cut; folds are level in pairs.
 
     Within a repeat the groups are dealt in random order, large ones first, each to the smallest fold. Raises
     DataError where there are fewer groups than folds.
     """
+    check_folds(groups, num_folds)
     sizes = np.bincount(groups)
-    if len(sizes) < num_folds:
-        raise DataError(
-            f"{len(sizes)} groups cannot be split into --num_folds {num_folds}. Ask for fewer folds, "
-            "or keep less together (--fold_by pair)."
-        )
     large = sizes > max(1, len(groups) // (20 * num_folds))
-    folds = np.empty((num_repeats, len(sizes)), dtype=np.int8)
+    folds = np.empty((num_repeats, len(sizes)), dtype=np.int16)
     for repeat in range(num_repeats):
         order = rng.permutation(len(sizes))
         order = order[np.argsort(~large[order], kind="stable")]
@@ -57,13 +56,26 @@ def assign_folds(
     return folds[:, groups]
 
 
-def _unordered_pairs(pairs: pa.Table) -> list[str]:
+def check_folds(groups: NDArray[np.int64], num_folds: int) -> None:
+    """Raises DataError where there are fewer groups than folds."""
+    num_groups = len(np.unique(groups))
+    if num_groups < num_folds:
+        raise DataError(
+            f"{num_groups} groups cannot be split into --num_folds {num_folds}. Ask for fewer folds, "
+            "or keep less together (--fold_by pair)."
+        )
+
+
+def _unordered_pairs(pairs: pa.Table) -> list[bytes]:
     keys = []
     for batch in pairs.select(["prompt_id", "chosen", "rejected"]).to_batches(10_000):
         for prompt, *responses in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            keys.append(json.dumps([prompt, *sorted(map(json.dumps, responses))]))
+            key = json.dumps([prompt, *sorted(map(json.dumps, responses))])
+            keys.append(sha256(key.encode()).digest())
     return keys
 
 
-def _codes(keys: list[str]) -> NDArray[np.int64]:
-    return np.unique(np.asarray(keys, dtype=object).astype(str), return_inverse=True)[1].reshape(-1).astype(np.int64)
+def _codes(keys: Sequence[str | bytes]) -> NDArray[np.int64]:
+    """A number for each distinct key, in order of first appearance."""
+    seen: dict[str | bytes, int] = {}
+    return np.fromiter((seen.setdefault(key, len(seen)) for key in keys), dtype=np.int64, count=len(keys))

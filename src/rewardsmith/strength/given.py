@@ -19,8 +19,9 @@ BATCH_ROWS = 20_000
 def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
     """Gaps from two columns of lists, one reward a member, of each response.
 
-    The members are taken as judges that did not train on the pairs; with ``--crossfit none`` as members that did, as
-    in the paper's released set. A missing or unequal list gives NaN. Raises DataError where no row has both lists.
+    The members are taken as judges that did not train on the pairs; with ``--crossfit none`` as members that did,
+    as in the paper's released set. A missing or unequal list, and a score that is not finite, give NaN. Raises
+    DataError where no row has both lists.
     """
     keys = (options.given_chosen_key, options.given_rejected_key)
     blocks = [_block(batch, keys) for batch in pairs.select(["original"]).to_batches(BATCH_ROWS)]
@@ -46,7 +47,7 @@ def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
     block = np.full((len(rows), width), np.nan, dtype=np.float32)
     for index, difference in enumerate(differences):
         block[index, : len(difference)] = difference
-    return block
+    return np.where(np.isfinite(block), block, np.nan)
 
 
 def _difference(chosen: object, rejected: object) -> Sequence[float]:

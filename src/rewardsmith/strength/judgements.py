@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +50,11 @@ def summarise(gaps: NDArray[np.float32], counted: NDArray[np.bool_]) -> Strength
     spread = np.where(mask, values - mean[:, None], 0.0)
     std = np.sqrt(np.square(spread).sum(axis=1) / divisor)
     return Strength(np.where(enough, mean, np.nan), np.where(enough, std, np.nan))
+
+
+def as_labelled(gap: NDArray[Any], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Gaps [N], or other differences chosen less rejected, as the label sees them.
+
+    A target under 0.5 says that the rejected response is the better one.
+    """
+    return np.where(target < 0.5, -gap, gap).astype(np.float64)

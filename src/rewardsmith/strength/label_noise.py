@@ -30,7 +30,9 @@ NUM_DRAWS = 24  # of each link, kept for posteriors
 MAX_BLOCKS = 500
 WIDEST_RANGE = 0.15
 MIN_GROUPS = 15
-RATES = np.linspace(0.0, 0.495, 100)
+HIGHEST = 0.48
+LIKELIHOOD_DROP = 1.92  # half the 95 % point of chi-squared with one degree of freedom
+RATES = np.linspace(0.0025, 0.4975, 100)
 SCALES = np.geomspace(0.05, 30.0, 100)  # in root mean square gaps
 LINKS = {"normal": ndtr, "logistic": expit}
 
@@ -55,15 +57,19 @@ class LabelNoise:
 
     @property
     def identifiable(self) -> bool:
-        """Whether the range is narrow enough (15 points) to be worth quoting, and rests on 15 groups or more.
+        """Whether the range is narrow enough (15 points) to be worth quoting, and can be trusted.
 
-        With fewer groups a bootstrap over groups is too narrow, and one odd prompt can pass for label noise.
+        With fewer than 15 groups a bootstrap over groups is too narrow, and one odd prompt can pass for label noise.
+        A range that reaches a half cannot be told from a judge that knows nothing.
         """
-        return self.high - self.low <= WIDEST_RANGE and self.num_groups >= MIN_GROUPS
+        return self.high - self.low <= WIDEST_RANGE and self.num_groups >= MIN_GROUPS and self.high < HIGHEST
 
     def belief(self, gap: NDArray[np.floating]) -> NDArray[np.float64]:
         """P(chosen is truly better | the judges' gap), before the label is read. Averaged over resamples and links."""
-        return np.asarray(np.mean([sure for _, sure in self._draws(gap)], axis=0))
+        total = np.zeros(np.shape(gap))
+        for _, sure in self._draws(gap):
+            total += sure
+        return total / len(self.rates)
 
     def p_wrong(self, gap: NDArray[np.floating], rate: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
         """P(the label is wrong | the judges' gap and the label), by Bayes' rule in each resample, averaged.
@@ -88,7 +94,7 @@ def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64], s
     """Fits the model to held-out gaps [N] as labelled; None where no pair has a gap. NaN gaps are left out.
 
     The value is that of the normal link, which came closest on simulated sets (docs/experiments.md); the range spans
-    the bootstraps of both. ``groups`` [N] are resampled as wholes, in at most 500 blocks.
+    the bootstraps and the profile likelihoods of both. ``groups`` [N] are resampled as wholes, in at most 500 blocks.
     """
     seen = ~np.isnan(gap)
     gap, groups = gap[seen], groups[seen]
@@ -100,29 +106,33 @@ def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64], s
     resamples = rng.multinomial(len(agree), np.full(len(agree), 1 / len(agree)), size=NUM_RESAMPLES)
     weights = np.concatenate([np.ones((1, len(agree))), resamples])
     fits = [_fit(centres, weights @ agree, weights @ differ, link) for link in LINKS]
-    estimates = [float(rates[0]) for rates, _ in fits]
-    low, high = np.quantile(np.concatenate([rates[1:] for rates, _ in fits]), [0.025, 0.975])
+    possible = np.concatenate([likely for _, _, likely in fits])
+    low, high = np.quantile(np.concatenate([rates[1:] for rates, _, _ in fits]), [0.025, 0.975])
     kept = slice(1, NUM_DRAWS + 1)
     return LabelNoise(
-        value=estimates[0],
-        low=min(float(low), *estimates),
-        high=max(float(high), *estimates),
+        value=float(fits[0][0][0]),
+        low=min(float(low), float(possible.min())),
+        high=max(float(high), float(possible.max())),
         num_groups=len(np.unique(groups)),
-        rates=np.concatenate([rates[kept] for rates, _ in fits]),
-        scales=unit * np.concatenate([scales[kept] for _, scales in fits]),
+        rates=np.concatenate([rates[kept] for rates, _, _ in fits]),
+        scales=unit * np.concatenate([scales[kept] for _, scales, _ in fits]),
     )
 
 
 def _fit(
     centres: NDArray[np.float64], agree: NDArray[np.float64], differ: NDArray[np.float64], link: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate and scale of the greatest likelihood on the grid, for each resample of counts [S, bins]."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Rate and scale of the greatest likelihood on the grid, for each row of counts [S, bins].
+
+    Third, the rates whose profile likelihood in the first row is not significantly smaller.
+    """
     sure = LINKS[link](centres / SCALES[:, None])
     chance = RATES[:, None, None] + (1 - 2 * RATES)[:, None, None] * sure
     chance = chance.clip(1e-9, 1 - 1e-9).reshape(-1, len(centres))
     likelihood = agree @ np.log(chance).T + differ @ np.log1p(-chance).T
     rate, scale = np.divmod(likelihood.argmax(axis=1), len(SCALES))
-    return RATES[rate], SCALES[scale]
+    profile = likelihood[0].reshape(len(RATES), len(SCALES)).max(axis=1)
+    return RATES[rate], SCALES[scale], RATES[profile >= profile.max() - LIKELIHOOD_DROP]
 
 
 def _binned(

@@ -43,7 +43,7 @@ def fit_heads(
 
     Each problem stops by itself, so that none depends on labels that only another one sees. ``tolerance`` bounds the
     root mean square change of logits that a further Newton step would make. Raises RunError where a fit does not
-    converge, which needs rows that are not finite.
+    converge: rows that are not finite, or strongly correlated columns.
     """
     num_sets, num_penalties = l2.shape
     heads = rows.new_zeros(num_sets, num_penalties, rows.shape[1])
@@ -65,7 +65,9 @@ def fit_heads(
             rate = ((moved * moved / scale).sum(-1, keepdim=True) / curvature.clamp(min=1e-30)).clamp(0.1, 10.0)
         previous = (heads, gradient)
         heads = torch.where(moving, heads - rate * step, heads)
-    raise RunError(f"a head did not converge in {MAX_STEPS} steps: the features are not finite or not scaled.")
+    raise RunError(
+        f"a head did not converge in {MAX_STEPS} steps: its features are not finite, or far from their principal axes."
+    )
 
 
 def _gradient(

@@ -31,8 +31,3 @@ def plant_flips(
 def relabel(target: NDArray[np.float32], planted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Targets [N] with the planted pairs turned round, which is the same as swapping their responses."""
     return np.where(planted, 1 - target, target).astype(np.float32)
-
-
-def as_labelled(gap: NDArray[np.floating], planted: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Gaps [N] in the direction of the planted labels instead of the input's."""
-    return np.asarray(np.where(planted, -gap, gap))

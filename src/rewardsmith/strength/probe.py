@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rewardsmith.errors import DataError
-from rewardsmith.strength.crossfit import assign_folds
+from rewardsmith.strength.crossfit import assign_folds, check_folds
 from rewardsmith.strength.design import Design
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.logistic import fit_heads
@@ -45,8 +45,7 @@ def probe_judgements(
     A target of t against 1 - t is the same pair swapped, so planted flips need no new features. ``advance`` is called
     with 1 after each repeat. Raises DataError for too few pairs or groups.
     """
-    if len(target) < MIN_PAIRS:
-        raise DataError(f"{len(target)} pairs are too few to measure strength: a probe needs {MIN_PAIRS} or more.")
+    check_enough(len(target), groups, options.num_folds)
     rng = np.random.default_rng(seed)
     folds = assign_folds(groups, options.num_folds, options.num_judges, rng)
     labels = torch.tensor(target)
@@ -63,8 +62,15 @@ def probe_judgements(
     return Judgements(np.concatenate(gaps, axis=1), np.concatenate(trained, axis=1), tuple(choices))
 
 
+def check_enough(num_pairs: int, groups: NDArray[np.int64], num_folds: int) -> None:
+    """Raises DataError where there are too few pairs or groups to cross-fit: before anything costly is done."""
+    if num_pairs < MIN_PAIRS:
+        raise DataError(f"{num_pairs} pairs are too few to measure strength: a probe needs {MIN_PAIRS} or more.")
+    check_folds(groups, num_folds)
+
+
 def choose(
-    designs: Sequence[Design], labels: Float[Tensor, " N"], fold_of: NDArray[np.int8], num_folds: int
+    designs: Sequence[Design], labels: Float[Tensor, " N"], fold_of: NDArray[np.int16], num_folds: int
 ) -> list[tuple[int, int]]:
     """For each fold k, the (candidate, penalty) that predicts best inside the other folds.
 
@@ -83,7 +89,7 @@ def choose(
 
 
 def _leave_two_out(
-    design: Design, labels: Float[Tensor, " N"], fold_of: NDArray[np.int8], num_folds: int
+    design: Design, labels: Float[Tensor, " N"], fold_of: NDArray[np.int16], num_folds: int
 ) -> list[tuple[tuple[int, int], Float[Tensor, "N L"]]]:
     pairs = list(combinations(range(num_folds), 2))
     kept = np.stack([(fold_of != j) & (fold_of != k) for j, k in pairs], axis=1)

@@ -38,7 +38,7 @@ def rival_finders(
     seed: int,
 ) -> list[Rival]:
     """Every baseline on the same features and the same labels; ``target`` [N] is 1 or 0 (0.5 for ties)."""
-    single = probe_judgements(designs, target, groups, replace(options, num_judges=1), seed)
+    single = probe_judgements(designs, target, groups, replace(options, num_judges=1, crossfit="groups"), seed)
     held_out = np.asarray(np.nanmean(np.where(single.trained, np.nan, single.gaps), axis=1), dtype=np.float64)
     sign = np.where(target >= 0.5, 1.0, -1.0)
     widest = max(designs, key=lambda design: design.rows.shape[1])
@@ -56,15 +56,17 @@ def _confident_learning(held_out: NDArray[np.float64], target: NDArray[np.float3
     swapped = np.random.default_rng(seed).random(len(target)) < 0.5
     first_wins = np.where(swapped, 1 - target, target) > 0.5
     chance = expit(np.where(swapped, -held_out, held_out))
-    mask = find_label_issues(
-        labels=first_wins.astype(int),
-        pred_probs=np.column_stack([1 - chance, chance]),
+    decided = target != 0.5
+    mask = np.zeros(len(target), dtype=bool)
+    mask[decided] = find_label_issues(
+        labels=first_wins[decided].astype(int),
+        pred_probs=np.column_stack([1 - chance, chance])[decided],
         filter_by="confident_learning",
         n_jobs=1,
     )
     suspicion = 1 - np.where(first_wins, chance, 1 - chance)
     note = "ranking identical to single-model loss by construction; its mask differs"
-    return Rival("cleanlab (confident learning)", suspicion, np.asarray(mask, dtype=bool), note)
+    return Rival("cleanlab (confident learning)", suspicion, mask, note)
 
 
 def _aum(design: Design, target: NDArray[np.float32], seed: int) -> Rival:

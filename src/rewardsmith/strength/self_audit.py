@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
-from rewardsmith.strength.planting import Kind, as_labelled, plant_flips, relabel
+from rewardsmith.strength.planting import Kind, plant_flips, relabel
 from rewardsmith.strength.rivals import Rival
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 NUM_RESAMPLES = 200
+MIN_PLANTED = 10
+VOTES = " Votes and annotators' own rates are left out of account here: on a planted label they would tell."
 LIMITS = {
     "uniform": "Planted flips fall on all pairs alike; natural errors gather on hard pairs, where they are harder to "
     "find, so recall is optimistic for them. Errors that were there before count as false alarms, so precision is a "
-    "lower bound.",
+    "lower bound." + VOTES,
     "hard": "Planted flips gather on pairs that the judges find close, as the errors of an honest annotator do. "
-    "Errors that were there before count as false alarms, so precision is a lower bound.",
+    "Errors that were there before count as false alarms, so precision is a lower bound." + VOTES,
 }
 
 Judge = Callable[[NDArray[np.float32], int], Judgements]
@@ -56,18 +58,19 @@ def planted_findings(
     target = relabel(pairs.target, planted)
     judged = judge(target, seed)
     strength = judged.held_out() if (judged.num_judges >= 2).any() else judged.in_sample()
-    gap = as_labelled(strength.mean, planted)
+    gap = as_labelled(strength.mean, target)
     seen = pairs.decided & ~np.isnan(gap)
     refit = estimate_label_noise(gap[seen], pairs.groups[seen], seed)
     assert refit is not None  # there were gaps before planting
     p_wrong = refit.p_wrong(gap[seen])
+    natural = noise.value if noise.identifiable else None
     truth, groups = planted[seen], pairs.groups[seen]
     return {
         "kind": kind,
         "rate": rate,
         "auroc": _auroc_interval(-gap[seen], truth, groups, seed),
-        "by_threshold": [_at_threshold(p_wrong, truth, threshold, noise.value) for threshold in THRESHOLDS],
-        "noise_expected": noise.value + rate * (1 - 2 * noise.value),
+        "by_threshold": [_at_threshold(p_wrong, truth, threshold, natural) for threshold in THRESHOLDS],
+        "noise_expected": noise.value + rate * (1 - 2 * noise.value) if kind == "uniform" else None,
         "noise_found": {"value": refit.value, "low": refit.low, "high": refit.high},
         "baselines": [
             _row("rewardsmith", -gap[seen], p_wrong > 0.5, truth, "held-out ensemble mean; mask: p_wrong > 0.5"),
@@ -80,28 +83,34 @@ def planted_findings(
     }
 
 
+def can_plant(pairs: Pairs, rate: float) -> bool:
+    """Whether a share ``rate`` leaves enough planted and enough untouched labels to measure anything."""
+    number = int((pairs.decided & ~np.isnan(pairs.belief)).sum())
+    return MIN_PLANTED <= round(rate * number) <= number - MIN_PLANTED
+
+
 def merge_repeats(findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several plantings of one kind as one entry: the first, with the mean AUROC and interval of all."""
-    aurocs = [finding["auroc"] for finding in findings]
+    """Several plantings of one kind as one entry: AUROCs are means over them, all else is that of the first."""
     merged = {**findings[0], "repeats": len(findings)}
-    if len(findings) > 1 and all(value is not None for auroc in aurocs for value in auroc.values()):
-        mean = {name: float(np.mean([auroc[name] for auroc in aurocs])) for name in ("value", "low", "high")}
-        merged["auroc"] = {**mean, "std": float(np.std([auroc["value"] for auroc in aurocs]))}
+    if len(findings) == 1:
+        return merged
+    aurocs = [finding["auroc"]["value"] for finding in findings]
+    merged["auroc"] = {**merged["auroc"], "value": float(np.mean(aurocs)), "std": float(np.std(aurocs, ddof=1))}
+    rows = zip(*(finding["baselines"] for finding in findings), strict=True)
+    merged["baselines"] = [{**row[0], "auroc": float(np.mean([r["auroc"] for r in row]))} for row in rows]
     return merged
 
 
 def _at_threshold(
-    p_wrong: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float, natural_rate: float
+    p_wrong: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float, natural_rate: float | None
 ) -> dict[str, Any]:
     flagged = p_wrong > threshold
     found = precision_recall(flagged, truth)
     hits, alarms = float(flagged[truth].mean()), float(flagged[~truth].mean())
-    at_rate = natural_rate * hits + (1 - natural_rate) * alarms
-    return {
-        "threshold": threshold,
-        **found,
-        "precision_at_natural_rate": natural_rate * hits / at_rate if at_rate > 0 else None,
-    }
+    at_rate = None
+    if natural_rate is not None and hits + alarms > 0:
+        at_rate = natural_rate * hits / max(natural_rate * hits + (1 - natural_rate) * alarms, 1e-12)
+    return {"threshold": threshold, **found, "precision_at_natural_rate": at_rate}
 
 
 def _auroc_interval(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.flat_config import flatten
@@ -27,9 +28,9 @@ from rewardsmith.strength.given import given_judgements
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.pair_features import PairFeatures, pair_features
 from rewardsmith.strength.planting import Kind
-from rewardsmith.strength.probe import probe_judgements
-from rewardsmith.strength.rivals import rival_finders
-from rewardsmith.strength.self_audit import Pairs, merge_repeats, planted_findings
+from rewardsmith.strength.probe import check_enough, probe_judgements
+from rewardsmith.strength.rivals import Rival, rival_finders
+from rewardsmith.strength.self_audit import Pairs, can_plant, merge_repeats, planted_findings
 from rewardsmith.workflows.audit_metrics import audit_metrics
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import AuditConfig
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS: tuple[Kind, ...] = ("uniform", "hard")
+GIVEN_LIMITS = " The given scores were not refitted on the planted labels, which makes the finds optimistic."
+
+Targets = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         given = load_preferences(name, config.data, config.run.seed)
     if given.quarantine:
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
+    if config.strength.ensemble == "probe":
+        check_enough(len(given.table), fold_groups(given.table, config.strength.fold_by), config.strength.num_folds)
     folder = RunFolder.open(
         config.run.output_dir or default_output("audit", given.name),
         "audit",
@@ -129,7 +135,7 @@ class _Judging:
         """Share of pairs of which truncation took something; None where no model read them."""
         return self.features.truncated_share if self.features else None
 
-    def judge(self, target: np.ndarray[Any, np.dtype[np.float32]], seed: int, description: str) -> Judgements:
+    def judge(self, target: Targets, seed: int, description: str) -> Judgements:
         """Gaps of the ensemble fitted to these targets; given scores do not depend on them."""
         with _timed(self.timings, "judging"):
             if self.features is None:
@@ -142,18 +148,17 @@ class _Judging:
     def self_audit(self, audited: Audited) -> list[dict[str, Any]]:
         """What is found of planted flips, one entry a kind; empty where switched off or nothing can be measured."""
         options, seed = self.config.self_audit, self.config.run.seed
+        pairs = Pairs(self.pairs["target"].to_numpy(), self.groups, audited.belief)
         if options.planted_rate == 0 or audited.noise is None:
             return []
-        pairs = Pairs(self.pairs["target"].to_numpy(), self.groups, audited.belief)
-        features = self.features
-        judge = lambda target, s: self.judge(target, s, "Judging with planted flips")  # noqa: E731
-        if features is None:
-            judge = lambda target, s: audited.judged  # noqa: E731 - given scores never saw a planted label
-        rivals = (
-            (lambda target, s: rival_finders(features.designs, target, self.groups, self.config.strength, s))
-            if features is not None and options.baselines
-            else None
-        )
+        if not can_plant(pairs, options.planted_rate):
+            say(f"No flips were planted: --planted_rate {options.planted_rate} of these pairs is too few to measure.")
+            return []
+        if self.features is None and audited.in_sample:
+            say("No flips were planted: given scores of members that trained on the pairs already know their labels.")
+            return []
+        judge = self._judge_planted if self.features else lambda target, at: audited.judged
+        rivals = self._rivals if self.features and options.baselines else None
         found = []
         for kind in KINDS:
             repeats = [
@@ -161,7 +166,17 @@ class _Judging:
                 for repeat in range(options.planted_repeats)
             ]
             found.append(merge_repeats(repeats))
+            if self.features is None:
+                found[-1]["limits"] += GIVEN_LIMITS
         return found
+
+    def _judge_planted(self, target: Targets, seed: int) -> Judgements:
+        return self.judge(target, seed, "Judging with planted flips")
+
+    def _rivals(self, target: Targets, seed: int) -> list[Rival]:
+        assert self.features is not None
+        with _timed(self.timings, "rivals"):
+            return rival_finders(self.features.designs, target, self.groups, self.config.strength, seed)
 
 
 def _check(config: AuditConfig) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
@@ -17,6 +18,7 @@ from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.classes import NUM_BINS
+from rewardsmith.strength.judgements import as_labelled
 from rewardsmith.strength.label_noise import ASSUMPTION
 from rewardsmith.strength.pair_features import response_lengths
 from rewardsmith.strength.probe import L2_GRID
@@ -38,18 +40,19 @@ def audit_metrics(
     folder: str,
 ) -> dict[str, Any]:
     """Everything that the report shows, JSON-ready: no NaN, no arrays. A part that could not be measured is None."""
-    pairs, gap = given.table, audited.strength.mean
-    decided = (pairs["target"].to_numpy() != 0.5) & ~np.isnan(gap)
+    pairs, gap = given.table, audited.gap
+    target = pairs["target"].to_numpy()
+    decided = (target != 0.5) & ~np.isnan(gap)
     groups = _codes(pairs["split_group"])
-    longer = np.subtract(*response_lengths(pairs)).astype(np.float64)
+    longer = as_labelled(np.subtract(*response_lengths(pairs)), target)
     metrics: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": given.name,
         "title": f"Audit of {given.name}",
         "data": _data(given, groups, truncated_share),
         "ensemble": _ensemble(config, audited),
-        "strength": _strength(audited, decided),
-        "accuracy": _accuracy(audited, decided, longer, groups, config.run.seed),
+        "strength": _strength(audited, target, decided),
+        "accuracy": _accuracy(audited, target, decided, longer, groups, config.run.seed),
         "label_noise": _label_noise(audited),
         "planted_flips": planted or None,
         "length": _length(gap, longer, decided),
@@ -79,15 +82,16 @@ def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: floa
 
 
 def _num_responses(pairs: pa.Table) -> int:
-    """Distinct responses, told apart by prompt and text (64-bit hashes)."""
+    """Distinct responses, told apart by prompt and text."""
     prompts = _codes(pairs["prompt_id"])
-    return len(
-        {
-            hash((prompt, str(response)))
-            for name in ("chosen", "rejected")
-            for prompt, response in zip(prompts.tolist(), pairs[name].to_pylist(), strict=True)
-        }
-    )
+    texts = pa.chunked_array([text for name in ("chosen", "rejected") for text in _texts(pairs[name])])
+    keys = np.stack([np.concatenate([prompts, prompts]), _codes(texts)])
+    return int(np.unique(keys, axis=1).shape[1])
+
+
+def _texts(responses: pa.ChunkedArray) -> list[pa.Array]:
+    """The text of each response, which is one message."""
+    return [pc.struct_field(pc.list_element(chunk, 0), "content") for chunk in responses.chunks]
 
 
 def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
@@ -114,8 +118,9 @@ def _share_at_end_of_grid(choices: tuple[str, ...]) -> float:
     return sum(choice.endswith(ends) for choice in choices) / len(choices)
 
 
-def _strength(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]:
+def _strength(audited: Audited, target: NDArray[np.float32], decided: NDArray[np.bool_]) -> dict[str, Any]:
     held_out, in_sample = audited.judged.held_out(), audited.judged.in_sample()
+    label_gaps = [as_labelled(strength.mean, target)[decided] for strength in (held_out, in_sample)]
     bins = audited.table["strength_bin"].to_numpy(zero_copy_only=False)
     columns = {
         "strength_mean": held_out.mean,
@@ -124,8 +129,8 @@ def _strength(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]:
         "strength_std_in_sample": in_sample.std,
     }
     return {
-        "share_negative_mean": _share(held_out.mean[decided] < 0, held_out.mean[decided]),
-        "share_negative_mean_in_sample": _share(in_sample.mean[decided] < 0, in_sample.mean[decided]),
+        "share_negative_mean": _share_negative(label_gaps[0]),
+        "share_negative_mean_in_sample": _share_negative(label_gaps[1]),
         "classes": {name: int((audited.classes == i).sum()) for i, name in enumerate(STRENGTH_CLASSES)},
         "spread_by_bin": [
             {
@@ -140,19 +145,22 @@ def _strength(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _accuracy(
-    audited: Audited, decided: NDArray[np.bool_], longer: Floats, groups: NDArray[np.int64], seed: int
+    audited: Audited,
+    target: NDArray[np.float32],
+    decided: NDArray[np.bool_],
+    longer: Floats,
+    groups: NDArray[np.int64],
+    seed: int,
 ) -> dict[str, Any]:
-    judged = audited.strength.mean[decided]
-    in_sample = audited.judged.in_sample().mean[decided]
-    held_out_known = not np.isnan(audited.judged.held_out().mean).all()
+    in_sample = as_labelled(audited.judged.in_sample().mean, target)[decided]
     accuracy: dict[str, Any] = {
-        "held_out": _credit(judged, groups[decided], seed) if held_out_known else None,
+        "held_out": None if audited.in_sample else _credit(audited.gap[decided], groups[decided], seed),
         "in_sample": _mean(pair_credit(in_sample[~np.isnan(in_sample)])),
         "length_only": _length_only(longer[decided], groups[decided], seed),
         "attainable": None,
     }
-    if audited.noise:
-        noise = audited.noise
+    noise = None if audited.in_sample else audited.noise
+    if noise:
         accuracy["attainable"] = {"value": 1 - noise.value, "low": 1 - noise.high, "high": 1 - noise.low}
     accuracy["sentence"] = accuracy_sentence(accuracy, _label_noise(audited))
     return accuracy
@@ -179,7 +187,9 @@ def _label_noise(audited: Audited) -> dict[str, Any] | None:
         "value": noise.value,
         "low": noise.low,
         "high": noise.high,
-        "identifiable": noise.identifiable,
+        "identifiable": noise.identifiable and not audited.in_sample,
+        "in_sample": audited.in_sample,
+        "num_groups": noise.num_groups,
         "assumption": ASSUMPTION,
         "vote_error": audited.vote_error,
         "expected_wrong": float(np.nansum(audited.p_wrong)),
@@ -213,7 +223,7 @@ def _categories(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -
     if pairs["category"].null_count == len(pairs):
         return None
     codes, names = _codes(pairs["category"]), pairs["category"].combine_chunks().dictionary_encode().dictionary
-    credit = pair_credit(np.nan_to_num(audited.strength.mean))
+    credit, gap = pair_credit(np.nan_to_num(audited.gap)), audited.gap
     rows = []
     for code, name in enumerate(names.to_pylist()):
         own = decided & (codes == code)
@@ -224,7 +234,7 @@ def _categories(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -
                     "count": int(own.sum()),
                     "accuracy": float(credit[own].mean()),
                     "share_doubtful": float((audited.p_wrong[own] > 0.5).mean()),
-                    "strength_mean": float(audited.strength.mean[own].mean()),
+                    "strength_mean": float(gap[own].mean()),
                 }
             )
     return sorted(rows, key=lambda row: -row["count"])[:MAX_NAMED] or None
@@ -236,9 +246,9 @@ def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _share(mask: NDArray[np.bool_], values: Floats) -> float | None:
-    known = ~np.isnan(values)
-    return float(mask[known].mean()) if known.any() else None
+def _share_negative(gap: Floats) -> float | None:
+    known = gap[~np.isnan(gap)]
+    return float((known < 0).mean()) if len(known) else None
 
 
 def _mean(values: Floats) -> float | None:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from rewardsmith.strength.label_noise import MIN_GROUPS
 from rewardsmith.workflows.options import AuditConfig
 
 Metrics = Mapping[str, Any]
@@ -26,35 +27,40 @@ def verdict(metrics: Metrics) -> str:
 def noise_sentence(noise: Metrics) -> str:
     """How many labels are wrong in all, or why that cannot be said."""
     span = f"{noise['low']:.0%} to {noise['high']:.0%}"
-    if not noise["identifiable"]:
+    if noise["identifiable"]:
         return (
-            f"How many labels are wrong in all is not identifiable on this data ({span} is possible): "
-            "the judges are not sure enough to tell the labels' errors from their own."
+            f"About {noise['value']:.0%} of the labels are wrong ({span}), "
+            "not counting errors that gather on close pairs."
         )
-    return f"About {noise['value']:.0%} of the labels are wrong ({span})."
+    if noise["in_sample"]:
+        reason = "every judge trained on the labels that it judges (--crossfit groups gives judges that did not)"
+    elif noise["num_groups"] < MIN_GROUPS:
+        reason = f"{noise['num_groups']} groups of prompts are too few to tell odd prompts from wrong labels"
+    else:
+        reason = "the judges are not sure enough to tell the labels' errors from their own"
+    return f"How many labels are wrong in all is not identifiable on this data ({span} is possible): {reason}."
 
 
 def accuracy_sentence(accuracy: Metrics, noise: Metrics | None) -> str:
-    """Whether a low accuracy is the data's fault or the model's."""
-    judged, length = accuracy["held_out"], accuracy["length_only"]
-    if judged is None or noise is None:
+    """Whether a low accuracy is the data's fault or the model's, as far as the data can tell."""
+    judged, length, best = accuracy["held_out"], accuracy["length_only"], accuracy["attainable"]
+    if judged is None or noise is None or best is None:
         return ""
     reached = f"the held-out judges reach {judged['value']:.0%}"
     if length:
         reached += f", and always preferring the {length['prefers']} response {length['value']:.0%}"
-    best = accuracy["attainable"]
     if not noise["identifiable"]:
+        low = max(best["low"], judged["value"])
         return (
-            f"Of accuracy, {reached}; what a perfect model would reach on these labels lies somewhere between "
-            f"{max(best['low'], judged['value']):.0%} and {best['high']:.0%}."
+            f"Of accuracy, {reached}; a perfect model would reach somewhere between {low:.0%} and {best['high']:.0%}."
         )
-    room = best["value"] - judged["value"]
-    blame = (
-        "most of what the judges miss is the labels' fault"
-        if room < 0.5 * (1 - judged["value"])
-        else "most of what the judges miss is their own fault, and a better model can gain it"
+    missed, labels = 1 - judged["value"], 1 - best["value"]
+    share = f"of the {missed:.0%} they miss, {min(labels, missed):.0%} are the labels' fault"
+    own = max(0.0, missed - labels)
+    return (
+        f"A perfect model could agree with at most about {best['value']:.0%} of these labels; {reached}: {share}, and "
+        f"up to {own:.0%} the judges' own or that of close calls."
     )
-    return f"A perfect model would agree with about {best['value']:.0%} of these labels; {reached}: {blame}."
 
 
 def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[str, str]]:
@@ -74,7 +80,7 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
         steps.append(
             {
                 "text": "Responses stand in several pairs here. Judges that may see a prompt's other pairs find more.",
-                "command": f"rewardsmith audit {name} --fold_by pair",
+                "command": f"rewardsmith audit {name} --fold_by pair --output_dir {shlex.quote(folder + '-by-pair')}",
             }
         )
     noise = metrics["label_noise"]
@@ -82,7 +88,8 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
         steps.append(
             {
                 "text": "Ask a stronger judge: any Hub model or local folder can take the place of this one.",
-                "command": f"rewardsmith audit {name} --model_name_or_path Qwen/Qwen3-0.6B",
+                "command": f"rewardsmith audit {name} --model_name_or_path Qwen/Qwen3-0.6B "
+                f"--output_dir {shlex.quote(folder + '-qwen3')}",
             }
         )
     steps.append(
@@ -96,7 +103,10 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
 
 def _noise(metrics: Metrics) -> str:
     if metrics["label_noise"] is None:
-        return f"None of the {metrics['data']['num_pairs']:,} pairs could be judged."
+        return (
+            f"Nothing can be said of the labels of these {metrics['data']['num_pairs']:,} pairs: "
+            "all are ties, or fewer than two judges have an opinion of them."
+        )
     return str(metrics["label_noise"]["sentence"])
 
 
@@ -112,7 +122,7 @@ def _classes(metrics: Metrics) -> str:
 
 def _self_audit(metrics: Metrics) -> str:
     for found in metrics["planted_flips"] or []:
-        if found["kind"] == "uniform":
+        if found["kind"] == "uniform" and found["auroc"]["value"] is not None:
             return (
                 f"With {found['rate']:.0%} of the labels turned round on purpose, the audit ranks such a label as more "
                 f"doubtful than another {found['auroc']['value']:.0%} of the time."

@@ -74,20 +74,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", help="a preference set for (a)")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--cache", type=Path, help="an empty folder that keeps the features for later runs")
     args = parser.parse_args()
     runs: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
+        cache = args.cache or base / "cache"
         if args.dataset:
             for name in ("empty cache", "cached features"):
                 out = base / name.replace(" ", "-")
-                runs[name] = timed_audit(["--dataset_name", args.dataset, "--output_dir", str(out)], base / "cache")
+                runs[name] = timed_audit(["--dataset_name", args.dataset, "--output_dir", str(out)], cache)
                 print(name, json.dumps(runs[name]), flush=True)
         for size in args.sizes:
             file = base / f"{size}.parquet"
             write_scored_set(file, size)
             arguments = ["--dataset_name", str(file), "--ensemble", "given", "--output_dir", str(base / str(size))]
-            runs[f"given {size}"] = timed_audit(arguments, base / "cache")
+            runs[f"given {size}"] = timed_audit(arguments, cache)
             print(f"given {size:,}", json.dumps(runs[f"given {size}"]), flush=True)
     print(json.dumps(runs))
 

@@ -36,27 +36,28 @@ def fit_heads(
     rows: Float[Tensor, "N D"],
     target: Float[Tensor, " N"],
     weight: Float[Tensor, "N T"],
-    l2: Float[Tensor, "T L"],
+    l2: Float[Tensor, " T"],
+    start: Float[Tensor, "T D"] | None = None,
     tolerance: float = 5e-3,
-) -> Float[Tensor, "T L D"]:
-    """Heads of T weightings, each at L penalties. ``rows`` should stand in their principal axes.
+) -> Float[Tensor, "T D"]:
+    """Heads of T weightings and penalties. ``rows`` should stand in their principal axes; ``start`` saves steps.
 
     Each problem stops by itself, so that none depends on labels that only another one sees. ``tolerance`` bounds the
     root mean square change of logits that a further Newton step would make. Raises RunError where a fit does not
     converge: rows that are not finite, or strongly correlated columns.
     """
-    num_sets, num_penalties = l2.shape
-    heads = rows.new_zeros(num_sets, num_penalties, rows.shape[1])
+    heads = rows.new_zeros(len(l2), rows.shape[1]) if start is None else start
     total = weight.sum(0).clamp(min=1.0)
     spread = CURVATURE * rows.square().mean(0)
-    scale = 1.0 / (total[:, None, None] * spread + l2[:, :, None])
-    rate = rows.new_ones(num_sets, num_penalties, 1)
+    scale = 1.0 / (total[:, None] * spread + l2[:, None])
+    rate = rows.new_ones(len(l2), 1)
     moving = torch.ones_like(rate, dtype=torch.bool)
     previous: tuple[Tensor, Tensor] | None = None
     for _ in range(MAX_STEPS):
-        gradient = _gradient(rows, target, weight, heads) + l2[:, :, None] * heads
+        residual = weight * ((rows @ heads.T).sigmoid_() - target[:, None])
+        gradient = residual.T @ rows + l2[:, None] * heads
         step = scale * gradient
-        moving &= ~((gradient * step).sum(-1, keepdim=True) / total[:, None, None] <= tolerance**2)
+        moving &= ~((gradient * step).sum(-1, keepdim=True) / total[:, None] <= tolerance**2)
         if not moving.any():
             return heads
         if previous is not None:
@@ -68,12 +69,3 @@ def fit_heads(
     raise RunError(
         f"a head did not converge in {MAX_STEPS} steps: its features are not finite, or far from their principal axes."
     )
-
-
-def _gradient(
-    rows: Float[Tensor, "N D"], target: Float[Tensor, " N"], weight: Float[Tensor, "N T"], heads: Float[Tensor, "T L D"]
-) -> Float[Tensor, "T L D"]:
-    num_sets, num_penalties, size = heads.shape
-    residual = (rows @ heads.view(-1, size).T).sigmoid_().view(-1, num_sets, num_penalties)
-    residual.sub_(target[:, None, None]).mul_(weight[:, :, None])
-    return (residual.view(len(rows), -1).T @ rows).view(heads.shape)

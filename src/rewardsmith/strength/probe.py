@@ -26,7 +26,7 @@ from rewardsmith.strength.logistic import fit_heads
 from rewardsmith.strength.options import StrengthOptions
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0)
-BLOCK_CELLS = 6_000_000  # scores held at once, to bound memory
+INNER_TOLERANCE = 1e-2  # root mean square logits; far below what tells penalties apart
 MIN_PAIRS = 40
 
 Advance = Callable[[int], None]
@@ -77,25 +77,51 @@ def choose(
     Member k is judged by heads that leave out k and one more fold j, on the pairs of j. A head that leaves out {j, k}
     serves both members, which halves the work.
     """
-    likelihood = np.zeros((num_folds, len(designs), len(L2_GRID)))
-    for c, design in enumerate(designs):
-        for (j, k), scores in _leave_two_out(design, labels, fold_of, num_folds):
-            fit = labels[:, None] * logsigmoid(scores) + (1 - labels[:, None]) * logsigmoid(-scores)
-            for member, judged in ((j, k), (k, j)):
-                rows = torch.from_numpy(fold_of == judged)
-                likelihood[member, c] += fit[rows].sum(dim=0).double().numpy()
+    likelihood = np.stack([_by_penalty(design, labels, fold_of, num_folds) for design in designs], axis=1)
     best = likelihood.reshape(num_folds, -1).argmax(axis=1)
     return [divmod(int(index), len(L2_GRID)) for index in best]
 
 
-def _leave_two_out(
+def _by_penalty(
     design: Design, labels: Float[Tensor, " N"], fold_of: NDArray[np.int16], num_folds: int
-) -> list[tuple[tuple[int, int], Float[Tensor, "N L"]]]:
+) -> NDArray[np.float64]:
+    """Inner held-out log likelihood of each member at each penalty, shape [K, penalties].
+
+    Goes from strong to weak, each fit starting at the last one. A member whose likelihood has fallen twice in a row is
+    past its optimum: what follows is -inf to it, and the search ends when that is true of all.
+    """
     pairs = list(combinations(range(num_folds), 2))
-    kept = np.stack([(fold_of != j) & (fold_of != k) for j, k in pairs], axis=1)
-    penalties = torch.tensor(L2_GRID).expand(len(pairs), -1)
-    heads = fit_in_blocks(design.rows, labels, torch.from_numpy(kept.astype(np.float32)), penalties)
-    return [(pair, design.rows @ head.T) for pair, head in zip(pairs, heads, strict=True)]
+    kept = torch.from_numpy(np.stack([(fold_of != j) & (fold_of != k) for j, k in pairs], axis=1).astype(np.float32))
+    likelihood = np.full((num_folds, len(L2_GRID)), -np.inf)
+    heads: Tensor | None = None
+    searching = np.ones(num_folds, dtype=bool)
+    for p in reversed(range(len(L2_GRID))):
+        heads = fit_heads(design.rows, labels, kept, torch.full((len(pairs),), L2_GRID[p]), heads, INNER_TOLERANCE)
+        found = _inner_likelihood(design.rows @ heads.T, labels, fold_of, pairs, num_folds)
+        likelihood[searching, p] = found[searching]
+        if p + 2 < len(L2_GRID):
+            searching &= ~((likelihood[:, p] < likelihood[:, p + 1]) & (likelihood[:, p + 1] < likelihood[:, p + 2]))
+        if not searching.any():
+            break
+    return likelihood
+
+
+def _inner_likelihood(
+    scores: Float[Tensor, "N P"],
+    labels: Float[Tensor, " N"],
+    fold_of: NDArray[np.int16],
+    pairs: list[tuple[int, int]],
+    num_folds: int,
+) -> NDArray[np.float64]:
+    """For each member k: the likelihood of fold j by the head that left out {j, k}, summed over j."""
+    total = np.zeros(num_folds)
+    rows = [torch.from_numpy(np.flatnonzero(fold_of == k)) for k in range(num_folds)]
+    for column, (j, k) in enumerate(pairs):
+        for member, judged in ((j, k), (k, j)):
+            score, label = scores[rows[judged], column], labels[rows[judged]]
+            fit = label * logsigmoid(score) + (1 - label) * logsigmoid(-score)
+            total[member] += float(fit.sum())
+    return total
 
 
 def _fit_members(
@@ -105,22 +131,10 @@ def _fit_members(
     for c, design in enumerate(designs):
         members = [k for k, (candidate, _) in enumerate(chosen) if candidate == c]
         if members:
-            penalties = torch.tensor([[L2_GRID[chosen[k][1]]] for k in members])
-            heads = fit_in_blocks(design.rows, labels, weights[:, members], penalties)
-            gaps[:, members] = design.rows @ heads[:, 0].T
+            penalties = torch.tensor([L2_GRID[chosen[k][1]] for k in members])
+            heads = fit_heads(design.rows, labels, weights[:, members], penalties)
+            gaps[:, members] = design.rows @ heads.T
     return gaps.numpy()
-
-
-def fit_in_blocks(
-    rows: Float[Tensor, "N D"],
-    labels: Float[Tensor, " N"],
-    weights: Float[Tensor, "N T"],
-    penalties: Float[Tensor, "T L"],
-) -> Float[Tensor, "T L D"]:
-    """``fit_heads`` a few weightings at a time, so that memory stays bounded however many pairs there are."""
-    width = max(1, BLOCK_CELLS // (len(rows) * penalties.shape[1]))
-    starts = range(0, weights.shape[1], width)
-    return torch.cat([fit_heads(rows, labels, weights[:, s : s + width], penalties[s : s + width]) for s in starts])
 
 
 def _group_weights(groups: NDArray[np.int64], num_members: int, rng: np.random.Generator) -> NDArray[np.float64]:

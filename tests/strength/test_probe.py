@@ -77,7 +77,7 @@ def test_planted_flips_are_found(planted, judged_with_flips):
 
 
 def test_the_chosen_penalty_is_inside_the_grid_where_there_is_something_to_overfit():
-    wide = simulate_features(500, 120, unexplained=0.3, flip_rate=0.2, seed=5)
+    wide = simulate_features(1500, 100, unexplained=0.5, flip_rate=0.2, seed=5)
     judged = probe_judgements([design(wide)], wide.target, wide.group, OPTIONS, seed=0)
     chosen = {float(choice.split("l2 ")[1]) for choice in judged.choices}
     assert chosen.isdisjoint({L2_GRID[0], L2_GRID[-1]})

@@ -51,7 +51,10 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
 
 def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:
     from rewardsmith.artifacts.flat_config import build_config
+    from rewardsmith.errors import ConfigError
 
+    if options.get("dry_run"):
+        raise ConfigError("dry_run is for the command line; from Python, look at the options you pass.")
     named = {"dataset_name": dataset} if isinstance(dataset, str) else {}
     return build_config(config_class, {**named, **options})
 

@@ -11,7 +11,7 @@ import pytest
 
 import rewardsmith
 from rewardsmith.contracts.tables import PAIRS, strengths_schema
-from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 
 
 def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
@@ -103,9 +103,30 @@ def test_a_finished_folder_is_not_overwritten_unasked(result: Any, rows: list[di
         rewardsmith.audit(rows, ensemble="given", output_dir=result.path, quiet=True)
 
 
+def test_a_wrong_option_does_not_stand_in_the_way_of_the_corrected_command(tmp_path: Any) -> None:
+    rows, folder = scored_rows(60), str(tmp_path / "out")
+    with pytest.raises(ModelError, match="embedded/nope"):
+        rewardsmith.audit(rows, model_name_or_path="embedded/nope", output_dir=folder, quiet=True)
+    result = rewardsmith.audit(rows, ensemble="given", output_dir=folder, quiet=True)
+    assert result.metrics["data"]["num_pairs"] == 60
+
+
+def test_pairs_that_nobody_judged_are_counted_in_the_verdict(tmp_path: Any) -> None:
+    rows = scored_rows(100)
+    for row in rows[:7]:
+        row["chosen_score_list"] = [float("nan")] * 4
+    result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True)
+    assert "7 pairs could not be judged" in result.verdict
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"planted_rate": 0.7}, "--planted_rate"), ({"num_folds": 2}, "--num_folds"), ({"num_judges": 1}, "--num_judges")],
+    [
+        ({"planted_rate": 0.7}, "--planted_rate"),
+        ({"num_folds": 2}, "--num_folds"),
+        ({"num_judges": 1}, "--num_judges"),
+        ({"seed": -1}, "--seed"),
+    ],
 )
 def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Any) -> None:
     with pytest.raises(ConfigError, match=words):

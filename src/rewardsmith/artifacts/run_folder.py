@@ -11,6 +11,8 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any
 from rewardsmith import __version__
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.errors import OutputError
+from rewardsmith.errors import InputError, OutputError
 
 MANIFEST_VERSION = 1
 MANIFEST = "manifest.json"
@@ -107,6 +109,19 @@ class RunFolder:
         }
         write_json(self.path / MANIFEST, manifest)
         (self.path / UNFINISHED).unlink(missing_ok=True)
+
+    @contextmanager
+    def abandoned_on_input_error(self) -> Iterator[None]:
+        """What the user gave turns out to be wrong: the folder is left as if the run had never begun.
+
+        Otherwise a corrected command would find an unfinished run of other options in its way.
+        """
+        try:
+            yield
+        except InputError:
+            if not self.resumed:
+                _clear(self.path, self._record)
+            raise
 
     def _own_or_foreign(self) -> set[str]:
         return {MANIFEST, UNFINISHED, *self._record["foreign_files"]}

@@ -14,6 +14,7 @@ from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 
 BATCH_ROWS = 20_000
+MIN_JUDGED = 20
 
 
 def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
@@ -36,6 +37,12 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
     for block in blocks:
         gaps[start : start + len(block), : block.shape[1]] = block
         start += len(block)
+    num_judged = int(((~np.isnan(gaps)).sum(axis=1) >= 2).sum())
+    if num_judged < MIN_JUDGED:
+        raise DataError(
+            f"--ensemble given: {num_judged} of {len(pairs)} pairs have finite scores of two or more members in "
+            f"{keys[0]} and {keys[1]}; {MIN_JUDGED} are needed."
+        )
     trained = np.full(gaps.shape, options.crossfit == "none")
     return Judgements(gaps, trained, ("given",) * width)
 

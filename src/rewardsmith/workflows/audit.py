@@ -19,6 +19,7 @@ from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.audit_report import render_audit_report
 from rewardsmith.report.notebook import inline_report
 from rewardsmith.report.terminal import print_verdict
@@ -100,6 +101,11 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         config.run.overwrite,
         config.run.seed,
     )
+    with folder.abandoned_on_input_error():
+        return _audited(folder, given, config, timings)
+
+
+def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, timings: dict[str, float]) -> AuditResult:
     write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
     judging = _Judging(given.table, config, timings)
     judged = judging.judge(given.table["target"].to_numpy(), config.run.seed, "Judging")
@@ -180,6 +186,8 @@ class _Judging:
 
 
 def _check(config: AuditConfig) -> None:
+    if config.run.seed < 0:
+        raise ConfigError(f"--seed {config.run.seed} must be 0 or more.")
     if not 0 <= config.self_audit.planted_rate < 0.5:
         raise ConfigError(f"--planted_rate {config.self_audit.planted_rate} must be at least 0 and under 0.5.")
     for flag, value, least in (

@@ -19,6 +19,7 @@ def verdict(metrics: Metrics) -> str:
         _classes(metrics),
         _self_audit(metrics),
         metrics["accuracy"]["sentence"],
+        _without_judges(metrics),
         _set_aside(metrics["data"]),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -128,6 +129,13 @@ def _self_audit(metrics: Metrics) -> str:
                 f"doubtful than another {found['auroc']['value']:.0%} of the time."
             )
     return ""
+
+
+def _without_judges(metrics: Metrics) -> str:
+    number = metrics["ensemble"]["num_pairs_without_judges"]
+    if not number or metrics["ensemble"]["crossfit"] == "none":
+        return ""
+    return f"{number:,} pairs could not be judged: fewer than two members have a score for them."
 
 
 def _set_aside(data: Metrics) -> str:

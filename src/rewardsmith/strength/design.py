@@ -41,7 +41,7 @@ class Design:
 def default_candidates(num_layers: int, is_encoder: bool) -> list[Candidate]:
     """What members choose from: the middle of the trunk, alone and broad, read over the response and over all.
 
-    ``num_layers`` counts blocks. Preferences are read best from the middle (docs/experiments.md).
+    ``num_layers`` counts blocks. The last ones serve the model's own task and are left out.
     """
     poolings: tuple[Pooling, Pooling] = ("mean", "response_mean") if is_encoder else ("response_mean", "last")
     middle = sorted({max(1, round(num_layers * share)) for share in (0.35, 0.5, 0.65)})

@@ -17,9 +17,13 @@ class TrainOptions:
     max_steps: int = -1
     """Stop after this many optimiser steps; -1 follows --num_train_epochs."""
     per_device_train_batch_size: int = 8
-    """Pairs in a micro-batch."""
+    """Pairs of an optimiser step on each process, times --gradient_accumulation_steps."""
     gradient_accumulation_steps: int = 1
-    """Micro-batches in an optimiser step; the loss is normalised over all of them."""
+    """Multiplies the pairs of an optimiser step; how many forward passes it takes is up to --max_tokens_per_batch."""
+    max_tokens_per_batch: int | None = None
+    """Tokens in one forward pass, which bounds memory; default: 2048, or the longest pair if that is more."""
+    packing: Literal["auto", "off"] = "auto"
+    """`auto`: decoders compute every shared prompt once and no padding, after a check on the model; `off`: padded."""
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
     """How the learning rate falls after the warm-up: to 0 in a line or a half cosine, or not at all."""
     warmup_ratio: float = 0.03

@@ -12,7 +12,9 @@ import torch
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.accelerators import make_accelerator
-from rewardsmith.engine.loop import TrainOutcome, parameter_groups, rate_factor, train
+from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.loop import TrainOutcome, train
+from rewardsmith.engine.optimizers import parameter_groups, rate_factor
 from rewardsmith.engine.options import TrainOptions
 from rewardsmith.engine.pair_batches import PairLoader, encode_pairs
 from rewardsmith.engine.reward_module import RewardModule
@@ -33,14 +35,14 @@ def run(
     source = resolve_model(str(folder))
     tokenizer = load_tokenizer(source)
     module = RewardModule(new_reward_model(source, tokenizer, seed))
-    pairs = encode_pairs(ConversationEncoder(tokenizer, 128), pair_table(rows), quiet=True)
+    encoder = ConversationEncoder(tokenizer, 128)
+    pairs = encode_pairs(encoder, pair_table(rows), quiet=True)
     accelerator = make_accelerator("cpu")
     loader = PairLoader(
         pairs,
-        pad_id=tokenizer.pad_token_id,
-        token_types=False,
-        batch_size=options.per_device_train_batch_size,
-        accumulation=options.gradient_accumulation_steps,
+        batch_form(module.model, encoder, options.packing),
+        pairs_per_step=options.per_device_train_batch_size * options.gradient_accumulation_steps,
+        max_tokens=options.max_tokens_per_batch,
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,

@@ -8,9 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rewardsmith.engine.batch_forms import BatchForm, PackedForm, PaddedForm
+from rewardsmith.engine.flex_packing import token_numbers
+from rewardsmith.engine.model_inputs import ModelInputs, PackedInputs, PaddedInputs
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs, steps_of_epoch
+from rewardsmith.errors import DataError
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
+
+PADDED, PACKED = PaddedForm(pad_id=3), PackedForm()
+both_forms = pytest.mark.parametrize("form", [PADDED, PACKED], ids=["padded", "packed"])
 
 
 def encoded(num_pairs: int = 30, max_length: int = 128, **changes: object) -> EncodedPairs:
@@ -18,25 +25,37 @@ def encoded(num_pairs: int = 30, max_length: int = 128, **changes: object) -> En
     return encode_pairs(ConversationEncoder(tiny_tokenizer(), max_length), pair_table(rows), quiet=True)
 
 
-def loader(pairs: EncodedPairs, batch_size: int = 4, accumulation: int = 1, **changes: int) -> PairLoader:
+def loader(pairs: EncodedPairs, pairs_per_step: int = 4, form: BatchForm = PADDED, **changes: int) -> PairLoader:
     arguments = {"seed": 0, "num_epochs": 1.0, **changes}
-    return PairLoader(pairs, pad_id=3, token_types=False, batch_size=batch_size, accumulation=accumulation, **arguments)  # type: ignore[arg-type]
+    return PairLoader(pairs, form, pairs_per_step=pairs_per_step, **arguments)  # type: ignore[arg-type]
+
+
+def tokens_of(inputs: ModelInputs, number: int) -> list[int]:
+    """Tokens that lead to the end of one conversation, read from a batch."""
+    if isinstance(inputs, PaddedInputs):
+        return inputs.tensors["input_ids"][number][inputs.tensors["attention_mask"][number].bool()].tolist()
+    assert isinstance(inputs, PackedInputs)
+    group, branch, _ = token_numbers(inputs.layout, inputs.num_tokens)
+    end = int(inputs.ends[number])
+    seen = (group == group[end]) & ((branch == branch[end]) | (branch == 0)) & (torch.arange(len(group)) <= end)
+    return inputs.input_ids[0][seen].tolist()
 
 
 @settings(deadline=None, derandomize=True)
-@given(st.integers(1, 200), st.integers(1, 9), st.integers(0, 3))
-def test_every_pair_comes_once_an_epoch(num_pairs: int, pairs_per_step: int, epoch: int) -> None:
+@given(st.integers(1, 200), st.integers(1, 9), st.integers(0, 3), st.booleans())
+def test_every_pair_comes_once_an_epoch(num_pairs: int, pairs_per_step: int, epoch: int, by_length: bool) -> None:
     lengths = np.random.default_rng(0).integers(1, 99, num_pairs)
-    steps = steps_of_epoch(lengths, pairs_per_step, seed=1, epoch=epoch)
+    steps = steps_of_epoch(lengths, pairs_per_step, seed=1, epoch=epoch, by_length=by_length)
     assert sorted(np.concatenate(steps)) == list(range(num_pairs))
     assert sum(len(step) != pairs_per_step for step in steps) <= 1
 
 
-def test_order_is_a_function_of_the_seed_and_changes_with_the_epoch() -> None:
+@both_forms
+def test_order_is_a_function_of_the_seed_and_changes_with_the_epoch(form: BatchForm) -> None:
     lengths = np.arange(50)
 
     def order(seed: int, epoch: int) -> list[int]:
-        return np.concatenate(steps_of_epoch(lengths, 4, seed, epoch)).tolist()
+        return np.concatenate(steps_of_epoch(lengths, 4, seed, epoch, not form.packed)).tolist()
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(1, 0)
@@ -45,27 +64,54 @@ def test_order_is_a_function_of_the_seed_and_changes_with_the_epoch() -> None:
 
 def test_like_lengths_share_a_step_so_that_little_is_padded() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 1000)
-    steps = steps_of_epoch(lengths, 8, seed=0, epoch=0)
+    steps = steps_of_epoch(lengths, 8, seed=0, epoch=0, by_length=True)
     computed = sum(len(step) * lengths[step].max() for step in steps)
     assert computed / lengths.sum() < 1.1
 
 
-def test_steps_do_not_depend_on_how_they_are_divided() -> None:
+@both_forms
+def test_steps_do_not_depend_on_how_they_are_divided(form: BatchForm) -> None:
     pairs = encoded()
-    ways = [loader(pairs, 8, 1), loader(pairs, 4, 2), loader(pairs, 1, 8)]
+    ways = [loader(pairs, 8, form, max_tokens=budget) for budget in (4096, 150, 50)]
     contents = [[sorted(i for batch in step for i in batch.indices) for _, step in way] for way in ways]
     assert contents[0] == contents[1] == contents[2]
+    assert len({sum(len(step) for _, step in way) for way in ways}) == 3
 
 
-def test_two_processes_share_the_steps_of_one() -> None:
+@both_forms
+def test_no_batch_has_more_tokens_than_allowed(form: BatchForm) -> None:
+    batches = [batch for _, step in loader(encoded(40), 16, form, max_tokens=150) for batch in step]
+    assert max(batch.inputs.num_tokens for batch in batches) <= 150
+    assert np.mean([batch.inputs.num_tokens for batch in batches]) > 75
+
+
+@both_forms
+def test_pair_that_cannot_fit_is_named(form: BatchForm) -> None:
+    pairs = encoded()
+    longest = max(range(len(pairs)), key=lambda i: form.num_tokens(pairs.both(i)))
+    with pytest.raises(DataError, match=rf"20 is too few: the pair in row {longest} .*Raise it, or lower --max_length"):
+        loader(pairs, 4, form, max_tokens=20)
+
+
+@both_forms
+def test_two_processes_share_the_steps_of_one(form: BatchForm) -> None:
     pairs = encoded(25)  # the last step has one pair, for two processes
-    alone = [step for _, step in loader(pairs, 8)]
-    both = [list(loader(pairs, 4, process=rank, num_processes=2)) for rank in (0, 1)]
+    alone = [step for _, step in loader(pairs, 8, form, max_tokens=120)]
+    both = [list(loader(pairs, 8, form, max_tokens=120, process=rank, num_processes=2)) for rank in (0, 1)]
     for whole, (_, first), (_, second) in zip(alone, *both, strict=True):
         assert len(first) == len(second)
         parts = [batch for batch in first + second if batch.weight.sum() > 0]
         assert sorted(i for b in parts for i in b.indices) == sorted(i for b in whole for i in b.indices)
         assert {batch.total_weight for batch in first + second} == {whole[0].total_weight}
+
+
+@both_forms
+def test_steps_after_a_resume_are_those_of_the_uninterrupted_run(form: BatchForm) -> None:
+    whole = loader(encoded(), 8, form, max_tokens=120, num_epochs=3)
+    expected = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole]
+    for start in (0, 1, 4, 7, 12):
+        rest = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole.from_step(start)]
+        assert rest == expected[start:]
 
 
 def test_weight_zero_never_reaches_a_batch() -> None:
@@ -89,13 +135,14 @@ def test_truncated_pairs_are_counted() -> None:
     assert encoded(10, max_length=10).num_truncated > 0
 
 
-def test_batch_holds_chosen_then_rejected_with_their_columns() -> None:
+@both_forms
+def test_batch_holds_chosen_then_rejected_with_their_columns(form: BatchForm) -> None:
     rows = some_rows(4)
     for i, row in enumerate(rows):
         row |= {"target": 0.1 * i, "margin": float(i), "weight": 1.0 + i}
     encoder = ConversationEncoder(tiny_tokenizer(), 128)
     pairs = encode_pairs(encoder, pair_table(rows), quiet=True)
-    [(epoch, [batch])] = list(loader(pairs, 4))
+    [(epoch, [batch])] = list(loader(pairs, 4, form))
     assert epoch == 1.0 and batch.total_weight == pytest.approx(10.0)
     for place, index in enumerate(batch.indices):
         assert batch.margin[place] == index
@@ -105,8 +152,7 @@ def test_batch_holds_chosen_then_rejected_with_their_columns() -> None:
                 {"role": "user", "content": rows[index]["prompt"]},
                 {"role": "assistant", "content": rows[index][side]},
             ]
-            ids = batch.inputs["input_ids"][offset + place][batch.inputs["attention_mask"][offset + place].bool()]
-            assert ids.tolist() == encoder.encode(talk).input_ids
+            assert tokens_of(batch.inputs, offset + place) == encoder.encode(talk).input_ids
 
 
 def test_epochs_may_be_a_fraction_and_max_steps_wins() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rewardsmith.engine.model_inputs import PaddedInputs
 from rewardsmith.engine.pair_batches import PairBatch
 from rewardsmith.engine.steps import RewardStep, reward_step
 
@@ -20,7 +21,7 @@ def batch_of(rewards: list[tuple[float, float]], **columns: list[float]) -> Pair
     ones = [1.0] * len(rewards)
     weight = torch.tensor(columns.get("weight", ones))
     return PairBatch(
-        inputs={"input_ids": torch.tensor([*chosen, *rejected]), "attention_mask": torch.ones(2 * len(rewards), 1)},
+        inputs=PaddedInputs({"input_ids": torch.tensor([*chosen, *rejected])}),
         target=torch.tensor(columns.get("target", ones)),
         margin=torch.tensor(columns.get("margin", [0.0] * len(rewards))),
         weight=weight,
@@ -29,8 +30,8 @@ def batch_of(rewards: list[tuple[float, float]], **columns: list[float]) -> Pair
     )
 
 
-def reads_its_reward(inputs: dict[str, Tensor]) -> Tensor:
-    return inputs["input_ids"]
+def reads_its_reward(inputs: PaddedInputs) -> Tensor:
+    return inputs.tensors["input_ids"]
 
 
 def test_equal_rewards_cost_log_two_and_a_margin_costs_more() -> None:

@@ -1,7 +1,7 @@
-"""Which pairs make an optimiser step, in which order, and how they become padded batches.
+"""Which pairs make an optimiser step, in which order, and how they become batches.
 
-The order depends on the seed and on the number of pairs in a step alone: how a step is divided among micro-batches and
-processes changes nothing about it.
+The order depends on the seed, the number of pairs in a step and the form of the batches alone: how a step is divided
+among micro-batches and processes changes nothing about it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from math import ceil
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
+from rewardsmith.engine.model_inputs import ModelInputs
 from rewardsmith.engine.pair_conversations import pair_conversations
 from rewardsmith.engine.token_store import TokenStore
-from rewardsmith.tokens.batching import pad_batch
-from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.errors import DataError
+from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 WINDOW_STEPS = 32
 """Steps whose pairs are sorted by length together: enough to save most padding, few enough to stay shuffled."""
@@ -49,6 +51,10 @@ class EncodedPairs:
     def __len__(self) -> int:
         return len(self.pair_id)
 
+    def both(self, index: int) -> tuple[Encoded, Encoded]:
+        """Chosen and rejected conversation of one pair."""
+        return self.chosen.encoded(index), self.rejected.encoded(index)
+
     @property
     def lengths(self) -> Indices:
         """Tokens of the longer conversation of each pair."""
@@ -59,11 +65,11 @@ class EncodedPairs:
 class PairBatch:
     """One micro-batch: the chosen conversations first, then the rejected ones in the same order."""
 
-    inputs: dict[str, Int[Tensor, "B2 T"]]
+    inputs: ModelInputs
     """What the model is called with."""
     target: Float[Tensor, " B"]
     margin: Float[Tensor, " B"]
-    weight: Float[Tensor, " B"]
+    weight: Float[Tensor, "*members B"]
     total_weight: float
     """Weight of the whole optimiser step, by which its loss is normalised."""
     indices: Indices
@@ -73,7 +79,7 @@ class PairBatch:
         """The same batch on a device."""
         return replace(
             self,
-            inputs={name: tensor.to(device) for name, tensor in self.inputs.items()},
+            inputs=self.inputs.to(device),
             target=self.target.to(device),
             margin=self.margin.to(device),
             weight=self.weight.to(device),
@@ -102,14 +108,17 @@ def encode_pairs(encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = Fa
     )
 
 
-def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int) -> list[Indices]:
-    """Optimiser steps of one pass: every pair once, pairs of like length together, in a shuffled order.
+def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int, by_length: bool) -> list[Indices]:
+    """Optimiser steps of one pass: every pair once, in an order that seed and epoch decide alone.
 
-    Pairs are shuffled, sorted by length within windows of some steps, cut into steps, and the steps shuffled. One
-    step is smaller where the pairs do not divide evenly.
+    The pairs are shuffled and cut into steps; one step is smaller where they do not divide evenly. ``by_length``
+    sorts them by length within windows of ``WINDOW_STEPS`` steps before the cut and shuffles the steps after it, which
+    spares padding.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths))
+    if not by_length:
+        return [order[begin : begin + pairs_per_step] for begin in range(0, len(order), pairs_per_step)]
     window = pairs_per_step * WINDOW_STEPS
     steps: list[Indices] = []
     for begin in range(0, len(order), window):
@@ -119,22 +128,14 @@ def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int)
     return [steps[i] for i in rng.permutation(len(steps))]
 
 
-def micro_batches(step: Indices, lengths: Indices, batch_size: int) -> list[Indices]:
-    """A step in parts of at most ``batch_size`` pairs, like lengths together."""
-    ordered = step[np.argsort(-lengths[step], kind="stable")]
-    return [ordered[begin : begin + batch_size] for begin in range(0, len(ordered), batch_size)]
-
-
 def collate_pairs(
-    pairs: EncodedPairs, indices: Sequence[int] | Indices, total_weight: float, pad_id: int, token_types: bool
+    pairs: EncodedPairs, indices: Sequence[int] | Indices, total_weight: float, form: BatchForm
 ) -> PairBatch:
-    """A padded batch of some pairs."""
+    """One micro-batch of the pairs at these positions."""
     indices = np.asarray(indices, dtype=np.int64)
     encoded = [store.encoded(int(i)) for store in (pairs.chosen, pairs.rejected) for i in indices]
-    inputs = pad_batch(encoded, pad_id, token_types=token_types)
-    del inputs["response_mask"]
     return PairBatch(
-        inputs=inputs,
+        inputs=form.inputs(encoded),
         target=torch.from_numpy(pairs.target[indices]),
         margin=torch.from_numpy(pairs.margin[indices]),
         weight=torch.from_numpy(pairs.weight[indices]),
@@ -146,49 +147,72 @@ def collate_pairs(
 class PairLoader:
     """The optimiser steps of a run, as micro-batches of one process. Iterate once for a whole run.
 
+    A step has ``pairs_per_step`` pairs over all processes, and its micro-batches as many as fit ``max_tokens``.
     ``max_steps`` above 0 wins over ``num_epochs``, which may be a fraction. Every process gets the same number of
     micro-batches, since they meet after each; where a step does not divide evenly, copies of weight 0 fill up.
+
+    Raises ``DataError`` where a pair alone is longer than ``max_tokens``; None takes the default or the longest pair.
     """
 
     def __init__(
         self,
         pairs: EncodedPairs,
+        form: BatchForm,
         *,
-        pad_id: int,
-        token_types: bool,
-        batch_size: int,
-        accumulation: int,
+        pairs_per_step: int,
         seed: int,
+        max_tokens: int | None = None,
         num_epochs: float = 1.0,
         max_steps: int = -1,
         process: int = 0,
         num_processes: int = 1,
     ) -> None:
         self.pairs = pairs
-        self._pad_id, self._token_types = pad_id, token_types
-        self._batch_size, self._seed = batch_size, seed
+        self._form, self._seed = form, seed
         self._process, self._num_processes = process, num_processes
-        self._pairs_per_step = batch_size * accumulation * num_processes
-        self.steps_per_epoch = ceil(len(pairs) / self._pairs_per_step)
+        self._pairs_per_step = pairs_per_step
+        self._lengths = pairs.lengths
+        self.max_tokens = token_budget(pairs, form, max_tokens)
+        self.steps_per_epoch = ceil(len(pairs) / pairs_per_step)
         self.num_steps = max_steps if max_steps > 0 else max(1, ceil(self.steps_per_epoch * num_epochs))
 
     def __iter__(self) -> Iterator[tuple[float, list[PairBatch]]]:
         """The epoch reached after each step, and its micro-batches."""
-        lengths = self.pairs.lengths
-        for number in range(self.num_steps):
-            epoch, position = divmod(number, self.steps_per_epoch)
-            if position == 0:
-                steps = steps_of_epoch(lengths, self._pairs_per_step, self._seed, epoch)
-            yield (number + 1) / self.steps_per_epoch, self._batches(steps[position], lengths)
+        return self.from_step(0)
 
-    def _batches(self, step: Indices, lengths: Indices) -> list[PairBatch]:
+    def from_step(self, start: int) -> Iterator[tuple[float, list[PairBatch]]]:
+        """The same without the first ``start`` steps, which are not even made."""
+        steps: list[Indices] = []
+        for number in range(start, self.num_steps):
+            epoch, position = divmod(number, self.steps_per_epoch)
+            if position == 0 or not steps:
+                steps = steps_of_epoch(self._lengths, self._pairs_per_step, self._seed, epoch, not self._form.packed)
+            yield (number + 1) / self.steps_per_epoch, self._batches(steps[position])
+
+    def _batches(self, step: Indices) -> list[PairBatch]:
         total_weight = float(self.pairs.weight[step].sum(dtype=np.float64))
-        parts = micro_batches(step, lengths, self._batch_size)
+        units = [self.pairs.both(int(i)) for i in step]
+        parts = [step[members] for members in self._form.plan(units, self.max_tokens)]
         num_real = len(parts)
         parts += [parts[-1]] * (-num_real % self._num_processes)
         mine = range(self._process, len(parts), self._num_processes)
-        batches = [collate_pairs(self.pairs, parts[i], total_weight, self._pad_id, self._token_types) for i in mine]
+        batches = [collate_pairs(self.pairs, parts[i], total_weight, self._form) for i in mine]
         return [
             batch if i < num_real else replace(batch, weight=torch.zeros_like(batch.weight))
             for i, batch in zip(mine, batches, strict=True)
         ]
+
+
+def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None) -> int:
+    """Tokens that a batch may have. ``DataError`` where a pair does not fit into what was asked for."""
+    sizes = [form.num_tokens(pairs.both(i)) for i in range(len(pairs))]
+    largest = max(sizes, default=0)
+    if asked is None:
+        return max(DEFAULT_MAX_TOKENS, largest)
+    if largest > asked:
+        i = int(np.argmax(sizes))
+        raise DataError(
+            f"--max_tokens_per_batch {asked} is too few: the pair in row {pairs.row[i]} ({pairs.pair_id[i][:12]}) "
+            f"takes {largest} tokens alone. Raise it, or lower --max_length."
+        )
+    return asked

@@ -1,4 +1,4 @@
-"""A reward model as one module: tokens in, rewards out.
+"""A reward model as one module: a batch in, rewards out.
 
 accelerate wraps what it is given (autocast, gradient exchange, sharding) around ``forward``, so reading the reward
 has to happen inside of it.
@@ -11,16 +11,25 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rewardsmith.models.heads import compute_rewards
+from rewardsmith.engine.model_inputs import ModelInputs
+from rewardsmith.models.heads import read_rewards
+
+
+def rewards_of(model: Any, inputs: ModelInputs) -> Float[Tensor, " N"]:
+    """Rewards in float32, in the order in which the conversations were given, packed or padded.
+
+    ``model``: a Hugging Face sequence-classification model with one label, or peft on one.
+    """
+    return read_rewards(model, inputs.arguments(), inputs.last)
 
 
 class RewardModule(nn.Module):
-    """Calls ``compute_rewards`` of a Hugging Face sequence-classification model; ``model`` is what gets saved."""
+    """Calls ``rewards_of``; ``model`` is what gets saved."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: dict[str, Tensor]) -> Float[Tensor, " B"]:
-        """Rewards of a padded batch, in float32."""
-        return compute_rewards(self.model, inputs)
+    def forward(self, inputs: ModelInputs) -> Float[Tensor, " N"]:
+        """Rewards of a batch."""
+        return rewards_of(self.model, inputs)

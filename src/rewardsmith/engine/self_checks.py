@@ -16,6 +16,7 @@ from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.checkup import Check, verdict
+from rewardsmith.engine.model_inputs import PaddedInputs
 from rewardsmith.engine.pair_batches import PairBatch
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import reward_step
@@ -300,7 +301,7 @@ def _few_steps(test: ModelUnderTest) -> None:
     inputs = test.batch(test.chosen + test.rejected)
     del inputs["response_mask"]
     ones = torch.ones(num)
-    batch = PairBatch(inputs, ones, torch.zeros(num), ones, total_weight=float(num), indices=np.arange(num))
+    batch = PairBatch(PaddedInputs(inputs), ones, torch.zeros(num), ones, total_weight=float(num), indices=np.arange(num))
     optimizer = torch.optim.AdamW([p for p in test.model.parameters() if p.requires_grad], lr=1e-3)
     module = RewardModule(test.model)
     for _ in range(2):

@@ -79,5 +79,5 @@ def _totals(chosen: Tensor, rejected: Tensor, per_pair: Tensor, batch: PairBatch
         "num_correct": (agreement > 0).sum(),
         "gap": ((chosen - rejected) * counts).sum(),
         "reward": ((chosen + rejected) * counts).sum(),
-        "num_tokens": batch.inputs["attention_mask"].sum(),
+        "num_tokens": torch.tensor(batch.inputs.num_tokens, device=chosen.device),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -49,21 +50,33 @@ def initialise_head(model: Any, seed: int) -> None:
 
 
 def compute_rewards(model: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Rewards of a padded batch, shape [B], in float32.
+    """Rewards of a padded batch, shape [B], in float32; padding, its side and the other rows change nothing.
 
-    Decoders: read at the last token that the attention mask calls real, whatever its id, and multiplied with the
-    head in float32. Encoders: the model's own output. ``batch`` holds what ``pad_batch`` gives; padding, its side
-    and the other rows change nothing.
+    ``batch`` holds what ``pad_batch`` gives. The last token is the last that the attention mask calls real, whatever
+    its id.
     """
     arguments = padded_on_the_right({name: tensor for name, tensor in batch.items() if name != "response_mask"})
+    last = arguments["attention_mask"].sum(1) - 1
+    return read_rewards(model, arguments, lambda hidden: hidden[torch.arange(len(last), device=hidden.device), last])
+
+
+def read_rewards(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Tensor]) -> Tensor:
+    """Rewards [N] in float32 of a sequence-classification model called with ``arguments``.
+
+    Decoders: ``last`` picks the hidden states [N, D] that count, and only those meet the head, in float32. Encoders:
+    the model's own output.
+    """
     core = model.get_base_model() if hasattr(model, "peft_config") else model
-    if not isinstance(getattr(core, "score", None), nn.Module):
+    if not has_score_head(core):
         logits: Tensor = model(**arguments).logits
         return logits[:, 0].float()
     trunk = getattr(core, core.base_model_prefix)
-    hidden = trunk(**arguments, use_cache=False).last_hidden_state
-    last = arguments["attention_mask"].sum(1) - 1
-    return _apply_in_float32(core.score, hidden[torch.arange(len(last), device=hidden.device), last])
+    return apply_head(core.score, last(trunk(**arguments, use_cache=False).last_hidden_state))
+
+
+def has_score_head(core: Any) -> bool:
+    """Whether a model is a decoder whose reward is read at the last token."""
+    return isinstance(getattr(core, "score", None), nn.Module)
 
 
 def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -76,7 +89,8 @@ def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.gather(1, (columns + start) % mask.shape[1]) for name, tensor in batch.items()}
 
 
-def _apply_in_float32(head: nn.Module, hidden: Tensor) -> Tensor:
+def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
+    """Rewards [N] of hidden states [N, D], multiplied in float32."""
     with torch.autocast(device_type=hidden.device.type, enabled=False):
         if isinstance(head, nn.Linear):
             bias: Tensor | None = head.bias

@@ -1,0 +1,111 @@
+"""Packing: conversations that share a prompt become one sequence in which the prompt stands once.
+
+    [ prompt | response 1 | response 2 | ... ]   [ prompt | response 1 | ... ]   ...
+
+All groups of a batch follow each other in a single row without padding. Positions of every response continue those of
+its prompt, and a token sees what came before it in its prompt and in its own response, nothing else, so rewards and
+gradients are those of the conversations alone (`packed_attention.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.tokens.encoding import Encoded
+from rewardsmith.tokens.shared_prefix import Ids, shared_prefix_length
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lengths in tokens of one shared prefix and of what follows it; a lone conversation has prefix 0."""
+
+    prefix: int
+    branches: tuple[int, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the group in the row."""
+        return self.prefix + sum(self.branches)
+
+
+@dataclass(frozen=True)
+class PackLayout:
+    """Where in the row everything stands."""
+
+    groups: tuple[Group, ...]
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Masks made from this layout, by whoever made them: all layers of a model need the same ones."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens in the row."""
+        return sum(group.num_tokens for group in self.groups)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A row of tokens, its layout, and where each conversation ends in it, in the order they were given."""
+
+    input_ids: NDArray[np.int64]
+    position_ids: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    layout: PackLayout
+
+
+def pack(conversations: Sequence[Encoded]) -> Pack:
+    """One row for all conversations; equal ones are computed once."""
+    ids = [np.asarray(item.input_ids, dtype=np.int32) for item in conversations]
+    ends = np.zeros(len(ids), dtype=np.int64)
+    pieces: list[Ids] = []
+    positions: list[NDArray[np.int64]] = []
+    groups: list[Group] = []
+    offset = 0
+    for members in by_prompt(conversations):
+        distinct = _distinct([ids[i] for i in members])
+        prefix = _prefix(list(distinct.values()))
+        pieces.append(ids[members[0]][:prefix])
+        positions.append(np.arange(prefix))
+        end_of: dict[bytes, int] = {}
+        end = offset + prefix
+        for key, sequence in distinct.items():
+            pieces.append(sequence[prefix:])
+            positions.append(np.arange(prefix, len(sequence)))
+            end += len(sequence) - prefix
+            end_of[key] = end - 1
+        ends[members] = [end_of[ids[i].tobytes()] for i in members]
+        groups.append(Group(prefix, tuple(len(sequence) - prefix for sequence in distinct.values())))
+        offset = end
+    return Pack(
+        np.concatenate(pieces).astype(np.int64),
+        np.concatenate(positions).astype(np.int64),
+        ends,
+        PackLayout(tuple(groups)),
+    )
+
+
+def packed_length(conversations: Sequence[Encoded]) -> int:
+    """Tokens that conversations with one prompt take in a pack."""
+    distinct = list(_distinct([np.asarray(item.input_ids, dtype=np.int32) for item in conversations]).values())
+    prefix = _prefix(distinct)
+    return prefix + sum(len(sequence) - prefix for sequence in distinct)
+
+
+def by_prompt(conversations: Sequence[Encoded]) -> list[list[int]]:
+    """Positions of conversations whose tokens are the same up to the response, in order of first appearance."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for index, item in enumerate(conversations):
+        found.setdefault(tuple(item.input_ids[: item.response_start]), []).append(index)
+    return list(found.values())
+
+
+def _distinct(sequences: Sequence[Ids]) -> dict[bytes, Ids]:
+    return {sequence.tobytes(): sequence for sequence in sequences}
+
+
+def _prefix(sequences: list[Ids]) -> int:
+    return shared_prefix_length(sequences) if len(sequences) > 1 else 0

@@ -133,7 +133,8 @@ def test_what_an_interrupted_run_stored_is_used(
 
 
 def test_layers_above_the_highest_one_asked_for_are_not_computed(tmp_path: Path) -> None:
-    from rewardsmith.engine.hidden_states import read_layers, transformer_blocks
+    from rewardsmith.engine.hidden_states import read_layers
+    from rewardsmith.models.blocks import transformer_blocks
 
     source, encoder = tiny("gpt2", tmp_path)
     model, _ = load_trunk(source)

@@ -27,8 +27,9 @@ from rewardsmith.engine.feature_cache import (
     features_folder,
     rows_of,
 )
-from rewardsmith.engine.hidden_states import num_layers, pooling_weights, read_layers
+from rewardsmith.engine.hidden_states import pooling_weights, read_layers
 from rewardsmith.errors import ModelError, RunError
+from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
 from rewardsmith.models.files import weights_fingerprint

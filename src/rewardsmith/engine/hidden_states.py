@@ -9,27 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rewardsmith.models.blocks import num_layers, transformer_blocks
+
 OnLayer = Callable[[int, Tensor], None]
 
 
 class _EnoughLayersError(Exception):
     """Ends a forward pass once the highest layer asked for has been read."""
-
-
-def transformer_blocks(model: Any) -> nn.ModuleList | None:
-    """The list of a trunk's blocks; None where its architecture keeps them in another form."""
-    wanted = num_layers(model.config)
-    lists = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == wanted
-    ]
-    return min(lists, key=lambda item: (item[0].count("."), len(item[0])))[1] if lists else None
-
-
-def num_layers(config: Any) -> int:
-    """Blocks of a trunk; its layers are numbered 0 (embedding) to this number."""
-    return int(config.get_text_config().num_hidden_layers)
 
 
 @torch.inference_mode()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.features import Dtype, extract_features, is_decoder
-from rewardsmith.engine.hidden_states import num_layers
+from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions

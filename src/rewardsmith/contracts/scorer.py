@@ -22,3 +22,16 @@ class Scorer(Protocol):
     def score(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         """Rewards, shape [N], in the order given. The last message of each conversation is its response."""
         ...
+
+
+class MemberScorer(Scorer, Protocol):
+    """A scorer that can also say what each of its members thinks; a single model is its own only member."""
+
+    @property
+    def num_members(self) -> int:
+        """Members, at least 1."""
+        ...
+
+    def score_members(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
+        """Rewards [M, N] of every member, in the order given."""
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,19 +13,18 @@ import torch
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, BatchForm, batch_form
 from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.features import extract_features
-from rewardsmith.errors import ModelError
+from rewardsmith.engine.scoring import score_conversations
+from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, is_feature_head
 from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.heads import compute_rewards
 from rewardsmith.models.loading import load_reward_model, load_tokenizer
 from rewardsmith.models.positions import check_max_length, position_limit
-from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 DEFAULT_MAX_LENGTH = 512
@@ -33,15 +33,18 @@ DEFAULT_MAX_LENGTH = 512
 class LocalScorer:
     """Rewards of a sequence-classification model with one label, or of a peft model on one.
 
-    Conversations are batched by length; which ones share a batch changes nothing. Over-long ones are cut as the
+    Prompts that conversations share are computed once where the model can be packed (`batch_forms.py`), and so are
+    equal conversations; which ones share a batch changes rewards by rounding only. Over-long ones are cut as the
     encoder says; ``num_cut`` counts them.
     """
+
+    num_members = 1
 
     def __init__(
         self,
         model: Any,
         encoder: ConversationEncoder,
-        batch_size: int = 16,
+        max_tokens: int | None = None,
         device: str = "auto",
         weights: str | None = None,
         quiet: bool = True,
@@ -49,11 +52,14 @@ class LocalScorer:
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         self.encoder = encoder
-        self.batch_size = batch_size
+        self.max_tokens = DEFAULT_MAX_TOKENS if max_tokens is None else max_tokens
+        """Tokens in one forward pass; a longer conversation goes alone."""
         self.quiet = quiet
         self.num_cut = 0
         """Conversations that were cut so far."""
         self._weights = weights
+        if self.max_tokens < 1:
+            raise ConfigError(f"--max_tokens_per_batch {max_tokens} must be at least 1.")
         check_max_length(model.config, encoder.max_length, model.config.name_or_path or "the model")
 
     @property
@@ -63,24 +69,21 @@ class LocalScorer:
             self._weights = state_fingerprint(self.model)
         return fingerprint_json([self._weights, self.encoder.fingerprint])
 
+    @cached_property
+    def form(self) -> BatchForm:
+        """How batches are made; found when the first conversations come, since it runs the model."""
+        return batch_form(self.model, self.encoder)
+
     def score(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         """Rewards [N], in the order given; an empty list gives none."""
         use_all_cores()
-        encoded = self.encoder.encode_many(conversations)
-        self.num_cut += sum(item.num_cut > 0 for item in encoded)
-        order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index].input_ids))
-        rewards = np.zeros(len(encoded), dtype=np.float32)
-        pad_id = int(self.model.config.get_text_config().pad_token_id)
-        with torch.inference_mode(), progress("Scoring conversations", len(encoded), self.quiet) as bar:
-            for begin in range(0, len(order), self.batch_size):
-                members = order[begin : begin + self.batch_size]
-                batch = pad_batch(
-                    [encoded[index] for index in members], pad_id, token_types=self.encoder.has_token_types
-                )
-                batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
-                rewards[members] = compute_rewards(self.model, batch).cpu().numpy()
-                bar.advance(len(members))
-        return rewards
+        scored = score_conversations(self.model, self.encoder, self.form, conversations, self.max_tokens, self.quiet)
+        self.num_cut += scored.num_cut
+        return scored.rewards
+
+    def score_members(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
+        """Rewards [1, N]."""
+        return self.score(conversations)[None]
 
 
 class FeatureHeadScorer:
@@ -100,6 +103,11 @@ class FeatureHeadScorer:
             )
 
     @property
+    def num_members(self) -> int:
+        """Heads."""
+        return self.head.num_members
+
+    @property
     def fingerprint(self) -> str:
         """Of heads, trunk, tokenizer, template and truncation."""
         return self.head.fingerprint
@@ -116,12 +124,17 @@ class FeatureHeadScorer:
 
 
 def load_scorer(
-    path: str, max_length: int | None = None, batch_size: int = 16, device: str = "auto", quiet: bool = True
-) -> Scorer:
+    path: str,
+    max_length: int | None = None,
+    max_tokens: int | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+) -> LocalScorer | FeatureHeadScorer:
     """The scorer of a folder or Hub id: sequence classification, peft adapter, or feature head.
 
     ``max_length`` None: what the model was trained with, else 512 or the model's positions if fewer. A feature head
-    is bound to its own length, and another is an error.
+    is bound to its own length, and another is an error. ``max_tokens``: in a forward pass; a feature head keeps its
+    own batches.
     """
     if is_feature_head(path):
         head = FeatureHead.load(path)
@@ -138,7 +151,7 @@ def load_scorer(
         say(f"{path} does not say at which length it was trained; conversations are cut at {length} tokens.")
     encoder = ConversationEncoder(tokenizer, int(length), side)
     weights = weights_fingerprint(resolve_model(path)) if Path(path).is_dir() else None
-    return LocalScorer(model, encoder, batch_size, device, weights, quiet)
+    return LocalScorer(model, encoder, max_tokens, device, weights, quiet)
 
 
 def state_fingerprint(model: Any) -> str:

@@ -32,3 +32,32 @@ class DataOptions:
     """Join prompts that are almost the same (MinHash); `auto` switches it off above 100,000 distinct first turns."""
     max_pairs: int | None = None
     """Use a random sample of this many pairs (drawn by --seed)."""
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """Where the rows to score come from and how they are read."""
+
+    dataset_name: str = ""
+    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder saved by `datasets`, Hub id, or `embedded/dialogues`."""
+    dataset_config: str | None = None
+    """Configuration of a Hub data set that has several."""
+    dataset_split: str = "train"
+    """Split of a Hub data set or of a local `datasets` folder."""
+    format: str = "auto"
+    """Form of pairs, as for the other verbs; `auto` also sees prompt with response or responses, and messages."""
+    prompt_key: str | None = None
+    """Column of the prompt, for names that no reader knows."""
+    response_key: str | None = None
+    """Column of the response (text or messages), or of a list of responses, to score in each row."""
+    chosen_key: str | None = None
+    """Column of the preferred response of a pair."""
+    rejected_key: str | None = None
+    """Column of the other response of a pair."""
+    on_bad_row: Literal["quarantine", "error"] = "quarantine"
+    """Leave the rewards of unusable rows empty and give the reason, or stop at the first one with status 2."""
+
+    def reading(self) -> DataOptions:
+        """The part that reads preferences."""
+        names = ("dataset_name", "dataset_config", "dataset_split", "format", "prompt_key", "chosen_key")
+        return DataOptions(**{name: getattr(self, name) for name in (*names, "rejected_key", "on_bad_row")})

@@ -10,11 +10,10 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.scorer import load_scorer
-from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
 
 SHOWN_CATEGORIES = 30
@@ -40,14 +39,8 @@ class EvaluateResult:
 def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     """Scores a set and writes ``metrics.json`` and ``rewards.parquet``. ``dataset``: rows in memory, if not named."""
     set_quiet(config.run.quiet)
-    if not config.reward_model_path:
-        raise ConfigError("--reward_model_path is missing: name the folder or Hub id of a reward model.")
-    if config.per_device_eval_batch_size < 1:
-        raise ConfigError(f"--per_device_eval_batch_size {config.per_device_eval_batch_size} must be at least 1.")
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
-    scorer = load_scorer(
-        config.reward_model_path, config.max_length, config.per_device_eval_batch_size, quiet=config.run.quiet
-    )
+    scorer = open_scorer(config.reward_model_path, config.scoring, config.run.quiet)
     folder = RunFolder.open(
         config.run.output_dir or default_output("evaluate", given.name),
         "evaluate",
@@ -65,10 +58,10 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "reward_model": config.reward_model_path,
         "dataset": given.name,
         "num_quarantined": len(given.quarantine),
-        "num_conversations_cut": getattr(scorer, "num_cut", None),
+        "num_conversations_cut": scorer.num_cut,
     }
     write_table(folder.path / "rewards.parquet", result.rewards)
-    folder.finish(metrics, device=str(getattr(scorer, "device", "cpu")))
+    folder.finish(metrics, device=scorer.device)
     return EvaluateResult(str(folder.path), metrics)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.strength.options import SelfAuditOptions, StrengthOptions
+from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class AuditConfig:
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     strength: StrengthOptions = field(default_factory=StrengthOptions)
+    members: MemberOptions = field(default_factory=MemberOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     self_audit: SelfAuditOptions = field(default_factory=SelfAuditOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     run: RunOptions = field(default_factory=RunOptions)
@@ -40,7 +43,24 @@ class TrainConfig:
     model: ModelOptions = field(default_factory=ModelOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
+    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How rewards are computed, and how those of several members become one."""
+
+    max_length: int | None = None
+    """Longest conversation in tokens; default: what the model was trained with, else 512."""
+    max_tokens_per_batch: int | None = None
+    """Tokens in one forward pass, which bounds memory; default 2048. A longer conversation goes alone."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the model runs; `auto` takes an accelerator where there is one, and says so."""
+    aggregate: Literal["mean", "min", "mean_minus_std", "mean_minus_variance", "quantile"] = "mean"
+    """One reward from those of the members, for several models, an ensemble or a feature head."""
+    aggregate_coefficient: float | None = None
+    """k of mean - k * std, factor of the variance, or level of the quantile; default 1, 1 and 0.25."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +68,34 @@ class EvaluateConfig:
     """Measure a reward model on a preference set: accuracy with interval, by category, by length difference."""
 
     reward_model_path: str = ""
-    """Folder or Hub id of the reward model (sequence classification, peft adapter, or feature head)."""
+    """Folder or Hub id of the reward model (sequence classification, peft adapter, feature head or ensemble)."""
     data: DataOptions = field(default_factory=DataOptions)
-    per_device_eval_batch_size: int = 16
-    """Conversations in a batch."""
-    max_length: int | None = None
-    """Longest conversation in tokens; default: what the model was trained with, else 512."""
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """Write the reward of every response of a set: pairs, single responses, or several to a prompt."""
+
+    reward_model_path: str = ""
+    """Folder or Hub id of the reward model; several separated by commas, or an ensemble's folder, judge together."""
+    output_file: str | None = None
+    """File to write, `.parquet` or `.jsonl` (JSON Lines); default: runs/score-<name of the data set>.parquet."""
+    data: RowOptions = field(default_factory=RowOptions)
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
+    keep_columns: bool = True
+    """Write the columns of the input beside the rewards."""
+    window: int = 1024
+    """Rows scored and saved at a time; an interrupted run loses at most these."""
+    overwrite: bool = False
+    """Replace a file that is there."""
+    quiet: bool = False
+    """No progress on stderr."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""
 
 
 @dataclass(frozen=True)

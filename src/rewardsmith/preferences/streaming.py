@@ -1,0 +1,163 @@
+"""Rows to be scored, one after the other: nothing of the set stays in memory.
+
+A set holds one kind of row: ``pair`` (any preference format), ``response`` (a prompt with one response, or a whole
+conversation) or ``responses`` (a prompt with several). Unlike training, scoring takes empty, equal and unlabelled
+responses: a policy's samples are what they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, Literal
+
+from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.preferences.files.raw_row import RawRow
+from rewardsmith.preferences.formats import FORMATS
+from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
+from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.formats.ratings import RATINGS
+from rewardsmith.preferences.identity import pair_id
+from rewardsmith.preferences.options import DataOptions, RowOptions
+from rewardsmith.preferences.problems import BadRowError, column_names
+from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
+from rewardsmith.preferences.sources import Source, find_sources
+
+Kind = Literal["pair", "response", "responses"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringRow:
+    """One input row. ``conversations``: of a pair chosen, then rejected; empty where the row cannot be scored."""
+
+    row: int
+    """Position in the input, 0-based."""
+    raw: RawRow
+    conversations: list[Conversation] = field(default_factory=list)
+    pair_id: str | None = None
+    """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
+    problem: BadRowError | None = None
+    place: str = ""
+    """File and line, for messages."""
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """A set that is being read. Iterate once."""
+
+    name: str
+    kind: Kind
+    form: str
+    """Name of the preference format, or column of the responses."""
+    rows: Iterator[ScoringRow]
+
+
+def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
+    """Opens a set and decides by its first rows what it holds. ``DataError`` in one line where nothing fits.
+
+    ``dataset`` as for ``load_preferences``. With ``--on_bad_row error`` the first bad row raises.
+    """
+    if options.response_key and (options.format != "auto" or options.chosen_key or options.rejected_key):
+        raise ConfigError("--response_key names responses to score, and the other options pairs: drop one of them.")
+    reading = options.reading()
+    name, sources = find_sources(dataset, reading)
+    first = _Opened(sources[0])
+    kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
+    described = form.name if isinstance(form, Format) else form
+    return RowStream(name, kind, described, _read(first, sources[1:], kind, reading, options.response_key))
+
+
+class _Opened:
+    """A source with its first rows looked at."""
+
+    def __init__(self, source: Source) -> None:
+        rows = source.rows()
+        first = list(islice(rows, NUM_ROWS_LOOKED_AT))
+        if not first:
+            raise DataError(f"{source.name} is empty: it has no rows to score.")
+        self.source = source
+        self.records: list[Record] = [row.record for row in first if row.record is not None]
+        self.rows = chain(first, rows)
+
+
+def _read(
+    opened: _Opened, others: Sequence[Source], kind: Kind, options: DataOptions, response_key: str | None
+) -> Iterator[ScoringRow]:
+    number = 0
+    for source in (None, *others):
+        opened = opened if source is None else _Opened(source)
+        found, form = _kind_of(opened.records, options, response_key, opened.source.name)
+        if found != kind:
+            raise DataError(f"{opened.source.name} holds rows of the kind {found}, the files before it {kind}.")
+        for raw in opened.rows:
+            row = _scoring_row(raw, number, kind, form, options.prompt_key, opened.source)
+            if row.problem is not None and options.on_bad_row == "error":
+                raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass --on_bad_row quarantine.")
+            yield row
+            number += 1
+
+
+def _scoring_row(
+    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, source: Source
+) -> ScoringRow:
+    place = f"{source.name} {source.unit} {raw.line}"
+    try:
+        if raw.problem is not None or raw.record is None:
+            raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
+        identity = None
+        if isinstance(form, Format):
+            pair = form.read(raw.record)
+            conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+        else:
+            conversations = read_conversations(raw.record, form, prompt_key, several=kind == "responses")
+        _check(conversations)
+        if isinstance(form, Format):
+            identity = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
+        return ScoringRow(number, raw, conversations, identity, None, place)
+    except BadRowError as problem:
+        return ScoringRow(number, raw, problem=problem, place=place)
+
+
+def _check(conversations: list[Conversation]) -> None:
+    for conversation in conversations:
+        if conversation[-1]["role"] != "assistant":
+            raise BadRowError("no_response", f"a response is a turn of the {conversation[-1]['role']}")
+        for message in conversation:
+            try:
+                message["content"].encode()
+            except UnicodeEncodeError as error:
+                raise BadRowError("bad_utf8", "a text holds half of a surrogate pair, which is no character") from error
+
+
+def _kind_of(
+    records: list[Record], options: DataOptions, response_key: str | None, name: str
+) -> tuple[Kind, Format | str]:
+    """What most of the rows are, and the format or the column to read them by."""
+    if response_key is not None:
+        if not any(response_key in record for record in records):
+            raise DataError(f"{name} has no column {response_key} for --response_key; it has {column_names(records)}.")
+        several = sum(holds_several(record.get(response_key)) for record in records)
+        present = sum(record.get(response_key) is not None for record in records)
+        return "responses" if 2 * several > present else "response", response_key
+    if options.format != "auto" or options.chosen_key or options.rejected_key:
+        return "pair", choose_format(records, options, name)
+    counts = Counter(filter(None, map(_kind_of_record, records)))
+    if not counts:
+        raise DataError(
+            f"{name}: no column to score; found {column_names(records) or 'none'}. Rows need chosen and rejected, or "
+            "prompt and response (or responses), or messages; name others with --prompt_key and --response_key."
+        )
+    kind, column = counts.most_common(1)[0][0]
+    return kind, choose_format(records, options, name) if kind == "pair" else column
+
+
+def _kind_of_record(record: Record) -> tuple[Kind, str] | None:
+    if any(form.matches(record) for form in FORMATS if form is not RATINGS):  # rated responses are all scored
+        return "pair", ""
+    key = find_response_key(record)
+    if key is None:
+        return None
+    return "responses" if holds_several(record[key]) else "response", key

@@ -42,11 +42,12 @@ class MemberLinear(nn.Module):
     """
 
     def __init__(
-        self, base: nn.Module, members: Members, rank: int, alpha: float, generators: Sequence[torch.Generator]
+        self, base: nn.Module, members: Members, rank: int, alpha: int, generators: Sequence[torch.Generator]
     ) -> None:
         super().__init__()
         self.base = base.requires_grad_(False)
         self.members = members
+        self.rank, self.alpha = rank, alpha
         self.scale = alpha / rank
         weight = base.get_parameter("weight")
         self.is_transposed = isinstance(base, Conv1D)

@@ -75,7 +75,12 @@ def test_accumulation_equals_one_big_batch(tiny_llama: Path) -> None:
     rows = [{**row, "weight": 0.5 + i % 3} for i, row in enumerate(some_rows(24))]
     big, _ = run(tiny_llama, rows, per_device_train_batch_size=12, center_rewards_coefficient=0.01)
     parts, _ = run(
-        tiny_llama, rows, per_device_train_batch_size=3, gradient_accumulation_steps=4, center_rewards_coefficient=0.01
+        tiny_llama,
+        rows,
+        per_device_train_batch_size=3,
+        gradient_accumulation_steps=4,
+        max_tokens_per_batch=120,
+        center_rewards_coefficient=0.01,
     )
     assert largest_difference(big, parts) < 2e-5
 

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, never half of each."""
+"""Files that are either the old one or the new one, never half of each; folders that are whole or absent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewardsmith.errors import OutputError, RewardsmithError, RunError
+
+PARTIAL = ".partial-"
+"""What the names of unfinished files and folders begin with."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -30,7 +34,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ``OutputError``. The temporary name keeps the suffix, since writers choose their format by it.
     """
     target = Path(path)
-    temporary = target.with_name(f".partial-{secrets.token_hex(4)}-{target.name}")
+    temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -44,6 +48,32 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the trouble itself is on its way up already
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to fill, beside ``path``; it becomes ``path`` on success and disappears on failure.
+
+    ``path`` must not hold anything yet. Errors are those of ``atomic_path``. A process that is killed leaves only a
+    folder whose name begins with ``.partial-``.
+    """
+    target = Path(path)
+    temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in temporary.iterdir():
+            _flush_to_disk(file)
+        _flush_folder(temporary)
+        os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
+        _flush_folder(target.parent)
+    except OSError as error:
+        translated = _translated(error, target, temporary)
+        if translated is None:
+            raise
+        raise translated from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -115,10 +145,21 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _flush_folder(path: Path) -> None:
+    """Makes the names in a folder lasting, where the system lets a folder be opened for that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _translated(error: OSError, target: Path, temporary: Path) -> RewardsmithError | None:
     """What a user should read, if the trouble is with the file being written; else None."""
     about = None if error.filename is None else Path(os.fsdecode(error.filename))
-    if about is not None and about not in (target, temporary, *target.parents):
+    if about is not None and temporary not in (about, *about.parents) and about not in (target, *target.parents):
         return None
     if error.errno in _DISK_FULL or "[errno 28]" in str(error):  # pyarrow gives the number in its text only
         return RunError(f"{target}: no space left to write it. Free some, or choose another --output_dir.")

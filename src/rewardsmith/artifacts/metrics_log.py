@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rewardsmith.artifacts.atomic import write_jsonl
+
 
 class MetricsLog:
     """Appends to a JSON-lines file; each line is on disk when ``log`` returns, and earlier lines stay."""
@@ -21,6 +23,20 @@ class MetricsLog:
         line = json.dumps({name: _json_value(value) for name, value in fields.items()}, ensure_ascii=False)
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(line + "\n")
+
+    def cut_back(self, step: int) -> None:
+        """Drops the lines after a step, and a last line that was never finished: the run goes on from that step."""
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                fields = json.loads(line)
+            except ValueError:
+                continue
+            if fields["step"] <= step:
+                kept.append(fields)
+        write_jsonl(self.path, kept)
 
 
 def _json_value(value: Any) -> Any:

@@ -41,8 +41,11 @@ _RECORDED_PACKAGES = (
     "torch",
     "transformers",
 )
-# How a run talks and where it writes do not change what it computes.
-_NOT_PART_OF_THE_WORK = {"output_dir", "overwrite", "quiet", "json", "dry_run"}
+# How a run talks, where it writes and how often it saves do not change what it computes.
+_NOT_PART_OF_THE_WORK = {
+    *("output_dir", "overwrite", "quiet", "json", "dry_run"),
+    *("save_steps", "save_total_limit", "report_to", "run_name"),
+}
 
 
 class RunFolder:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.engine.checkpoints import Checkpoints
+from rewardsmith.engine.interrupts import Interrupts
+from rewardsmith.engine.optimizers import make_optimizer, rate_factor, set_rate
 from rewardsmith.engine.options import TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch
+from rewardsmith.engine.run_state import capture, restore
 from rewardsmith.engine.steps import Step, StepOutput
 from rewardsmith.errors import RunError
 
@@ -27,7 +33,9 @@ class Loader(Protocol):
     pairs: EncodedPairs
     num_steps: int
 
-    def __iter__(self) -> Iterator[tuple[float, list[PairBatch]]]: ...
+    def from_step(self, step: int) -> Iterator[tuple[float, list[PairBatch]]]:
+        """The steps after the first ``step`` ones: the same as in a run from the start."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,58 +62,92 @@ def train(
     options: TrainOptions,
     accelerator: Accelerator,
     log: MetricsLog | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainOutcome:
     """Trains a module in place; what it takes and gives is between it and the step.
 
     ``RunError`` names the pairs of a step whose loss or gradient is not finite.
 
     The loss of a step is a mean over the weight of all its micro-batches on all processes, so neither accumulation nor
-    the number of processes changes what is learned.
+    the number of processes changes what is learned. With ``checkpoints`` the run goes on from the newest one, and on a
+    CPU ends with the same bits as a run that was never interrupted.
     """
-    optimizer = torch.optim.AdamW(parameter_groups(model, options.weight_decay), lr=options.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: rate_factor(done, loader.num_steps, options))
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, options, accelerator.device))
+    run = _Run(model, optimizer, _Meter(step, accelerator), accelerator, checkpoints)
+    done = run.resume()
+    if log is not None and accelerator.is_main_process:
+        log.cut_back(done)
     model.train()
-    meter = _Meter(step, accelerator)
-    with progress("Training", loader.num_steps, quiet=not accelerator.is_main_process) as bar:
-        for number, (epoch, batches) in enumerate(loader, start=1):
-            rate = float(schedule.get_last_lr()[0])
+    with (
+        progress("Training", loader.num_steps, quiet=not accelerator.is_main_process) as bar,
+        Interrupts() if run.saves_when_interrupted else nullcontext() as interrupts,
+    ):
+        bar.advance(done)
+        for number, (epoch, batches) in enumerate(loader.from_step(done), start=done + 1):
+            rate = options.learning_rate * rate_factor(number - 1, loader.num_steps, options)
+            set_rate(optimizer, rate)
             outputs = _accumulate(model, batches, step, accelerator)
             norm = _clip(model, options.max_grad_norm, accelerator)
-            _stop_unless_finite(outputs, batches, norm, number, loader.pairs)
+            _stop_unless_finite(outputs, batches, norm, number, loader.pairs, run.last_good())
             optimizer.step()
-            schedule.step()
             optimizer.zero_grad()
-            meter.add(outputs)
+            run.meter.add(outputs)
             bar.advance()
             if number % options.logging_steps == 0 or number == loader.num_steps:
-                line = meter.read(step=number, epoch=epoch, learning_rate=rate, grad_norm=float(norm))
+                line = run.meter.read(step=number, epoch=epoch, learning_rate=rate, grad_norm=float(norm))
                 bar.note(
                     **{name: line[name] for name in ("loss", "accuracy", "pairs_per_s") if line.get(name) is not None}
                 )
                 if log is not None and accelerator.is_main_process:
                     log.log(**line)
+            if run.due(number) or (interrupts is not None and interrupts.received is not None):
+                run.save(number)
+            if interrupts is not None:
+                interrupts.act()
     model.eval()
-    return TrainOutcome(loader.num_steps, meter.num_pairs, meter.seconds, meter.line)
+    return TrainOutcome(loader.num_steps, run.meter.num_pairs, run.meter.seconds, run.meter.line)
 
 
-def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable parameters; only matrices decay, since pulling biases and norms to zero has no meaning."""
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
+class _Run:
+    """What a checkpoint holds, and when it is written."""
 
+    def __init__(
+        self, model: Any, optimizer: Any, meter: _Meter, accelerator: Accelerator, checkpoints: Checkpoints | None
+    ) -> None:
+        self.meter = meter
+        self._module = accelerator.unwrap_model(model)
+        self._optimizer = optimizer.optimizer
+        self._accelerator, self._checkpoints = accelerator, checkpoints
 
-def rate_factor(num_done: int, num_steps: int, options: TrainOptions) -> float:
-    """Share of the peak learning rate in the step after ``num_done``: never 0, so that no step is for nothing."""
-    num_warmup = math.ceil(options.warmup_ratio * num_steps)
-    if num_done < num_warmup:
-        return (num_done + 1) / num_warmup
-    left = (num_steps - num_done) / max(1, num_steps - num_warmup)
-    shapes = {"linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left), "constant": 1.0}
-    return shapes[options.lr_scheduler_type]
+    @property
+    def saves_when_interrupted(self) -> bool:
+        # A signal reaches processes at different steps, and to save they have to meet.
+        return self._checkpoints is not None and self._checkpoints.every > 0 and self._accelerator.num_processes == 1
+
+    def due(self, number: int) -> bool:
+        return self._checkpoints is not None and self._checkpoints.due(number)
+
+    def save(self, number: int) -> None:
+        assert self._checkpoints is not None
+        parts = capture(self._module, self._optimizer, self._accelerator)
+        state = {"meter": self.meter.state()}
+        if self._accelerator.is_main_process:
+            self._checkpoints.save(number, parts, state)
+
+    def resume(self) -> int:
+        """Steps done before: 0 for a run that begins."""
+        found = self._checkpoints.newest() if self._checkpoints is not None else None
+        found = broadcast_object_list([found])[0]  # one process decides which checkpoint is the newest whole one
+        if found is None:
+            return 0
+        restore(found, self._module, self._optimizer, self._accelerator)
+        self.meter.load(found.state["meter"])
+        if self._accelerator.is_main_process:
+            say(f"Going on from {found.path}, after {found.step:,} steps.")
+        return int(found.step)
+
+    def last_good(self) -> Callable[[], str]:
+        return self._checkpoints.last_good if self._checkpoints is not None else lambda: "Nothing was saved."
 
 
 def _accumulate(model: Any, batches: list[PairBatch], step: Step, accelerator: Accelerator) -> list[StepOutput]:
@@ -133,7 +175,12 @@ def _clip(model: Any, max_norm: float, accelerator: Accelerator) -> torch.Tensor
 
 
 def _stop_unless_finite(
-    outputs: list[StepOutput], batches: list[PairBatch], norm: torch.Tensor, number: int, pairs: EncodedPairs
+    outputs: list[StepOutput],
+    batches: list[PairBatch],
+    norm: torch.Tensor,
+    number: int,
+    pairs: EncodedPairs,
+    last_good: Callable[[], str],
 ) -> None:
     """Asks the device once a step; only a step that failed is looked at closely."""
     total = sum((output.loss.detach() for output in outputs), norm.to(outputs[0].loss))
@@ -148,7 +195,7 @@ def _stop_unless_finite(
     more = f" and {len(named) - NAMED_PAIRS} more" if len(named) > NAMED_PAIRS else ""
     raise RunError(
         f"step {number}: the {what} is not a finite number, for {len(named)} of {len(indices)} pairs: {places}{more}. "
-        "Nothing was saved. Look at these pairs (margin, length, characters); if it is all of them, the weights have "
+        f"{last_good()} Look at these pairs (margin, length, characters); if it is all of them, the weights have "
         "diverged: lower --learning_rate or --max_grad_norm."
     )
 
@@ -161,7 +208,7 @@ class _Meter:
         self._totals: dict[str, torch.Tensor] = {}
         self._started = self._read = time.perf_counter()
         self.num_pairs = 0
-        self.seconds = 0.0
+        self._seconds_before = 0.0
         self.line: dict[str, float | None] = {}
 
     def add(self, outputs: list[StepOutput]) -> None:
@@ -172,12 +219,10 @@ class _Meter:
 
     def read(self, **position: float) -> dict[str, float | None]:
         """Metrics since the last call, over all processes."""
-        names = sorted(self._totals)
-        summed = self._accelerator.reduce(torch.stack([self._totals[name] for name in names]), reduction="sum")
-        totals = dict(zip(names, summed.tolist(), strict=True))
+        totals = self._summed()
         self._totals = {}
         now = time.perf_counter()
-        seconds, self._read, self.seconds = now - self._read, now, now - self._started
+        seconds, self._read = now - self._read, now
         self.num_pairs += int(totals["num_pairs"])
         speed = {
             name: totals[f"num_{what}"] / seconds
@@ -185,3 +230,29 @@ class _Meter:
         }
         self.line = {**position, **self._step.metrics(totals), **speed}
         return self.line
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on training, earlier parts of an interrupted run included."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run has to know, over all processes."""
+        return {"totals": self._summed(), "num_pairs": self.num_pairs, "seconds": self.seconds, "line": self.line}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes on from ``state``, whose totals one process keeps for all."""
+        share = 1.0 if self._accelerator.is_main_process else 0.0
+        device = self._accelerator.device
+        kind = torch.float64 if device.type != "mps" else torch.float32
+        self._totals = {
+            name: torch.tensor(share * value, dtype=kind, device=device) for name, value in state["totals"].items()
+        }
+        self.num_pairs, self._seconds_before, self.line = state["num_pairs"], state["seconds"], state["line"]
+
+    def _summed(self) -> dict[str, float]:
+        names = sorted(self._totals)
+        if not names:
+            return {}
+        summed = self._accelerator.reduce(torch.stack([self._totals[name] for name in names]), reduction="sum")
+        return dict(zip(names, summed.tolist(), strict=True))

@@ -38,3 +38,13 @@ class TrainOptions:
     """Optimiser steps between two lines of metrics.jsonl."""
     bf16: bool = False
     """Compute in bfloat16 where that is safe; weights, head and loss stay in float32."""
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """States on disk from which an interrupted run goes on."""
+
+    save_steps: int = 200
+    """Optimiser steps between two checkpoints, in <output_dir>/checkpoints; 0: none. Ctrl-C saves one more."""
+    save_total_limit: int = 2
+    """Newest checkpoints kept; all are removed when the run has finished."""

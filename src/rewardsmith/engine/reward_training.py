@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,8 +10,10 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.loop import TrainOutcome, train
-from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import RewardStep
@@ -26,8 +29,13 @@ def train_reward_model(
     accelerator: Accelerator,
     seed: int = 0,
     log: MetricsLog | None = None,
+    save_to: Path | None = None,
+    saving: CheckpointOptions | None = None,
 ) -> tuple[TrainOutcome, EncodedPairs]:
-    """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs."""
+    """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
+
+    ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
+    """
     check_options(options)
     encoded = encode_pairs(encoder, pairs, quiet=not accelerator.is_main_process)
     if accelerator.is_main_process:
@@ -37,20 +45,39 @@ def train_reward_model(
             f"No pair to train on: of {len(pairs)} pairs {encoded.num_without_weight} have weight 0 and "
             f"{encoded.num_identical} are the same twice after truncation to {encoder.max_length} tokens."
         )
+    form = batch_form(model, encoder, options.packing)
+    per_process = options.per_device_train_batch_size * options.gradient_accumulation_steps
     loader = PairLoader(
         encoded,
-        pad_id=int(model.config.get_text_config().pad_token_id),
-        token_types=encoder.has_token_types,
-        batch_size=options.per_device_train_batch_size,
-        accumulation=options.gradient_accumulation_steps,
+        form,
+        pairs_per_step=per_process * accelerator.num_processes,
+        max_tokens=options.max_tokens_per_batch,
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
         process=accelerator.process_index,
         num_processes=accelerator.num_processes,
     )
+    checkpoints = None
+    if save_to is not None:
+        kept = saving or CheckpointOptions()
+        work = {
+            "pairs in a step": per_process * accelerator.num_processes,
+            "pairs": len(encoded),
+            "steps": loader.num_steps,
+            "packed": form.packed,
+        }
+        checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
     step = RewardStep(options.center_rewards_coefficient)
-    return train(RewardModule(model), loader, step, options, accelerator, log), encoded
+    return train(RewardModule(model), loader, step, options, accelerator, log, checkpoints), encoded
+
+
+def check_saving(saving: CheckpointOptions) -> None:
+    """``ConfigError`` for checkpoints that cannot be."""
+    if saving.save_steps < 0:
+        raise ConfigError(f"--save_steps {saving.save_steps} must be at least 1, or 0 for no checkpoints.")
+    if saving.save_total_limit < 1:
+        raise ConfigError(f"--save_total_limit {saving.save_total_limit} must be at least 1 (--save_steps 0: none).")
 
 
 def check_options(options: TrainOptions) -> None:

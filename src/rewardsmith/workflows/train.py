@@ -21,7 +21,7 @@ from rewardsmith.engine.accelerators import make_accelerator
 from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.pair_batches import EncodedPairs
-from rewardsmith.engine.reward_training import check_options, train_reward_model
+from rewardsmith.engine.reward_training import check_options, check_saving, train_reward_model
 from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.holdout import hold_out_groups
@@ -39,6 +39,7 @@ from rewardsmith.workflows.options import TrainConfig
 
 LOG = "metrics.jsonl"
 SAVING = ".saving"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,22 @@ class TrainResult:
 def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     """Trains, saves, and evaluates where there is something to evaluate on.
 
-    ``dataset`` replaces ``dataset_name`` with rows in memory. A run that was interrupted begins again from its start;
-    nothing that looks like a finished model is ever left half written.
+    ``dataset`` replaces ``dataset_name`` with rows in memory. A run that was interrupted goes on from its newest
+    checkpoint; nothing that looks like a finished model is ever left half written.
     """
     set_quiet(config.run.quiet)
     _check(config)
     seed, device = config.run.seed, choose_device(config.model.device)
     accelerator = make_accelerator(device, config.train.bf16)
     main = accelerator.is_main_process
+    set_quiet(config.run.quiet or not main)
     if device == "cpu":
         use_all_cores()
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, seed)
     train_pairs, eval_pairs, eval_inputs = _split(config, given)
-    folder = _open_folder(config, given, eval_inputs) if main else None
+    path = Path(config.run.output_dir or default_output("train", given.name))
+    folder = _open_folder(config, path, given, eval_inputs) if main else None
+    accelerator.wait_for_everyone()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
@@ -93,11 +97,13 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
             model = add_lora(model, config.lora)
         encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
         log = MetricsLog(folder.path / LOG) if folder else None
-        outcome, encoded = train_reward_model(model, encoder, train_pairs, config.train, accelerator, seed, log)
+        outcome, encoded = train_reward_model(
+            model, encoder, train_pairs, config.train, accelerator, seed, log, path / CHECKPOINTS, config.checkpoints
+        )
     metrics = _train_metrics(outcome, encoded)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
-        return TrainResult(str(config.run.output_dir or default_output("train", given.name)), metrics)
+        return TrainResult(str(path), metrics)
     extra = {
         "max_length": encoder.max_length,
         "truncation_side": encoder.truncation_side,
@@ -105,17 +111,19 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         "trained_from": source.name,
         "dataset": given.name,
     }
-    with _into(folder.path) as saving:
+    with _into(path) as saving:
         save_reward_model(model, tokenizer, saving, extra)
     if eval_pairs is not None:
-        metrics |= _evaluate(str(folder.path), train_pairs, eval_pairs, device, seed)
+        metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
+    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
     folder.finish(metrics, device=str(accelerator.device))
     accelerator.wait_for_everyone()
-    return TrainResult(str(folder.path), metrics)
+    return TrainResult(str(path), metrics)
 
 
 def _check(config: TrainConfig) -> None:
     check_options(config.train)
+    check_saving(config.checkpoints)
     if not 0 <= config.eval_fraction < 1:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
     if config.eval_fraction and config.eval_dataset_name:
@@ -134,14 +142,12 @@ def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Tabl
     return given.table, None, {}
 
 
-def _open_folder(config: TrainConfig, given: PreferenceSet, eval_inputs: dict[str, str]) -> RunFolder:
-    path = config.run.output_dir or default_output("train", given.name)
+def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, eval_inputs: dict[str, str]) -> RunFolder:
     folder = RunFolder.open(
         path, "train", flatten(config), {**given.sources, **eval_inputs}, config.run.overwrite, config.run.seed
     )
     if folder.resumed:
-        say(f"The run in {folder.path} was interrupted; it begins again.")
-    (folder.path / LOG).unlink(missing_ok=True)
+        say(f"The run in {folder.path} was interrupted.")
     shutil.rmtree(folder.path / SAVING, ignore_errors=True)
     if given.quarantine:
         write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))

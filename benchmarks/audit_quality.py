@@ -79,7 +79,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
                 kind,
                 known,
                 judge,
-                lambda labels, at: rival_finders(features.designs, labels, groups, options, at),
+                lambda _, labels, at: rival_finders(features.designs, labels, groups, options, at),
                 audited.noise,
                 0.2,
                 seed + 100,

@@ -17,6 +17,7 @@ class Part:
     rate: float = 0.5
     side: Literal["left", "right"] = "left"
     name: str | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Clash:
 def test_flat_and_back_is_the_same() -> None:
     config = Whole(Part(size=9, name="x"), fast=True)
     assert build_config(Whole, flatten(config)) == config
-    assert list(flatten(config)) == list(leaf_types(Whole)) == ["size", "rate", "side", "name", "fast"]
+    assert list(flatten(config)) == list(leaf_types(Whole)) == ["size", "rate", "side", "name", "limit", "fast"]
 
 
 def test_an_unknown_name_gets_the_nearest_one() -> None:
@@ -64,7 +65,9 @@ def test_a_value_of_the_wrong_type_is_named(values: dict[str, object], message: 
 
 
 def test_a_whole_number_does_where_a_number_is_wanted() -> None:
-    assert isinstance(build_config(Whole, {"rate": 1}).part.rate, float)
+    part = build_config(Whole, {"rate": 1, "limit": 2}).part
+    assert isinstance(part.rate, float)
+    assert isinstance(part.limit, float)
 
 
 def test_two_options_of_one_name_cannot_be_declared() -> None:

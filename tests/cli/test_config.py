@@ -51,7 +51,7 @@ def test_values_may_be_negative_empty_or_look_like_words() -> None:
 def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("max_length: 64\nseed: 5\nplanted_rate: 0\n")
     config = parse("--seed", "7", "--config", str(tmp_path / "c.yaml"))
-    assert (config.model.max_length, config.run.seed, config.strength.num_judges) == (64, 7, 10)
+    assert (config.model.max_length, config.run.seed, config.strength.num_folds) == (64, 7, 5)
 
 
 def test_a_printed_configuration_can_be_fed_back(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def _filled(config_class: type[Config], values: Mapping[str, Any]) -> Config:
             chosen[field.name] = _filled(typing.cast(type[Any], hint), values)
         elif field.name in values:
             value = values[field.name]
-            chosen[field.name] = float(value) if hint is float else value
+            takes_float = float in (hint, *typing.get_args(hint))
+            chosen[field.name] = float(value) if takes_float and isinstance(value, int) else value
     return config_class(**chosen)
 
 

@@ -5,36 +5,111 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rewardsmith.engine.options import TrainOptions
+
+FULL_LEARNING_RATE = 1e-5
+ADAPTER_LEARNING_RATE = 2e-4
+
 
 @dataclass(frozen=True)
 class StrengthOptions:
     """The ensemble that judges every pair."""
 
-    ensemble: Literal["probe", "given"] = "probe"
-    """`probe`: heads fitted on frozen features. `given`: member scores that the rows already carry."""
-    num_judges: int = 10
-    """Repeats of cross-fitting (R): every pair is judged by exactly this many members that did not train on it."""
+    ensemble: Literal["probe", "given", "full", "forked"] = "probe"
+    """`probe`: heads fitted on frozen features. `given`: member scores that the rows already carry. `full`: a
+    fine-tuned model for every member, as in the paper. `forked`: members that share a frozen lower trunk and are
+    trained together."""
+    num_judges: int | None = None
+    """Members that judge a pair without having trained on it; default: 10 with `probe` (repeats of cross-fitting), 4
+    with `full` and `forked`."""
     num_folds: int = 5
-    """Folds of each repeat (K): R * K members are trained, each on (K - 1) / K of the groups."""
+    """With `probe`: folds of each repeat (K); R * K members are trained, each on (K - 1) / K of the groups."""
     crossfit: Literal["groups", "none"] = "groups"
     """`none` trains every member on every pair, as in the paper; strengths are then in-sample only."""
     fold_by: Literal["prompt", "pair", "category"] = "prompt"
     """What stays together in a fold. Exact duplicates always do."""
     feature_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the trunk's forward pass; bfloat16 is about 3 times as fast where the processor has it."""
+    """With `probe`: number type of the trunk's forward pass; bfloat16 is about 3 times as fast where the processor
+    has it."""
     given_chosen_key: str = "chosen_score_list"
     """With `given`: column of the members' rewards of the chosen response (a list, one number a member)."""
     given_rejected_key: str = "rejected_score_list"
     """With `given`: column of the members' rewards of the rejected response."""
+
+    @property
+    def judges(self) -> int:
+        """``num_judges``, resolved."""
+        if self.num_judges is not None:
+            return self.num_judges
+        return 4 if self.trains_models else 10
+
+    @property
+    def trains_models(self) -> bool:
+        """Whether members are language models with training of their own, not heads or columns."""
+        return self.ensemble in ("full", "forked")
+
+
+@dataclass(frozen=True)
+class MemberOptions:
+    """The members of `full` and `forked`, and how they are trained."""
+
+    num_members: int = 10
+    """With `full` and `forked`: members (M); each trains on (M - num_judges) / M of the groups."""
+    fork_layer: int | None = None
+    """With `forked`: blocks of the shared frozen trunk; members differ above them. Default: three quarters."""
+    bootstrap: Literal["auto", "on", "off"] = "auto"
+    """Whether each member weighs the groups at random (Bayesian bootstrap) so that members differ; `auto`: on, except
+    with `full` and --crossfit none, where members differ by the order of the data alone, as in the paper."""
+    learning_rate: float | None = None
+    """With `full` and `forked`: peak learning rate of a member (AdamW); default: 1e-5 for `full`, 2e-4 where only
+    adapters and head are trained."""
+    num_train_epochs: float = 1.0
+    """With `full` and `forked`: passes over the pairs."""
+    per_device_train_batch_size: int = 8
+    """With `full` and `forked`: pairs of an optimiser step."""
+    max_tokens_per_batch: int | None = None
+    """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: 2048, or the longest pair."""
+    bf16: bool = False
+    """With `full` and `forked`: train in bfloat16 where the hardware gains from it."""
+    parallel_members: int = 1
+    """With `full`: members trained at the same time, each in a process with its share of cores and memory."""
+    save_members: bool = True
+    """With `full` and `forked`: keep every member's model in members/00, 01, ...; `score` and `evaluate` read them."""
+    average_members: bool = False
+    """With `full` and `forked`: also write the model whose weights are the mean of the members' (WARM) to average/."""
+
+    def bootstraps(self, options: StrengthOptions) -> bool:
+        """``bootstrap``, resolved."""
+        if self.bootstrap == "auto":
+            return not (options.ensemble == "full" and options.crossfit == "none")
+        return self.bootstrap == "on"
+
+    def training(self, adapters_only: bool) -> TrainOptions:
+        """How a member is trained."""
+        usual = ADAPTER_LEARNING_RATE if adapters_only else FULL_LEARNING_RATE
+        return TrainOptions(
+            learning_rate=usual if self.learning_rate is None else self.learning_rate,
+            num_train_epochs=self.num_train_epochs,
+            per_device_train_batch_size=self.per_device_train_batch_size,
+            max_tokens_per_batch=self.max_tokens_per_batch,
+            bf16=self.bf16,
+        )
 
 
 @dataclass(frozen=True)
 class SelfAuditOptions:
     """How the audit measures itself: known flips are planted, everything is refitted, and the finds are counted."""
 
-    planted_rate: float = 0.2
-    """Share of the pairs whose label is flipped on purpose; 0 switches the self-audit off."""
+    planted_rate: float | None = None
+    """Share of the pairs whose label is flipped on purpose; 0 switches the self-audit off. Default: 0.2, and 0 with
+    `full`, where it costs two more ensembles (ask for it by naming a rate)."""
     planted_repeats: int = 1
     """Independent plantings of each kind (uniform, hard pairs)."""
     baselines: bool = True
-    """Also run the rivals on the planted set: single-model loss, AUM, cleanlab's confident learning."""
+    """Also run the rivals on the planted set: single-model loss, AUM (with `probe`), cleanlab's confident learning."""
+
+    def rate(self, ensemble: str) -> float:
+        """``planted_rate``, resolved."""
+        if self.planted_rate is not None:
+            return self.planted_rate
+        return 0.0 if ensemble == "full" else 0.2

@@ -47,7 +47,7 @@ def probe_judgements(
     """
     check_enough(len(target), groups, options.num_folds)
     rng = np.random.default_rng(seed)
-    folds = assign_folds(groups, options.num_folds, options.num_judges, rng)
+    folds = assign_folds(groups, options.num_folds, options.judges, rng)
     labels = torch.tensor(target)
     gaps, trained, choices = [], [], []
     for fold_of in folds:

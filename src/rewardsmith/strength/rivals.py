@@ -12,6 +12,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from rewardsmith.strength.design import Design
+from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.probe import probe_judgements
 
@@ -47,6 +48,32 @@ def rival_finders(
         _confident_learning(held_out, target, seed),
         _aum(widest, target, seed),
     ]
+
+
+def gap_rivals(judged: Judgements, target: NDArray[np.float32], seed: int) -> list[Rival]:
+    """Baselines that need no training of their own: what single members of an ensemble say.
+
+    Those on held-out gaps are there only where every pair has a judge.
+    """
+    sign = np.where(target >= 0.5, 1.0, -1.0)
+    rivals = []
+    if (judged.num_judges > 0).all():
+        held_out = _one_member(judged, ~judged.trained)
+        note = "of each pair one member that did not train on it; held-out loss of the label"
+        rivals += [
+            Rival("single-model loss", -sign * held_out, None, note),
+            _confident_learning(held_out, target, seed),
+        ]
+    in_sample = _one_member(judged, judged.trained)
+    note = "of each pair one member that trained on it; loss of the label at the end of training"
+    return [*rivals, Rival("small loss", -sign * in_sample, None, note)]
+
+
+def _one_member(judged: Judgements, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each pair the gap of the first member that counts and has an opinion; NaN where none has."""
+    counted = counted & ~np.isnan(judged.gaps)
+    gaps = judged.gaps[np.arange(len(counted)), counted.argmax(axis=1)]
+    return np.where(counted.any(axis=1), gaps, np.nan).astype(np.float64)
 
 
 def _confident_learning(held_out: NDArray[np.float64], target: NDArray[np.float32], seed: int) -> Rival:

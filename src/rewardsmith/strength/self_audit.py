@@ -30,7 +30,7 @@ LIMITS = {
 }
 
 Judge = Callable[[NDArray[np.float32], int], Judgements]
-FindRivals = Callable[[NDArray[np.float32], int], list[Rival]]
+FindRivals = Callable[[Judgements, NDArray[np.float32], int], list[Rival]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def planted_findings(
 ) -> dict[str, Any]:
     """One planting of a share ``rate`` of flips and everything that was found of it, as JSON-ready values.
 
-    ``judge`` fits a new ensemble to the targets it is given; ``noise`` is the estimate on the labels as they came.
+    ``judge`` fits a new ensemble to the targets it is given, and ``rivals`` may use what it gave; ``noise`` is the
+    estimate on the labels as they came.
     """
     planted = plant_flips(kind, pairs.decided, pairs.belief, rate, np.random.default_rng(seed))
     target = relabel(pairs.target, planted)
@@ -76,7 +77,7 @@ def planted_findings(
             _row("rewardsmith", -gap[seen], p_wrong > 0.5, truth, "held-out ensemble mean; mask: p_wrong > 0.5"),
             *(
                 _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
-                for r in (rivals(target, seed) if rivals else [])
+                for r in (rivals(judged, target, seed) if rivals else [])
             ),
         ],
         "limits": LIMITS[kind],

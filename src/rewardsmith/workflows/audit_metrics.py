@@ -100,7 +100,7 @@ def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
     probe = options.ensemble == "probe"
     return {
         "kind": options.ensemble,
-        "model": config.model.model_name_or_path if probe else None,
+        "model": None if options.ensemble == "given" else config.model.model_name_or_path,
         "num_members": audited.judged.gaps.shape[1],
         "num_judges": int(np.median(judges)) if len(judges) else 0,
         "num_pairs_without_judges": int((judges < 2).sum()),

@@ -17,6 +17,7 @@ def verdict(metrics: Metrics) -> str:
     sentences = [
         _noise(metrics),
         _classes(metrics),
+        _judges(metrics["ensemble"]),
         _self_audit(metrics),
         metrics["accuracy"]["sentence"],
         _without_judges(metrics),
@@ -118,6 +119,22 @@ def _classes(metrics: Metrics) -> str:
     return (
         f"Of {metrics['data']['num_pairs']:,} pairs, {classes['incorrect']:,} are more likely labelled wrong than "
         f"right, {classes['ambiguous']:,} are too close to call and {classes['strong']:,} are strong."
+    )
+
+
+def _judges(ensemble: Metrics) -> str:
+    """Who judged, where it was more than the usual heads."""
+    members = {
+        "full": "fine-tuned models, each trained on its own",
+        "forked": "models that share their lower layers, trained together",
+    }.get(ensemble["kind"])
+    if members is None:
+        return ""
+    if ensemble["crossfit"] == "none":
+        return f"The judges are {ensemble['num_members']} {members}, all of them on all of these labels."
+    return (
+        f"The judges are {ensemble['num_members']} {members}; each pair is judged by the {ensemble['num_judges']} that "
+        "never saw its label."
     )
 
 

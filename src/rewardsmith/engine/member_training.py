@@ -1,0 +1,187 @@
+"""One member of a `full` ensemble: a reward model trained on its share of the pairs, and its gaps on all of them.
+
+Everything a member needs is in files, so that it can be trained by another process. What member 3 leaves in the folder
+of its ensemble: ``03/`` (its model and log) and ``03.safetensors`` (its gaps, written last: the member is finished). An
+unfinished member continues from its checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_safetensors
+
+from rewardsmith.artifacts.atomic import atomic_path, json_text
+from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.devices import choose_device, use_all_cores
+from rewardsmith.engine.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.pair_conversations import pair_conversations
+from rewardsmith.engine.reward_training import train_reward_model
+from rewardsmith.engine.scorer import LocalScorer
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.lora import add_lora
+from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.models.positions import check_max_length
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+LABELS_FILE = "labels.safetensors"
+
+
+@dataclass(frozen=True)
+class MemberRun:
+    """What one member is and learns. Flat and plain, so that it can be handed to another process as JSON."""
+
+    folder: str
+    """Folder of the ensemble; it holds the labels."""
+    pairs_file: str
+    """The pairs, as Parquet."""
+    number: int
+    """Which member: its column of the weights."""
+    order_seed: int
+    """Seed of the order of the pairs: what tells the paper's members apart."""
+    start_seed: int
+    """Seed of the weights that training begins with, the same for all members."""
+    keep_model: bool = True
+    """Whether the trained model stays."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    train: TrainOptions = field(default_factory=TrainOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
+
+    @property
+    def name(self) -> str:
+        """``00``, ``01``, ..."""
+        return f"{self.number:02d}"
+
+    @property
+    def model_path(self) -> Path:
+        """Where the member's model is saved."""
+        return Path(self.folder) / self.name
+
+    @property
+    def result_path(self) -> Path:
+        """Where its gaps are: present only where the member is finished."""
+        return Path(self.folder) / f"{self.name}.safetensors"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where it can go on from."""
+        return self.model_path / "checkpoints"
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """A finished member."""
+
+    gaps: NDArray[np.float32]
+    """Reward of chosen less that of rejected for every pair [N], trained on or not."""
+    metrics: dict[str, Any]
+
+
+def write_labels(folder: Path, target: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+    """What the members of an ensemble learn: targets [N], and each one's weights [N, M]."""
+    with atomic_path(folder / LABELS_FILE) as path:
+        path.write_bytes(save_safetensors({"target": target, "weights": np.ascontiguousarray(weights)}))
+
+
+def finished_member(run: MemberRun) -> MemberResult | None:
+    """The result of an earlier run of this very member, if there is one."""
+    try:
+        with safe_open(str(run.result_path), framework="numpy") as file:
+            said = file.metadata() or {}
+            if said.get("fingerprint") != _fingerprint(run):
+                return None
+            return MemberResult(file.get_tensor("gaps"), json.loads(said["metrics"]))
+    except (FileNotFoundError, SafetensorError):
+        return None
+
+
+def train_member(run: MemberRun, quiet: bool = False) -> MemberResult:
+    """Trains a member, scores every pair with it, and saves both; a finished one is only read."""
+    if found := finished_member(run):
+        return found
+    use_all_cores()
+    pairs = _labelled_pairs(run)
+    device = choose_device(run.model.device)
+    source = resolve_model(run.model.model_name_or_path, run.model.model_revision)
+    tokenizer = load_tokenizer(source)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.start_seed)
+        model = new_reward_model(source, tokenizer, run.start_seed)
+        check_max_length(model.config, run.model.max_length, source.name)
+        if run.lora.use_peft:
+            model = add_lora(model, run.lora)
+        encoder = ConversationEncoder(tokenizer, run.model.max_length, run.model.truncation_side)
+        outcome, encoded = train_reward_model(
+            model,
+            encoder,
+            pairs,
+            run.train,
+            make_accelerator(device, run.train.bf16),
+            run.order_seed,
+            MetricsLog(run.model_path / "metrics.jsonl"),
+            run.checkpoints_path,
+            run.checkpoints,
+        )
+    gaps = gaps_of(LocalScorer(model, encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    if run.keep_model:
+        extra = {
+            "max_length": encoder.max_length,
+            "truncation_side": encoder.truncation_side,
+            "tokens_fingerprint": encoder.fingerprint,
+            "trained_from": source.name,
+        }
+        save_reward_model(model, tokenizer, run.model_path, extra)
+    metrics = {
+        "num_pairs": len(encoded),
+        "num_truncated": encoded.num_truncated,
+        "num_steps": outcome.num_steps,
+        "train_runtime_s": outcome.seconds,
+        "train_loss": outcome.last["loss"],
+    }
+    content = {"fingerprint": _fingerprint(run), "metrics": json_text(metrics, where=run.result_path.name)}
+    with atomic_path(run.result_path) as path:
+        path.write_bytes(save_safetensors({"gaps": gaps}, content))
+    shutil.rmtree(run.checkpoints_path if run.keep_model else run.model_path, ignore_errors=True)
+    return MemberResult(gaps, metrics)
+
+
+def gaps_of(scorer: LocalScorer, pairs: pa.Table) -> NDArray[np.float32]:
+    """Reward of the chosen response less that of the rejected one [N]."""
+    chosen, rejected = pair_conversations(pairs)
+    rewards = scorer.score([*chosen, *rejected])
+    return np.asarray(rewards[: len(pairs)] - rewards[len(pairs) :], dtype=np.float32)
+
+
+def _labelled_pairs(run: MemberRun) -> pa.Table:
+    """The pairs as this member learns them: targets of the ensemble, weights of the set times those of the member."""
+    pairs = pq.read_table(run.pairs_file)
+    labels = load_file(Path(run.folder) / LABELS_FILE)
+    weight = pairs["weight"].to_numpy() * labels["weights"][:, run.number]
+    for name, values in (("target", labels["target"]), ("weight", weight)):
+        index = pairs.schema.get_field_index(name)
+        pairs = pairs.set_column(index, pairs.schema.field(index), pa.array(values, pa.float32()))
+    return pairs
+
+
+def _fingerprint(run: MemberRun) -> str:
+    """Of all that decides the result: options, pairs, labels."""
+    places = ("folder", "pairs_file", "keep_model", *flatten(run.checkpoints))
+    said = {name: value for name, value in flatten(run).items() if name not in places}
+    inputs = [fingerprint_file(run.pairs_file), fingerprint_file(Path(run.folder) / LABELS_FILE)]
+    return fingerprint_json({**said, "inputs": inputs})

@@ -1,0 +1,169 @@
+"""The four ensembles behind one interface: fit to some labels, give every pair's gaps."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.progress import progress
+from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.strength.full import full_judgements
+from rewardsmith.strength.given import given_judgements
+from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.membership import check_blocks
+from rewardsmith.strength.pair_features import PairFeatures, pair_features
+from rewardsmith.strength.probe import check_enough, probe_judgements
+from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
+from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.stage_times import StageTimes
+
+PAIRS_FILE = "pairs.parquet"
+MEMBERS = "members"
+PLANTED = ".planted"
+ENSEMBLE = "ensemble.json"
+
+Targets = NDArray[np.float32]
+
+
+class Ensemble(Protocol):
+    """Judges of one set of pairs."""
+
+    truncated_share: float | None
+    """Share of pairs of which truncation took something; None where no model has read them."""
+    refits: bool
+    """Whether what it says depends on the labels it is given."""
+
+    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+        """Gaps of members fitted to these labels [N]. ``planted``: some are known to be wrong."""
+        ...
+
+    def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
+        """Other ways of finding wrong labels, on the same labels."""
+        ...
+
+    def finish(self) -> None:
+        """Leaves in the folder what is worth keeping, and nothing else."""
+        ...
+
+
+def check_set(pairs: pa.Table, config: AuditConfig) -> None:
+    """Raises DataError for a set that the ensemble cannot judge, before anything costly is done."""
+    options = config.strength
+    if options.ensemble == "given" or (options.trains_models and options.crossfit == "none"):
+        return
+    groups = fold_groups(pairs, options.fold_by)
+    if options.ensemble == "probe":
+        check_enough(len(pairs), groups, options.num_folds)
+    else:
+        check_blocks(groups, config.members.num_members)
+
+
+def make_ensemble(
+    pairs: pa.Table, groups: NDArray[np.int64], config: AuditConfig, folder: Path, times: StageTimes
+) -> Ensemble:
+    """The ensemble that the configuration names."""
+    kind = config.strength.ensemble
+    if kind == "probe":
+        return ProbeEnsemble(pairs, groups, config, times)
+    if kind == "given":
+        return GivenEnsemble(pairs, config)
+    return FullEnsemble(groups, config, folder, times)
+
+
+class ProbeEnsemble:
+    """Heads on frozen features, which are computed once."""
+
+    refits = True
+
+    def __init__(self, pairs: pa.Table, groups: NDArray[np.int64], config: AuditConfig, times: StageTimes) -> None:
+        self._groups, self._options, self._times = groups, config.strength, times
+        with times.stage("features"):
+            self._features: PairFeatures = pair_features(pairs, config.model, config.strength.feature_dtype)
+        self.truncated_share: float | None = self._features.truncated_share
+
+    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+        description = "Judging with planted flips" if planted else "Judging"
+        with self._times.stage("judging"), progress(f"{description} (repeats)", self._options.judges) as bar:
+            return probe_judgements(self._features.designs, target, self._groups, self._options, seed, bar.advance)
+
+    def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
+        with self._times.stage("rivals"):
+            return rival_finders(self._features.designs, target, self._groups, self._options, seed)
+
+    def finish(self) -> None:
+        pass
+
+
+class GivenEnsemble:
+    """Scores that the rows carry: they know nothing of labels."""
+
+    refits = False
+    truncated_share = None
+
+    def __init__(self, pairs: pa.Table, config: AuditConfig) -> None:
+        self._judged = given_judgements(pairs, config.strength)
+
+    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+        return self._judged
+
+    def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
+        return []
+
+    def finish(self) -> None:
+        pass
+
+
+class FullEnsemble:
+    """Fine-tuned models. Those of the labels as given are kept, those of planted labels serve once."""
+
+    refits = True
+
+    def __init__(self, groups: NDArray[np.int64], config: AuditConfig, folder: Path, times: StageTimes) -> None:
+        self._groups, self._config, self._folder, self._times = groups, config, folder, times
+        self.truncated_share: float | None = None
+
+    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+        config = self._config
+        # An interrupted run finds its planted members again by the labels they learn.
+        own = f"{PLANTED}/{hashlib.sha256(target.tobytes()).hexdigest()[:16]}" if planted else MEMBERS
+        with self._times.stage("judging"):
+            judged, self.truncated_share = full_judgements(
+                self._folder / PAIRS_FILE,
+                target,
+                self._groups,
+                config.strength,
+                config.members,
+                config.model,
+                config.lora,
+                config.checkpoints,
+                self._folder / own,
+                seed,
+                keep_models=not planted and (config.members.save_members or config.members.average_members),
+                description="Members (planted flips)" if planted else "Members",
+            )
+        return judged
+
+    def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
+        return gap_rivals(judged, target, seed)
+
+    def finish(self) -> None:
+        shutil.rmtree(self._folder / PLANTED, ignore_errors=True)
+        keep_members(self._folder, self._config)
+
+
+def keep_members(folder: Path, config: AuditConfig) -> None:
+    """Members' models with a list of them, and no trace of how they were made; or none of it, as was asked for."""
+    names = [f"{MEMBERS}/{m:02d}" for m in range(config.members.num_members)]
+    if not config.members.save_members:
+        shutil.rmtree(folder / MEMBERS, ignore_errors=True)
+        return
+    for path in (folder / MEMBERS).glob("*.safetensors"):
+        path.unlink()
+    write_json(folder / ENSEMBLE, {"kind": config.strength.ensemble, "members": names})

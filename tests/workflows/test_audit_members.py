@@ -1,0 +1,165 @@
+"""`audit` with members that are language models, end to end on a tiny one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import rewardsmith
+from rewardsmith.engine import member_runs
+from rewardsmith.engine.member_training import MemberRun, gaps_of
+from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.errors import ConfigError, DataError, RunError
+from tiny_reward_models import some_rows
+
+NUM_PAIRS = 60
+SMALL = {"num_members": 3, "num_judges": 2, "learning_rate": 1e-3, "max_length": 64, "quiet": True, "device": "cpu"}
+
+
+def audit(rows: list[dict[str, Any]], model: Path, folder: Path, **options: Any) -> Any:
+    return rewardsmith.audit(
+        rows, model_name_or_path=str(model), output_dir=str(folder), **{**SMALL, "ensemble": "full", **options}
+    )
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return some_rows(NUM_PAIRS)
+
+
+@pytest.fixture(scope="module")
+def full(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return audit(rows, tiny_llama, tmp_path_factory.mktemp("full") / "out", save_steps=2)
+
+
+def gaps(result: Any) -> np.ndarray:
+    names = [name for name in result.strengths.columns if name.startswith("gap_")]
+    return result.strengths[names].to_numpy()
+
+
+def test_every_pair_has_the_judges_that_were_asked_for(full: Any) -> None:
+    assert gaps(full).shape == (NUM_PAIRS, 3)
+    assert (full.strengths["num_judges"] == 2).all()
+    assert "3 fine-tuned models" in full.verdict
+
+
+def test_members_are_models_that_score_as_the_audit_says(full: Any) -> None:
+    listed = json.loads(Path(full.path, "ensemble.json").read_text())
+    assert listed == {"kind": "full", "members": ["members/00", "members/01", "members/02"]}
+    pairs = pq.read_table(f"{full.path}/pairs.parquet")
+    for m, name in enumerate(listed["members"]):
+        scorer = load_scorer(f"{full.path}/{name}", device="cpu")
+        np.testing.assert_allclose(gaps_of(scorer, pairs), gaps(full)[:, m], atol=1e-5)
+
+
+def test_nothing_is_left_of_how_the_members_were_made(full: Any) -> None:
+    assert sorted(path.name for path in Path(full.path, "members").iterdir()) == ["00", "01", "02"]
+    assert not Path(full.path, "members", "00", "checkpoints").exists()
+    assert not Path(full.path, ".planted").exists()
+
+
+def test_a_member_learns_only_from_its_own_pairs(full: Any, rows: list[dict[str, Any]], tiny_llama: Path) -> None:
+    """Turning the labels round that member 0 leaves out changes the other members and not member 0."""
+    left_out = ~full.strengths["trained_0"].to_numpy()
+    turned = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    mixed = [turned[i] if left_out[i] else rows[i] for i in range(NUM_PAIRS)]
+    other = audit(mixed, tiny_llama, Path(full.path).parent / "turned")
+    sign = np.where(left_out, -1, 1)
+    np.testing.assert_allclose(gaps(other)[:, 0] * sign, gaps(full)[:, 0], atol=1e-5)
+    assert np.abs(gaps(other)[:, 1] * sign - gaps(full)[:, 1]).max() > 1e-2
+
+
+def test_an_interrupted_audit_goes_on_with_the_unfinished_member(
+    full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    train = member_runs.train_member
+
+    def stopped_at_the_second(run: MemberRun, quiet: bool = False) -> Any:
+        if run.number == 1 and not trained.count(1):
+            trained.append(1)
+            raise KeyboardInterrupt
+        trained.append(run.number)
+        return train(run, quiet)
+
+    monkeypatch.setattr(member_runs, "train_member", stopped_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        audit(rows, tiny_llama, tmp_path / "out", save_steps=2)
+    result = audit(rows, tiny_llama, tmp_path / "out", save_steps=2)
+    assert trained == [0, 1, 1, 2]
+    np.testing.assert_array_equal(gaps(result), gaps(full))
+
+
+def test_without_crossfitting_members_differ_by_order_alone(
+    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    result = audit(rows, tiny_llama, tmp_path / "out", crossfit="none", num_members=2, save_members=False)
+    assert result.strengths[["trained_0", "trained_1"]].to_numpy().all()
+    assert result.strengths["strength_mean"].isna().all()
+    assert result.strengths["strength_mean_in_sample"].notna().all()
+    assert np.abs(np.diff(gaps(result), axis=1)).max() > 1e-3
+    assert not Path(result.path, "members").exists()
+
+
+def test_flips_are_planted_where_a_rate_is_named(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path) -> None:
+    result = audit(rows, tiny_llama, tmp_path / "out", planted_rate=0.2)
+    methods = [row["method"] for row in result.metrics["planted_flips"][0]["baselines"]]
+    assert methods == ["rewardsmith", "single-model loss", "cleanlab (confident learning)", "small loss"]
+    assert not Path(result.path, ".planted").exists()
+
+
+def test_a_failing_member_is_named_and_the_others_stay(
+    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = member_runs.train_member
+
+    def fails_at_the_second(run: MemberRun, quiet: bool = False) -> Any:
+        if run.number == 1:
+            raise DataError("no pair to train on")
+        return train(run, quiet)
+
+    monkeypatch.setattr(member_runs, "train_member", fails_at_the_second)
+    with pytest.raises(RunError, match="member 01 of 3: no pair to train on"):
+        audit(rows, tiny_llama, tmp_path / "out")
+    assert (tmp_path / "out" / "members" / "00.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_parallel_members_are_the_same_members(
+    full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    result = audit(rows, tiny_llama, tmp_path / "out", parallel_members=3)
+    np.testing.assert_allclose(gaps(result), gaps(full), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_error_in_another_process_names_the_member(
+    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError.__base__, match=r"member 0[01] of 3: .*--lora_target_modules nowhere"):
+        audit(rows, tiny_llama, tmp_path / "out", parallel_members=2, use_peft=True, lora_target_modules="nowhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"num_judges": 3}, "--num_judges 3: with --num_members 3 nobody"),
+        ({"num_members": 1}, "--num_members 1"),
+        ({"parallel_members": 0}, "--parallel_members 0"),
+        ({"learning_rate": 0.0}, "--learning_rate 0.0"),
+        ({"ensemble": "given", "average_members": True}, "--average_members"),
+    ],
+)
+def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=words):
+        audit(some_rows(50), tmp_path, tmp_path / "out", **options)
+
+
+def test_too_few_groups_are_an_error_before_anything_is_trained(tiny_llama: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--num_members 10"):
+        audit(some_rows(20), tiny_llama, tmp_path / "out", num_members=10)

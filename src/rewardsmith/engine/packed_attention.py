@@ -60,11 +60,11 @@ def packed_attention(
     if flex_is_usable(query):
         attended = flex_attention_of_pack(query, key, value, pack, scaling, window)
     else:
-        attended = _by_branch(query, repeat_kv(key, repeats), repeat_kv(value, repeats), pack, scaling, window)
+        attended = attend_by_response(query, repeat_kv(key, repeats), repeat_kv(value, repeats), pack, scaling, window)
     return attended.transpose(1, 2), None
 
 
-def _by_branch(
+def attend_by_response(
     query: Tensor, key: Tensor, value: Tensor, pack: PackLayout, scaling: float | None, window: int | None
 ) -> Tensor:
     """One call of SDPA for each response: no token is compared with one that it may not see.

@@ -13,7 +13,6 @@ import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.interrupts import Interrupts
@@ -35,6 +34,18 @@ class Loader(Protocol):
 
     def from_step(self, step: int) -> Iterator[tuple[float, list[PairBatch]]]:
         """The steps after the first ``step`` ones: the same as in a run from the start."""
+        ...
+
+
+class Log(Protocol):
+    """Where lines go: ``MetricsLog``, or one with trackers beside it."""
+
+    def cut_back(self, step: int) -> None:
+        """The run goes on after this step: later lines are forgotten."""
+        ...
+
+    def log(self, **fields: Any) -> None:
+        """One line."""
         ...
 
 
@@ -61,7 +72,7 @@ def train(
     step: Step,
     options: TrainOptions,
     accelerator: Accelerator,
-    log: MetricsLog | None = None,
+    log: Log | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainOutcome:
     """Trains a module in place; what it takes and gives is between it and the step.

@@ -48,3 +48,13 @@ class CheckpointOptions:
     """Optimiser steps between two checkpoints, in <output_dir>/checkpoints; 0: none. Ctrl-C saves one more."""
     save_total_limit: int = 2
     """Newest checkpoints kept; all are removed when the run has finished."""
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """Who besides metrics.jsonl is told how training goes."""
+
+    report_to: str = "none"
+    """`none`, or trackers separated by commas: tensorboard, wandb, trackio, mlflow, ... (accelerate's)."""
+    run_name: str | None = None
+    """Name of the run there; default: the name of the output folder."""

@@ -8,11 +8,10 @@ from typing import Any
 import pyarrow as pa
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.batch_forms import batch_form
 from rewardsmith.engine.checkpoints import Checkpoints
-from rewardsmith.engine.loop import TrainOutcome, train
+from rewardsmith.engine.loop import Log, TrainOutcome, train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
 from rewardsmith.engine.reward_module import RewardModule
@@ -28,7 +27,7 @@ def train_reward_model(
     options: TrainOptions,
     accelerator: Accelerator,
     seed: int = 0,
-    log: MetricsLog | None = None,
+    log: Log | None = None,
     save_to: Path | None = None,
     saving: CheckpointOptions | None = None,
 ) -> tuple[TrainOutcome, EncodedPairs]:

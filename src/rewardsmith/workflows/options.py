@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.engine.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.report.options import ReportOptions
@@ -44,6 +44,7 @@ class TrainConfig:
     train: TrainOptions = field(default_factory=TrainOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
+    trackers: TrackerOptions = field(default_factory=TrackerOptions)
     run: RunOptions = field(default_factory=RunOptions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import torch
 
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.accelerators import make_accelerator
@@ -23,6 +22,7 @@ from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.reward_training import check_options, check_saving, train_reward_model
 from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.holdout import hold_out_groups
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
@@ -96,10 +96,18 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         if config.lora.use_peft:
             model = add_lora(model, config.lora)
         encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
-        log = MetricsLog(folder.path / LOG) if folder else None
-        outcome, encoded = train_reward_model(
-            model, encoder, train_pairs, config.train, accelerator, seed, log, path / CHECKPOINTS, config.checkpoints
-        )
+        with TrackedLog(path / LOG, config.trackers, flatten(config)) if folder else nullcontext() as log:
+            outcome, encoded = train_reward_model(
+                model,
+                encoder,
+                train_pairs,
+                config.train,
+                accelerator,
+                seed,
+                log,
+                path / CHECKPOINTS,
+                config.checkpoints,
+            )
     metrics = _train_metrics(outcome, encoded)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
@@ -124,6 +132,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
 def _check(config: TrainConfig) -> None:
     check_options(config.train)
     check_saving(config.checkpoints)
+    check_trackers(config.trackers)
     if not 0 <= config.eval_fraction < 1:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
     if config.eval_fraction and config.eval_dataset_name:

@@ -1,0 +1,163 @@
+"""Batches of a forked ensemble: which pairs go through the trunk together, and for which members.
+
+A pass computes a pair only for members that learn from it. With groups dealt out evenly, as cross-fitting does, that
+saves the share of the members that a group is kept from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardsmith.engine.batch_forms import BatchForm
+from rewardsmith.engine.model_inputs import ModelInputs
+from rewardsmith.engine.pair_batches import EncodedPairs, Indices, steps_of_epoch
+from rewardsmith.engine.pair_conversations import pair_conversations
+from rewardsmith.engine.token_store import TokenStore
+from rewardsmith.errors import DataError
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+DEFAULT_MAX_ROWS = 4096
+"""Tokens times members in a pass above the fork."""
+SCORING_WINDOW = 256
+
+
+@dataclass(frozen=True)
+class ForkedBatch:
+    """Pairs whose members are the same, in one pass through the trunk: the chosen conversations, then the rejected."""
+
+    inputs: ModelInputs
+    target: Float[Tensor, " B"]
+    margin: Float[Tensor, " B"]
+    weight: Float[Tensor, "m B"]
+    """What each pair counts for each of ``members``."""
+    total_weight: Float[Tensor, " m"]
+    """Weights of the whole optimiser step, by which the members' losses are normalised."""
+    indices: Indices
+    """Positions of the pairs."""
+    members: Int[Tensor, " m"]
+    members_per_pass: int
+    """Members that fit together above the fork."""
+
+    def to(self, device: torch.device | str) -> ForkedBatch:
+        """The same on a device."""
+        names = ("inputs", "target", "margin", "weight", "total_weight", "members")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+class ForkedLoader:
+    """The optimiser steps of all members: every pair that somebody learns from once an epoch, in an order of the seed.
+
+    ``weights`` [N, M]: what each pair counts for each member.
+    """
+
+    def __init__(
+        self,
+        pairs: EncodedPairs,
+        weights: NDArray[np.float32],
+        form: BatchForm,
+        *,
+        pairs_per_step: int,
+        seed: int,
+        max_rows: int | None = None,
+        num_epochs: float = 1.0,
+        max_steps: int = -1,
+    ) -> None:
+        self.pairs = pairs
+        self._weights, self._form = weights, form
+        self._pairs_per_step, self._seed = pairs_per_step, seed
+        self._max_rows = max_rows or DEFAULT_MAX_ROWS
+        self.learned = np.flatnonzero((weights > 0).any(axis=1))
+        self.steps_per_epoch = -(-len(self.learned) // pairs_per_step)
+        wanted = int(np.ceil(self.steps_per_epoch * num_epochs))
+        self.num_steps = max_steps if max_steps > 0 else max(1, wanted)
+
+    def from_step(self, start: int) -> Iterator[tuple[float, list[ForkedBatch]]]:
+        """The epoch reached after each step and its batches, without the first ``start`` steps."""
+        lengths = self.pairs.lengths[self.learned]
+        steps: list[Indices] = []
+        for number in range(start, self.num_steps):
+            epoch, position = divmod(number, self.steps_per_epoch)
+            if position == 0 or not steps:
+                steps = steps_of_epoch(lengths, self._pairs_per_step, self._seed, epoch, not self._form.packed)
+            yield (number + 1) / self.steps_per_epoch, list(self._step(self.learned[steps[position]]))
+
+    def active(self, batches: list[ForkedBatch]) -> Bool[Tensor, " M"]:
+        """Members that learn something in a step [M], on the CPU."""
+        active = torch.zeros(self._weights.shape[1], dtype=torch.bool)
+        for batch in batches:
+            active[batch.members.cpu()] = True
+        return active
+
+    def all_pairs(self) -> Iterator[ForkedBatch]:
+        """Every pair once, for all members: to score them."""
+        everyone = np.arange(self._weights.shape[1])
+        for begin in range(0, len(self.pairs), SCORING_WINDOW):
+            window = np.arange(begin, min(begin + SCORING_WINDOW, len(self.pairs)))
+            yield from self._batches(window, everyone, np.ones(len(everyone)))
+
+    def _step(self, step: Indices) -> Iterator[ForkedBatch]:
+        total = self._weights[step].sum(axis=0, dtype=np.float64)
+        patterns, pattern_of = np.unique(self._weights[step] > 0, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            members = np.flatnonzero(pattern)
+            yield from self._batches(step[pattern_of.ravel() == number], members, total[members])
+
+    def _batches(self, indices: Indices, members: Indices, total: NDArray[np.float64]) -> Iterator[ForkedBatch]:
+        units = [self.pairs.both(int(i)) for i in indices]
+        for part in self._form.plan(units, max(1, self._max_rows // len(members))):
+            chosen = indices[part]
+            inputs = self._form.inputs([units[i][side] for side in (0, 1) for i in part])
+            yield ForkedBatch(
+                inputs=inputs,
+                target=torch.from_numpy(self.pairs.target[chosen]),
+                margin=torch.from_numpy(self.pairs.margin[chosen]),
+                weight=torch.from_numpy(np.ascontiguousarray(self._weights[chosen][:, members].T)),
+                total_weight=torch.from_numpy(total.astype(np.float32)),
+                indices=chosen,
+                members=torch.from_numpy(members),
+                members_per_pass=max(1, min(len(members), self._max_rows // inputs.num_tokens)),
+            )
+
+
+def encode_for_members(
+    encoder: ConversationEncoder, pairs: pa.Table, member_weights: NDArray[np.float32], quiet: bool = False
+) -> tuple[EncodedPairs, NDArray[np.float32]]:
+    """Tokens of all pairs, also of those that nobody learns from, and what each counts for each member [N, M].
+
+    That is the pair's own weight times the member's; nothing where both responses have the same tokens. ``DataError``
+    for a member that would learn from no pair.
+    """
+    if member_weights.ndim != 2 or len(member_weights) != len(pairs):
+        raise ValueError(f"member weights of shape {member_weights.shape} for {len(pairs)} pairs")
+    chosen, rejected = (TokenStore.of(encoder, side, quiet) for side in pair_conversations(pairs))
+    differs = np.array([not np.array_equal(chosen.ids(i), rejected.ids(i)) for i in range(len(chosen))], dtype=bool)
+    own = pairs.column("weight").to_numpy().astype(np.float32)
+    weights = np.where(differs[:, None], own[:, None] * member_weights, 0.0).astype(np.float32)
+    without = np.flatnonzero(~(weights > 0).any(axis=0))
+    if len(without):
+        raise DataError(
+            f"Member {without[0]} of {weights.shape[1]} has no pair to learn from: of {len(pairs)} pairs, "
+            f"{int((own <= 0).sum())} have weight 0 and {int((~differs).sum())} are the same twice after truncation to "
+            f"{encoder.max_length} tokens."
+        )
+    encoded = EncodedPairs(
+        chosen=chosen,
+        rejected=rejected,
+        target=pairs.column("target").to_numpy().astype(np.float32),
+        margin=pairs.column("margin").to_numpy().astype(np.float32),
+        weight=own,
+        pair_id=pairs.column("pair_id").to_pylist(),
+        row=pairs.column("row").to_numpy().astype(np.int64),
+        num_without_weight=int((own <= 0).sum()),
+        num_identical=int((~differs).sum()),
+        num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0)).sum()),
+    )
+    return encoded, weights

@@ -1,0 +1,279 @@
+"""Training and judging by a forked ensemble: all members in the same passes over the pairs."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.checkpoints import Checkpoints
+from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, encode_for_members
+from rewardsmith.engine.interrupts import Interrupts
+from rewardsmith.engine.member_optimizer import MemberAdamW
+from rewardsmith.engine.optimizers import rate_factor
+from rewardsmith.engine.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.reward_training import check_options
+from rewardsmith.errors import RunError
+from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
+from rewardsmith.models.options import LoraOptions
+from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+NAMED_PAIRS = 5
+
+
+@dataclass(frozen=True)
+class ForkedOutcome:
+    """A trained ensemble and what it says about every pair."""
+
+    forked: ForkedModel
+    gaps: NDArray[np.float32]
+    """[N, M], in the order of the table: pairs that a member trained on and others alike."""
+    num_steps: int
+    num_truncated: int
+    """Pairs of which a conversation lost tokens."""
+    train_seconds: float
+    score_seconds: float
+    last: dict[str, float]
+    """The last line of the log."""
+
+
+def train_forked(
+    model: Any,
+    encoder: ConversationEncoder,
+    pairs: pa.Table,
+    member_weights: NDArray[np.float32],
+    fork_layer: int | None,
+    lora: LoraOptions,
+    options: TrainOptions,
+    device: str = "cpu",
+    seed: int = 0,
+    log: MetricsLog | None = None,
+    save_to: Path | None = None,
+    saving: CheckpointOptions | None = None,
+    quiet: bool = False,
+) -> ForkedOutcome:
+    """Forks a fresh reward model in place, trains its members, and takes the gaps of all pairs in one last pass.
+
+    ``member_weights`` [N, M]: 0 keeps a pair from a member; they multiply the weights of the table. A member makes no
+    step where it has no pair, so it ends as it would have alone. ``fork_layer`` None: three quarters up.
+    ``max_tokens_per_batch`` bounds tokens times members above the fork. ``save_to`` is a folder for checkpoints, from
+    which an interrupted run goes on.
+    """
+    check_options(options)
+    encoded, weights = encode_for_members(encoder, pairs, member_weights, quiet)
+    layer = default_fork_layer(model.config) if fork_layer is None else fork_layer
+    form = batch_form(model, encoder, options.packing)
+    forked = fork(model, layer, weights.shape[1], lora, seed).to(device)
+    loader = ForkedLoader(
+        encoded,
+        weights,
+        form,
+        pairs_per_step=options.per_device_train_batch_size * options.gradient_accumulation_steps,
+        seed=seed,
+        max_rows=options.max_tokens_per_batch,
+        num_epochs=options.num_train_epochs,
+        max_steps=options.max_steps,
+    )
+    checkpoints = None
+    if save_to is not None:
+        kept = saving or CheckpointOptions()
+        work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
+        checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
+    run = _Run(forked, loader, options, torch.device(device), checkpoints)
+    run.train(log, quiet)
+    started = time.perf_counter()
+    gaps = member_gaps(forked, loader, run.device, options.bf16, quiet)
+    score_seconds = time.perf_counter() - started
+    return ForkedOutcome(
+        forked, gaps, loader.num_steps, encoded.num_truncated, run.seconds, score_seconds, run.meter.line
+    )
+
+
+@torch.inference_mode()
+def member_gaps(
+    forked: ForkedModel, loader: ForkedLoader, device: torch.device, bf16: bool = False, quiet: bool = False
+) -> NDArray[np.float32]:
+    """Reward of the chosen response less that of the rejected one, of every pair by every member [N, M]."""
+    gaps = np.zeros((len(loader.pairs), forked.num_members), dtype=np.float32)
+    with progress("Judging pairs", len(loader.pairs), quiet) as bar, _precision(device, bf16):
+        for batch in loader.all_pairs():
+            moved = batch.to(device)
+            states = forked.lower_states(moved.inputs)
+            for members in torch.split(moved.members, batch.members_per_pass):
+                chosen, rejected = forked(moved.inputs, members, states).chunk(2, dim=-1)
+                gaps[np.ix_(batch.indices, members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
+            bar.advance(len(batch.indices))
+    return gaps
+
+
+class _Run:
+    """The loop: like that of `loop.py`, with losses, clipping and clocks of every member its own."""
+
+    def __init__(
+        self,
+        forked: ForkedModel,
+        loader: ForkedLoader,
+        options: TrainOptions,
+        device: torch.device,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.device = device
+        self.meter = _Meter()
+        self.seconds = 0.0
+        self._forked, self._loader, self._options, self._checkpoints = forked, loader, options, checkpoints
+        self._parameters = forked.member_parameters
+        self._optimizer = MemberAdamW(list(self._parameters.values()), options.weight_decay, options.max_grad_norm)
+
+    def train(self, log: MetricsLog | None, quiet: bool) -> None:
+        """All steps that are left."""
+        options, num_steps = self._options, self._loader.num_steps
+        done = self._resume()
+        before, started = self.seconds, time.perf_counter()
+        if log is not None:
+            log.cut_back(done)
+        with progress("Training members", num_steps, quiet) as bar, Interrupts() as interrupts:
+            bar.advance(done)
+            for number, (epoch, batches) in enumerate(self._loader.from_step(done), start=done + 1):
+                rate = options.learning_rate * rate_factor(number - 1, num_steps, options)
+                losses = [self._backward(batch) for batch in batches]
+                norms = self._optimizer.step(rate, self._loader.active(batches))
+                self._optimizer.zero_grad()
+                self._stop_unless_finite(losses, norms, batches, number)
+                self.seconds = before + time.perf_counter() - started
+                bar.advance()
+                if number % options.logging_steps == 0 or number == num_steps:
+                    line = self.meter.read(step=number, epoch=epoch, learning_rate=rate, seconds=self.seconds)
+                    bar.note(loss=line["loss"], accuracy=line["accuracy"], pairs_per_s=line["pairs_per_s"])
+                    if log is not None:
+                        log.log(**line)
+                self._save_if_due(number, force=number == num_steps or interrupts.received is not None)
+                interrupts.act()
+
+    def _backward(self, batch: ForkedBatch) -> Tensor:
+        """Gradients of one batch; gives its weighted losses [m, B]."""
+        batch = batch.to(self.device)
+        parts = []
+        with _precision(self.device, self._options.bf16):
+            states = self._forked.lower_states(batch.inputs)
+        by_pass = (
+            torch.split(whole, batch.members_per_pass) for whole in (batch.members, batch.weight, batch.total_weight)
+        )
+        for members, weight, total in zip(*by_pass, strict=True):
+            with _precision(self.device, self._options.bf16):
+                rewards = self._forked(batch.inputs, members, states)
+            chosen, rejected = rewards.chunk(2, dim=-1)
+            per_pair = preference_loss(chosen - rejected, batch.target, batch.margin)
+            if self._options.center_rewards_coefficient:
+                per_pair = per_pair + self._options.center_rewards_coefficient * centering_loss(chosen, rejected)
+            torch.autograd.backward(weighted_mean(per_pair, weight, total).sum())
+            self.meter.add(per_pair.detach(), (chosen - rejected).detach(), weight, batch.target)
+            parts.append(per_pair.detach())
+        self.meter.count(len(batch.indices), batch.inputs.num_tokens)
+        return torch.cat(parts)
+
+    def _stop_unless_finite(self, losses: list[Tensor], norms: Tensor, batches: list[ForkedBatch], number: int) -> None:
+        if math.isfinite((norms.sum() + sum(loss.sum() for loss in losses)).item()):
+            return
+        pairs = self._loader.pairs
+        guilty = {
+            int(index): int(batch.members[member])
+            for batch, loss in zip(batches, losses, strict=True)
+            for member, column in (~torch.isfinite(loss)).nonzero().tolist()
+            for index in [batch.indices[column]]
+        }
+        named = [f"row {pairs.row[i]} ({pairs.pair_id[i][:12]}), member {member}" for i, member in guilty.items()]
+        places = "; ".join(named[:NAMED_PAIRS]) or f"members {(~torch.isfinite(norms)).nonzero().flatten().tolist()}"
+        saved = self._checkpoints.last_good() if self._checkpoints else "Nothing was saved."
+        raise RunError(
+            f"step {number}: the {'loss' if named else 'gradient'} is not a finite number, for {places}. {saved} Look "
+            "at these pairs; if it is all of them, the weights have diverged: lower --learning_rate or --max_grad_norm."
+        )
+
+    def _save_if_due(self, number: int, force: bool) -> None:
+        checkpoints = self._checkpoints
+        if checkpoints is None or checkpoints.every <= 0 or not (force or checkpoints.due(number)):
+            return
+        weights: dict[str, Tensor] = {**self._parameters}
+        parts = {"members": weights, "optimizer": self._optimizer.state()}
+        checkpoints.save(number, parts, {"seconds": self.seconds, "meter": self.meter.state()})
+
+    def _resume(self) -> int:
+        found = self._checkpoints.newest() if self._checkpoints is not None else None
+        if found is None:
+            return 0
+        saved = found.tensors("members")
+        for name, parameter in self._parameters.items():
+            parameter.data.copy_(saved[name])
+        self._optimizer.load_state(found.tensors("optimizer"))
+        self.seconds = found.state["seconds"]
+        self.meter.load(found.state["meter"])
+        say(f"Going on from {found.path}, after {found.step:,} steps.")
+        return found.step
+
+
+class _Meter:
+    """Sums over pairs and members since the last line of the log."""
+
+    def __init__(self) -> None:
+        self.line: dict[str, float] = {}
+        self._totals: dict[str, Any] = {}
+        self._seconds = 0.0
+
+    def add(self, loss: Tensor, gap: Tensor, weight: Tensor, target: Tensor) -> None:
+        """One pass: everything [m, B] but the target."""
+        agreement = torch.sign(gap) * torch.sign(target - 0.5) * (weight > 0)  # 0: a tie of rewards or of the label
+        sums = {
+            "weighted_loss": torch.where(weight > 0, loss * weight, 0.0).sum(),
+            "weight": weight.sum(),
+            "num_clear": agreement.abs().sum(),
+            "num_correct": (agreement > 0).sum(),
+        }
+        for name, value in sums.items():
+            self._totals[name] = self._totals.get(name, 0) + value
+
+    def count(self, num_pairs: int, num_tokens: int) -> None:
+        """What a batch held; members do not count here."""
+        self._totals["num_pairs"] = self._totals.get("num_pairs", 0) + num_pairs
+        self._totals["num_tokens"] = self._totals.get("num_tokens", 0) + num_tokens
+
+    def read(self, seconds: float, **position: float) -> dict[str, float]:
+        """A line of the log: means over the pairs of all members, and speed."""
+        totals = self._floats()
+        passed = max(seconds - self._seconds, 1e-9)
+        self._totals, self._seconds = {}, seconds
+        self.line = {
+            **position,
+            "loss": totals["weighted_loss"] / totals["weight"],
+            "accuracy": totals["num_correct"] / max(1.0, totals["num_clear"]),
+            "pairs_per_s": totals["num_pairs"] / passed,
+            "tokens_per_s": totals["num_tokens"] / passed,
+        }
+        return self.line
+
+    def state(self) -> dict[str, Any]:
+        """For a run that goes on from here."""
+        return {"totals": self._floats(), "seconds": self._seconds, "line": self.line}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Takes up what ``state`` gave."""
+        self._totals, self._seconds, self.line = state["totals"], state["seconds"], state["line"]
+
+    def _floats(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self._totals.items()}
+
+
+def _precision(device: torch.device, bf16: bool) -> torch.autocast:
+    """bfloat16 products where an accelerator was asked for them; a CPU stays in float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16 and device.type != "cpu")

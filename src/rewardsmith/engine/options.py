@@ -36,8 +36,13 @@ class TrainOptions:
     """Weight of mean((r_chosen + r_rejected)^2), which keeps rewards near zero (arXiv 2312.09244; 0.01 is usual)."""
     logging_steps: int = 10
     """Optimiser steps between two lines of metrics.jsonl."""
+    train_layers: int = -1
+    """Train only so many of the top blocks, the final norm and the head; -1: all. Below them nothing is learned."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory for about a third more time."""
     bf16: bool = False
-    """Compute in bfloat16 where that is safe; weights, head and loss stay in float32."""
+    """Compute in bfloat16 where that is safe; weights, head and loss stay in float32. On a CPU: matrix products only,
+    and only on a processor that is faster at them."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,12 @@ from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.loop import Log, TrainOutcome, train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
+from rewardsmith.engine.precision import fast_matrix_products
+from rewardsmith.engine.recomputation import recomputed_blocks
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.models.partial_training import train_top_layers
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 
@@ -36,6 +39,7 @@ def train_reward_model(
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
     """
     check_options(options)
+    train_top_layers(model, options.train_layers)
     encoded = encode_pairs(encoder, pairs, quiet=not accelerator.is_main_process)
     if accelerator.is_main_process:
         _say_what_is_left_out(encoded, encoder)
@@ -68,7 +72,10 @@ def train_reward_model(
         }
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
     step = RewardStep(options.center_rewards_coefficient)
-    return train(RewardModule(model), loader, step, options, accelerator, log, checkpoints), encoded
+    recomputed = recomputed_blocks(model, options.gradient_checkpointing)
+    with recomputed, fast_matrix_products(accelerator.device.type, options.bf16):
+        outcome = train(RewardModule(model), loader, step, options, accelerator, log, checkpoints)
+    return outcome, encoded
 
 
 def check_saving(saving: CheckpointOptions) -> None:
@@ -93,6 +100,8 @@ def check_options(options: TrainOptions) -> None:
         raise ConfigError(f"--learning_rate {options.learning_rate} must be above 0.")
     if not 0 <= options.warmup_ratio <= 1:
         raise ConfigError(f"--warmup_ratio {options.warmup_ratio} must be between 0 and 1.")
+    if options.train_layers < -1:
+        raise ConfigError(f"--train_layers {options.train_layers} must be at least 0, or -1 for all.")
     if options.max_steps == 0 or options.max_steps < -1:
         raise ConfigError(f"--max_steps {options.max_steps} must be at least 1, or -1 for --num_train_epochs.")
     if options.max_steps < 0 and not 0 < options.num_train_epochs < float("inf"):

@@ -38,7 +38,7 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     """Worker: trains on a block; ``ours`` in ``spec`` is what is given to ``TrainOptions`` beyond what both share."""
     import pyarrow.parquet as pq
     import torch
-    from trl_side import TokenCount, cuda_peak_gib, digest
+    from computed_tokens import TokenCount, cuda_peak_gib, digest
 
     from rewardsmith.artifacts.metrics_log import MetricsLog
     from rewardsmith.engine.accelerators import make_accelerator
@@ -59,7 +59,7 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     use_all_cores()
     accelerator = make_accelerator(spec["device"], options.bf16)
     model, tokenizer, _ = load_reward_model(spec["model"])
-    tokens = TokenCount().of(model)
+    tokens = TokenCount.of(model, training=True)
     log = MetricsLog(Path(tempfile.mkdtemp(dir=spec["folder"])) / "metrics.jsonl")
     encoder = ConversationEncoder(tokenizer, spec["max_length"])
     pairs = pq.read_table(spec["pairs"])
@@ -68,11 +68,11 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "steps_s": outcome.seconds,
         "num_steps": outcome.num_steps,
-        "computed_tokens": tokens.computed,
+        "computed_tokens": tokens.total,
         "widest_batch_tokens": max(tokens.batches),
         "losses": [json.loads(line)["loss"] for line in log.path.read_text().splitlines()],
-        "digest": digest((encoded.chosen.ids(i), encoded.rejected.ids(i)) for i in range(len(encoded))),
-        "linear_gflop": 6e-9 * sum(linear) * tokens.computed,
+        "digest": digest(side.ids(i) for i in range(len(encoded)) for side in (encoded.chosen, encoded.rejected)),
+        "linear_gflop": 6e-9 * sum(linear) * tokens.total,
         "threads": torch.get_num_threads(),
         "peak_gib": cuda_peak_gib(spec["device"]),
     }

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.parquet as pq
 import torch
+from computed_tokens import TokenCount, cuda_peak_gib, digest
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import RewardConfig, RewardTrainer
-
-
-@dataclass
-class TokenCount:
-    """Positions that a model's embedding was asked for while it trained: padding counts, evaluation does not."""
-
-    computed: int = 0
-    batches: list[int] = field(default_factory=list)
-
-    def of(self, model: Any) -> TokenCount:
-        """Starts counting."""
-
-        def count(module: Any, arguments: tuple[torch.Tensor, ...]) -> None:
-            if module.training and torch.is_grad_enabled():
-                self.computed += arguments[0].numel()
-                self.batches.append(arguments[0].numel())
-
-        model.get_input_embeddings().register_forward_pre_hook(count)
-        return self
 
 
 class _Clock(TrainerCallback):  # type: ignore[misc]
@@ -80,29 +59,16 @@ def train_trl(spec: dict[str, Any]) -> dict[str, Any]:
     data = trainer.train_dataset
     lengths = [max(len(row["chosen_ids"]), len(row["rejected_ids"])) for row in data]
     trainer.train_dataset = data.add_column(args.length_column_name, lengths)  # what group_by_length sorts by
-    tokens = TokenCount().of(trainer.model)
+    tokens = TokenCount.of(trainer.model, training=True)
     outcome = trainer.train()
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     return {
         "steps_s": clock.seconds,
         "num_steps": outcome.global_step,
-        "computed_tokens": tokens.computed,
+        "computed_tokens": tokens.total,
         "widest_batch_tokens": max(tokens.batches),
         "losses": losses,
-        "digest": digest((row["chosen_ids"], row["rejected_ids"]) for row in data),
+        "digest": digest(row[side] for row in data for side in ("chosen_ids", "rejected_ids")),
         "threads": torch.get_num_threads(),
         "peak_gib": cuda_peak_gib(spec["device"]),
     }
-
-
-def digest(pairs: Iterable[tuple[list[int], list[int]]]) -> str:
-    """Equal for the same tokens in the same order."""
-    joined = hashlib.sha256()
-    for chosen, rejected in pairs:
-        joined.update(repr((list(map(int, chosen)), list(map(int, rejected)))).encode())
-    return joined.hexdigest()[:16]
-
-
-def cuda_peak_gib(device: str) -> float | None:
-    """Most memory that PyTorch held on the GPU; None on a CPU, where the process's own peak counts."""
-    return torch.cuda.max_memory_allocated() / 2**30 if device.startswith("cuda") else None

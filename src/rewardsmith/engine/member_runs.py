@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rewardsmith import errors
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say, set_quiet
+from rewardsmith.engine.member_memory import affordable, num_cores
 from rewardsmith.engine.member_training import MemberResult, MemberRun, finished_member, train_member
 from rewardsmith.errors import InputError, RewardsmithError, RunError
 
@@ -41,8 +43,8 @@ def run_members(
                 bar.advance()
         if len(waiting) < len(runs):
             say(f"{len(runs) - len(waiting)} of {len(runs)} members are finished already.")
-        if parallel > 1 and len(waiting) > 1:
-            _in_processes(waiting, min(parallel, len(waiting)), bar, len(runs))
+        if waiting and parallel > 1:
+            _in_processes(waiting, affordable(min(parallel, len(waiting)), waiting[0]), bar, len(runs))
         else:
             for run in waiting:
                 _in_this_process(run, bar, len(runs), quiet)
@@ -61,7 +63,7 @@ def _in_this_process(run: MemberRun, bar: ProgressHandle, num_members: int, quie
 
 def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, num_members: int) -> None:
     queue = list(waiting)
-    threads = max(1, _num_cores() // parallel)
+    threads = max(1, num_cores() // parallel)
     running: dict[int, tuple[MemberRun, subprocess.Popen[str]]] = {}
     try:
         while queue or running:
@@ -72,6 +74,7 @@ def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, 
             ended = [number for number, (_, process) in running.items() if process.poll() is not None]
             for number in ended:
                 run, process = running.pop(number)
+                process.communicate()
                 if process.returncode:
                     raise _about(run, num_members, _error_of(run, process.returncode))
                 bar.advance()
@@ -81,7 +84,7 @@ def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, 
         for _, process in running.values():
             process.kill()
         for _, process in running.values():
-            process.wait()
+            process.communicate()
 
 
 def _start(run: MemberRun, threads: int) -> subprocess.Popen[str]:
@@ -97,8 +100,9 @@ def _start(run: MemberRun, threads: int) -> subprocess.Popen[str]:
             env=environment,
         )
     assert process.stdin is not None
-    process.stdin.write(json.dumps(flatten(run)) + "\n")
-    process.stdin.flush()
+    with suppress(BrokenPipeError):  # it has died already, and its status will say of what
+        process.stdin.write(json.dumps(flatten(run)) + "\n")
+        process.stdin.flush()
     return process
 
 
@@ -127,13 +131,6 @@ def _about(run: MemberRun, num_members: int, error: RewardsmithError) -> Rewards
     nothing_trained = not any(Path(run.folder).glob("[0-9]*.safetensors"))
     kind = type(error) if isinstance(error, InputError) and nothing_trained else RunError
     return kind(f"member {run.name} of {num_members}: {error}")
-
-
-def _num_cores() -> int:
-    named = os.environ.get("OMP_NUM_THREADS", "")
-    if named.isdigit() and int(named) > 0:
-        return int(named)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _end_with_parent() -> None:

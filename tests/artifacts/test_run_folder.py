@@ -50,7 +50,7 @@ def test_overwrite_removes_what_the_run_wrote_and_keeps_foreign_files(tmp_path: 
     (tmp_path / "my_notes.txt").write_text("mine")
     again = open_run(tmp_path, overwrite=True, seed=1)
     assert not again.resumed
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["my_notes.txt", "unfinished.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "my_notes.txt", "unfinished.json"]
     again.finish()
     assert read_manifest(tmp_path)["outputs"] == {}
 

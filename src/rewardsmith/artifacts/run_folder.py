@@ -21,6 +21,7 @@ from typing import Any
 from rewardsmith import __version__
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
 from rewardsmith.errors import InputError, OutputError
 
 MANIFEST_VERSION = 1
@@ -49,11 +50,12 @@ _NOT_PART_OF_THE_WORK = {
 
 
 class RunFolder:
-    """One run's folder, open for writing until ``finish``. Made by ``open``."""
+    """One run's folder, open for writing until ``finish``, and only for this process. Made by ``open``."""
 
-    def __init__(self, path: Path, record: dict[str, Any], resumed: bool) -> None:
+    def __init__(self, path: Path, record: dict[str, Any], resumed: bool, lock: FolderLock) -> None:
         self.path = path
         self.resumed = resumed
+        self._lock = lock
         self._record = record
 
     @classmethod
@@ -69,15 +71,35 @@ class RunFolder:
         """Takes a new or empty folder, or one in which the same run was interrupted (``resumed`` is then True).
 
         ``inputs`` maps names to fingerprints. ``OutputError`` where the folder holds a finished run, another
-        unfinished one, or files that are not ours; ``overwrite`` replaces the first two and keeps foreign files.
+        unfinished one, or files that are not ours; ``overwrite`` replaces the first two and keeps foreign files. Also
+        where another process is running in it.
         """
         path = Path(output_dir)
+        _found(path)  # refuses what must not get a lock file either
+        lock = _locked(path)
+        try:
+            return cls._opened(path, lock, verb, config, inputs, overwrite, seed)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _opened(
+        cls,
+        path: Path,
+        lock: FolderLock,
+        verb: str,
+        config: dict[str, Any],
+        inputs: dict[str, str],
+        overwrite: bool,
+        seed: int,
+    ) -> RunFolder:
         work = {"verb": verb, "config": config, "inputs": inputs, "seed": seed}
         found = _found(path)
         if found is None:
             foreign: list[str] = []
         elif not found.get("finished_at") and not (changes := _changes(found, work)):
-            return cls(path, found, resumed=True)
+            return cls(path, found, resumed=True, lock=lock)
         elif not overwrite:
             raise OutputError(_in_the_way(path, found, [] if found.get("finished_at") else changes))
         else:
@@ -90,7 +112,7 @@ class RunFolder:
             "foreign_files": foreign,
         }
         write_json(path / UNFINISHED, record)
-        return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False)
+        return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False, lock=lock)
 
     def finish(self, metrics: dict[str, Any] | None = None, device: str = "cpu") -> None:
         """Writes ``metrics.json`` if given, then ``manifest.json``: from here on the folder counts as finished."""
@@ -112,6 +134,7 @@ class RunFolder:
         }
         write_json(self.path / MANIFEST, manifest)
         (self.path / UNFINISHED).unlink(missing_ok=True)
+        self._lock.release()
 
     @contextmanager
     def abandoned_on_input_error(self) -> Iterator[None]:
@@ -124,10 +147,11 @@ class RunFolder:
         except InputError:
             if not self.resumed:
                 _clear(self.path, self._record)
+                self._lock.release()
             raise
 
     def _own_or_foreign(self) -> set[str]:
-        return {MANIFEST, UNFINISHED, *self._record["foreign_files"]}
+        return {MANIFEST, UNFINISHED, LOCK, *self._record["foreign_files"]}
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -154,12 +178,20 @@ def _found(path: Path) -> dict[str, Any] | None:
     """The record of the run that already is in a folder; None for a new or empty folder."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file. Choose another --output_dir.")
-    if not path.exists() or not any(path.iterdir()):
+    if not path.exists() or all(entry.name == LOCK for entry in path.iterdir()):
         return None
     found = _read_record(path / MANIFEST) or _read_record(path / UNFINISHED)
     if found is None:
         raise OutputError(f"{path} is not empty and holds no run of rewardsmith. Choose another --output_dir.")
     return found
+
+
+def _locked(path: Path) -> FolderLock:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return FolderLock.take(path)
+    except OSError as error:
+        raise OutputError(f"{path}: may not be written ({error.strerror}). Choose another --output_dir.") from error
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
@@ -196,7 +228,7 @@ def _clear(path: Path, found: dict[str, Any]) -> list[str]:
     """Removes what an earlier run wrote; gives the names of the entries that it did not write, which stay."""
     (path / MANIFEST).unlink(missing_ok=True)  # first: from here on the folder is not a finished run
     (path / UNFINISHED).unlink(missing_ok=True)
-    entries = {entry.name for entry in path.iterdir()}
+    entries = {entry.name for entry in path.iterdir()} - {LOCK}
     foreign = set(found["foreign_files"])
     if found.get("finished_at"):  # a finished run knows exactly what it wrote
         foreign |= entries - {name.split("/")[0] for name in found["outputs"]}

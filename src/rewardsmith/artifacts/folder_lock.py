@@ -1,0 +1,89 @@
+"""One process at a time in a folder.
+
+The operating system holds the lock, not the file: it ends with the process, however that ends, so a lock is never left
+behind. The file only says who has it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from rewardsmith.artifacts.progress import say
+from rewardsmith.errors import OutputError
+
+LOCK = ".lock"
+_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_held: dict[Path, FolderLock] = {}
+
+
+class FolderLock:
+    """A folder taken by this process. Made by ``take``."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        self._folder, self._descriptor = folder, descriptor
+
+    @classmethod
+    def take(cls, folder: Path) -> FolderLock:
+        """Takes a folder that exists; ``OutputError`` where another process has it.
+
+        A process may take its own folder again: a run that failed in a notebook must not bar the next one. File
+        systems without locks are used without, and that is said.
+        """
+        folder = folder.resolve()
+        if folder in _held:
+            return _held[folder]
+        path = folder / LOCK
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                _lock(descriptor)
+            except OSError as error:
+                owner = os.read(descriptor, 200).decode("utf-8", "replace")
+                if error.errno in _TAKEN:
+                    os.close(descriptor)
+                    raise OutputError(
+                        f"{folder} is in use: {owner or 'another process'} is writing to it. Wait for it, or choose "
+                        "another --output_dir."
+                    ) from error
+                say(f"{folder}: this file system has no locks ({error.strerror}); run one process at a time in it.")
+            if _is_still(path, descriptor):
+                break
+            os.close(descriptor)  # its owner removed it in between
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        _held[folder] = cls(folder, descriptor)
+        return _held[folder]
+
+    def release(self) -> None:
+        """Gives the folder free and removes the file; a second time does nothing."""
+        if _held.pop(self._folder, None) is None:
+            return
+        with suppress(OSError):  # Windows removes no open file; there it stays
+            (self._folder / LOCK).unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+if os.name == "nt":  # pragma: no cover - not run here
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beyond the text, so that others can read that
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

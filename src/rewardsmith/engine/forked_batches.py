@@ -123,8 +123,14 @@ class ForkedLoader:
                 total_weight=torch.from_numpy(total.astype(np.float32)),
                 indices=chosen,
                 members=torch.from_numpy(members),
-                members_per_pass=max(1, min(len(members), self._max_rows // inputs.num_tokens)),
+                members_per_pass=even_share(len(members), self._max_rows // inputs.num_tokens),
             )
+
+
+def even_share(count: int, most: int) -> int:
+    """Size of the fewest parts of at most ``most`` (and at least one) that ``count`` falls into, as even as can be."""
+    num_parts = -(-count // max(1, most))
+    return -(-count // num_parts)
 
 
 def encode_for_members(

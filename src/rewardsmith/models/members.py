@@ -3,6 +3,9 @@
 Below the fork a batch is computed once. There its hidden states are repeated for every member, [R, T, D] to [M * R, T,
 D], and go on through the same blocks, whose linear layers tell the members apart by row. Members do not influence one
 another: each gives the rewards, and gets the gradients, of a peft model of its own.
+
+A decoder's reward is read where conversations end. Nothing reads what its last block's MLP makes of other tokens, so
+those are left out of it: with few blocks above the fork, a good part of all work.
 """
 
 from __future__ import annotations
@@ -72,17 +75,22 @@ class ForkedModel(nn.Module):
         states = self.lower_states(inputs) if states is None else states
         self.members.chosen = chosen
         try:
-            with self._from_fork(states, inputs.num_rows):
-                if not has_score_head(self.model):
+            if not has_score_head(self.model):
+                with self._from_fork(states, inputs.num_rows):
                     logits: Tensor = self.model(**inputs.arguments()).logits
-                    return logits.view(self.members.count, -1).float()
-                hidden = _trunk(self.model)(**inputs.arguments(), use_cache=False).last_hidden_state
-            last = inputs.last(hidden.view(self.members.count, -1, *hidden.shape[1:]))
+                return logits.view(self.members.count, -1).float()
+            last = self.last_states(inputs, states)
             with torch.autocast(device_type=last.device.type, enabled=False):
                 rewards: Tensor = self.model.score(last.float())
             return rewards[..., 0]
         finally:
             self.members.chosen = None
+
+    def last_states(self, inputs: BatchInputs, states: Float[Tensor, "R T D"]) -> Float[Tensor, "m N D"]:
+        """What the heads of a decoder read: the trunk's output at the end of each conversation."""
+        with self._from_fork(states, inputs.num_rows), self._mlp_at_ends(inputs, states.shape[:2]):
+            hidden = _run_trunk(self.model, inputs)
+        return inputs.last(hidden.view(self.members.count, -1, *hidden.shape[1:]))
 
     @torch.no_grad()
     def lower_states(self, inputs: BatchInputs) -> Float[Tensor, "R T D"]:
@@ -95,7 +103,7 @@ class ForkedModel(nn.Module):
 
         handle = self._blocks[self.layer].register_forward_pre_hook(stop, with_kwargs=True)
         try:
-            _trunk(self.model)(**inputs.arguments())
+            _run_trunk(self.model, inputs)
         except _ReachedForkError:
             pass
         finally:
@@ -134,6 +142,33 @@ class ForkedModel(nn.Module):
             for block in self._blocks[: self.layer]:
                 del block.forward  # the class's own is found again
 
+    @contextmanager
+    def _mlp_at_ends(self, inputs: BatchInputs, shape: torch.Size) -> Iterator[None]:
+        """Leaves tokens that end no conversation out of the last block's MLP, where a module is called so."""
+        mlp = getattr(self._blocks[-1], "mlp", None)
+        if not isinstance(mlp, nn.Module):
+            yield
+            return
+        places = torch.arange(shape.numel(), device=next(self.parameters()).device)
+        ends = torch.unique(inputs.last(places.view(*shape, 1)))  # equal conversations end at one place
+        count = self.members.count
+
+        def gather(_: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (arguments[0].view(count, -1, arguments[0].shape[-1]).index_select(1, ends), *arguments[1:])
+
+        def scatter(_: nn.Module, __: tuple[Tensor, ...], output: Any) -> Any:
+            if isinstance(output, tuple):  # of experts, with the router's scores
+                return (scatter(mlp, (), output[0]), *output[1:])
+            spread = output.new_zeros(count, shape.numel(), output.shape[-1])
+            return spread.index_copy(1, ends, output).view(-1, shape[1], output.shape[-1])
+
+        handles = [mlp.register_forward_pre_hook(gather), mlp.register_forward_hook(scatter)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
 
 def fork(model: Any, layer: int, num_members: int, options: LoraOptions, seed: int = 0) -> ForkedModel:
     """Forks a reward model at block ``layer`` (0: at the embedding), in place: all of it but the members is frozen.
@@ -153,13 +188,13 @@ def fork(model: Any, layer: int, num_members: int, options: LoraOptions, seed: i
         raise ModelError(f"--lora_dropout {options.lora_dropout}: forked members have none; use 0.")
     model.requires_grad_(False).eval()
     check = _CheckInputs(model)
-    expected = check.hidden()
+    expected = check.plain()
     members = Members(num_members)
     _add_adapters(blocks[layer:], options, members, seed)
     _add_heads(model, members, seed)
     forked = ForkedModel(model, blocks, layer, members)
-    with torch.no_grad(), forked._from_fork(forked.lower_states(check), check.num_rows):
-        found = check.hidden().view(num_members, *expected.shape)
+    with torch.no_grad():
+        found = forked.last_states(check, forked.lower_states(check))
     if not (found - expected).abs().max() <= CHECK_TOLERANCE * expected.abs().max():
         raise ModelError(f"{name} gives other hidden states for several members than for one; use --ensemble full.")
     return forked
@@ -173,6 +208,13 @@ def default_fork_layer(config: Any) -> int:
 
 def _trunk(model: Any) -> Any:
     return getattr(model, model.base_model_prefix)
+
+
+def _run_trunk(model: Any, inputs: BatchInputs) -> Tensor:
+    """Hidden states of all rows; decoders would keep keys and values for generation unless told not to."""
+    keeps = getattr(model.config.get_text_config(), "use_cache", None) is not None
+    hidden: Tensor = _trunk(model)(**inputs.arguments(), **({"use_cache": False} if keeps else {})).last_hidden_state
+    return hidden
 
 
 def _repeat(value: Tensor, count: int) -> Tensor:
@@ -233,16 +275,15 @@ class _CheckInputs:
         mask = torch.ones_like(ids)
         mask[1, 4:] = 0
         self._arguments = {"input_ids": ids, "attention_mask": mask}
-        self._trunk, self._is_real = _trunk(model), mask.bool()[..., None]
+        self._model = model
 
     def arguments(self) -> dict[str, Any]:
-        return self._arguments
+        return dict(self._arguments)
 
     def last(self, hidden: Tensor) -> Tensor:
-        return hidden
+        return hidden[..., [0, 1], [5, 3], :]
 
     @torch.no_grad()
-    def hidden(self) -> Tensor:
-        """The trunk's output [2, 6, D], zero at padding; with members their rows follow one another."""
-        output: Tensor = self._trunk(**self._arguments).last_hidden_state
-        return torch.where(self._is_real, output.view(-1, *self._is_real.shape[:2], output.shape[-1]), 0.0).squeeze(0)
+    def plain(self) -> Tensor:
+        """Hidden states [2, D] at the ends of the rows, before there are members."""
+        return self.last(_run_trunk(self._model, self))

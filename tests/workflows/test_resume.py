@@ -27,6 +27,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 SPEEDS = {"pairs_per_s", "tokens_per_s", "max_memory_gib"}
 
+STEADY = {"lr_scheduler_type": "constant", "warmup_ratio": 0.0}
+
 
 class Killed(BaseException):
     """Ends a run where it stands, as SIGKILL does: nothing catches it."""
@@ -174,6 +176,22 @@ def test_no_checkpoints_if_none_are_wanted(tiny_llama: Path, tmp_path: Path, mon
     with pytest.raises(Killed):
         train(tiny_llama, tmp_path / "rm", save_steps=0)
     assert not (tmp_path / "rm" / "checkpoints").exists()
+
+
+def test_the_last_checkpoints_can_be_averaged_also_after_a_kill(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = [load_file(Path(train(tiny_llama, tmp_path / str(n), max_steps=n, **STEADY).path) / "model.safetensors")
+              for n in (8, 10, 12)]  # fmt: skip
+    with monkeypatch.context() as patch:
+        kill_at(patch, 9)
+        with pytest.raises(Killed):
+            train(tiny_llama, tmp_path / "mean", average_checkpoints=3, **STEADY)
+    train(tiny_llama, tmp_path / "mean", average_checkpoints=3, **STEADY)
+    assert "mean of 3 states" in capsys.readouterr().err
+    mean = load_file(tmp_path / "mean" / "model.safetensors")
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, torch.stack([state[name] for state in states]).mean(0))
 
 
 def killed_training(folder: Path, out: Path, num_kills: int, seed: int) -> list[int]:

@@ -159,6 +159,11 @@ def test_finished_folder_is_not_overwritten_unasked(tiny_llama: Path, tmp_path: 
         ({"max_steps": 0}, "--max_steps 0"),
         ({"num_train_epochs": 0.0}, "--num_train_epochs 0.0"),
         ({"warmup_ratio": 1.5}, "--warmup_ratio 1.5"),
+        ({"train_layers": -2}, "--train_layers -2"),
+        ({"save_steps": -1}, "--save_steps -1"),
+        ({"save_total_limit": 0}, "--save_total_limit 0"),
+        ({"average_checkpoints": 2, "save_steps": 0}, "--average_checkpoints 2"),
+        ({"report_to": "tensorflow"}, "--report_to tensorflow"),
         ({"center_rewards_coefficient": -1.0}, "--center_rewards_coefficient -1.0"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Checkpoints:
                 write_json(temporary / CHECKSUMS, sums)
         except RewardsmithError as error:
             raise type(error)(f"{error} {self.last_good()}") from error
-        found = self._found()
+        found = self.paths()
         outdated = found[found.index(path) + 1 :]  # damaged ones that were passed over
         for old in [*outdated, *found[: max(0, found.index(path) + 1 - self._keep)]]:
             shutil.rmtree(old, ignore_errors=True)
@@ -85,28 +85,28 @@ class Checkpoints:
             return None
         for entry in self.folder.glob(f"{PARTIAL}*"):
             shutil.rmtree(entry, ignore_errors=True)
-        for path in reversed(self._found()):
+        return next(self.whole(), None)
+
+    def whole(self) -> Iterator[Checkpoint]:
+        """The states that can be read, the newest first; damaged ones are named."""
+        for path in reversed(self.paths()):
             if trouble := _trouble(path):
                 say(f"Checkpoint {path} is damaged ({trouble}); looking for an older one.")
                 continue
-            whole = json.loads((path / STATE).read_text(encoding="utf-8"))
-            self._refuse_other_work(path, whole["work"])
-            return Checkpoint(path, whole["step"], whole["state"])
-        return None
+            content = json.loads((path / STATE).read_text(encoding="utf-8"))
+            self._refuse_other_work(path, content["work"])
+            yield Checkpoint(path, content["step"], content["state"])
 
     def paths(self) -> list[Path]:
-        """Folders of the states there are, oldest first."""
-        return self._found()
+        """Folders of the states there are, damaged ones too, oldest first."""
+        return sorted(self.folder.glob("step-*[0-9]"), key=lambda path: int(path.name.removeprefix("step-")))
 
     def last_good(self) -> str:
         """A sentence for an error: where the run can go on from."""
-        whole = [path for path in self._found() if not _trouble(path)]
+        whole = [path for path in self.paths() if not _trouble(path)]
         if not whole:
             return "No checkpoint had been saved."
         return f"The last checkpoint, {whole[-1]}, is whole: the same command goes on from there."
-
-    def _found(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*[0-9]"), key=lambda path: int(path.name.removeprefix("step-")))
 
     def _refuse_other_work(self, path: Path, work: dict[str, Any]) -> None:
         now = json.loads(json.dumps(self._work))

@@ -53,6 +53,8 @@ class CheckpointOptions:
     """Optimiser steps between two checkpoints, in <output_dir>/checkpoints; 0: none. Ctrl-C saves one more."""
     save_total_limit: int = 2
     """Newest checkpoints kept; all are removed when the run has finished."""
+    average_checkpoints: int = 1
+    """Save the mean of the weights at the end and at the last checkpoints, so many in all; 1: those at the end."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pai
 from rewardsmith.engine.precision import fast_matrix_products
 from rewardsmith.engine.recomputation import recomputed_blocks
 from rewardsmith.engine.reward_module import RewardModule
+from rewardsmith.engine.run_state import average_with_earlier
 from rewardsmith.engine.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.models.partial_training import train_top_layers
@@ -32,7 +33,7 @@ def train_reward_model(
     seed: int = 0,
     log: Log | None = None,
     save_to: Path | None = None,
-    saving: CheckpointOptions | None = None,
+    saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
 ) -> tuple[TrainOutcome, EncodedPairs]:
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
@@ -63,18 +64,22 @@ def train_reward_model(
     )
     checkpoints = None
     if save_to is not None:
-        kept = saving or CheckpointOptions()
         work = {
             "pairs in a step": per_process * accelerator.num_processes,
             "pairs": len(encoded),
             "steps": loader.num_steps,
             "packed": form.packed,
         }
-        checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
+        keep = max(saving.save_total_limit, saving.average_checkpoints)
+        checkpoints = Checkpoints(save_to, saving.save_steps, keep, work)
     step = RewardStep(options.center_rewards_coefficient)
     recomputed = recomputed_blocks(model, options.gradient_checkpointing)
     with recomputed, fast_matrix_products(accelerator.device.type, options.bf16):
-        outcome = train(RewardModule(model), loader, step, options, accelerator, log, checkpoints)
+        module = RewardModule(model)
+        outcome = train(module, loader, step, options, accelerator, log, checkpoints)
+    if checkpoints is not None and saving.average_checkpoints > 1:
+        num = average_with_earlier(module, checkpoints, saving.average_checkpoints, loader.num_steps)
+        say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")
     return outcome, encoded
 
 
@@ -82,6 +87,10 @@ def check_saving(saving: CheckpointOptions) -> None:
     """``ConfigError`` for checkpoints that cannot be."""
     if saving.save_steps < 0:
         raise ConfigError(f"--save_steps {saving.save_steps} must be at least 1, or 0 for no checkpoints.")
+    if saving.average_checkpoints < 1:
+        raise ConfigError(f"--average_checkpoints {saving.average_checkpoints} must be at least 1.")
+    if saving.average_checkpoints > 1 and not saving.save_steps:
+        raise ConfigError(f"--average_checkpoints {saving.average_checkpoints} needs checkpoints: --save_steps is 0.")
     if saving.save_total_limit < 1:
         raise ConfigError(f"--save_total_limit {saving.save_total_limit} must be at least 1 (--save_steps 0: none).")
 

@@ -6,6 +6,7 @@ number of processes, sharded (FSDP2) or not.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from rewardsmith.engine.checkpoints import Checkpoint
+from rewardsmith.engine.checkpoints import Checkpoint, Checkpoints
 from rewardsmith.engine.optimizers import load_optimizer_tensors, optimizer_tensors
+from rewardsmith.models.averaging import RunningMean
 
 Parts = dict[str, dict[str, Tensor]]
 
@@ -52,9 +54,22 @@ def restore(checkpoint: Checkpoint, module: Any, optimizer: Any, accelerator: Ac
     _set_random_states(checkpoint.tensors("random"), accelerator)
 
 
-def whole_tensors(tensors: dict[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:
-    """Tensors put together from their shards, on the main process; others take part and get none."""
-    return _whole(tensors, accelerator)
+def average_with_earlier(module: Any, checkpoints: Checkpoints, num: int, num_steps: int) -> int:
+    """Gives a trained module the mean of its weights and those of the last ``num - 1`` checkpoints; their number.
+
+    The mean of adapters is that of their two factors, each for itself.
+    """
+    tensors = changing_tensors(module)
+    mean = RunningMean()
+    earlier = (checkpoint for checkpoint in checkpoints.whole() if checkpoint.step < num_steps)
+    for checkpoint in reversed(list(islice(earlier, num - 1))):
+        saved = checkpoint.tensors("model")
+        mean.add({name: _sharded_like(tensor, saved[name]).to(tensor.device) for name, tensor in tensors.items()})
+    mean.add(tensors)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(mean.tensors[name])
+    return mean.num
 
 
 def _whole(tensors: dict[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:

@@ -11,11 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
+import rewardsmith.workflows.audit as audit_workflow
 from rewardsmith.engine import member_runs
 from rewardsmith.engine.member_training import MemberRun, gaps_of
 from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
 from tiny_reward_models import some_rows
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
 
 NUM_PAIRS = 60
 SMALL = {"num_members": 3, "num_judges": 2, "learning_rate": 1e-3, "max_length": 64, "quiet": True, "device": "cpu"}
@@ -37,41 +42,62 @@ def full(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.
     return audit(rows, tiny_llama, tmp_path_factory.mktemp("full") / "out", save_steps=2)
 
 
+@pytest.fixture(scope="module")
+def forked(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return audit(rows, tiny_llama, tmp_path_factory.mktemp("forked") / "out", ensemble="forked", planted_rate=0)
+
+
+@pytest.fixture(params=["full", "forked"])
+def result(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def raises(error: BaseException | type[BaseException]) -> Any:
+    def function(*_: Any, **__: Any) -> None:
+        raise error
+
+    return function
+
+
 def gaps(result: Any) -> np.ndarray:
     names = [name for name in result.strengths.columns if name.startswith("gap_")]
     return result.strengths[names].to_numpy()
 
 
-def test_every_pair_has_the_judges_that_were_asked_for(full: Any) -> None:
-    assert gaps(full).shape == (NUM_PAIRS, 3)
-    assert (full.strengths["num_judges"] == 2).all()
-    assert "3 fine-tuned models" in full.verdict
+def test_every_pair_has_the_judges_that_were_asked_for(result: Any) -> None:
+    assert gaps(result).shape == (NUM_PAIRS, 3)
+    assert (result.strengths["num_judges"] == 2).all()
 
 
-def test_members_are_models_that_score_as_the_audit_says(full: Any) -> None:
-    listed = json.loads(Path(full.path, "ensemble.json").read_text())
-    assert listed == {"kind": "full", "members": ["members/00", "members/01", "members/02"]}
-    pairs = pq.read_table(f"{full.path}/pairs.parquet")
+def test_the_verdict_says_who_judged(full: Any, forked: Any) -> None:
+    assert "3 fine-tuned models, each trained on its own" in full.verdict
+    assert "3 models that share their lower layers" in forked.verdict
+
+
+def test_members_are_models_that_score_as_the_audit_says(result: Any) -> None:
+    listed = json.loads(Path(result.path, "ensemble.json").read_text())
+    kind = result.metrics["ensemble"]["kind"]
+    assert listed == {"kind": kind, "members": ["members/00", "members/01", "members/02"]}
+    pairs = pq.read_table(f"{result.path}/pairs.parquet")
     for m, name in enumerate(listed["members"]):
-        scorer = load_scorer(f"{full.path}/{name}", device="cpu")
-        np.testing.assert_allclose(gaps_of(scorer, pairs), gaps(full)[:, m], atol=1e-5)
+        scorer = load_scorer(f"{result.path}/{name}", device="cpu")
+        np.testing.assert_allclose(gaps_of(scorer, pairs), gaps(result)[:, m], atol=1e-5)
 
 
-def test_nothing_is_left_of_how_the_members_were_made(full: Any) -> None:
+def test_nothing_is_left_of_how_the_members_were_made(full: Any, forked: Any) -> None:
     assert sorted(path.name for path in Path(full.path, "members").iterdir()) == ["00", "01", "02"]
+    assert sorted(path.name for path in Path(forked.path, "members").iterdir()) == ["00", "01", "02", "metrics.jsonl"]
     assert not Path(full.path, "members", "00", "checkpoints").exists()
-    assert not Path(full.path, ".planted").exists()
 
 
-def test_a_member_learns_only_from_its_own_pairs(full: Any, rows: list[dict[str, Any]], tiny_llama: Path) -> None:
+def test_a_member_learns_only_from_its_own_pairs(result: Any, rows: list[dict[str, Any]], tiny_llama: Path) -> None:
     """Turning the labels round that member 0 leaves out changes the other members and not member 0."""
-    left_out = ~full.strengths["trained_0"].to_numpy()
-    turned = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
-    mixed = [turned[i] if left_out[i] else rows[i] for i in range(NUM_PAIRS)]
-    other = audit(mixed, tiny_llama, Path(full.path).parent / "turned")
-    sign = np.where(left_out, -1, 1)
-    np.testing.assert_allclose(gaps(other)[:, 0] * sign, gaps(full)[:, 0], atol=1e-5)
-    assert np.abs(gaps(other)[:, 1] * sign - gaps(full)[:, 1]).max() > 1e-2
+    left_out = ~result.strengths["trained_0"].to_numpy()
+    turned = [{**row, "target": 0.0} if left_out[i] else row for i, row in enumerate(rows)]
+    kind = result.metrics["ensemble"]["kind"]
+    other = audit(turned, tiny_llama, Path(result.path).parent / "turned", ensemble=kind, planted_rate=0)
+    np.testing.assert_allclose(gaps(other)[:, 0], gaps(result)[:, 0], atol=1e-5)
+    assert np.abs(gaps(other)[:, 1] - gaps(result)[:, 1]).max() > 1e-2
 
 
 def test_an_interrupted_audit_goes_on_with_the_unfinished_member(
@@ -95,6 +121,23 @@ def test_an_interrupted_audit_goes_on_with_the_unfinished_member(
     np.testing.assert_array_equal(gaps(result), gaps(full))
 
 
+def test_forked_members_that_were_trained_are_not_trained_again(
+    forked: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"ensemble": "forked", "planted_rate": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_workflow, "audit_pairs", raises(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            audit(rows, tiny_llama, tmp_path / "out", **options)
+    monkeypatch.setattr("rewardsmith.strength.forked.train_forked", raises(AssertionError("trained again")))
+    np.testing.assert_array_equal(gaps(audit(rows, tiny_llama, tmp_path / "out", **options)), gaps(forked))
+
+
+def test_forked_members_differ(forked: Any) -> None:
+    assert np.abs(np.diff(gaps(forked), axis=1)).min(axis=0).max() > 0
+    assert abs(np.corrcoef(gaps(forked).T)[0, 1]) < 0.999
+
+
 def test_without_crossfitting_members_differ_by_order_alone(
     rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
 ) -> None:
@@ -106,8 +149,11 @@ def test_without_crossfitting_members_differ_by_order_alone(
     assert not Path(result.path, "members").exists()
 
 
-def test_flips_are_planted_where_a_rate_is_named(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path) -> None:
-    result = audit(rows, tiny_llama, tmp_path / "out", planted_rate=0.2)
+def test_flips_are_planted_unless_that_takes_two_more_fine_tuned_ensembles(
+    full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    assert full.metrics["planted_flips"] is None
+    result = audit(rows, tiny_llama, tmp_path / "out", ensemble="forked")
     methods = [row["method"] for row in result.metrics["planted_flips"][0]["baselines"]]
     assert methods == ["rewardsmith", "single-model loss", "cleanlab (confident learning)", "small loss"]
     assert not Path(result.path, ".planted").exists()
@@ -130,19 +176,21 @@ def test_a_failing_member_is_named_and_the_others_stay(
 
 
 @pytest.mark.slow
+def test_flips_are_planted_for_full_where_a_rate_is_named(
+    full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    result = audit(rows, tiny_llama, tmp_path / "out", planted_rate=0.2)
+    np.testing.assert_array_equal(gaps(result), gaps(full))
+    assert [found["kind"] for found in result.metrics["planted_flips"]] == ["uniform", "hard"]
+    assert sorted(path.name for path in Path(result.path, "members").iterdir()) == ["00", "01", "02"]
+
+
+@pytest.mark.slow
 def test_parallel_members_are_the_same_members(
     full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
 ) -> None:
     result = audit(rows, tiny_llama, tmp_path / "out", parallel_members=3)
     np.testing.assert_allclose(gaps(result), gaps(full), atol=1e-5)
-
-
-@pytest.mark.slow
-def test_an_error_in_another_process_names_the_member(
-    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(ConfigError.__base__, match=r"member 0[01] of 3: .*--lora_target_modules nowhere"):
-        audit(rows, tiny_llama, tmp_path / "out", parallel_members=2, use_peft=True, lora_target_modules="nowhere")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from rewardsmith import errors
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say, set_quiet
 from rewardsmith.engine.member_memory import affordable, num_cores
-from rewardsmith.engine.member_training import MemberResult, MemberRun, finished_member, train_member
+from rewardsmith.engine.member_training import MemberRun, finished_member, train_member
+from rewardsmith.engine.saved_gaps import SavedGaps
 from rewardsmith.errors import InputError, RewardsmithError, RunError
 
 POLL_S = 0.2
@@ -29,7 +30,7 @@ TAIL_LINES = 15
 
 def run_members(
     runs: Sequence[MemberRun], parallel: int = 1, quiet: bool = False, description: str = "Members"
-) -> list[MemberResult]:
+) -> list[SavedGaps]:
     """Results in the order of the runs. Finished members are not trained again; an error names its member.
 
     ``parallel`` processes share the cores. An error ends the others; what they had saved stays for the next time.

@@ -7,37 +7,33 @@ unfinished member continues from its checkpoints.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_safetensors
 
-from rewardsmith.artifacts.atomic import atomic_path, json_text
+from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.accelerators import make_accelerator
 from rewardsmith.engine.devices import choose_device, use_all_cores
+from rewardsmith.engine.fresh_model import fresh_model
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_conversations import pair_conversations
 from rewardsmith.engine.reward_training import train_reward_model
+from rewardsmith.engine.saved_gaps import SavedGaps, read_gaps, save_gaps
 from rewardsmith.engine.scorer import LocalScorer
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.models.positions import check_max_length
-from rewardsmith.tokens.encoding import ConversationEncoder
 
 LABELS_FILE = "labels.safetensors"
 
@@ -84,52 +80,31 @@ class MemberRun:
         return self.model_path / "checkpoints"
 
 
-@dataclass(frozen=True)
-class MemberResult:
-    """A finished member."""
-
-    gaps: NDArray[np.float32]
-    """Reward of chosen less that of rejected for every pair [N], trained on or not."""
-    metrics: dict[str, Any]
-
-
 def write_labels(folder: Path, target: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
     """What the members of an ensemble learn: targets [N], and each one's weights [N, M]."""
     with atomic_path(folder / LABELS_FILE) as path:
         path.write_bytes(save_safetensors({"target": target, "weights": np.ascontiguousarray(weights)}))
 
 
-def finished_member(run: MemberRun) -> MemberResult | None:
+def finished_member(run: MemberRun) -> SavedGaps | None:
     """The result of an earlier run of this very member, if there is one."""
-    try:
-        with safe_open(str(run.result_path), framework="numpy") as file:
-            said = file.metadata() or {}
-            if said.get("fingerprint") != _fingerprint(run):
-                return None
-            return MemberResult(file.get_tensor("gaps"), json.loads(said["metrics"]))
-    except (FileNotFoundError, SafetensorError):
-        return None
+    return read_gaps(run.result_path, _fingerprint(run))
 
 
-def train_member(run: MemberRun, quiet: bool = False) -> MemberResult:
+def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
     """Trains a member, scores every pair with it, and saves both; a finished one is only read."""
     if found := finished_member(run):
         return found
     use_all_cores()
     pairs = _labelled_pairs(run)
     device = choose_device(run.model.device)
-    source = resolve_model(run.model.model_name_or_path, run.model.model_revision)
-    tokenizer = load_tokenizer(source)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.start_seed)
-        model = new_reward_model(source, tokenizer, run.start_seed)
-        check_max_length(model.config, run.model.max_length, source.name)
-        if run.lora.use_peft:
-            model = add_lora(model, run.lora)
-        encoder = ConversationEncoder(tokenizer, run.model.max_length, run.model.truncation_side)
+        fresh = fresh_model(run.model, run.start_seed)
+        model = add_lora(fresh.model, run.lora) if run.lora.use_peft else fresh.model
         outcome, encoded = train_reward_model(
             model,
-            encoder,
+            fresh.encoder,
             pairs,
             run.train,
             make_accelerator(device, run.train.bf16),
@@ -138,15 +113,9 @@ def train_member(run: MemberRun, quiet: bool = False) -> MemberResult:
             run.checkpoints_path,
             run.checkpoints,
         )
-    gaps = gaps_of(LocalScorer(model, encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    gaps = gaps_of(LocalScorer(model, fresh.encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
     if run.keep_model:
-        extra = {
-            "max_length": encoder.max_length,
-            "truncation_side": encoder.truncation_side,
-            "tokens_fingerprint": encoder.fingerprint,
-            "trained_from": source.name,
-        }
-        save_reward_model(model, tokenizer, run.model_path, extra)
+        save_reward_model(model, fresh.tokenizer, run.model_path, fresh.extra)
     metrics = {
         "num_pairs": len(encoded),
         "num_truncated": encoded.num_truncated,
@@ -154,11 +123,10 @@ def train_member(run: MemberRun, quiet: bool = False) -> MemberResult:
         "train_runtime_s": outcome.seconds,
         "train_loss": outcome.last["loss"],
     }
-    content = {"fingerprint": _fingerprint(run), "metrics": json_text(metrics, where=run.result_path.name)}
-    with atomic_path(run.result_path) as path:
-        path.write_bytes(save_safetensors({"gaps": gaps}, content))
+    result = SavedGaps(gaps, metrics)
+    save_gaps(run.result_path, result, _fingerprint(run))
     shutil.rmtree(run.checkpoints_path if run.keep_model else run.model_path, ignore_errors=True)
-    return MemberResult(gaps, metrics)
+    return result
 
 
 def gaps_of(scorer: LocalScorer, pairs: pa.Table) -> NDArray[np.float32]:

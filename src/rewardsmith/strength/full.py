@@ -6,64 +6,41 @@ The paper's members differ by the order of the data alone (arXiv 2401.06080, sec
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.engine.member_runs import run_members
 from rewardsmith.engine.member_training import MemberRun, write_labels
-from rewardsmith.engine.options import CheckpointOptions
-from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
 from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.membership import member_weights
-from rewardsmith.strength.options import MemberOptions, StrengthOptions
 
 
-def full_judgements(
-    pairs_file: Path,
-    target: NDArray[np.float32],
-    groups: NDArray[np.int64],
-    options: StrengthOptions,
-    members: MemberOptions,
-    model: ModelOptions,
-    lora: LoraOptions,
-    checkpoints: CheckpointOptions,
-    folder: Path,
-    seed: int,
-    keep_models: bool = True,
-    quiet: bool = False,
-    description: str = "Members",
-) -> tuple[Judgements, float]:
-    """Gaps of all members for all pairs of ``pairs_file``, and the share of pairs of which truncation took something.
+def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:
+    """Gaps of all members for all pairs, members having learned ``target`` [N] in place of the file's.
 
-    ``target`` [N] is what they learn, in place of the file's. ``folder`` keeps models and gaps: called again after an
-    interruption, it goes on. Raises DataError for too few groups.
+    Raises DataError for too few groups.
     """
-    rng = np.random.default_rng(seed)
-    weights, trained = member_weights(
-        groups, members.num_members, options.judges, options.crossfit, rng, members.bootstraps(options)
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_labels(folder, target.astype(np.float32), weights)
+    weights, trained = job.membership()
+    write_labels(job.folder, target.astype(np.float32), weights)
     runs = [
         MemberRun(
-            folder=str(folder),
-            pairs_file=str(pairs_file),
+            folder=str(job.folder),
+            pairs_file=str(job.pairs_file),
             number=m,
-            order_seed=seed + m,
-            start_seed=seed,
-            keep_model=keep_models,
-            model=model,
-            train=members.training(adapters_only=lora.use_peft),
-            lora=lora,
-            checkpoints=checkpoints,
+            order_seed=job.seed + m,
+            start_seed=job.seed,
+            keep_model=job.keep_models,
+            model=job.model,
+            train=job.members.training(adapters_only=job.lora.use_peft),
+            lora=job.lora,
+            checkpoints=job.checkpoints,
         )
-        for m in range(members.num_members)
+        for m in range(job.members.num_members)
     ]
-    results = run_members(runs, members.parallel_members, quiet, description)
+    results = run_members(runs, job.members.parallel_members, job.quiet, job.description)
     gaps = np.stack([result.gaps for result in results], axis=1)
+    # With equally many members training on every pair, the share over what they saw is the share of all pairs.
     seen = sum(result.metrics["num_pairs"] for result in results)
     cut = sum(result.metrics["num_truncated"] for result in results)
-    choice = f"LoRA r={lora.lora_r}, all blocks" if lora.use_peft else "full fine-tuning"
-    return Judgements(gaps, trained, (choice,) * len(results)), cut / seen
+    choice = f"adapters of rank {job.lora.lora_r} on all blocks" if job.lora.use_peft else "full fine-tuning"
+    return EnsembleOutcome(Judgements(gaps, trained, (choice,) * len(results)), cut / seen)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import progress
 from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.full import full_judgements
+from rewardsmith.strength.ensemble_job import EnsembleJob
+from rewardsmith.strength.forked import train_forked_members
+from rewardsmith.strength.full import train_full
 from rewardsmith.strength.given import given_judgements
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.membership import check_blocks
@@ -74,7 +76,7 @@ def make_ensemble(
         return ProbeEnsemble(pairs, groups, config, times)
     if kind == "given":
         return GivenEnsemble(pairs, config)
-    return FullEnsemble(groups, config, folder, times)
+    return ModelEnsemble(groups, config, folder, times)
 
 
 class ProbeEnsemble:
@@ -120,35 +122,37 @@ class GivenEnsemble:
         pass
 
 
-class FullEnsemble:
-    """Fine-tuned models. Those of the labels as given are kept, those of planted labels serve once."""
+class ModelEnsemble:
+    """Language models. Those of the labels as given are kept, those of planted labels serve once."""
 
     refits = True
 
     def __init__(self, groups: NDArray[np.int64], config: AuditConfig, folder: Path, times: StageTimes) -> None:
         self._groups, self._config, self._folder, self._times = groups, config, folder, times
+        self._train = train_full if config.strength.ensemble == "full" else train_forked_members
         self.truncated_share: float | None = None
 
     def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
         config = self._config
         # An interrupted run finds its planted members again by the labels they learn.
         own = f"{PLANTED}/{hashlib.sha256(target.tobytes()).hexdigest()[:16]}" if planted else MEMBERS
+        job = EnsembleJob(
+            pairs_file=self._folder / PAIRS_FILE,
+            groups=self._groups,
+            folder=self._folder / own,
+            strength=config.strength,
+            members=config.members,
+            model=config.model,
+            lora=config.lora,
+            checkpoints=config.checkpoints,
+            seed=seed,
+            keep_models=not planted and (config.members.save_members or config.members.average_members),
+            description="Members (planted flips)" if planted else "Members",
+        )
         with self._times.stage("judging"):
-            judged, self.truncated_share = full_judgements(
-                self._folder / PAIRS_FILE,
-                target,
-                self._groups,
-                config.strength,
-                config.members,
-                config.model,
-                config.lora,
-                config.checkpoints,
-                self._folder / own,
-                seed,
-                keep_models=not planted and (config.members.save_members or config.members.average_members),
-                description="Members (planted flips)" if planted else "Members",
-            )
-        return judged
+            outcome = self._train(job, target)
+        self.truncated_share = outcome.truncated_share
+        return outcome.judged
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
         return gap_rivals(judged, target, seed)

@@ -1,0 +1,94 @@
+"""The ``forked`` ensemble: M members with adapters and heads of their own above one frozen trunk, trained together.
+
+Members share batches and differ by the groups that they leave out, by random weights of those that they learn from,
+and by where their adapters and heads begin.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.engine.devices import choose_device, use_all_cores
+from rewardsmith.engine.forked_training import train_forked
+from rewardsmith.engine.fresh_model import fresh_model
+from rewardsmith.engine.saved_gaps import SavedGaps, read_gaps, save_gaps
+from rewardsmith.models.member_folders import save_members
+from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
+from rewardsmith.strength.judgements import Judgements
+
+GAPS_FILE = "gaps.safetensors"
+CHECKPOINTS = "checkpoints"
+LOG = "metrics.jsonl"
+
+
+def train_forked_members(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:
+    """Gaps of all members for all pairs, members having learned ``target`` [N] in place of the file's.
+
+    Raises DataError for too few groups.
+    """
+    weights, trained = job.membership()
+    fingerprint = _fingerprint(job, target, weights)
+    result = read_gaps(job.folder / GAPS_FILE, fingerprint)
+    if result is None:
+        result = _train(job, target, weights)
+        save_gaps(job.folder / GAPS_FILE, result, fingerprint)
+    shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
+    choice = f"adapters of rank {job.lora.lora_r} above block {result.metrics['fork_layer']}"
+    judged = Judgements(result.gaps, trained, (choice,) * result.gaps.shape[1])
+    return EnsembleOutcome(judged, result.metrics["num_truncated"] / max(1, len(target)))
+
+
+def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> SavedGaps:
+    use_all_cores()
+    pairs = with_target(pq.read_table(job.pairs_file), target)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        fresh = fresh_model(job.model, job.seed)
+        outcome = train_forked(
+            fresh.model,
+            fresh.encoder,
+            pairs,
+            weights,
+            job.members.fork_layer,
+            job.lora,
+            job.members.training(adapters_only=True),
+            choose_device(job.model.device),
+            job.seed,
+            MetricsLog(job.folder / LOG),
+            job.folder / CHECKPOINTS,
+            job.checkpoints,
+            job.quiet,
+        )
+    if job.keep_models:
+        save_members(outcome.forked, fresh.tokenizer, job.folder, fresh.extra)
+    metrics = {
+        "num_truncated": outcome.num_truncated,
+        "num_steps": outcome.num_steps,
+        "fork_layer": outcome.forked.layer,
+        "train_runtime_s": outcome.train_seconds,
+        "train_loss": outcome.last["loss"],
+    }
+    return SavedGaps(outcome.gaps, metrics)
+
+
+def with_target(pairs: pa.Table, target: NDArray[np.float32]) -> pa.Table:
+    """The same pairs with other labels [N]."""
+    index = pairs.schema.get_field_index("target")
+    return pairs.set_column(index, pairs.schema.field(index), pa.array(target, pa.float32()))
+
+
+def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> str:
+    """Of all that decides the result."""
+    options = [flatten(part) for part in (job.members, job.model, job.lora)]
+    labels = fingerprint_bytes(target.tobytes(), weights.tobytes())
+    return fingerprint_json([options, job.seed, fingerprint_file(Path(job.pairs_file)), labels])

@@ -37,12 +37,17 @@ def saved_head(folder: Path) -> FeatureHead:
     return head
 
 
-def test_rewards_come_in_the_order_given_whatever_the_batch_size(saved: str) -> None:
-    one = load_scorer(saved, batch_size=1, device="cpu").score(CONVERSATIONS)
-    many = load_scorer(saved, batch_size=3, device="cpu").score([*CONVERSATIONS, CONVERSATIONS[0]])
+def test_rewards_come_in_the_order_given_whatever_the_batches(saved: str) -> None:
+    one = load_scorer(saved, max_tokens=1, device="cpu").score(CONVERSATIONS)
+    many = load_scorer(saved, max_tokens=200, device="cpu").score([*CONVERSATIONS, CONVERSATIONS[0]])
     assert one.dtype == np.float32 and one.shape == (4,)
     np.testing.assert_allclose(many, [*one, one[0]], rtol=0, atol=2e-6)
     assert load_scorer(saved, device="cpu").score([]).shape == (0,)
+
+
+def test_a_batch_of_no_tokens_is_refused(saved: str) -> None:
+    with pytest.raises(ConfigError, match="--max_tokens_per_batch 0 must be at least 1"):
+        load_scorer(saved, max_tokens=0, device="cpu")
 
 
 def test_the_length_of_training_is_kept_unless_another_is_asked_for(saved: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.errors import OutputError
 
 
 class PartsFolder:
@@ -20,6 +22,17 @@ class PartsFolder:
     def __init__(self, output: Path) -> None:
         self.folder = output.with_name(output.name + ".parts")
         self._suffix = output.suffix
+
+    def open(self) -> None:
+        """Makes the folder. ``OutputError`` where it cannot be made or written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder} cannot be made ({error.strerror}). Choose another --output_file."
+            ) from error
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{self.folder} may not be written. Choose another --output_file.")
 
     def path(self, index: int, key: str) -> Path:
         """Where a part belongs."""

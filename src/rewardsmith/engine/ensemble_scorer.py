@@ -86,7 +86,7 @@ def load_scorers(
     aggregation: Aggregation | None = None,
 ) -> EnsembleScorer:
     """The scorer of one model, of several separated by commas, or of an ensemble's folder (with ``ensemble.json``)."""
-    names = [paths] if Path(paths).exists() else [name.strip() for name in paths.split(",") if name.strip()]
+    names = [paths] if paths and Path(paths).exists() else [name.strip() for name in paths.split(",") if name.strip()]
     if not names:
         raise ConfigError("--reward_model_path is missing: name the folder or Hub id of a reward model.")
     members = [member for name in names for member in (ensemble_members(name) or [name])]

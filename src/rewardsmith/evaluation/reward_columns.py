@@ -63,7 +63,7 @@ def reward_columns(
 
     A row of which a reward is not a finite number gets the reason ``not_finite``.
     """
-    values = members.astype(np.float64)
+    values = np.where(np.isfinite(members), members, np.nan).astype(np.float64)
     rewards = _Rewards(aggregation(values), values.mean(0), values.std(0), values.T)
     sizes = np.array([len(row.conversations) for row in rows], dtype=np.int64)
     starts = np.cumsum(sizes) - sizes

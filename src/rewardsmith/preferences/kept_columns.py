@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.preferences.files.raw_row import json_text
+from rewardsmith.preferences.files.raw_row import json_text, valid_text
 
 MOST_FIELDS = 100
 _JSON = {b"rewardsmith": b"json"}
@@ -21,12 +21,16 @@ _JSON = {b"rewardsmith": b"json"}
 
 def kept_table(records: Sequence[Mapping[str, object] | None], taken: Collection[str]) -> pa.Table:
     """Columns of some rows; a bad row's cells are null. Names that are ``taken`` get ``original_`` before them."""
-    names = list(dict.fromkeys(str(name) for record in records if record is not None for name in record))
+    names = list(dict.fromkeys(name for record in records if record is not None for name in record))
     arrays, fields = [], []
     for name in names:
         values = [None if record is None else record.get(name) for record in records]
         array = _typed(values)
-        fields.append(pa.field(kept_name(name, taken), pa.string() if array is None else array.type, metadata=None))
+        fields.append(
+            pa.field(
+                kept_name(valid_text(str(name)), taken), pa.string() if array is None else array.type, metadata=None
+            )
+        )
         if array is None:
             fields[-1] = fields[-1].with_metadata(_JSON)
             array = _as_json(values)
@@ -35,17 +39,18 @@ def kept_table(records: Sequence[Mapping[str, object] | None], taken: Collection
 
 
 def kept_name(name: str, taken: Collection[str]) -> str:
-    """The name of an input column in the output."""
-    while name in taken:
-        name = f"original_{name}"
-    return name
+    """The name of an input column in the output: different for different columns, whichever of them a part has."""
+    bare = name
+    while bare.startswith("original_"):
+        bare = bare.removeprefix("original_")
+    return f"original_{name}" if bare in taken else name
 
 
-def join_parts(parts: Sequence[Path], target: Path, metadata: dict[str, str]) -> None:
-    """Writes the rows of all parts as one file, one part in memory at a time. Columns keep their first order."""
+def join_parts(parts: Sequence[Path], target: Path, metadata: dict[str, str], last: Sequence[str]) -> None:
+    """Writes the rows of all parts as one file, one part in memory at a time. The columns named ``last`` come last."""
     as_json: set[str] = set()
     while True:
-        schema = _common_schema([pq.read_schema(part) for part in parts], as_json).with_metadata(metadata)
+        schema = _common_schema([pq.read_schema(part) for part in parts], as_json, last).with_metadata(metadata)
         try:
             with pq.ParquetWriter(target, schema, compression="zstd") as writer:
                 for part in parts:
@@ -62,7 +67,7 @@ class _NoCommonTypeError(Exception):
         self.column = column
 
 
-def _common_schema(schemas: Iterable[pa.Schema], as_json: Collection[str]) -> pa.Schema:
+def _common_schema(schemas: Iterable[pa.Schema], as_json: Collection[str], last: Sequence[str]) -> pa.Schema:
     fields: dict[str, pa.Field] = {}
     for field in (field for schema in schemas for field in schema):
         known = fields.get(field.name, field)
@@ -75,7 +80,7 @@ def _common_schema(schemas: Iterable[pa.Schema], as_json: Collection[str]) -> pa
                 fields[field.name] = merged.field(0)
         except pa.ArrowException:
             pass  # no common type: the JSON text that stands there already
-    return pa.schema(list(fields.values()))
+    return pa.schema([*(field for name, field in fields.items() if name not in last), *(fields[n] for n in last)])
 
 
 def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -97,10 +102,26 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _typed(values: list[Any]) -> pa.Array | None:
     """The values with the type that Arrow sees in them; None where it sees none."""
     try:
-        array = pa.array(values)
+        array = _array(values)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         return None
     return None if _unwieldy(array.type) else array
+
+
+def _array(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except UnicodeEncodeError:
+        return pa.array([plain_value(value) for value in values])
+
+
+def plain_value(value: Any) -> Any:
+    """The value with what a UTF-8 file can hold: half characters (lone surrogates) as escapes."""
+    if isinstance(value, str):
+        return valid_text(value)
+    if isinstance(value, Mapping):
+        return {plain_value(key): plain_value(item) for key, item in value.items()}
+    return [plain_value(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _unwieldy(kind: pa.DataType) -> bool:

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from rewardsmith import __version__
-from rewardsmith.artifacts.atomic import atomic_path, json_text, write_jsonl, write_table
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.engine.ensemble_scorer import EnsembleScorer
-from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.reward_columns import (
     count_rewards,
     reward_columns,
     reward_schema,
     summarise_counts,
 )
-from rewardsmith.preferences.kept_columns import join_parts, kept_name, kept_table
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import ScoreConfig
+from rewardsmith.workflows.score_output import ScoreOutput, check_output
 
-SUFFIXES = (".parquet", ".jsonl")
 PARTS_VERSION = 1
 
 
@@ -69,12 +65,13 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     if config.window < 1:
         raise ConfigError(f"--window {config.window} must be at least 1.")
     if config.output_file is not None:
-        _check_output(Path(config.output_file), config.overwrite)
+        check_output(Path(config.output_file), config.overwrite)
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
-    _check_output(output, config.overwrite)
+    check_output(output, config.overwrite)
     scorer = open_scorer(config.reward_model_path, config.scoring, config.quiet)
-    run = _Run(config, stream, scorer, PartsFolder(output))
+    run = _Run(config, stream, scorer, output)
+    run.parts.open()
     started = time.monotonic()
     parts = run.score()
     metrics = {
@@ -86,7 +83,7 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
         "num_rows_resumed": run.num_resumed,
         "duration_s": round(time.monotonic() - started, 3),
     }
-    _join(parts, output, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
+    run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
     run.parts.remove()
     return ScoreResult(str(output), metrics)
 
@@ -94,12 +91,13 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
 class _Run:
     """Scores windows of rows, each saved as a part; a part that is there already is taken as it is."""
 
-    def __init__(self, config: ScoreConfig, stream: RowStream, scorer: EnsembleScorer, parts: PartsFolder) -> None:
-        self.stream, self.scorer, self.parts = stream, scorer, parts
+    def __init__(self, config: ScoreConfig, stream: RowStream, scorer: EnsembleScorer, path: Path) -> None:
+        self.stream, self.scorer = stream, scorer
+        self.parts = PartsFolder(path)
         self.records: list[dict[str, Any]] = []
         self.num_resumed = 0
         self._window, self._keep = config.window, config.keep_columns
-        self._taken = reward_schema(stream.kind, scorer.num_members).names
+        self.output = ScoreOutput(path, reward_schema(stream.kind, scorer.num_members).names)
         reading = config.data
         self._settings = fingerprint_json(
             [PARTS_VERSION, scorer.fingerprint, stream.kind, stream.form, reading.prompt_key, config.keep_columns]
@@ -131,9 +129,9 @@ class _Run:
         if record is None:
             record = self._write(path, rows)
         else:
-            self.num_resumed += len(rows)
-            if self.num_resumed == len(rows):
+            if not self.num_resumed:
                 say(f"Going on with what {self.parts.folder} holds.")
+            self.num_resumed += len(rows)
         self.records.append(record)
         return path
 
@@ -142,62 +140,11 @@ class _Run:
         cut_before = self.scorer.num_cut
         members = self.scorer.score_members(conversations)
         rewards = reward_columns(self.stream.kind, rows, members, self.scorer.aggregation)
-        kept = [row.raw.record for row in rows] if self._keep else []
-        if path.suffix == ".parquet":
-            columns = kept_table(kept, self._taken) if self._keep else pa.table({})
-            for name in rewards.column_names:
-                columns = columns.append_column(rewards.schema.field(name), rewards.column(name))
-            write_table(path, columns)
-        else:
-            write_jsonl(path, _json_rows(kept, rewards, self._taken))
+        kept = [row.raw.record for row in rows] if self._keep else None
+        self.output.write_part(path, kept, rewards)
         record = {**count_rewards(self.stream.kind, rewards), "num_cut": self.scorer.num_cut - cut_before}
         self.parts.finish(path, record)
         return record
-
-
-def _json_rows(kept: Sequence[Any], rewards: pa.Table, taken: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for index, entry in enumerate(rewards.to_pylist()):
-        record = (kept[index] if kept else None) or {}
-        own = {kept_name(str(name), taken): _finite(value) for name, value in record.items()}
-        yield {**own, **{name: _shortest(value) for name, value in entry.items()}}
-
-
-def _shortest(value: Any) -> Any:
-    """Rewards with the digits that a 32-bit float has, not with those of its 64-bit neighbour."""
-    if isinstance(value, list):
-        return [_shortest(item) for item in value]
-    return float(str(np.float32(value))) if isinstance(value, float) else value
-
-
-def _finite(value: Any) -> Any:
-    """The value with null for NaN and infinity, which JSON does not have, and text for what it has no form for."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _join(parts: list[Path], output: Path, about: dict[str, Any]) -> None:
-    with atomic_path(output) as temporary:
-        if output.suffix == ".parquet":
-            join_parts(parts, temporary, {"rewardsmith": json_text(about, where=output.name)})
-            return
-        with temporary.open("wb") as target:
-            for part in parts:
-                with part.open("rb") as source:
-                    shutil.copyfileobj(source, target)
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"--output_file {path} must end with {' or '.join(SUFFIXES)}.")
-    if path.is_dir():
-        raise OutputError(f"--output_file {path} is a folder; name a file in it.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists. Choose another --output_file, or pass --overwrite.")
 
 
 def _lines(m: dict[str, Any]) -> Iterator[str]:
@@ -215,7 +162,8 @@ def _lines(m: dict[str, Any]) -> Iterator[str]:
             f"from {m['min_reward']:+.3f} to {m['max_reward']:+.3f}."
         )
     if m.get("share_chosen_higher") is not None:
+        decided = m["num_pairs"] - m["num_ties"]
         yield (
-            f"Chosen has the higher reward in {m['share_chosen_higher']:.1%} of {m['num_pairs']:,} pairs "
-            f"({m['num_ties']:,} ties apart); mean gap {m['gap_mean']:+.3f}."
+            f"Chosen has the higher reward in {m['share_chosen_higher']:.1%} of {decided:,} pairs; "
+            f"{m['num_ties']:,} more are ties. Mean gap {m['gap_mean']:+.3f}."
         )

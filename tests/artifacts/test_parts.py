@@ -1,0 +1,48 @@
+"""Parts of an output file: only whole ones of the same work count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.errors import OutputError
+
+
+def test_a_part_counts_once_its_record_is_there(tmp_path: Path) -> None:
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    parts.open()
+    part = parts.path(3, "a" * 64)
+    assert part.parent == tmp_path / "out.jsonl.parts" and part.suffix == ".jsonl"
+    part.write_text("{}")
+    assert parts.finished(part) is None
+    parts.finish(part, {"rows": 1})
+    assert parts.finished(part) == {"rows": 1}
+    assert parts.finished(parts.path(3, "b" * 64)) is None and parts.finished(parts.path(4, "a" * 64)) is None
+    part.unlink()
+    assert parts.finished(part) is None
+
+
+def test_a_damaged_record_is_none(tmp_path: Path) -> None:
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    parts.open()
+    part = parts.path(0, "a")
+    part.write_text("{}")
+    parts.finish(part, {})
+    next(parts.folder.glob("*.record.json")).write_text('{"rows')
+    assert parts.finished(part) is None
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Choose another --output_file"):
+        PartsFolder(tmp_path / "file" / "out.jsonl").open()
+
+
+def test_all_parts_go_together(tmp_path: Path) -> None:
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    parts.open()
+    parts.path(0, "a").write_text("{}")
+    parts.remove()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,266 @@
+"""``rewardsmith score``: every input row gets its rewards, in order, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rewardsmith.cli.main import main
+from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.metrics.aggregates import Aggregation
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.preferences.options import RowOptions
+from rewardsmith.workflows import score as score_workflow
+from rewardsmith.workflows.options import ScoreConfig, ScoringOptions
+from rewardsmith.workflows.score import run_score
+from tiny_reward_models import some_rows
+
+
+@pytest.fixture(scope="module")
+def models(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two reward models that have learned nothing, with different heads."""
+    root = tmp_path_factory.mktemp("reward-models")
+    source = resolve_model(str(tiny_llama))
+    for seed in (0, 1):
+        tokenizer = load_tokenizer(source)
+        save_reward_model(new_reward_model(source, tokenizer, seed), tokenizer, root / str(seed), {"max_length": 128})
+    return [str(root / "0"), str(root / "1")]
+
+
+def write_rows(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def config(model: str, output: Path, window: int = 8, **options: Any) -> ScoreConfig:
+    return ScoreConfig(reward_model_path=model, output_file=str(output), window=window, quiet=True, **options)
+
+
+def conversations(rows: list[dict[str, str]], side: str) -> list[Any]:
+    turns = [({"role": "user", "content": r["prompt"]}, {"role": "assistant", "content": r[side]}) for r in rows]
+    return [list(pair) for pair in turns]
+
+
+class Stub:
+    """A scorer whose rewards depend on the texts alone; may be interrupted."""
+
+    num_members, aggregation = 1, Aggregation()
+
+    def __init__(self, fingerprint: str, interrupted_after: int | None) -> None:
+        self.fingerprint, self.interrupted_after = fingerprint, interrupted_after
+        self.num_cut = 0
+        self.windows: list[int] = []
+
+    def score_members(self, conversations: Any) -> Any:
+        if len(self.windows) == self.interrupted_after:
+            raise KeyboardInterrupt
+        self.windows.append(len(conversations))
+        self.num_cut += len(conversations)
+        texts = ["".join(message["content"] for message in conversation) for conversation in conversations]
+        return np.array([[sum(map(ord, text)) % 97 for text in texts]], dtype=np.float32)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Replaces the model; gives the list in which the sizes of the windows it scores will stand."""
+
+    def install(interrupted_after: int | None = None) -> list[int]:
+        scorer = Stub("", interrupted_after)
+
+        def opened(path: str, options: ScoringOptions, quiet: bool) -> Any:
+            scorer.fingerprint = f"{path} {options.max_length}"
+            return scorer
+
+        monkeypatch.setattr(score_workflow, "open_scorer", opened)
+        return scorer.windows
+
+    return install
+
+
+def test_command_writes_a_row_for_every_row(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = some_rows(20)
+    data = write_rows(tmp_path / "prefs.jsonl", [*rows[:10], {"prompt": "?"}, *rows[10:]])
+    out = tmp_path / "new" / "rewards.parquet"
+    words = ["--reward_model_path", models[0], "--output_file", str(out), "--window", "8", "--quiet", "--json"]
+    assert main(["score", "--dataset_name", str(data), *words]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    summary = json.loads(printed[-1])
+    assert printed[0].startswith("40 responses of 21 rows scored in")
+    assert (summary["num_rows"], summary["num_pairs"], summary["bad_rows_by_reason"]) == (21, 20, {"missing_field": 1})
+    table = pq.read_table(out)
+    assert table.column("row").to_pylist() == list(range(21))
+    assert table.column("reason").to_pylist() == [None] * 10 + ["missing_field"] + [None] * 10
+    scorer = load_scorer(models[0], device="cpu")
+    good = table.filter(pa.compute.is_valid(table.column("gap")))
+    assert good.column("chosen").to_pylist() == [row["chosen"] for row in rows]
+    for side in ("chosen", "rejected"):
+        found = good.column(f"reward_{side}").to_numpy()
+        np.testing.assert_allclose(found, scorer.score(conversations(rows, side)), rtol=0, atol=1e-5)
+    assert json.loads(table.schema.metadata[b"rewardsmith"])["fingerprint"] == scorer.fingerprint
+    assert [path.name for path in out.parent.iterdir()] == ["rewards.parquet"]
+
+
+def test_json_lines_and_parquet_say_the_same(tmp_path: Path, stub: Callable[..., list[int]]) -> None:
+    stub()
+    rows = [{"question": "red one", "responses": ["good cat", "bad dog", ""][: i % 3 + 1], "id": i} for i in range(9)]
+    parquet = run_score(config("rm", tmp_path / "a.parquet"), rows).table
+    run_score(config("rm", tmp_path / "a.jsonl", window=2), rows)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line.keys() for line in lines] == [set(parquet.column_names)] * 9
+    for line, entry in zip(lines, parquet.to_pylist(), strict=True):
+        np.testing.assert_allclose(line.pop("rewards"), entry.pop("rewards"), rtol=0, atol=1e-5)
+        assert line == entry
+
+
+def test_own_columns_can_be_left_out(tmp_path: Path, stub: Callable[..., list[int]]) -> None:
+    stub()
+    result = run_score(config("rm", tmp_path / "a.parquet", keep_columns=False), some_rows(4))
+    names = ["row", "pair_id", "reward_chosen", "reward_rejected", "gap", "reason", "problem"]
+    assert result.table.column_names == names
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_an_interrupted_run_goes_on_to_the_same_file(
+    tmp_path: Path, stub: Callable[..., list[int]], suffix: str
+) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", some_rows(30))
+    whole, again = (config("rm", tmp_path / f"{name}.{suffix}", data=RowOptions(str(data))) for name in ("a", "b"))
+    stub()
+    expected = run_score(whole)
+    stub(interrupted_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        run_score(again)
+    assert not Path(str(again.output_file)).exists()
+    windows = stub()
+    result = run_score(again)
+    assert windows == [16, 12] and result.metrics["num_rows_resumed"] == 16
+    different = ("num_rows_resumed", "duration_s")
+    assert {k: v for k, v in result.metrics.items() if k not in different} == {
+        k: v for k, v in expected.metrics.items() if k not in different
+    }
+    assert result.table.equals(expected.table) and not Path(f"{again.output_file}.parts").exists()
+
+
+Change = Callable[[list[Any]], tuple[list[Any], dict[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("change", "num_windows"),
+    [
+        (lambda rows: (rows, {}), 1),
+        (lambda rows: (rows, {"scoring": ScoringOptions(max_tokens_per_batch=64)}), 1),
+        (lambda rows: ([*rows[:3], {**rows[3], "chosen": "cat"}, *rows[4:]], {}), 2),
+        (lambda rows: ([rows[0], *rows], {}), 5),
+        (lambda rows: (rows, {"keep_columns": False}), 4),
+        (lambda rows: (rows, {"scoring": ScoringOptions(max_length=64)}), 4),
+        (lambda rows: (rows, {"data": RowOptions(prompt_key="prompt", response_key="chosen")}), 4),
+    ],
+)
+def test_only_parts_of_the_same_work_are_taken(
+    tmp_path: Path, stub: Callable[..., list[int]], change: Change, num_windows: int
+) -> None:
+    rows = some_rows(32)
+    stub(interrupted_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        run_score(config("rm", tmp_path / "a.parquet"), rows)
+    changed, options = change(rows)
+    windows = stub()
+    run_score(config("rm", tmp_path / "a.parquet", **options), changed)
+    assert len(windows) == num_windows
+
+
+def test_several_models_give_members_mean_spread_and_aggregate(models: list[str], tmp_path: Path) -> None:
+    rows = some_rows(6)
+    scoring = ScoringOptions(aggregate="mean_minus_std", aggregate_coefficient=0.5)
+    result = run_score(config(",".join(models), tmp_path / "a.parquet", scoring=scoring), rows)
+    table = result.table
+    members = np.array(table.column("reward_chosen_members").to_pylist(), dtype=np.float32).T
+    expected = [load_scorer(model, device="cpu").score(conversations(rows, "chosen")) for model in models]
+    np.testing.assert_allclose(members, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        table.column("reward_chosen").to_numpy(),
+        Aggregation("mean_minus_std", 0.5)(np.array(expected)),
+        rtol=0,
+        atol=1e-5,
+    )
+    rejected = np.array(table.column("reward_rejected_members").to_pylist(), dtype=np.float32).T
+    np.testing.assert_allclose(table.column("gap_std").to_numpy(), (members - rejected).std(0), rtol=0, atol=1e-5)
+    assert result.metrics["num_members"] == 2
+
+
+def test_memory_does_not_grow_with_the_input(tmp_path: Path, stub: Callable[..., list[int]]) -> None:
+    stub()
+    peaks = []
+    for number in (2_000, 6_000):  # the first thousand rows are read ahead, to see what they are
+        data = write_rows(
+            tmp_path / f"{number}.jsonl", [{"prompt": "?", "response": f"{i} " * 200} for i in range(number)]
+        )
+        tracemalloc.start()
+        done = run_score(config("x", tmp_path / f"{number}.jsonl.jsonl", 250, data=RowOptions(str(data))))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert done.metrics["num_rows"] == number
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Path) -> None:
+    rows = some_rows(4)
+    (tmp_path / "there.parquet").write_text("")
+    (tmp_path / "folder.jsonl").mkdir()
+    for output, error, message in (
+        ("a.csv", ConfigError, "must end with .parquet or .jsonl"),
+        ("there.parquet", OutputError, "exists. Choose another --output_file, or pass --overwrite"),
+        ("folder.jsonl", OutputError, "is a folder"),
+        ("there.parquet/a.jsonl", OutputError, "Choose another --output_file"),
+    ):
+        with pytest.raises(error, match=message):
+            run_score(config(models[0], tmp_path / output), rows)
+    for options, message in (
+        (ScoringOptions(aggregate="quantile", aggregate_coefficient=2.0), "--aggregate_coefficient: .* not between"),
+        (ScoringOptions(aggregate_coefficient=1.0), "mean takes no coefficient"),
+        (ScoringOptions(aggregate="min"), "needs several members"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            run_score(config(models[0], tmp_path / "a.parquet", scoring=options), rows)
+    with pytest.raises(ConfigError, match="--window 0"):
+        run_score(config(models[0], tmp_path / "a.parquet", window=0), rows)
+    with pytest.raises(ConfigError, match="--reward_model_path is missing"):
+        run_score(config("", tmp_path / "a.parquet"), rows)
+    with pytest.raises(DataError, match="no column to score"):
+        run_score(config(models[0], tmp_path / "a.parquet"), [{"x": 1}])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.jsonl", "there.parquet"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(models: list[str], tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", some_rows(600))
+    words = [sys.executable, "-m", "rewardsmith", "score", str(data), "--reward_model_path", models[0], "--window", "4"]
+    run_score(config(models[0], tmp_path / "whole.parquet", window=4, data=RowOptions(dataset_name=str(data))))
+    command = [*words, "--output_file", str(tmp_path / "killed.parquet"), "--quiet"]
+    parts = tmp_path / "killed.parquet.parts"
+    for done in (10, 60):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while len(list(parts.glob("*.parquet"))) < done:
+            assert run.poll() is None
+            time.sleep(0.001)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert pq.read_table(tmp_path / "killed.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
+    assert not parts.exists()

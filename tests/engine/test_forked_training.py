@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.accelerators import make_accelerator
 from rewardsmith.engine.batch_forms import PaddedForm, batch_form
-from rewardsmith.engine.forked_batches import ForkedLoader, encode_for_members
+from rewardsmith.engine.forked_batches import ForkedLoader, KeptStates, encode_for_members, even_share
 from rewardsmith.engine.forked_training import ForkedOutcome, train_forked
 from rewardsmith.engine.loop import train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
@@ -30,7 +30,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
 from rewardsmith.models.member_folders import save_member
-from rewardsmith.models.members import fork
+from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import save_tiny_model
@@ -195,6 +195,40 @@ def test_only_members_that_learn_from_a_pair_compute_it(llama: Path) -> None:
         np.testing.assert_allclose(totals, effective[indices].sum(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(seen, effective)
     assert sorted(i for batch in loader.all_pairs() for i in batch.indices) == list(range(24))
+
+
+def test_states_kept_from_the_last_epoch_are_those_of_the_judging(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    lower_states = ForkedModel.lower_states
+    monkeypatch.setattr(
+        ForkedModel, "lower_states", lambda self, inputs: computed.append(1) or lower_states(self, inputs)
+    )
+    rows, weights = some_rows(24), some_weights(24, 3)
+    kept = run(llama, rows, weights, num_train_epochs=2.0)
+    with_kept = len(computed)
+    monkeypatch.setattr("rewardsmith.engine.forked_training.KeptStates", lambda: KeptStates(max_bytes=0))
+    again = run(llama, rows, weights, num_train_epochs=2.0)
+    without = len(computed) - with_kept
+    np.testing.assert_array_equal(kept.gaps, again.gaps)
+    assert with_kept < 0.75 * without  # two epochs, and of the judging only the pair that nobody learned from
+
+
+def test_kept_states_stay_within_their_memory(llama: Path) -> None:
+    parts = Parts.of(llama)
+    encoded, effective = encode_for_members(parts.encoder, pair_table(some_rows(8)), np.ones((8, 1), np.float32), True)
+    loader = ForkedLoader(encoded, effective, batch_form(parts.model, parts.encoder), pairs_per_step=2, seed=0)
+    first, second, *_ = [batches[0] for _, batches in loader.from_step(0)]
+    kept, states = KeptStates(max_bytes=100), torch.zeros(20)
+    kept.keep(first, states)
+    kept.keep(second, states)
+    assert kept.take(second) is None
+    assert kept.take(first) is states
+    kept.keep(second, states)
+    assert kept.take(second) is states
+
+
+def test_passes_are_few_and_even() -> None:
+    assert [even_share(10, most) for most in (0, 1, 3, 4, 6, 9, 10, 99)] == [1, 1, 3, 4, 5, 5, 10, 10]
 
 
 def test_overfits_margin_plus_logit_and_members_disagree_where_they_did_not_learn(llama: Path) -> None:

@@ -26,7 +26,8 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 
 DEFAULT_MAX_ROWS = 4096
 """Tokens times members in a pass above the fork."""
-SCORING_WINDOW = 256
+KEPT_BYTES = 1 << 30
+"""Memory for the trunk's states between the last epoch and the judging of its pairs."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,12 @@ class ForkedLoader:
 
     def from_step(self, start: int) -> Iterator[tuple[float, list[ForkedBatch]]]:
         """The epoch reached after each step and its batches, without the first ``start`` steps."""
-        lengths = self.pairs.lengths[self.learned]
         steps: list[Indices] = []
         for number in range(start, self.num_steps):
             epoch, position = divmod(number, self.steps_per_epoch)
             if position == 0 or not steps:
-                steps = steps_of_epoch(lengths, self._pairs_per_step, self._seed, epoch, not self._form.packed)
-            yield (number + 1) / self.steps_per_epoch, list(self._step(self.learned[steps[position]]))
+                steps = self._steps_of(epoch)
+            yield (number + 1) / self.steps_per_epoch, list(self._step(steps[position]))
 
     def active(self, batches: list[ForkedBatch]) -> Bool[Tensor, " M"]:
         """Members that learn something in a step [M], on the CPU."""
@@ -96,35 +96,74 @@ class ForkedLoader:
             active[batch.members.cpu()] = True
         return active
 
+    def in_last_epoch(self, number: int) -> bool:
+        """Whether the batches of a step (counted from 1) come back in ``all_pairs``."""
+        return (number - 1) // self.steps_per_epoch == (self.num_steps - 1) // self.steps_per_epoch
+
     def all_pairs(self) -> Iterator[ForkedBatch]:
-        """Every pair once, for all members: to score them."""
+        """Every pair once, for all members: to judge them. Pairs that shared a batch in the last epoch do so again."""
         everyone = np.arange(self._weights.shape[1])
-        for begin in range(0, len(self.pairs), SCORING_WINDOW):
-            window = np.arange(begin, min(begin + SCORING_WINDOW, len(self.pairs)))
-            yield from self._batches(window, everyone, np.ones(len(everyone)))
+        others = np.setdiff1d(np.arange(len(self.pairs)), self.learned)
+        for step in self._steps_of((self.num_steps - 1) // self.steps_per_epoch):
+            for _, part in self._parts(step):
+                yield self._batch(part, everyone, np.ones(len(everyone)))
+        for begin in range(0, len(others), self._pairs_per_step):
+            for _, part in self._parts(others[begin : begin + self._pairs_per_step]):
+                yield self._batch(part, everyone, np.ones(len(everyone)))
+
+    def _steps_of(self, epoch: int) -> list[Indices]:
+        lengths = self.pairs.lengths[self.learned]
+        steps = steps_of_epoch(lengths, self._pairs_per_step, self._seed, epoch, not self._form.packed)
+        return [self.learned[step] for step in steps]
 
     def _step(self, step: Indices) -> Iterator[ForkedBatch]:
         total = self._weights[step].sum(axis=0, dtype=np.float64)
+        for members, part in self._parts(step):
+            yield self._batch(part, members, total[members])
+
+    def _parts(self, step: Indices) -> Iterator[tuple[Indices, Indices]]:
+        """Members, and the pairs of one batch for them. Pairs that nobody learns from go together."""
         patterns, pattern_of = np.unique(self._weights[step] > 0, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
-            members = np.flatnonzero(pattern)
-            yield from self._batches(step[pattern_of.ravel() == number], members, total[members])
+            members, indices = np.flatnonzero(pattern), step[pattern_of.ravel() == number]
+            units = [self.pairs.both(int(i)) for i in indices]
+            for part in self._form.plan(units, max(1, self._max_rows // max(1, len(members)))):
+                yield members, indices[part]
 
-    def _batches(self, indices: Indices, members: Indices, total: NDArray[np.float64]) -> Iterator[ForkedBatch]:
+    def _batch(self, indices: Indices, members: Indices, total: NDArray[np.float64]) -> ForkedBatch:
         units = [self.pairs.both(int(i)) for i in indices]
-        for part in self._form.plan(units, max(1, self._max_rows // len(members))):
-            chosen = indices[part]
-            inputs = self._form.inputs([units[i][side] for side in (0, 1) for i in part])
-            yield ForkedBatch(
-                inputs=inputs,
-                target=torch.from_numpy(self.pairs.target[chosen]),
-                margin=torch.from_numpy(self.pairs.margin[chosen]),
-                weight=torch.from_numpy(np.ascontiguousarray(self._weights[chosen][:, members].T)),
-                total_weight=torch.from_numpy(total.astype(np.float32)),
-                indices=chosen,
-                members=torch.from_numpy(members),
-                members_per_pass=even_share(len(members), self._max_rows // inputs.num_tokens),
-            )
+        inputs = self._form.inputs([unit[side] for side in (0, 1) for unit in units])
+        return ForkedBatch(
+            inputs=inputs,
+            target=torch.from_numpy(self.pairs.target[indices]),
+            margin=torch.from_numpy(self.pairs.margin[indices]),
+            weight=torch.from_numpy(np.ascontiguousarray(self._weights[indices][:, members].T)),
+            total_weight=torch.from_numpy(total.astype(np.float32)),
+            indices=indices,
+            members=torch.from_numpy(members),
+            members_per_pass=even_share(len(members), self._max_rows // inputs.num_tokens),
+        )
+
+
+class KeptStates:
+    """What the trunk made of batches that come back, as long as there is room."""
+
+    def __init__(self, max_bytes: int = KEPT_BYTES) -> None:
+        self._left = max_bytes
+        self._states: dict[bytes, Tensor] = {}
+
+    def keep(self, batch: ForkedBatch, states: Tensor) -> None:
+        """Keeps the states of a batch."""
+        size = states.numel() * states.element_size()
+        if size <= self._left:
+            self._left -= size
+            self._states[batch.indices.tobytes()] = states
+
+    def take(self, batch: ForkedBatch) -> Tensor | None:
+        """States of a batch of the same pairs, once; None where they were not kept."""
+        states = self._states.pop(batch.indices.tobytes(), None)
+        self._left += 0 if states is None else states.numel() * states.element_size()
+        return states
 
 
 def even_share(count: int, most: int) -> int:

@@ -18,13 +18,14 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.batch_forms import batch_form
 from rewardsmith.engine.checkpoints import Checkpoints
-from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, encode_for_members
+from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, KeptStates, encode_for_members
 from rewardsmith.engine.interrupts import Interrupts
 from rewardsmith.engine.member_optimizer import MemberAdamW
 from rewardsmith.engine.optimizers import rate_factor
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.precision import fast_matrix_products
 from rewardsmith.engine.reward_training import check_options
-from rewardsmith.errors import RunError
+from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
@@ -72,6 +73,11 @@ def train_forked(
     which an interrupted run goes on.
     """
     check_options(options)
+    if options.gradient_checkpointing or options.train_layers != -1:
+        raise ConfigError(
+            "forked members have neither --gradient_checkpointing nor --train_layers: less memory takes a lower "
+            "--max_tokens_per_batch, fewer trained blocks a higher --fork_layer."
+        )
     encoded, weights = encode_for_members(encoder, pairs, member_weights, quiet)
     layer = default_fork_layer(model.config) if fork_layer is None else fork_layer
     form = batch_form(model, encoder, options.packing)
@@ -92,9 +98,10 @@ def train_forked(
         work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
     run = _Run(forked, loader, options, torch.device(device), checkpoints)
-    run.train(log, quiet)
-    started = time.perf_counter()
-    gaps = member_gaps(forked, loader, run.device, options.bf16, quiet)
+    with fast_matrix_products(run.device.type, options.bf16):
+        run.train(log, quiet)
+        started = time.perf_counter()
+        gaps = member_gaps(forked, loader, run.kept, run.device, options.bf16, quiet)
     score_seconds = time.perf_counter() - started
     return ForkedOutcome(
         forked, gaps, loader.num_steps, encoded.num_truncated, run.seconds, score_seconds, run.meter.line
@@ -103,14 +110,20 @@ def train_forked(
 
 @torch.inference_mode()
 def member_gaps(
-    forked: ForkedModel, loader: ForkedLoader, device: torch.device, bf16: bool = False, quiet: bool = False
+    forked: ForkedModel,
+    loader: ForkedLoader,
+    kept: KeptStates,
+    device: torch.device,
+    bf16: bool = False,
+    quiet: bool = False,
 ) -> NDArray[np.float32]:
     """Reward of the chosen response less that of the rejected one, of every pair by every member [N, M]."""
     gaps = np.zeros((len(loader.pairs), forked.num_members), dtype=np.float32)
     with progress("Judging pairs", len(loader.pairs), quiet) as bar, _precision(device, bf16):
         for batch in loader.all_pairs():
             moved = batch.to(device)
-            states = forked.lower_states(moved.inputs)
+            states = kept.take(batch)
+            states = forked.lower_states(moved.inputs) if states is None else states
             for members in torch.split(moved.members, batch.members_per_pass):
                 chosen, rejected = forked(moved.inputs, members, states).chunk(2, dim=-1)
                 gaps[np.ix_(batch.indices, members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
@@ -130,6 +143,7 @@ class _Run:
         checkpoints: Checkpoints | None,
     ) -> None:
         self.device = device
+        self.kept = KeptStates()
         self.meter = _Meter()
         self.seconds = 0.0
         self._forked, self._loader, self._options, self._checkpoints = forked, loader, options, checkpoints
@@ -147,7 +161,7 @@ class _Run:
             bar.advance(done)
             for number, (epoch, batches) in enumerate(self._loader.from_step(done), start=done + 1):
                 rate = options.learning_rate * rate_factor(number - 1, num_steps, options)
-                losses = [self._backward(batch) for batch in batches]
+                losses = [self._backward(batch, self._loader.in_last_epoch(number)) for batch in batches]
                 norms = self._optimizer.step(rate, self._loader.active(batches))
                 self._optimizer.zero_grad()
                 self._stop_unless_finite(losses, norms, batches, number)
@@ -161,12 +175,14 @@ class _Run:
                 self._save_if_due(number, force=number == num_steps or interrupts.received is not None)
                 interrupts.act()
 
-    def _backward(self, batch: ForkedBatch) -> Tensor:
-        """Gradients of one batch; gives its weighted losses [m, B]."""
+    def _backward(self, batch: ForkedBatch, comes_back: bool) -> Tensor:
+        """Gradients of one batch; gives the losses of its pairs [m, B]."""
         batch = batch.to(self.device)
         parts = []
         with _precision(self.device, self._options.bf16):
             states = self._forked.lower_states(batch.inputs)
+        if comes_back:
+            self.kept.keep(batch, states)
         by_pass = (
             torch.split(whole, batch.members_per_pass) for whole in (batch.members, batch.weight, batch.total_weight)
         )

@@ -19,7 +19,7 @@ from rewardsmith.errors import OutputError
 OPENS_A_RUN = """
 import sys
 from rewardsmith.artifacts.run_folder import RunFolder
-RunFolder.open(sys.argv[1], "train", {}, {})
+folder = RunFolder.open(sys.argv[1], "train", {}, {})
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -53,12 +53,23 @@ def test_a_process_takes_its_own_folder_again(tmp_path: Path) -> None:
     assert RunFolder.open(tmp_path, "train", {}, {}).resumed
 
 
-def test_a_released_folder_is_free_and_a_second_release_harmless(tmp_path: Path) -> None:
-    lock = FolderLock.take(tmp_path)
+def test_a_folder_is_free_when_all_who_took_it_have_released_it(tmp_path: Path) -> None:
+    lock, again = FolderLock.take(tmp_path), FolderLock.take(tmp_path)
     lock.release()
-    lock.release()
+    assert (tmp_path / LOCK).exists()
+    again.release()
     assert not (tmp_path / LOCK).exists()
-    FolderLock.take(tmp_path).release()
+
+
+def test_a_run_that_failed_keeps_nobody_out(tmp_path: Path) -> None:
+    def fails() -> None:
+        folder = RunFolder.open(tmp_path / "run", "train", {}, {})
+        raise ZeroDivisionError(folder.path)
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    with a_run_elsewhere(tmp_path / "run"):
+        pass
 
 
 def test_a_refused_run_leaves_no_lock_behind(tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def test_the_same_run_resumes_however_it_talks(tmp_path: Path) -> None:
     assert (again.path / "half").exists()
 
 
+def test_what_may_change_is_recorded_as_it_is_at_the_end(tmp_path: Path) -> None:
+    open_run(tmp_path)
+    assert open_run(tmp_path, config={**CONFIG, "max_length": 64}, may_change=["max_length"]).resumed
+    open_run(tmp_path, config={**CONFIG, "max_length": 32}, may_change=["max_length"]).finish()
+    assert read_manifest(tmp_path)["config"]["max_length"] == 32
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

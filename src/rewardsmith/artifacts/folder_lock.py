@@ -25,6 +25,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, descriptor: int) -> None:
         self._folder, self._descriptor = folder, descriptor
+        self._num_users = 0
 
     @classmethod
     def take(cls, folder: Path) -> FolderLock:
@@ -35,7 +36,7 @@ class FolderLock:
         """
         folder = folder.resolve()
         if folder in _held:
-            return _held[folder]
+            return _held[folder]._used()
         path = folder / LOCK
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -56,15 +57,21 @@ class FolderLock:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
         _held[folder] = cls(folder, descriptor)
-        return _held[folder]
+        return _held[folder]._used()
 
     def release(self) -> None:
-        """Gives the folder free and removes the file; a second time does nothing."""
-        if _held.pop(self._folder, None) is None:
+        """Gives the folder free and removes the file, when all who took it have released it."""
+        self._num_users -= 1
+        if self._num_users > 0:
             return
+        del _held[self._folder]
         with suppress(OSError):  # Windows removes no open file; there it stays
             (self._folder / LOCK).unlink(missing_ok=True)
         os.close(self._descriptor)
+
+    def _used(self) -> FolderLock:
+        self._num_users += 1
+        return self
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

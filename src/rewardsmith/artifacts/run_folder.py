@@ -11,7 +11,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -45,7 +46,7 @@ _RECORDED_PACKAGES = (
 # How a run talks, where it writes and how often it saves do not change what it computes.
 _NOT_PART_OF_THE_WORK = {
     *("output_dir", "overwrite", "quiet", "json", "dry_run"),
-    *("save_steps", "save_total_limit", "report_to", "run_name"),
+    *("save_steps", "save_total_limit", "report_to", "run_name", "parallel_members"),
 }
 
 
@@ -55,7 +56,7 @@ class RunFolder:
     def __init__(self, path: Path, record: dict[str, Any], resumed: bool, lock: FolderLock) -> None:
         self.path = path
         self.resumed = resumed
-        self._lock = lock
+        self._release = weakref.finalize(self, lock.release)  # a run that fails keeps nobody out
         self._record = record
 
     @classmethod
@@ -67,38 +68,36 @@ class RunFolder:
         inputs: dict[str, str],
         overwrite: bool = False,
         seed: int = 0,
+        may_change: Collection[str] = (),
     ) -> RunFolder:
         """Takes a new or empty folder, or one in which the same run was interrupted (``resumed`` is then True).
 
         ``inputs`` maps names to fingerprints. ``OutputError`` where the folder holds a finished run, another
         unfinished one, or files that are not ours; ``overwrite`` replaces the first two and keeps foreign files. Also
         where another process is running in it.
+
+        Options in ``may_change`` may have other values when the run resumes: the caller checks what matters of them.
         """
         path = Path(output_dir)
         _found(path)  # refuses what must not get a lock file either
         lock = _locked(path)
         try:
-            return cls._opened(path, lock, verb, config, inputs, overwrite, seed)
+            work = {"verb": verb, "config": config, "inputs": inputs, "seed": seed}
+            return cls._opened(path, lock, work, overwrite, _NOT_PART_OF_THE_WORK.union(may_change))
         except BaseException:
             lock.release()
             raise
 
     @classmethod
     def _opened(
-        cls,
-        path: Path,
-        lock: FolderLock,
-        verb: str,
-        config: dict[str, Any],
-        inputs: dict[str, str],
-        overwrite: bool,
-        seed: int,
+        cls, path: Path, lock: FolderLock, work: dict[str, Any], overwrite: bool, free: Collection[str]
     ) -> RunFolder:
-        work = {"verb": verb, "config": config, "inputs": inputs, "seed": seed}
         found = _found(path)
         if found is None:
             foreign: list[str] = []
-        elif not found.get("finished_at") and not (changes := _changes(found, work)):
+        elif not found.get("finished_at") and not (changes := _changes(found, work, free)):
+            found = {**found, "config": work["config"]}  # what may change counts as it is now
+            write_json(path / UNFINISHED, found)
             return cls(path, found, resumed=True, lock=lock)
         elif not overwrite:
             raise OutputError(_in_the_way(path, found, [] if found.get("finished_at") else changes))
@@ -134,7 +133,7 @@ class RunFolder:
         }
         write_json(self.path / MANIFEST, manifest)
         (self.path / UNFINISHED).unlink(missing_ok=True)
-        self._lock.release()
+        self._release()
 
     @contextmanager
     def abandoned_on_input_error(self) -> Iterator[None]:
@@ -147,7 +146,7 @@ class RunFolder:
         except InputError:
             if not self.resumed:
                 _clear(self.path, self._record)
-                self._lock.release()
+                self._release()
             raise
 
     def _own_or_foreign(self) -> set[str]:
@@ -208,12 +207,12 @@ def _read_record(path: Path) -> dict[str, Any] | None:
     return record
 
 
-def _changes(found: dict[str, Any], work: dict[str, Any]) -> list[str]:
+def _changes(found: dict[str, Any], work: dict[str, Any], free: Collection[str]) -> list[str]:
     """Names of what differs between an unfinished run and the one that wants its place."""
     now = json.loads(json.dumps(work))
     names = [name for name in ("verb", "seed") if found[name] != now[name]]
     for part in ("config", "inputs"):
-        keys = (found[part].keys() | now[part].keys()) - _NOT_PART_OF_THE_WORK
+        keys = (found[part].keys() | now[part].keys()) - set(free)
         names += sorted(key for key in keys if found[part].get(key) != now[part].get(key))
     return list(dict.fromkeys(names))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rewardsmith.cli.show import show_result
 from rewardsmith.workflows.options import TrainConfig
 
@@ -20,4 +22,7 @@ def run(config: TrainConfig) -> int:
     """Trains and shows what came out."""
     from rewardsmith.workflows.train import run_train
 
-    return show_result(run_train(config), as_json=config.run.json)
+    result = run_train(config)
+    if os.environ.get("RANK", "0") != "0":  # of several processes one talks
+        return 0
+    return show_result(result, as_json=config.run.json)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
+from torch.distributed.tensor import DTensor
 
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.checkpoints import Checkpoints
@@ -182,6 +183,8 @@ def _one(model: Any, batch: PairBatch, step: Step, accelerator: Accelerator) -> 
 
 def _clip(model: Any, max_norm: float, accelerator: Accelerator) -> torch.Tensor:
     norm = accelerator.clip_grad_norm_(model.parameters(), max_norm if max_norm > 0 else math.inf)
+    if isinstance(norm, DTensor):
+        norm = norm.full_tensor()
     return torch.zeros(()) if norm is None else torch.as_tensor(norm).detach()
 
 

@@ -29,7 +29,8 @@ class RewardModule(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self._no_split_modules = getattr(model, "_no_split_modules", None)  # what FSDP shards as one
 
     def forward(self, inputs: ModelInputs) -> Float[Tensor, " N"]:
         """Rewards of a batch."""
-        return rewards_of(self.model, inputs)
+        return rewards_of(self.model, inputs).clone()  # FSDP hooks what comes out, and a view could lose the hook

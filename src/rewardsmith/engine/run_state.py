@@ -54,6 +54,17 @@ def restore(checkpoint: Checkpoint, module: Any, optimizer: Any, accelerator: Ac
     _set_random_states(checkpoint.tensors("random"), accelerator)
 
 
+def weights_from_shards(model: Any, accelerator: Accelerator) -> dict[str, Tensor] | None:
+    """All weights of a sharded model on the main process; None where each process has a whole model anyway.
+
+    All processes have to call it.
+    """
+    state = model.state_dict()
+    if not any(isinstance(tensor, DTensor) for tensor in state.values()):
+        return None
+    return _whole(state, accelerator)
+
+
 def average_with_earlier(module: Any, checkpoints: Checkpoints, num: int, num_steps: int) -> int:
     """Gives a trained module the mean of its weights and those of the last ``num - 1`` checkpoints; their number.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from rewardsmith.artifacts.atomic import write_json
@@ -130,14 +131,21 @@ def refuse_missing_head(source: ModelSource, model: Any, missing: set[str]) -> N
         raise ModelError(f"{source.name} is no reward model: its files lack {names}. Train one with rewardsmith train.")
 
 
-def save_reward_model(model: Any, tokenizer: Any, path: str | Path, extra: dict[str, Any]) -> None:
-    """Writes a folder that plain transformers (or peft) reloads to the same rewards; ``extra`` goes beside it."""
+def save_reward_model(
+    model: Any, tokenizer: Any, path: str | Path, extra: dict[str, Any], weights: dict[str, Tensor] | None = None
+) -> None:
+    """Writes a folder that plain transformers (or peft) reloads to the same rewards; ``extra`` goes beside it.
+
+    ``weights``: those of the model by name, where the model itself has only its share of them.
+    """
     folder = Path(path)
     with quiet_transformers():
         if hasattr(model, "peft_config"):
-            model.save_pretrained(folder, save_embedding_layers=False)  # the vocabulary is never changed here
+            model.save_pretrained(
+                folder, state_dict=weights, save_embedding_layers=False
+            )  # the vocabulary is never changed here
         else:
-            model.save_pretrained(folder)
+            model.save_pretrained(folder, state_dict=weights)
         tokenizer.save_pretrained(folder)
     write_json(folder / EXTRA_FILE, {**extra, "tokens_check": tokens_check(tokenizer)})
 

@@ -21,6 +21,7 @@ from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.reward_training import check_options, check_saving, train_reward_model
+from rewardsmith.engine.run_state import weights_from_shards
 from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.engine.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError
@@ -40,6 +41,8 @@ from rewardsmith.workflows.options import TrainConfig
 LOG = "metrics.jsonl"
 SAVING = ".saving"
 CHECKPOINTS = "checkpoints"
+# Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
+PARTS_OF_A_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps", "max_tokens_per_batch")
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
                 config.checkpoints,
             )
     metrics = _train_metrics(outcome, encoded)
+    weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
         return TrainResult(str(path), metrics)
@@ -120,7 +124,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         "dataset": given.name,
     }
     with _into(path) as saving:
-        save_reward_model(model, tokenizer, saving, extra)
+        save_reward_model(model, tokenizer, saving, extra, weights)
     if eval_pairs is not None:
         metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
     shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
@@ -153,7 +157,13 @@ def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Tabl
 
 def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, eval_inputs: dict[str, str]) -> RunFolder:
     folder = RunFolder.open(
-        path, "train", flatten(config), {**given.sources, **eval_inputs}, config.run.overwrite, config.run.seed
+        path,
+        "train",
+        flatten(config),
+        {**given.sources, **eval_inputs},
+        config.run.overwrite,
+        config.run.seed,
+        may_change=PARTS_OF_A_STEP,
     )
     if folder.resumed:
         say(f"The run in {folder.path} was interrupted.")

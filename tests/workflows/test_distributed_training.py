@@ -1,0 +1,145 @@
+"""Several processes learn what one does, sharded or not, and go on where another number of them stopped."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from safetensors.torch import load_file
+
+from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.run_folder import read_manifest
+from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.train import run_train
+from tiny_reward_models import some_rows
+
+pytestmark = pytest.mark.distributed
+
+NUM_PAIRS = 25  # the last step of an epoch has one pair
+OPTIONS = {
+    "device": "cpu",
+    "max_length": 128,
+    "learning_rate": 3e-3,
+    "num_train_epochs": 5.0,
+    "logging_steps": 1,
+    "save_steps": 2,
+    "max_tokens_per_batch": 200,  # several micro-batches in a step, so that every process has work
+    "quiet": True,
+}
+# Adam divides by the size of a gradient, so rounding of the smallest ones shows.
+TOLERANCE = 2e-4
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+    "accelerate": [
+        *("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"),
+    ],
+    "fsdp2": [
+        *("accelerate.commands.launch", "--use_fsdp", "--fsdp_version", "2", "--num_processes", "2"),
+        *("--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP", "--num_machines", "1", "--mixed_precision", "no"),
+        *("--dynamo_backend", "no", "--main_process_port", "0"),
+    ],
+}
+
+
+def alone(model: Path, data: Path, out: Path) -> Path:
+    values = {**OPTIONS, "model_name_or_path": str(model), "dataset_name": str(data), "output_dir": str(out)}
+    run_train(build_config(TrainConfig, {**values, "per_device_train_batch_size": 8}))
+    return out
+
+
+def start_two(launcher: str, model: Path, data: Path, out: Path) -> subprocess.Popen[str]:
+    options = {**OPTIONS, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
+    words = [word for name, value in options.items() if value is not True for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data), *words, "--quiet"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def two(launcher: str, model: Path, data: Path, out: Path) -> str:
+    """What two processes print."""
+    process = start_two(launcher, model, data, out)
+    output, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    return output
+
+
+def largest_difference(one: Path, other: Path) -> float:
+    first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    assert first.keys() == second.keys()
+    return max((first[name] - second[name]).abs().max().item() for name in first)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "prefs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in some_rows(NUM_PAIRS)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def one(tiny_llama: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in a single process."""
+    return alone(tiny_llama, data, tmp_path_factory.mktemp("one"))
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_learn_what_one_does(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    output = two(launcher, tiny_llama, data, tmp_path / "two")
+    assert output.count("Saved to") == 1
+    assert largest_difference(one, tmp_path / "two") < TOLERANCE
+    logs = [(folder / "metrics.jsonl").read_text().splitlines() for folder in (one, tmp_path / "two")]
+    for line, other in zip(*logs, strict=True):
+        for name in ("loss", "grad_norm", "gap_mean"):
+            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_one_process_goes_on_where_two_were_killed(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    out = tmp_path / "run"
+    process = start_two(launcher, tiny_llama, data, out)
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoints" / "step-000006").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    for worker in [*psutil.Process(process.pid).children(recursive=True), process]:
+        worker.kill()
+    process.communicate()
+    assert not (out / "manifest.json").exists(), "it had finished before it was killed"
+    alone(tiny_llama, data, out)
+    assert largest_difference(one, out) < TOLERANCE
+    assert read_manifest(out)["config"]["per_device_train_batch_size"] == 8
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_go_on_where_one_was_killed(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    log = MetricsLog.log
+
+    def killing(self: MetricsLog, **fields: Any) -> None:
+        log(self, **fields)
+        if fields["step"] == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(MetricsLog, "log", killing)
+    with pytest.raises(KeyboardInterrupt):
+        alone(tiny_llama, data, out)
+    gc.collect()  # the failed run gives its folder free
+    two(launcher, tiny_llama, data, out)
+    assert largest_difference(one, out) < TOLERANCE
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 20

@@ -149,7 +149,7 @@ def _labelled_pairs(run: MemberRun) -> pa.Table:
 
 def _fingerprint(run: MemberRun) -> str:
     """Of all that decides the result: options, pairs, labels."""
-    places = ("folder", "pairs_file", "keep_model", *flatten(run.checkpoints))
+    places = ("folder", "pairs_file", "keep_model", "save_steps", "save_total_limit")
     said = {name: value for name, value in flatten(run).items() if name not in places}
     inputs = [fingerprint_file(run.pairs_file), fingerprint_file(Path(run.folder) / LABELS_FILE)]
     return fingerprint_json({**said, "inputs": inputs})

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.engine.options import CheckpointOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.membership import member_weights
@@ -29,7 +28,6 @@ class EnsembleJob:
     members: MemberOptions
     model: ModelOptions
     lora: LoraOptions
-    checkpoints: CheckpointOptions
     seed: int = 0
     keep_models: bool = True
     """Whether the members' models stay."""

@@ -66,7 +66,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
             job.seed,
             MetricsLog(job.folder / LOG),
             job.folder / CHECKPOINTS,
-            job.checkpoints,
+            job.members.checkpoints,
             job.quiet,
         )
     if job.keep_models:
@@ -89,6 +89,6 @@ def with_target(pairs: pa.Table, target: NDArray[np.float32]) -> pa.Table:
 
 def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> str:
     """Of all that decides the result."""
-    options = [flatten(part) for part in (job.members, job.model, job.lora)]
+    options = flatten(job.members.training(adapters_only=True)) | flatten(job.model) | flatten(job.lora)
     labels = fingerprint_bytes(target.tobytes(), weights.tobytes())
-    return fingerprint_json([options, job.seed, fingerprint_file(Path(job.pairs_file)), labels])
+    return fingerprint_json([options, job.members.fork_layer, job.seed, fingerprint_file(Path(job.pairs_file)), labels])

@@ -33,7 +33,7 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
             model=job.model,
             train=job.members.training(adapters_only=job.lora.use_peft),
             lora=job.lora,
-            checkpoints=job.checkpoints,
+            checkpoints=job.members.checkpoints,
         )
         for m in range(job.members.num_members)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 
 FULL_LEARNING_RATE = 1e-5
 ADAPTER_LEARNING_RATE = 2e-4
@@ -71,6 +71,9 @@ class MemberOptions:
     """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: 2048, or the longest pair."""
     bf16: bool = False
     """With `full` and `forked`: train in bfloat16 where the hardware gains from it."""
+    save_steps: int = 200
+    """With `full` and `forked`: optimiser steps between two checkpoints, from which an interrupted audit goes on; 0:
+    none."""
     parallel_members: int = 1
     """With `full`: members trained at the same time, each in a process with its share of cores and memory."""
     save_members: bool = True
@@ -94,6 +97,11 @@ class MemberOptions:
             max_tokens_per_batch=self.max_tokens_per_batch,
             bf16=self.bf16,
         )
+
+    @property
+    def checkpoints(self) -> CheckpointOptions:
+        """When states are saved."""
+        return CheckpointOptions(save_steps=self.save_steps)
 
 
 @dataclass(frozen=True)

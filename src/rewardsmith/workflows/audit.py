@@ -171,7 +171,7 @@ def _check(config: AuditConfig) -> None:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")
     if options.trains_models:
         check_options(members.training(config.lora.use_peft))
-        check_saving(config.checkpoints)
+        check_saving(members.checkpoints)
         if options.crossfit == "groups" and options.judges >= members.num_members:
             raise ConfigError(
                 f"--num_judges {options.judges}: with --num_members {members.num_members} nobody would be left to "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import progress
+from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob
 from rewardsmith.strength.forked import train_forked_members
@@ -30,6 +31,7 @@ PAIRS_FILE = "pairs.parquet"
 MEMBERS = "members"
 PLANTED = ".planted"
 ENSEMBLE = "ensemble.json"
+AVERAGE = "average"
 
 Targets = NDArray[np.float32]
 
@@ -144,7 +146,6 @@ class ModelEnsemble:
             members=config.members,
             model=config.model,
             lora=config.lora,
-            checkpoints=config.checkpoints,
             seed=seed,
             keep_models=not planted and (config.members.save_members or config.members.average_members),
             description="Members (planted flips)" if planted else "Members",
@@ -165,6 +166,8 @@ class ModelEnsemble:
 def keep_members(folder: Path, config: AuditConfig) -> None:
     """Members' models with a list of them, and no trace of how they were made; or none of it, as was asked for."""
     names = [f"{MEMBERS}/{m:02d}" for m in range(config.members.num_members)]
+    if config.members.average_members:
+        average_reward_models([folder / name for name in names], folder / AVERAGE)
     if not config.members.save_members:
         shutil.rmtree(folder / MEMBERS, ignore_errors=True)
         return

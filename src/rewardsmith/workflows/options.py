@@ -25,7 +25,6 @@ class AuditConfig:
     strength: StrengthOptions = field(default_factory=StrengthOptions)
     members: MemberOptions = field(default_factory=MemberOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
-    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     self_audit: SelfAuditOptions = field(default_factory=SelfAuditOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     run: RunOptions = field(default_factory=RunOptions)

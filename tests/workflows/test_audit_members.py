@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
@@ -16,6 +17,8 @@ from rewardsmith.engine import member_runs
 from rewardsmith.engine.member_training import MemberRun, gaps_of
 from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
+from rewardsmith.models.loading import load_reward_model
+from rewardsmith.models.lora import merge_lora
 from tiny_reward_models import some_rows
 
 pytestmark = pytest.mark.filterwarnings(
@@ -147,6 +150,27 @@ def test_without_crossfitting_members_differ_by_order_alone(
     assert result.strengths["strength_mean_in_sample"].notna().all()
     assert np.abs(np.diff(gaps(result), axis=1)).max() > 1e-3
     assert not Path(result.path, "members").exists()
+
+
+@pytest.mark.parametrize("kind", ["full", "forked"])
+def test_members_can_be_averaged_into_one_model(
+    kind: str, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    options = {"ensemble": kind, "crossfit": "none", "num_members": 2, "planted_rate": 0, "average_members": True}
+    path = audit(rows, tiny_llama, tmp_path / "out", **options).path
+    average = load_reward_model(f"{path}/average")[0].state_dict()
+    members = [load_reward_model(f"{path}/members/{name}")[0] for name in ("00", "01")]
+    states = [(merge_lora(m) if kind == "forked" else m).state_dict() for m in members]
+    for name, weight in average.items():
+        torch.testing.assert_close(weight, (states[0][name] + states[1][name]) / 2)
+
+
+def test_the_average_can_stay_without_the_members(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path) -> None:
+    options = {"crossfit": "none", "num_members": 2, "average_members": True, "save_members": False}
+    path = audit(rows, tiny_llama, tmp_path / "out", **options).path
+    assert Path(path, "average", "model.safetensors").exists()
+    assert not Path(path, "members").exists()
+    assert not Path(path, "ensemble.json").exists()
 
 
 def test_flips_are_planted_unless_that_takes_two_more_fine_tuned_ensembles(

@@ -14,8 +14,9 @@ import torch
 import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
 from rewardsmith.engine import member_runs
-from rewardsmith.engine.member_training import MemberRun, gaps_of
-from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.ensemble_scorer import load_scorers
+from rewardsmith.engine.member_training import MemberRun
+from rewardsmith.engine.pair_conversations import pair_conversations
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.lora import merge_lora
@@ -75,6 +76,9 @@ def test_every_pair_has_the_judges_that_were_asked_for(result: Any) -> None:
 def test_the_verdict_says_who_judged(full: Any, forked: Any) -> None:
     assert "3 fine-tuned models, each trained on its own" in full.verdict
     assert "3 models that share their lower layers" in forked.verdict
+    for result in (full, forked):
+        assert result.metrics["ensemble"]["limits"] in Path(result.report_path).read_text(encoding="utf-8")
+        assert "rewardsmith score" in result.metrics["next_steps"][-2]["command"]
 
 
 def test_members_are_models_that_score_as_the_audit_says(result: Any) -> None:
@@ -82,9 +86,8 @@ def test_members_are_models_that_score_as_the_audit_says(result: Any) -> None:
     kind = result.metrics["ensemble"]["kind"]
     assert listed == {"kind": kind, "members": ["members/00", "members/01", "members/02"]}
     pairs = pq.read_table(f"{result.path}/pairs.parquet")
-    for m, name in enumerate(listed["members"]):
-        scorer = load_scorer(f"{result.path}/{name}", device="cpu")
-        np.testing.assert_allclose(gaps_of(scorer, pairs), gaps(result)[:, m], atol=1e-5)
+    chosen, rejected = (load_scorers(result.path).score_members(side) for side in pair_conversations(pairs))
+    np.testing.assert_allclose((chosen - rejected).T, gaps(result), atol=1e-5)
 
 
 def test_nothing_is_left_of_how_the_members_were_made(full: Any, forked: Any) -> None:

@@ -219,6 +219,7 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Pairs without two judges", no_judges_words(ensemble)),
         ("Chosen by the members", choices_words(ensemble.get("choices"))),
         ("Assumption", ensemble.get("assumption_note")),
+        ("Limits", ensemble.get("limits")),
         ("Read as", data.get("format")),
         ("Pairs", pairs_words(data)),
         (

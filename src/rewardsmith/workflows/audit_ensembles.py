@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import progress
+from rewardsmith.engine.ensemble_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob
@@ -30,7 +31,6 @@ from rewardsmith.workflows.stage_times import StageTimes
 PAIRS_FILE = "pairs.parquet"
 MEMBERS = "members"
 PLANTED = ".planted"
-ENSEMBLE = "ensemble.json"
 AVERAGE = "average"
 
 Targets = NDArray[np.float32]
@@ -173,4 +173,4 @@ def keep_members(folder: Path, config: AuditConfig) -> None:
         return
     for path in (folder / MEMBERS).glob("*.safetensors"):
         path.unlink()
-    write_json(folder / ENSEMBLE, {"kind": config.strength.ensemble, "members": names})
+    write_json(folder / ENSEMBLE_FILE, {"kind": config.strength.ensemble, "members": names})

@@ -22,7 +22,7 @@ from rewardsmith.strength.judgements import as_labelled
 from rewardsmith.strength.label_noise import ASSUMPTION
 from rewardsmith.strength.pair_features import response_lengths
 from rewardsmith.strength.probe import L2_GRID
-from rewardsmith.workflows.audit_verdict import accuracy_sentence, next_steps, noise_sentence, verdict
+from rewardsmith.workflows.audit_verdict import accuracy_sentence, limits_sentence, next_steps, noise_sentence, verdict
 from rewardsmith.workflows.options import AuditConfig
 
 NUM_LENGTH_BINS = 20
@@ -98,7 +98,7 @@ def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
     options, judges = config.strength, audited.judged.num_judges
     choices = Counter(audited.judged.choices).most_common(6)
     probe = options.ensemble == "probe"
-    return {
+    found: dict[str, Any] = {
         "kind": options.ensemble,
         "model": None if options.ensemble == "given" else config.model.model_name_or_path,
         "num_members": audited.judged.gaps.shape[1],
@@ -110,6 +110,7 @@ def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
         "share_at_end_of_grid": _share_at_end_of_grid(audited.judged.choices) if probe else None,
         "choices": [{"choice": choice, "count": count} for choice, count in choices],
     }
+    return {**found, "limits": limits_sentence(found)}
 
 
 def _share_at_end_of_grid(choices: tuple[str, ...]) -> float:

@@ -65,6 +65,21 @@ def accuracy_sentence(accuracy: Metrics, noise: Metrics | None) -> str:
     )
 
 
+def limits_sentence(ensemble: Metrics) -> str | None:
+    """What the agreement of the members does not prove."""
+    if ensemble["kind"] == "full":
+        return (
+            "Members begin with the same weights: a bias that all of them have from there looks like agreement, and "
+            "their spread understates the doubt."
+        )
+    if ensemble["kind"] == "forked":
+        return (
+            "Members share their lower layers and the batches, and differ by groups, weights and where they begin: "
+            "their spread is less than that of models trained apart, and a bias of the shared layers is in all of them."
+        )
+    return None
+
+
 def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[str, str]]:
     """What to do now, each with the command that does it."""
     name = shlex.quote(config.data.dataset_name or "prefs.jsonl")
@@ -92,6 +107,13 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
                 "text": "Ask a stronger judge: any Hub model or local folder can take the place of this one.",
                 "command": f"rewardsmith audit {name} --model_name_or_path Qwen/Qwen3-0.6B "
                 f"--output_dir {shlex.quote(folder + '-qwen3')}",
+            }
+        )
+    if config.strength.trains_models and config.members.save_members:
+        steps.append(
+            {
+                "text": "Let the same judges score other responses; where they differ, trust the reward less.",
+                "command": f"rewardsmith score other.jsonl --reward_model_path {shlex.quote(folder)}",
             }
         )
     steps.append(

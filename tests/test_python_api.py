@@ -31,8 +31,10 @@ for turn in range(2):
         rows, model_name_or_path=sys.argv[2], output_dir=f"rm{turn}", max_steps=1, max_length=32, quiet=True
     )
     scores = rewardsmith.evaluate(model.path, rows, output_dir=f"scores{turn}", quiet=True)
+    rewards = rewardsmith.score(model.path, rows, output_file=f"rewards{turn}.parquet", quiet=True)
+    assert rewards.table.num_rows == rewards.metrics["num_pairs"] == len(rows)
     assert len(audit.strengths) == len(rows)
-    assert all(callable(getattr(rewardsmith, verb)) for verb in ("audit", "train", "evaluate"))
+    assert all(callable(getattr(rewardsmith, verb)) for verb in ("audit", "train", "evaluate", "score"))
 print(json.dumps({"verdict": audit.verdict, "accuracy": scores.summary()}))
 """
 

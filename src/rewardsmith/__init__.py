@@ -1,8 +1,8 @@
 """rewardsmith turns human preferences into a reward model you can trust.
 
-``rewardsmith.audit("prefs.jsonl")`` measures how strong every preference is and which labels are doubtful; ``train``
-and ``evaluate`` make and measure a reward model. Each takes the options of its command as keyword arguments.
-Importing this package loads nothing heavy; the first call does.
+``rewardsmith.audit("prefs.jsonl")`` measures how strong every preference is and which labels are doubtful; ``train``,
+``evaluate`` and ``score`` make, measure and use a reward model. Each takes the options of its command as keyword
+arguments. Importing this package loads nothing heavy; the first call does.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
+    from rewardsmith.workflows.score import ScoreResult
     from rewardsmith.workflows.train import TrainResult
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "audit", "evaluate", "train"]
+__all__ = ["__version__", "audit", "evaluate", "score", "train"]
 
 _Config = TypeVar("_Config")
 
@@ -47,6 +48,15 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
+
+
+def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
+    """Writes the reward of every response of a set; ``.table`` reads it back. Options: ``rewardsmith score --help``."""
+    from rewardsmith.workflows.options import ScoreConfig
+    from rewardsmith.workflows.score import run_score
+
+    options = {"reward_model_path": reward_model_path, **options}
+    return run_score(_config(ScoreConfig, dataset, options), **_in_memory(dataset))
 
 
 def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:

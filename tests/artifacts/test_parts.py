@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from rewardsmith.errors import OutputError
 
 def test_a_part_counts_once_its_record_is_there(tmp_path: Path) -> None:
     parts = PartsFolder(tmp_path / "out.jsonl")
-    parts.open()
+    parts.folder.mkdir()
     part = parts.path(3, "a" * 64)
     assert part.parent == tmp_path / "out.jsonl.parts" and part.suffix == ".jsonl"
     part.write_text("{}")
@@ -26,7 +28,7 @@ def test_a_part_counts_once_its_record_is_there(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_none(tmp_path: Path) -> None:
     parts = PartsFolder(tmp_path / "out.jsonl")
-    parts.open()
+    parts.folder.mkdir()
     part = parts.path(0, "a")
     part.write_text("{}")
     parts.finish(part, {})
@@ -36,13 +38,37 @@ def test_a_damaged_record_is_none(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="Choose another --output_file"):
-        PartsFolder(tmp_path / "file" / "out.jsonl").open()
+    with (
+        pytest.raises(OutputError, match="Choose another --output_file"),
+        PartsFolder(tmp_path / "file" / "out.jsonl").opened(),
+    ):
+        pass
+
+
+def test_another_process_is_kept_out(tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path
+from rewardsmith.artifacts.parts import PartsFolder
+with PartsFolder(Path({str(tmp_path / "out.jsonl")!r})).opened(): pass
+"""
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    with parts.opened():
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert "is in use" in other.stderr.splitlines()[-1]
+        parts.path(0, "a").write_text("{}")
+    assert [path.name for path in parts.folder.iterdir()] == ["000000-a.jsonl"]
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_a_run_that_finished_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), PartsFolder(tmp_path / "out.jsonl").opened():
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_all_parts_go_together(tmp_path: Path) -> None:
     parts = PartsFolder(tmp_path / "out.jsonl")
-    parts.open()
+    parts.folder.mkdir()
     parts.path(0, "a").write_text("{}")
     parts.remove()
     assert list(tmp_path.iterdir()) == []

@@ -249,12 +249,12 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on(models: list[str], tmp_path: Path) -> None:
-    data = write_rows(tmp_path / "rows.jsonl", some_rows(600))
+    data = write_rows(tmp_path / "rows.jsonl", some_rows(200))
     words = [sys.executable, "-m", "rewardsmith", "score", str(data), "--reward_model_path", models[0], "--window", "4"]
     run_score(config(models[0], tmp_path / "whole.parquet", window=4, data=RowOptions(dataset_name=str(data))))
     command = [*words, "--output_file", str(tmp_path / "killed.parquet"), "--quiet"]
     parts = tmp_path / "killed.parquet.parts"
-    for done in (10, 60):
+    for done in (5, 25):
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         while len(list(parts.glob("*.parquet"))) < done:
             assert run.poll() is None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.folder_lock import FolderLock
 from rewardsmith.errors import OutputError
 
 
@@ -23,16 +25,25 @@ class PartsFolder:
         self.folder = output.with_name(output.name + ".parts")
         self._suffix = output.suffix
 
-    def open(self) -> None:
-        """Makes the folder. ``OutputError`` where it cannot be made or written."""
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Makes the folder and keeps other processes out. ``OutputError`` where it cannot be made, written or had.
+
+        A folder in which nothing was finished is removed at the end.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FolderLock.take(self.folder)
         except OSError as error:
             raise OutputError(
-                f"{self.folder} cannot be made ({error.strerror}). Choose another --output_file."
+                f"{self.folder} cannot be written ({error.strerror}). Choose another --output_file."
             ) from error
-        if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise OutputError(f"{self.folder} may not be written. Choose another --output_file.")
+        try:
+            yield
+        finally:
+            lock.release()
+            with suppress(OSError):  # it holds parts
+                self.folder.rmdir()
 
     def path(self, index: int, key: str) -> Path:
         """Where a part belongs."""

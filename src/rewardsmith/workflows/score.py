@@ -71,20 +71,20 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     check_output(output, config.overwrite)
     scorer = open_scorer(config.reward_model_path, config.scoring, config.quiet)
     run = _Run(config, stream, scorer, output)
-    run.parts.open()
     started = time.monotonic()
-    parts = run.score()
-    metrics = {
-        "reward_model": config.reward_model_path,
-        "dataset": stream.name,
-        "kind": stream.kind,
-        "num_members": scorer.num_members,
-        **summarise_counts(stream.kind, run.records),
-        "num_rows_resumed": run.num_resumed,
-        "duration_s": round(time.monotonic() - started, 3),
-    }
-    run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
-    run.parts.remove()
+    with run.parts.opened():
+        parts = run.score()
+        metrics = {
+            "reward_model": config.reward_model_path,
+            "dataset": stream.name,
+            "kind": stream.kind,
+            "num_members": scorer.num_members,
+            **summarise_counts(stream.kind, run.records),
+            "num_rows_resumed": run.num_resumed,
+            "duration_s": round(time.monotonic() - started, 3),
+        }
+        run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
+        run.parts.remove()
     return ScoreResult(str(output), metrics)
 
 

@@ -126,6 +126,12 @@ def test_a_set_without_responses_is_refused_with_its_columns() -> None:
         rows_of([])
 
 
+def test_a_file_that_cannot_be_read_at_all_is_told_by_its_first_line(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("x\ny\n")
+    with pytest.raises(DataError, match="line 1: not valid JSON.* none of the 2 rows"):
+        rows_of(str(tmp_path / "x.jsonl"))
+
+
 def test_files_of_one_set_hold_one_kind_of_rows(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [{"prompt": "Is it?", "response": "Yes."}] * 2)
     write(tmp_path / "b.jsonl", [{"question": "Is it?", "answer": "No."}])

@@ -78,6 +78,10 @@ class _Opened:
         first = list(islice(rows, NUM_ROWS_LOOKED_AT))
         if not first:
             raise DataError(f"{source.name} is empty: it has no rows to score.")
+        problem = first[0].problem
+        if problem is not None and all(row.record is None for row in first):
+            place = f"{source.name} {source.unit} {first[0].line}"
+            raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
         self.source = source
         self.records: list[Record] = [row.record for row in first if row.record is not None]
         self.rows = chain(first, rows)

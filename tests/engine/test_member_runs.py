@@ -9,12 +9,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.engine import member_memory
+from rewardsmith.engine import member_memory, member_runs
 from rewardsmith.engine.member_memory import affordable
 from rewardsmith.engine.member_memory import member_memory as memory_of
 from rewardsmith.engine.member_runs import run_members
@@ -147,9 +148,28 @@ def test_a_first_member_that_cannot_run_is_an_input_error(
         run_members([wrong], parallel=2, quiet=True)
 
 
+@pytest.mark.slow
+def test_an_interrupt_lets_members_save_before_they_end(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = member(tmp_path, model, train=replace(TRAIN, max_steps=100_000))
+    log = run.model_path / "metrics.jsonl"
+
+    def interrupted_once_it_trains(seconds: float) -> None:
+        if log.exists():
+            raise KeyboardInterrupt
+        time.sleep(seconds)
+
+    monkeypatch.setattr(member_runs, "time", SimpleNamespace(sleep=interrupted_once_it_trains))
+    with pytest.raises(KeyboardInterrupt):
+        run_members([run], parallel=2, quiet=True)
+    assert [path.name[:5] for path in run.checkpoints_path.iterdir()] == ["step-"]
+
+
 PARENT = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path[:0] = [{tests!r}, {engine!r}]
 from test_member_runs import TRAIN, member
 from dataclasses import replace

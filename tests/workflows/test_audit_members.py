@@ -90,9 +90,11 @@ def test_members_are_models_that_score_as_the_audit_says(result: Any) -> None:
     np.testing.assert_allclose((chosen - rejected).T, gaps(result), atol=1e-5)
 
 
-def test_nothing_is_left_of_how_the_members_were_made(full: Any, forked: Any) -> None:
-    assert sorted(path.name for path in Path(full.path, "members").iterdir()) == ["00", "01", "02"]
-    assert sorted(path.name for path in Path(forked.path, "members").iterdir()) == ["00", "01", "02", "metrics.jsonl"]
+def test_models_and_gaps_stay_and_checkpoints_do_not(full: Any, forked: Any) -> None:
+    kept = [{path.name for path in Path(audited.path, "members").iterdir()} for audited in (full, forked)]
+    folders = {"00", "01", "02"}
+    assert kept[0] == folders | {"00.safetensors", "01.safetensors", "02.safetensors", "labels.safetensors"}
+    assert kept[1] == folders | {"gaps.safetensors", "metrics.jsonl"}
     assert not Path(full.path, "members", "00", "checkpoints").exists()
 
 
@@ -152,7 +154,7 @@ def test_without_crossfitting_members_differ_by_order_alone(
     assert result.strengths["strength_mean"].isna().all()
     assert result.strengths["strength_mean_in_sample"].notna().all()
     assert np.abs(np.diff(gaps(result), axis=1)).max() > 1e-3
-    assert not Path(result.path, "members").exists()
+    assert not Path(result.path, "members", "00").exists()
 
 
 @pytest.mark.parametrize("kind", ["full", "forked"])
@@ -172,7 +174,7 @@ def test_the_average_can_stay_without_the_members(rows: list[dict[str, Any]], ti
     options = {"crossfit": "none", "num_members": 2, "average_members": True, "save_members": False}
     path = audit(rows, tiny_llama, tmp_path / "out", **options).path
     assert Path(path, "average", "model.safetensors").exists()
-    assert not Path(path, "members").exists()
+    assert not Path(path, "members", "00").exists()
     assert not Path(path, "ensemble.json").exists()
 
 
@@ -183,7 +185,9 @@ def test_flips_are_planted_unless_that_takes_two_more_fine_tuned_ensembles(
     result = audit(rows, tiny_llama, tmp_path / "out", ensemble="forked")
     methods = [row["method"] for row in result.metrics["planted_flips"][0]["baselines"]]
     assert methods == ["rewardsmith", "single-model loss", "cleanlab (confident learning)", "small loss"]
-    assert not Path(result.path, ".planted").exists()
+    planted = list(Path(result.path, "members").glob("planted-*"))
+    assert len(planted) == 2
+    assert not any((folder / "00").exists() for folder in planted)
 
 
 def test_a_failing_member_is_named_and_the_others_stay(
@@ -209,7 +213,6 @@ def test_flips_are_planted_for_full_where_a_rate_is_named(
     result = audit(rows, tiny_llama, tmp_path / "out", planted_rate=0.2)
     np.testing.assert_array_equal(gaps(result), gaps(full))
     assert [found["kind"] for found in result.metrics["planted_flips"]] == ["uniform", "hard"]
-    assert sorted(path.name for path in Path(result.path, "members").iterdir()) == ["00", "01", "02"]
 
 
 @pytest.mark.slow

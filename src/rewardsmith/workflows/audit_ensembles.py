@@ -15,6 +15,7 @@ from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.ensemble_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
+from rewardsmith.models.loading import EXTRA_FILE
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob
 from rewardsmith.strength.forked import train_forked_members
@@ -30,7 +31,6 @@ from rewardsmith.workflows.stage_times import StageTimes
 
 PAIRS_FILE = "pairs.parquet"
 MEMBERS = "members"
-PLANTED = ".planted"
 AVERAGE = "average"
 
 Targets = NDArray[np.float32]
@@ -137,7 +137,7 @@ class ModelEnsemble:
     def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
         config = self._config
         # An interrupted run finds its planted members again by the labels they learn.
-        own = f"{PLANTED}/{hashlib.sha256(target.tobytes()).hexdigest()[:16]}" if planted else MEMBERS
+        own = f"{MEMBERS}/planted-{hashlib.sha256(target.tobytes()).hexdigest()[:12]}" if planted else MEMBERS
         job = EnsembleJob(
             pairs_file=self._folder / PAIRS_FILE,
             groups=self._groups,
@@ -159,18 +159,20 @@ class ModelEnsemble:
         return gap_rivals(judged, target, seed)
 
     def finish(self) -> None:
-        shutil.rmtree(self._folder / PLANTED, ignore_errors=True)
         keep_members(self._folder, self._config)
 
 
 def keep_members(folder: Path, config: AuditConfig) -> None:
-    """Members' models with a list of them, and no trace of how they were made; or none of it, as was asked for."""
+    """Averages the members, lists them or removes their models, as was asked for; may be done again.
+
+    Their gaps stay in any case: they are small, and without them an audit that was killed now would train again.
+    """
     names = [f"{MEMBERS}/{m:02d}" for m in range(config.members.num_members)]
-    if config.members.average_members:
-        average_reward_models([folder / name for name in names], folder / AVERAGE)
-    if not config.members.save_members:
-        shutil.rmtree(folder / MEMBERS, ignore_errors=True)
+    average = folder / AVERAGE
+    if config.members.average_members and not (average / EXTRA_FILE).exists():  # it is written last
+        average_reward_models([folder / name for name in names], average)
+    if config.members.save_members:
+        write_json(folder / ENSEMBLE_FILE, {"kind": config.strength.ensemble, "members": names})
         return
-    for path in (folder / MEMBERS).glob("*.safetensors"):
-        path.unlink()
-    write_json(folder / ENSEMBLE_FILE, {"kind": config.strength.ensemble, "members": names})
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -14,9 +14,9 @@ from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.workflows.evaluate import run_evaluate
-from rewardsmith.workflows.options import EvaluateConfig
+from rewardsmith.workflows.options import EvaluateConfig, ScoringOptions
 from tiny_reward_models import some_rows
 
 
@@ -65,6 +65,19 @@ def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) 
         results.append(run_evaluate(config, data).metrics)
     assert results[0]["eval_accuracy"] == pytest.approx(1 - results[1]["eval_accuracy"])
     assert results[0]["eval_gap_mean"] == pytest.approx(-results[1]["eval_gap_mean"], abs=1e-5)
+
+
+def test_several_models_are_evaluated_by_their_aggregate(reward_model: Path, tmp_path: Path) -> None:
+    model, tokenizer, extra = load_reward_model(str(reward_model))
+    model.score.weight.data *= -1
+    save_reward_model(model, tokenizer, tmp_path / "opposite", extra)
+    both, rows = f"{reward_model},{tmp_path / 'opposite'}", some_rows(8)
+    means = {}
+    for aggregate in ("mean", "min"):
+        scoring = ScoringOptions(aggregate=aggregate)  # type: ignore[arg-type]
+        config = EvaluateConfig(reward_model_path=both, scoring=scoring, run=quiet_run(tmp_path / aggregate))
+        means[aggregate] = run_evaluate(config, rows).metrics["eval_mean_reward"]
+    assert means["mean"] == pytest.approx(0.0, abs=1e-6) and means["min"] < -0.01
 
 
 def test_model_must_be_named(tmp_path: Path) -> None:

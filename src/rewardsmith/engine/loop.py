@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.interrupts import Interrupts
+from rewardsmith.engine.memory import max_memory_gib
 from rewardsmith.engine.optimizers import make_optimizer, rate_factor, set_rate
 from rewardsmith.engine.options import TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch
@@ -242,7 +243,8 @@ class _Meter:
             name: totals[f"num_{what}"] / seconds
             for name, what in (("pairs_per_s", "pairs"), ("tokens_per_s", "tokens"))
         }
-        self.line = {**position, **self._step.metrics(totals), **speed}
+        memory = max_memory_gib(self._accelerator.device)
+        self.line = {**position, **self._step.metrics(totals), **speed, "max_memory_gib": memory}
         return self.line
 
     @property

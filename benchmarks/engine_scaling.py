@@ -119,7 +119,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--profile_pairs", type=int, default=16)
-    parser.add_argument("--max_length", type=int, default=512)
+    parser.add_argument("--max_length", type=int, default=1024, help="hh has 8,000 pairs that fit in 1024 tokens")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="a JSONL file that keeps every result; a killed run goes on")
     return parser.parse_args()

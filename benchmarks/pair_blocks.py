@@ -58,7 +58,7 @@ def read_pairs(dataset: str, data: str | None, seed: int) -> pa.Table:
 
 
 def made_rows(seed: int) -> list[dict[str, str]]:
-    """Short prompts (5-25 words) with long responses (100-300 words) of made-up words."""
+    """Short prompts (about 15-40 tokens) with long responses (about 100-400 tokens) of made-up words."""
     rng = np.random.default_rng(seed)
     letters = np.array(list("abcdefghijklmnoprstuvw"))
     words = np.array(["".join(rng.choice(letters, size=n)) for n in rng.integers(2, 9, NUM_WORDS)])
@@ -66,9 +66,7 @@ def made_rows(seed: int) -> list[dict[str, str]]:
     def text(low: int, high: int) -> str:
         return " ".join(rng.choice(words, size=rng.integers(low, high + 1)))
 
-    return [
-        {"prompt": text(5, 25) + "?", "chosen": text(100, 300), "rejected": text(100, 300)} for _ in range(NUM_MADE)
-    ]
+    return [{"prompt": text(4, 10) + "?", "chosen": text(30, 110), "rejected": text(30, 110)} for _ in range(NUM_MADE)]
 
 
 def token_ids(encoder: ConversationEncoder, pairs: pa.Table) -> tuple[list[list[int]], list[list[int]]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.progress import say
@@ -72,6 +73,8 @@ def train_reward_model(
         }
         keep = max(saving.save_total_limit, saving.average_checkpoints)
         checkpoints = Checkpoints(save_to, saving.save_steps, keep, work)
+    if accelerator.process_index:
+        torch.manual_seed(seed + accelerator.process_index)  # else all processes would drop the same inputs of adapters
     step = RewardStep(options.center_rewards_coefficient)
     recomputed = recomputed_blocks(model, options.gradient_checkpointing)
     with recomputed, fast_matrix_products(accelerator.device.type, options.bf16):

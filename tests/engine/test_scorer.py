@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rewardsmith.engine.ensemble_scorer import load_scorers
 from rewardsmith.engine.features import FeatureSpec, extract_features
 from rewardsmith.engine.scorer import FeatureHeadScorer, LocalScorer, load_scorer
 from rewardsmith.errors import ConfigError, ModelError
+from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.files import weights_fingerprint
@@ -78,6 +80,14 @@ def test_a_feature_head_scores_by_the_mean_of_its_members(tmp_path: Path) -> Non
     np.testing.assert_allclose(scorer.score(CONVERSATIONS), expected.mean(1), rtol=1e-4, atol=1e-4)
     assert scorer.score_members(CONVERSATIONS).shape == (3, 4)
     assert scorer.fingerprint == head.fingerprint
+
+
+def test_the_members_of_a_feature_head_can_be_aggregated(tmp_path: Path) -> None:
+    head = saved_head(tmp_path)
+    careful = load_scorers(str(tmp_path / "head"), device="cpu", aggregation=Aggregation("min"))
+    members = careful.score_members(CONVERSATIONS)
+    assert careful.num_members == head.num_members == len(members)
+    np.testing.assert_array_equal(careful.score(CONVERSATIONS), members.min(0))
 
 
 def test_a_feature_head_refuses_another_trunk_tokenizer_or_length(tmp_path: Path) -> None:

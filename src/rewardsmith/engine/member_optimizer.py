@@ -57,7 +57,7 @@ class MemberAdamW:
                 moves * learning_rate,
             ]
         )
-        mean_rate, square_rate, size, correction, decay_rate = rates.to(device, gradient.dtype)[:, :, None]
+        mean_rate, square_rate, size, correction, decay_rate = rates.to(gradient.dtype).to(device)[:, :, None]
         self._mean.lerp_(gradient, mean_rate.expand_as(gradient))
         self._square.lerp_(gradient.square_(), square_rate.expand_as(gradient))
         update = self._square.sqrt().div_(correction).add_(EPSILON)

@@ -112,7 +112,10 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(
     assert_same(tmp_path / "whole", tmp_path / "killed")
 
 
-def test_ctrl_c_saves_the_step_it_comes_in(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_ctrl_c_and_sigterm_save_the_step_they_come_in(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, raised: type[BaseException]
+) -> None:
     train(tiny_llama, tmp_path / "whole")
     with monkeypatch.context() as patch:
         clip = loop._clip
@@ -122,11 +125,11 @@ def test_ctrl_c_saves_the_step_it_comes_in(tiny_llama: Path, tmp_path: Path, mon
             nonlocal num_calls
             num_calls += 1
             if num_calls == 5:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
             return clip(*arguments)
 
         patch.setattr(loop, "_clip", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(raised):
             train(tiny_llama, tmp_path / "stopped")
     assert steps_of(tmp_path / "stopped") == ["step-000004", "step-000005"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -169,7 +169,7 @@ Change = Callable[[list[Any]], tuple[list[Any], dict[str, Any]]]
         (lambda rows: ([rows[0], *rows], {}), 5),
         (lambda rows: (rows, {"keep_columns": False}), 4),
         (lambda rows: (rows, {"scoring": ScoringOptions(max_length=64)}), 4),
-        (lambda rows: (rows, {"data": RowOptions(prompt_key="prompt", response_key="chosen")}), 4),
+        (lambda rows: (rows, {"data": RowOptions(response_key="chosen")}), 4),
     ],
 )
 def test_only_parts_of_the_same_work_are_taken(
@@ -183,6 +183,20 @@ def test_only_parts_of_the_same_work_are_taken(
     windows = stub()
     run_score(config("rm", tmp_path / "a.parquet", **options), changed)
     assert len(windows) == num_windows
+
+
+def test_columns_that_change_places_are_other_work(tmp_path: Path, stub: Callable[..., list[int]]) -> None:
+    rows = [{"q": "red", "one": "good cat", "two": "bad", "three": f"dog {i}"} for i in range(16)]
+    keys = {"prompt_key": "q", "chosen_key": "one", "rejected_key": "two"}
+    stub(interrupted_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_score(config("rm", tmp_path / "a.parquet", data=RowOptions(**keys)), rows)  # type: ignore[arg-type]
+    for name, column in (("rejected_key", "three"), ("chosen_key", "three"), ("prompt_key", "three")):
+        windows = stub(interrupted_after=1)
+        with pytest.raises(KeyboardInterrupt):
+            changed = RowOptions(**{**keys, name: column})  # type: ignore[arg-type]
+            run_score(config("rm", tmp_path / "a.parquet", data=changed), rows)
+        assert len(windows) == 1
 
 
 def test_several_models_give_members_mean_spread_and_aggregate(models: list[str], tmp_path: Path) -> None:

@@ -98,9 +98,9 @@ class _Run:
         self.num_resumed = 0
         self._window, self._keep = config.window, config.keep_columns
         self.output = ScoreOutput(path, reward_schema(stream.kind, scorer.num_members).names)
-        reading = config.data
+        keys = (config.data.prompt_key, config.data.chosen_key, config.data.rejected_key)
         self._settings = fingerprint_json(
-            [PARTS_VERSION, scorer.fingerprint, stream.kind, stream.form, reading.prompt_key, config.keep_columns]
+            [PARTS_VERSION, scorer.fingerprint, stream.kind, stream.form, keys, config.keep_columns]
         )
 
     def score(self) -> list[Path]:

@@ -42,13 +42,15 @@ def prepare(spec: dict[str, Any]) -> dict[str, Any]:
     fits = [i for i in range(len(pairs)) if chosen[i] != rejected[i]]
     fits = [i for i in fits if max(len(chosen[i]), len(rejected[i])) <= spec["max_length"]]
     if len(fits) < wanted:
-        raise SystemExit(f"{len(fits)} pairs of {spec['dataset']} fit; the blocks need {wanted}")
+        raise SystemExit(
+            f"of {len(pairs)} pairs of {spec['dataset']} that were drawn {len(fits)} fit; the blocks need {wanted}"
+        )
     blocks = []
     for number, part in enumerate(np.split(fits[:wanted], np.cumsum(spec["block_sizes"])[:-1])):
         path = folder / f"block-{number:03}.parquet"
         pq.write_table(pairs.take(part), path)
         blocks.append({"pairs": str(path), **_counts([(chosen[i], rejected[i]) for i in part])})
-    return {"blocks": blocks, "model": str(folder / "model"), "num_pairs_that_fit": len(fits)}
+    return {"blocks": blocks, "model": str(folder / "model")}
 
 
 def read_pairs(dataset: str, data: str | None, seed: int) -> pa.Table:

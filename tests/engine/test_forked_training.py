@@ -244,7 +244,7 @@ def test_overfits_margin_plus_logit_and_members_disagree_where_they_did_not_lear
 def test_a_killed_run_goes_on_to_the_same_bits(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, weights = some_rows(24), some_weights(24, 3)
     whole = run(llama, rows, weights, num_train_epochs=2.0, log=MetricsLog(tmp_path / "whole.jsonl"))
-    saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=4)}
+    saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=5)}
     log = MetricsLog(tmp_path / "parts.jsonl")
     with monkeypatch.context() as patch:
         patch.setattr("rewardsmith.engine.forked_training.rate_factor", _killed_at(7))
@@ -295,9 +295,11 @@ def test_a_member_without_pairs_is_an_error(llama: Path) -> None:
         run(llama, some_rows(8), weights)
 
 
-def test_pairs_that_are_the_same_twice_have_gap_zero(llama: Path) -> None:
+def test_pairs_that_are_the_same_twice_have_gap_zero_and_count_for_nobody(llama: Path) -> None:
     rows = some_rows(8)
     rows[2]["rejected"] = rows[2]["chosen"]
+    _, effective = encode_for_members(Parts.of(llama).encoder, pair_table(rows), np.ones((8, 2), np.float32), True)
+    assert effective.sum(axis=1).tolist() == [2, 2, 0, 2, 2, 2, 2, 2]
     outcome = run(llama, rows, np.ones((8, 2), dtype=np.float32))
     assert outcome.gaps.shape == (8, 2)
     assert (outcome.gaps[2] == 0).all() and (outcome.gaps[3] != 0).all()

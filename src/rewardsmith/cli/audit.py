@@ -12,6 +12,7 @@ Examples:
   rewardsmith audit prefs.jsonl
   rewardsmith audit --dataset_name embedded/dialogues
   rewardsmith audit --dataset_name trl-lib/ultrafeedback_binarized --max_pairs 5000
+  rewardsmith audit prefs.jsonl --ensemble forked --model_name_or_path Qwen/Qwen3-0.6B
   rewardsmith audit prefs.jsonl --prompt_key question --chosen_key good --rejected_key bad"""
 
 

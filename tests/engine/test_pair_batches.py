@@ -106,6 +106,14 @@ def test_two_processes_share_the_steps_of_one(form: BatchForm) -> None:
 
 
 @both_forms
+def test_no_process_idles_while_a_step_has_pairs_for_it(form: BatchForm) -> None:
+    pairs = encoded(24)
+    for rank in range(3):
+        for _, step in loader(pairs, 8, form, process=rank, num_processes=3):
+            assert any(batch.weight.sum() > 0 for batch in step)
+
+
+@both_forms
 def test_steps_after_a_resume_are_those_of_the_uninterrupted_run(form: BatchForm) -> None:
     whole = loader(encoded(), 8, form, max_tokens=120, num_epochs=3)
     expected = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole]

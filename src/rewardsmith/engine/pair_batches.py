@@ -193,6 +193,9 @@ class PairLoader:
         total_weight = float(self.pairs.weight[step].sum(dtype=np.float64))
         units = [self.pairs.both(int(i)) for i in step]
         parts = [step[members] for members in self._form.plan(units, self.max_tokens)]
+        while len(parts) < min(self._num_processes, len(step)):  # nobody idles while there is work to share
+            largest = parts.pop(max(range(len(parts)), key=lambda i: len(parts[i])))
+            parts += np.array_split(largest, 2)
         num_real = len(parts)
         parts += [parts[-1]] * (-num_real % self._num_processes)
         mine = range(self._process, len(parts), self._num_processes)

@@ -109,7 +109,7 @@ class GivenEnsemble:
     """Scores that the rows carry: they know nothing of labels."""
 
     refits = False
-    truncated_share = None
+    truncated_share: float | None = None
 
     def __init__(self, pairs: pa.Table, config: AuditConfig) -> None:
         self._judged = given_judgements(pairs, config.strength)

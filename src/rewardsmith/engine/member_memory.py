@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -39,9 +40,10 @@ def affordable(parallel: int, run: MemberRun) -> int:
 def member_memory(run: MemberRun) -> int:
     """Bytes that training one member takes at most, roughly."""
     config = load_config(resolve_model(run.model.model_name_or_path, run.model.model_revision))
+    architecture: Any = AutoModelForSequenceClassification
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config)
-    num_parameters = sum(parameter.numel() for parameter in model.parameters())
+        model = architecture.from_config(config)
+    num_parameters: int = sum(parameter.numel() for parameter in model.parameters())
     return WORKING_BYTES + num_parameters * (FROZEN_BYTES if run.lora.use_peft else TRAINED_BYTES)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -90,8 +91,8 @@ def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
-    """Rewards [N] of hidden states [N, D], multiplied in float32."""
-    with torch.autocast(device_type=hidden.device.type, enabled=False):
+    """Rewards [N] of hidden states [N, D], multiplied in float32 whatever the trunk computes in."""
+    with torch.autocast(device_type=hidden.device.type, enabled=False), exact_products():
         if isinstance(head, nn.Linear):
             bias: Tensor | None = head.bias
             bias = bias if bias is None else bias.float()
@@ -99,3 +100,14 @@ def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
         # peft wraps the head, and only the wrapper knows which copy of it is the trained one.
         rewards: Tensor = head(hidden.to(next(head.parameters()).dtype))
         return rewards[:, 0].float()
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Within it, float32 matrices are not rounded to a shorter type before they are multiplied."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

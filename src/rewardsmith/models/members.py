@@ -21,7 +21,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.blocks import num_layers, transformer_blocks
-from rewardsmith.models.heads import has_score_head, head_names, initialise_head, output_layer
+from rewardsmith.models.heads import exact_products, has_score_head, head_names, initialise_head, output_layer
 from rewardsmith.models.lora import pooler_names
 from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.options import LoraOptions
@@ -80,7 +80,7 @@ class ForkedModel(nn.Module):
                     logits: Tensor = self.model(**inputs.arguments()).logits
                 return logits.view(self.members.count, -1).float()
             last = self.last_states(inputs, states)
-            with torch.autocast(device_type=last.device.type, enabled=False):
+            with torch.autocast(device_type=last.device.type, enabled=False), exact_products():
                 rewards: Tensor = self.model.score(last.float())
             return rewards[..., 0]
         finally:

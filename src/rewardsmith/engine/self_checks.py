@@ -301,7 +301,9 @@ def _few_steps(test: ModelUnderTest) -> None:
     inputs = test.batch(test.chosen + test.rejected)
     del inputs["response_mask"]
     ones = torch.ones(num)
-    batch = PairBatch(PaddedInputs(inputs), ones, torch.zeros(num), ones, total_weight=float(num), indices=np.arange(num))
+    batch = PairBatch(
+        PaddedInputs(inputs), ones, torch.zeros(num), ones, total_weight=float(num), indices=np.arange(num)
+    )
     optimizer = torch.optim.AdamW([p for p in test.model.parameters() if p.requires_grad], lr=1e-3)
     module = RewardModule(test.model)
     for _ in range(2):

@@ -9,10 +9,10 @@ PYTEST_ARGS ?=
 # One thread a process, since tests run side by side; no hub: everything the tests need comes with the packages.
 TEST_ENV = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup demo test check format docs wheel clean
+.PHONY: help setup demo test test-slow check format docs wheel clean
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12 chooses the Python (3.11 to 3.13); VENV=.venv the environment's folder."
 
@@ -24,6 +24,9 @@ demo: setup ## audit the data set that comes with the package; prints a verdict 
 
 test: setup ## run the default tests (PYTEST_ARGS="-k name" chooses some)
 	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-slow: setup ## run the tests that take long: kills and resumes, several processes
+	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 -m "slow or distributed" $(PYTEST_ARGS)
 
 check: setup ## formatting, lint, types, import layers, generated documentation
 	$(VENV)/bin/ruff format --check .

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -64,13 +65,14 @@ def train_forked(
     save_to: Path | None = None,
     saving: CheckpointOptions | None = None,
     quiet: bool = False,
+    heads: Float[Tensor, "M D"] | None = None,
 ) -> ForkedOutcome:
     """Forks a fresh reward model in place, trains its members, and takes the gaps of all pairs in one last pass.
 
     ``member_weights`` [N, M]: 0 keeps a pair from a member; they multiply the weights of the table. A member makes no
     step where it has no pair, so it ends as it would have alone. ``fork_layer`` None: three quarters up.
     ``max_tokens_per_batch`` bounds tokens times members above the fork. ``save_to`` is a folder for checkpoints, from
-    which an interrupted run goes on.
+    which an interrupted run goes on. ``heads`` are where the members' heads begin; None: drawn at random.
     """
     check_options(options)
     if options.gradient_checkpointing or options.train_layers != -1:
@@ -82,6 +84,8 @@ def train_forked(
     layer = default_fork_layer(model.config) if fork_layer is None else fork_layer
     form = batch_form(model, encoder, options.packing)
     forked = fork(model, layer, weights.shape[1], lora, seed).to(device)
+    if heads is not None:
+        forked.set_heads(heads)
     loader = ForkedLoader(
         encoded,
         weights,

@@ -90,6 +90,21 @@ def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.gather(1, (columns + start) % mask.shape[1]) for name, tensor in batch.items()}
 
 
+@torch.no_grad()
+def head_inputs(model: Any, vectors: Tensor) -> Tensor | None:
+    """What the reward's linear layer reads [N, D], from the trunk's last states where it is read [N, D].
+
+    Decoders: the states themselves. BERT: what its pooler makes of the first token. None for other heads.
+    """
+    if has_score_head(model):
+        return vectors
+    pooler = getattr(getattr(model, model.base_model_prefix), "pooler", None)
+    if not isinstance(pooler, nn.Module) or not isinstance(getattr(model, "classifier", None), nn.Linear):
+        return None
+    pooled: Tensor = pooler(vectors[:, None])
+    return pooled
+
+
 def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
     """Rewards [N] of hidden states [N, D], multiplied in float32 whatever the trunk computes in."""
     with torch.autocast(device_type=hidden.device.type, enabled=False), exact_products():

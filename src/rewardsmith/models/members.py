@@ -65,6 +65,14 @@ class ForkedModel(nn.Module):
         """All that is trained, by name; the first axis is the member."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
+    @torch.no_grad()
+    def set_heads(self, heads: Float[Tensor, "M D"]) -> None:
+        """Gives the members' reward layers these weights, and no bias."""
+        layer = next(m for m in self.model.modules() if isinstance(m, MemberDense) and m.weight.shape[1] == 1)
+        layer.weight.copy_(heads[:, None])
+        if layer.bias is not None:
+            layer.bias.zero_()
+
     def forward(
         self,
         inputs: BatchInputs,

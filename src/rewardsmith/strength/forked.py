@@ -14,16 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rewardsmith.artifacts.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.forked_training import train_forked
-from rewardsmith.engine.fresh_model import fresh_model
+from rewardsmith.engine.fresh_model import FreshModel, fresh_model
 from rewardsmith.engine.saved_gaps import SavedGaps, read_gaps, save_gaps
+from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
 from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
+from rewardsmith.strength.head_start import probed_heads
 from rewardsmith.strength.judgements import Judgements
 
 GAPS_FILE = "gaps.safetensors"
@@ -54,6 +58,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         fresh = fresh_model(job.model, job.seed)
+        heads = _heads(job, fresh, pairs, target, weights)
         outcome = train_forked(
             fresh.model,
             fresh.encoder,
@@ -68,6 +73,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
             job.folder / CHECKPOINTS,
             job.members.checkpoints,
             job.quiet,
+            heads,
         )
     if job.keep_models:
         save_members(outcome.forked, fresh.tokenizer, job.folder, fresh.extra)
@@ -81,6 +87,23 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
     return SavedGaps(outcome.gaps, metrics)
 
 
+def _heads(
+    job: EnsembleJob, fresh: FreshModel, pairs: pa.Table, target: NDArray[np.float32], weights: NDArray[np.float32]
+) -> Tensor | None:
+    """Where the members' heads begin; None: drawn at random."""
+    if job.members.head_start == "drawn":
+        return None
+    own = pairs["weight"].to_numpy().astype(np.float32)[:, None]
+    source = resolve_model(job.model.model_name_or_path, job.model.model_revision)
+    dtype = job.strength.feature_dtype
+    heads = probed_heads(
+        fresh.model, source, fresh.encoder, pairs, target, weights * own, job.groups, job.seed, job.model.device, dtype
+    )
+    if heads is None:
+        say(f"{fresh.source_name} has a head that cannot be probed: members' heads begin at random.")
+    return heads
+
+
 def with_target(pairs: pa.Table, target: NDArray[np.float32]) -> pa.Table:
     """The same pairs with other labels [N]."""
     index = pairs.schema.get_field_index("target")
@@ -91,4 +114,7 @@ def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray
     """Of all that decides the result."""
     options = flatten(job.members.training(adapters_only=True)) | flatten(job.model) | flatten(job.lora)
     labels = fingerprint_bytes(target.tobytes(), weights.tobytes())
-    return fingerprint_json([options, job.members.fork_layer, job.seed, fingerprint_file(Path(job.pairs_file)), labels])
+    start = [job.members.head_start, job.strength.feature_dtype]
+    return fingerprint_json(
+        [options, start, job.members.fork_layer, job.seed, fingerprint_file(Path(job.pairs_file)), labels]
+    )

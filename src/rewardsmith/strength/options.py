@@ -57,6 +57,9 @@ class MemberOptions:
     """With `full` and `forked`: members (M); each trains on (M - num_judges) / M of the groups."""
     fork_layer: int | None = None
     """With `forked`: blocks of the shared frozen trunk; members differ above them. Default: three quarters."""
+    head_start: Literal["probed", "drawn"] = "probed"
+    """With `forked`: where the members' heads begin. `probed`: at the best linear head on the frozen model for the
+    member's own pairs; `drawn`: at random."""
     bootstrap: Literal["auto", "on", "off"] = "auto"
     """Whether each member weighs the groups at random (Bayesian bootstrap) so that members differ; `auto`: on, except
     with `full` and --crossfit none, where members differ by the order of the data alone, as in the paper."""
@@ -68,7 +71,8 @@ class MemberOptions:
     per_device_train_batch_size: int = 8
     """With `full` and `forked`: pairs of an optimiser step."""
     max_tokens_per_batch: int | None = None
-    """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: 2048, or the longest pair."""
+    """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: 2048, or the longest pair.
+    With `forked` it counts tokens times members above the fork; default: 4096."""
     bf16: bool = False
     """With `full` and `forked`: train in bfloat16 where the hardware gains from it."""
     save_steps: int = 200

@@ -1,0 +1,86 @@
+"""Where the heads of trained members begin: at the best linear head on the frozen model, not at random weights.
+
+Fine-tuning from a random head first distorts what the model knows, to serve a head that knows nothing (Kumar et al.,
+arXiv 2202.10054); members that begin at a fitted head spend their few steps on more than finding it. Each head is
+fitted on the member's own pairs and weights, and its penalty is chosen inside them, so no member starts with
+anything of the labels that it will judge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from rewardsmith.engine.features import Dtype, extract_features
+from rewardsmith.models.blocks import num_layers
+from rewardsmith.models.embedded import ModelSource
+from rewardsmith.models.feature_spec import FeatureSpec
+from rewardsmith.models.heads import has_score_head, head_inputs
+from rewardsmith.strength.logistic import fit_heads, principal_axes
+from rewardsmith.strength.pair_features import conversations_of
+from rewardsmith.strength.probe import L2_GRID
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+MAX_DIMENSIONS = 320
+
+
+def probed_heads(
+    model: Any,
+    source: ModelSource,
+    encoder: ConversationEncoder,
+    pairs: pa.Table,
+    target: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    seed: int,
+    device: str = "auto",
+    dtype: Dtype = "float32",
+) -> Float[Tensor, "M D"] | None:
+    """A head for each member, for what the reward's linear layer reads; None for a model whose heads read otherwise.
+
+    ``target`` [N], ``weights`` [N, M] (0: not the member's), ``groups`` [N]. Features are cached.
+    """
+    spec = FeatureSpec(num_layers(model.config), "last" if has_score_head(model) else "cls")
+    features = extract_features(source, encoder, conversations_of(pairs), [spec], device, dtype=dtype)
+    read = head_inputs(model, torch.from_numpy(features.arrays[spec].astype(np.float32)))
+    if read is None:
+        return None
+    chosen, rejected = read.chunk(2)
+    return fit_member_heads(chosen - rejected, torch.from_numpy(target), torch.from_numpy(weights), groups, seed)
+
+
+def fit_member_heads(
+    differences: Float[Tensor, "N D"],
+    target: Float[Tensor, " N"],
+    weights: Float[Tensor, "N M"],
+    groups: NDArray[np.int64],
+    seed: int,
+) -> Float[Tensor, "M D"]:
+    """Logistic heads on differences, each with the penalty that predicts best from one half of its groups to the other.
+
+    The halves are those of ``seed``, the same for all members.
+    """
+    norm = differences.square().sum(1).mean().sqrt().clamp(min=1e-12)
+    axes = principal_axes(differences / norm, MAX_DIMENSIONS)
+    rows = differences / norm @ axes
+    half = np.random.default_rng(seed).integers(0, 2, int(groups.max()) + 1)[groups]
+    first = torch.from_numpy(half == 0)[:, None]
+    likelihood = []
+    heads: Tensor | None = None
+    for l2 in reversed(L2_GRID):
+        both = torch.cat([weights * first, weights * ~first], dim=1)
+        heads = fit_heads(rows, target, both, torch.full((both.shape[1],), l2), heads)
+        score = rows @ heads.T
+        fit = target[:, None] * logsigmoid(score) + (1 - target[:, None]) * logsigmoid(-score)
+        other = torch.cat([weights * ~first, weights * first], dim=1)
+        likelihood.append((fit * other).sum(0).view(2, -1).sum(0))
+    best = torch.stack(likelihood).argmax(0)
+    penalties = torch.tensor(L2_GRID[::-1])[best]
+    return fit_heads(rows, target, weights, penalties) @ axes.T / norm

@@ -1,0 +1,100 @@
+"""Where forked members' heads begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import logsigmoid
+
+from rewardsmith.engine.batch_forms import PaddedForm
+from rewardsmith.engine.fresh_model import fresh_model
+from rewardsmith.engine.reward_module import rewards_of
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.heads import head_inputs, output_layer
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.strength.head_start import fit_member_heads, probed_heads
+from tiny_architectures import CONVERSATIONS, save_tiny_model
+from tiny_reward_models import pair_table, some_rows
+
+
+def planted(num_pairs: int = 600, num_dimensions: int = 6, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    """Differences of features, labels drawn from a known head, a group a pair."""
+    generator = torch.Generator().manual_seed(seed)
+    differences = torch.randn(num_pairs, num_dimensions, generator=generator)
+    truth = torch.tensor([2.0, -1.0, 0.5, 0.0, 0.0, 0.0])
+    target = (torch.rand(num_pairs, generator=generator) < (differences @ truth).sigmoid()).float()
+    return differences, target, np.arange(num_pairs)
+
+
+def test_head_recovers_the_direction_and_the_scale_of_what_was_planted() -> None:
+    differences, target, groups = planted(4000)
+    heads = fit_member_heads(differences, target, torch.ones(4000, 1), groups, seed=0)
+    # With 4,000 pairs the standard error of a coefficient is about 0.05.
+    torch.testing.assert_close(heads[0], torch.tensor([2.0, -1.0, 0.5, 0.0, 0.0, 0.0]), rtol=0, atol=0.25)
+
+
+def test_no_label_of_a_pair_that_a_member_does_not_learn_moves_its_head() -> None:
+    differences, target, groups = planted()
+    weights = torch.ones(600, 2)
+    weights[:200, 0] = 0
+    other = target.clone()
+    other[:200] = 1 - other[:200]
+    before = fit_member_heads(differences, target, weights, groups, seed=0)
+    after = fit_member_heads(differences, other, weights, groups, seed=0)
+    torch.testing.assert_close(before[0], after[0], rtol=0, atol=1e-6)
+    assert (before[1] - after[1]).abs().max() > 0.1
+
+
+def test_labels_without_a_pattern_get_the_stronger_penalty() -> None:
+    differences, target, groups = planted(300)
+    noise = torch.from_numpy(np.random.default_rng(1).integers(0, 2, 300).astype(np.float32))
+    heads = [fit_member_heads(differences, labels, torch.ones(300, 1), groups, 0) for labels in (target, noise)]
+    assert heads[1].norm() < 0.2 * heads[0].norm()
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "bert"])
+def test_head_inputs_are_what_the_reward_is_a_product_of(tmp_path: Path, architecture: str) -> None:
+    fresh = fresh_model(ModelOptions(str(save_tiny_model(tmp_path, architecture)), max_length=128), seed=0)
+    form = PaddedForm(fresh.model.config.pad_token_id, fresh.encoder.has_token_types)
+    inputs = form.inputs(fresh.encoder.encode_many(CONVERSATIONS))
+    trunk = getattr(fresh.model, fresh.model.base_model_prefix)
+    with torch.no_grad():
+        hidden = trunk(**inputs.arguments()).last_hidden_state
+        vectors = hidden[:, 0] if architecture == "bert" else inputs.last(hidden)
+        read = head_inputs(fresh.model, vectors)
+        assert read is not None
+        expected = rewards_of(fresh.model, inputs)
+    torch.testing.assert_close(read @ output_layer(fresh.model).weight[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_heads_that_read_otherwise_are_left_alone(tmp_path: Path) -> None:
+    fresh = fresh_model(ModelOptions(str(save_tiny_model(tmp_path, "roberta")), max_length=128), seed=0)
+    assert head_inputs(fresh.model, torch.zeros(2, 32)) is None
+
+
+def test_probed_heads_predict_their_own_pairs_better_than_chance(tiny_llama: Path) -> None:
+    rows = some_rows(80)
+    for row in rows:  # a pattern that a linear head can find
+        row["chosen"], row["rejected"] = row["chosen"] + " good good", row["rejected"] + " bad bad"
+    pairs, target, weights = pair_table(rows), np.ones(80, np.float32), np.ones((80, 2), np.float32)
+    weights[::2, 1] = 0
+    options = ModelOptions(str(tiny_llama), max_length=128)
+    fresh = fresh_model(options, seed=0)
+    heads = probed_heads(
+        fresh.model, resolve_model(str(tiny_llama)), fresh.encoder, pairs, target, weights, np.arange(80), seed=0
+    )
+    assert heads is not None and heads.shape == (2, 32)
+    output_layer(fresh.model).weight.data.copy_(heads[1:])
+    both = [fresh.encoder.encode_many([row_of(row, side) for row in rows]) for side in ("chosen", "rejected")]
+    form = PaddedForm(fresh.model.config.pad_token_id)
+    with torch.no_grad():
+        chosen, rejected = (rewards_of(fresh.model, form.inputs(side)) for side in both)
+    assert -logsigmoid(chosen - rejected).mean() < 0.3
+
+
+def row_of(row: dict[str, Any], side: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}]

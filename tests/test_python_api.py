@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import rewardsmith
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, DataError
 
 ROWS = [
     {
@@ -62,3 +62,8 @@ def test_an_unknown_option_gets_the_nearest_one() -> None:
 def test_an_option_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigError, match="seed must be a whole number, not '3'"):
         rewardsmith.train("prefs.jsonl", seed="3")
+
+
+def test_paths_are_as_good_as_their_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere.jsonl does not exist"):
+        rewardsmith.audit(tmp_path / "nowhere.jsonl", output_dir=tmp_path / "out")

@@ -7,6 +7,7 @@ arguments. Importing this package loads nothing heavy; the first call does.
 
 from __future__ import annotations
 
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) 
 
     if options.get("dry_run"):
         raise ConfigError("dry_run is for the command line; from Python, look at the options you pass.")
-    named = {"dataset_name": dataset} if isinstance(dataset, str) else {}
-    return build_config(config_class, {**named, **options})
+    named = {"dataset_name": dataset} if isinstance(dataset, str | PathLike) else {}
+    values = {name: fspath(value) if isinstance(value, PathLike) else value for name, value in (named | options).items()}
+    return build_config(config_class, values)
 
 
 def _in_memory(dataset: Any) -> dict[str, Any]:
-    return {} if isinstance(dataset, str) else {"dataset": dataset}
+    return {} if isinstance(dataset, str | PathLike) else {"dataset": dataset}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,10 @@ class _Run:
         before, started = self.seconds, time.perf_counter()
         if log is not None:
             log.cut_back(done)
-        with progress("Training members", num_steps, quiet) as bar, Interrupts() as interrupts:
+        with (
+            progress("Training members", num_steps, quiet) as bar,
+            Interrupts() if self._checkpoints is not None else nullcontext() as interrupts,
+        ):
             bar.advance(done)
             for number, (epoch, batches) in enumerate(self._loader.from_step(done), start=done + 1):
                 rate = options.learning_rate * rate_factor(number - 1, num_steps, options)
@@ -176,8 +180,10 @@ class _Run:
                     bar.note(loss=line["loss"], accuracy=line["accuracy"], pairs_per_s=line["pairs_per_s"])
                     if log is not None:
                         log.log(**line)
-                self._save_if_due(number, force=number == num_steps or interrupts.received is not None)
-                interrupts.act()
+                interrupted = interrupts is not None and interrupts.received is not None
+                self._save_if_due(number, force=number == num_steps or interrupted)
+                if interrupts is not None:
+                    interrupts.act()
 
     def _backward(self, batch: ForkedBatch, comes_back: bool) -> Tensor:
         """Gradients of one batch; gives the losses of its pairs [m, B]."""

@@ -67,8 +67,10 @@ def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) 
     if options.get("dry_run"):
         raise ConfigError("dry_run is for the command line; from Python, look at the options you pass.")
     named = {"dataset_name": dataset} if isinstance(dataset, str | PathLike) else {}
-    values = {name: fspath(value) if isinstance(value, PathLike) else value for name, value in (named | options).items()}
-    return build_config(config_class, values)
+    given = {**named, **options}
+    return build_config(
+        config_class, {name: fspath(value) if isinstance(value, PathLike) else value for name, value in given.items()}
+    )
 
 
 def _in_memory(dataset: Any) -> dict[str, Any]:

@@ -49,11 +49,12 @@ def test_no_label_of_a_pair_that_a_member_does_not_learn_moves_its_head() -> Non
     assert (before[1] - after[1]).abs().max() > 0.1
 
 
-def test_labels_without_a_pattern_get_the_stronger_penalty() -> None:
-    differences, target, groups = planted(300)
-    noise = torch.from_numpy(np.random.default_rng(1).integers(0, 2, 300).astype(np.float32))
-    heads = [fit_member_heads(differences, labels, torch.ones(300, 1), groups, 0) for labels in (target, noise)]
-    assert heads[1].norm() < 0.2 * heads[0].norm()
+def test_labels_without_a_pattern_get_a_strong_penalty() -> None:
+    generator = torch.Generator().manual_seed(0)
+    differences = torch.randn(300, 100, generator=generator)
+    noise = (torch.rand(300, generator=generator) < 0.5).float()
+    heads = fit_member_heads(differences, noise, torch.ones(300, 1), np.arange(300), seed=0)
+    assert (differences @ heads[0]).abs().mean() < 0.7  # the unpenalised fit has logits above 1
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "bert"])
@@ -82,8 +83,8 @@ def test_probed_heads_predict_their_own_pairs_better_than_chance(tiny_llama: Pat
         row["chosen"], row["rejected"] = row["chosen"] + " good good", row["rejected"] + " bad bad"
     pairs, target, weights = pair_table(rows), np.ones(80, np.float32), np.ones((80, 2), np.float32)
     weights[::2, 1] = 0
-    options = ModelOptions(str(tiny_llama), max_length=128)
-    fresh = fresh_model(options, seed=0)
+    target.flags.writeable = False  # as a column of a table is
+    fresh = fresh_model(ModelOptions(str(tiny_llama), max_length=128), seed=0)
     heads = probed_heads(
         fresh.model, resolve_model(str(tiny_llama)), fresh.encoder, pairs, target, weights, np.arange(80), seed=0
     )

@@ -53,7 +53,7 @@ def probed_heads(
     if read is None:
         return None
     chosen, rejected = read.chunk(2)
-    return fit_member_heads(chosen - rejected, torch.from_numpy(target), torch.from_numpy(weights), groups, seed)
+    return fit_member_heads(chosen - rejected, torch.tensor(target), torch.tensor(weights), groups, seed)
 
 
 def fit_member_heads(

@@ -238,6 +238,7 @@ def test_overfits_margin_plus_logit_and_members_disagree_where_they_did_not_lear
     learned[3, 1] = 0.0
     outcome = run(llama, rows, learned, max_steps=100, learning_rate=1e-2, weight_decay=0.0)
     goal = 0.5 + math.log(9)
+    # Adam with a constant rate keeps circling the optimum; a wrong one would be off by 0.5 (margin) or 2.2 (target).
     np.testing.assert_allclose(outcome.gaps[learned > 0], goal, atol=0.1)
     assert abs(outcome.gaps[3, 1] - goal) > 0.3
 

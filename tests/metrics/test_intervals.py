@@ -17,6 +17,7 @@ def test_interval_of_independent_values_matches_the_normal_one() -> None:
     interval = group_bootstrap(values, np.arange(2000), num_resamples=4000)
     error = 1.96 * values.std() / math.sqrt(2000)
     assert interval.value == pytest.approx(values.mean())
+    # Quantiles of 4,000 resamples vary by a few per cent of the width.
     assert interval.high - interval.low == pytest.approx(2 * error, rel=0.06)
 
 
@@ -33,12 +34,14 @@ def test_short_and_general_way_agree() -> None:
     values, groups = rng.integers(0, 2, 800).astype(float), rng.integers(0, 200, 800)
     short = group_bootstrap(values, groups, num_resamples=4000)
     general = group_bootstrap(values, groups, lambda v: float(v.mean()), num_resamples=4000)
+    # Each draws its own 4,000 resamples: their quantiles differ by chance.
     assert short.low == pytest.approx(general.low, abs=0.006) and short.high == pytest.approx(general.high, abs=0.006)
 
 
 def test_many_kinds_of_groups_take_the_same_road() -> None:
     values = np.random.default_rng(1).normal(size=12_000)
     interval = group_bootstrap(values, np.arange(12_000), num_resamples=300)
+    # Only 300 resamples: each end is a quantile of few draws.
     assert interval.high - interval.low == pytest.approx(2 * 1.96 / math.sqrt(12_000), rel=0.15)
 
 

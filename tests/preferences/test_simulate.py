@@ -61,6 +61,7 @@ def test_quality_of_the_text_carries_the_stated_share_of_the_true_gap():
     gap = truth(rows, "gap")
     correlation = np.corrcoef(truth(rows, "quality_chosen") - truth(rows, "quality_rejected"), gap)
     signed = np.concatenate([gap, -gap])
+    # 4,000 draws give a standard deviation to about 1.1 %; this is four and a half of those errors.
     assert signed.std() == pytest.approx(1.5, rel=0.05)
     assert correlation[0, 1] > 0.5
 

@@ -36,15 +36,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush_to_disk(temporary)
-        os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
-    except OSError as error:
-        translated = _translated(error, target, temporary)
-        if translated is None:
-            raise
-        raise translated from error
+        with _told_to_users(target, temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush_to_disk(temporary)
+            os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
     finally:
         with suppress(OSError):  # the trouble itself is on its way up already
             temporary.unlink(missing_ok=True)
@@ -60,18 +56,14 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        for file in temporary.iterdir():
-            _flush_to_disk(file)
-        _flush_folder(temporary)
-        os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
-        _flush_folder(target.parent)
-    except OSError as error:
-        translated = _translated(error, target, temporary)
-        if translated is None:
-            raise
-        raise translated from error
+        with _told_to_users(target, temporary):
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.iterdir():
+                _flush_to_disk(file)
+            _flush_folder(temporary)
+            os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
+            _flush_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -154,6 +146,18 @@ def _flush_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _told_to_users(target: Path, temporary: Path) -> Iterator[None]:
+    """Within it, trouble with the file being written becomes an error that a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        translated = _translated(error, target, temporary)
+        if translated is None:
+            raise
+        raise translated from error
 
 
 def _translated(error: OSError, target: Path, temporary: Path) -> RewardsmithError | None:

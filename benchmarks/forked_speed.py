@@ -1,15 +1,16 @@
 """Do ten forked members cost no more than training one model with TRL?
 
-Question   Seconds from the first step to the gaps of all pairs by all members, against the training steps of a single
-           model with TRL's RewardTrainer (batch of 8, float32, no gradient checkpointing) on the same pairs. TRL's one
-           model has judged nothing by then.
+Question   Seconds from the first pass to the gaps of all pairs by all members - the pass over the frozen model and the
+           fit that the members' heads begin with (no feature in the cache), all steps, judging - against the training
+           steps of a single model with TRL's RewardTrainer (batch of 8, float32, no gradient checkpointing) on the
+           same pairs. TRL's one model has judged nothing by then.
              cross-fitted   every pair is left out by --num_judges of the members: what `audit --ensemble forked` does
              everywhere     every member learns from every pair
 Workload   Blocks of pairs drawn from all of a set that fit in --max_length; each is trained to its end by every side
            from the same weights, in a process of its own, the order of the sides turning round.
 Ceiling    Tokens below the fork once, forward only, and above it once a member: `work` is what the linear layers of
            the members' steps compute / what TRL's do (a frozen layer costs 2 passes over its weights above the fork
-           and 1 below, a trained one 3). It leaves out the last pass, attention and the optimiser.
+           and 1 below, a trained one 3). It leaves out the first pass and the last, attention and the optimiser.
 Command    python benchmarks/forked_speed.py --data ../shared/data --output forked.jsonl
            A run that was killed goes on with the same command; needs the `benchmark` extra.
 """
@@ -32,6 +33,9 @@ ARMS = ("cross-fitted", "everywhere", TRL)
 
 def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     """Worker: M forked members on a block, and their gaps of all its pairs."""
+    import os
+    import time
+
     import numpy as np
     import pyarrow.parquet as pq
     import torch
@@ -41,9 +45,11 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.forked_training import train_forked
     from rewardsmith.engine.options import TrainOptions
     from rewardsmith.engine.pair_conversations import pair_conversations
+    from rewardsmith.models.embedded import resolve_model
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.models.members import default_fork_layer
     from rewardsmith.models.options import LoraOptions
+    from rewardsmith.strength.head_start import probed_heads
     from rewardsmith.strength.membership import member_weights
     from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -64,15 +70,23 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
         logging_steps=1,
     )
     tokens = TokenCount.of(model, training=False)
+    os.environ["REWARDSMITH_CACHE"] = tempfile.mkdtemp(dir=spec["folder"])
+    began = time.perf_counter()
+    target = pairs["target"].to_numpy()
+    heads = probed_heads(
+        model, resolve_model(spec["model"]), encoder, pairs, target, weights, groups, spec["seed"], spec["device"]
+    )
+    start_s = time.perf_counter() - began
     lora = LoraOptions(lora_r=spec["lora_r"])
     outcome = train_forked(
-        model, encoder, pairs, weights, layer, lora, options, spec["device"], spec["seed"], quiet=True
+        model, encoder, pairs, weights, layer, lora, options, spec["device"], spec["seed"], quiet=True, heads=heads
     )
     sides = [encoder.encode_many(side) for side in pair_conversations(pairs)]
     return {
+        "start_s": start_s,
         "train_s": outcome.train_seconds,
         "judge_s": outcome.score_seconds,
-        "steps_s": outcome.train_seconds + outcome.score_seconds,
+        "steps_s": start_s + outcome.train_seconds + outcome.score_seconds,
         "num_steps": outcome.num_steps,
         "computed_tokens": tokens.total,
         "members_of_a_pair": float((weights > 0).sum(1).mean()),
@@ -131,8 +145,10 @@ def _block(number: int, block: dict[str, Any], spec: dict[str, Any], results: Re
         worker = train_trl if name == TRL else train_members
         one = {**spec, **block, "crossfit": "groups" if name == "cross-fitted" else "none"}
         row = rows[name] = results.once(f"{name}/{number}", partial(in_own_process, worker, one))
-        parts = "" if name == TRL else f" ({row['train_s']:.1f} training, {row['judge_s']:.1f} judging)"
-        print(f"block {number} {name}: {row['steps_s']:.1f} s{parts}, {row['peak_gib']:.2f} GiB", flush=True)
+        parts = " ({start_s:.1f} heads, {train_s:.1f} steps, {judge_s:.1f} judging)" if name != TRL else ""
+        print(
+            f"block {number} {name}: {row['steps_s']:.1f} s{parts.format(**row)}, {row['peak_gib']:.2f} GiB", flush=True
+        )
     if len({row["digest"] for row in rows.values()}) > 1:
         raise SystemExit(f"block {number}: the sides do not have the same tokens")
     return rows
@@ -142,20 +158,22 @@ def _report(rows: list[dict[str, dict[str, Any]]], blocks: list[dict[str, Any]])
     """The table; the same numbers for a machine."""
     report: dict[str, Any] = {"blocks": blocks, "arms": {}}
     print(f"\n{len(blocks)} blocks, {sum(b['num_pairs'] for b in blocks)} pairs")
-    print("| side | seconds a block | of them judging | time / TRL's one model | work / TRL's | peak GiB |")
-    print("|---|---|---|---|---|---|")
+    print("| side | seconds a block | heads | judging | time / TRL's one model | work / TRL's | peak GiB |")
+    print("|---|---|---|---|---|---|---|")
     for name in ARMS:
         mine = [row[name] for row in rows]
         seconds = [row["steps_s"] for row in mine]
-        judging = [row.get("judge_s", 0.0) for row in mine]
+        starting, judging = ([row.get(part, 0.0) for row in mine] for part in ("start_s", "judge_s"))
         ratio = [row[name]["steps_s"] / row[TRL]["steps_s"] for row in rows]
         work = [_work(row[name], row[TRL], block) for row, block in zip(rows, blocks, strict=True)]
         peak = [row["peak_gib"] for row in mine]
         print(
-            f"| {name} | {shown(seconds, 1)} | {shown(judging, 1)} | {shown(ratio)} | {shown(work)} | {shown(peak)} |"
+            f"| {name} | {shown(seconds, 1)} | {shown(starting, 1)} | {shown(judging, 1)} | {shown(ratio)} "
+            f"| {shown(work)} | {shown(peak)} |"
         )
         report["arms"][name] = {
             "seconds": spread(seconds),
+            "start_s": spread(starting),
             "judge_s": spread(judging),
             "time_over_trl": spread(ratio),
             "work_over_trl": spread(work),

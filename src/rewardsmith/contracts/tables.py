@@ -32,6 +32,23 @@ PAIRS = pa.schema(
     ]
 )
 
+LEDGER = pa.schema(
+    [
+        *PAIRS,  # target, margin and weight as refined, in the input's order: chosen is what the input called chosen
+        ("target_given", pa.float32()),
+        ("margin_given", pa.float32()),
+        ("weight_given", pa.float32()),
+        ("swapped", pa.bool_()),  # the label has been turned round
+        ("rules", pa.list_(pa.string())),  # the rules that were for the pair, in their order
+        ("reason", pa.string()),  # of each of them, with its figures
+        ("strength_mean", pa.float32()),
+        ("strength_std", pa.float32()),
+        ("p_wrong", pa.float32()),
+        ("strength_class", pa.string()),
+    ]
+)
+"""Every pair with its decision, dropped ones with weight 0. Strengths are in the input's order, held out or null."""
+
 STRENGTH_CLASSES = ("incorrect", "ambiguous", "normal", "strong")
 
 

@@ -7,8 +7,6 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.features import Dtype, extract_features, is_decoder
@@ -16,6 +14,7 @@ from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
 from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -52,19 +51,3 @@ def conversations_of(pairs: pa.Table) -> list[Conversation]:
     prompts = pairs["prompt"].to_pylist()
     responses = chain(pairs["chosen"].to_pylist(), pairs["rejected"].to_pylist())
     return [prompt + response for prompt, response in zip(prompts + prompts, responses, strict=True)]
-
-
-def response_lengths(pairs: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Characters of the chosen and of the rejected responses, each [N]."""
-    return _lengths(pairs["chosen"]), _lengths(pairs["rejected"])
-
-
-def _lengths(responses: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Characters a row, summed over its messages, without making Python objects of a million texts."""
-    total: list[NDArray[np.int64]] = []
-    for chunk in responses.chunks:
-        texts = pc.struct_field(pc.list_flatten(chunk), "content")
-        owner = pc.list_parent_indices(chunk).to_numpy()
-        characters = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-        total.append(np.bincount(owner, weights=characters, minlength=len(chunk)).astype(np.int64))
-    return np.concatenate(total) if total else np.empty(0, dtype=np.int64)

@@ -16,11 +16,11 @@ from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.classes import NUM_BINS
 from rewardsmith.strength.judgements import as_labelled
 from rewardsmith.strength.label_noise import ASSUMPTION
-from rewardsmith.strength.pair_features import response_lengths
 from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.workflows.audit_verdict import accuracy_sentence, limits_sentence, next_steps, noise_sentence, verdict
 from rewardsmith.workflows.options import AuditConfig

@@ -1,0 +1,146 @@
+"""Recipes: rules one after the other, as a YAML file names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.errors import ConfigError, InputError
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.rule_values import build, plain
+from rewardsmith.refining.rules.rule import Change, Rule
+from rewardsmith.refining.rules.table import RULES
+from rewardsmith.refining.supervision import Supervision
+
+KEYS = ("name", "description", "rules")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules in the order in which they are applied."""
+
+    name: str
+    description: str
+    rules: tuple[Rule, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in its file; what stands at its default is left out."""
+        rules = [{"rule": rule.name, **plain(rule)} for rule in self.rules]
+        return {"name": self.name, "description": self.description, "rules": rules}
+
+    def to_yaml(self) -> str:
+        """The recipe as a file that ``load_recipe`` takes back."""
+        return str(yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True, width=110))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """``sha256:...`` of name, rules and parameters."""
+        return fingerprint_json({key: value for key, value in self.as_dict().items() if key != "description"})
+
+
+@dataclass(frozen=True)
+class Refined:
+    """The supervision after a recipe, and what each of its rules did."""
+
+    recipe: Recipe
+    supervision: Supervision
+    changes: tuple[Change, ...]
+    """One a rule, in their order."""
+
+    def rules_of_row(self) -> list[list[str]]:
+        """Names of the rules that were for each pair, in their order."""
+        names: list[list[str]] = [[] for _ in range(len(self.supervision))]
+        for rule, change in zip(self.recipe.rules, self.changes, strict=True):
+            for index in change.selected.nonzero()[0].tolist():
+                names[index].append(rule.name)
+        return names
+
+    def reasons(self) -> list[str]:
+        """Why each pair was changed, rule by rule; empty where none was for it."""
+        reasons: list[list[str]] = [[] for _ in range(len(self.supervision))]
+        for change in self.changes:
+            for index in change.selected.nonzero()[0].tolist():
+                reasons[index].append(change.reason(index))
+        return ["; ".join(words) for words in reasons]
+
+
+def apply_recipe(recipe: Recipe, evidence: Evidence, given: Supervision) -> Refined:
+    """Applies the rules in turn. Each sees the evidence as given and the supervision as the rules before it left it.
+
+    ``InputError`` where a rule needs what the evidence does not have; it names the rule.
+    """
+    now, changes = given, []
+    for number, rule in enumerate(recipe.rules, 1):
+        try:
+            change = rule.apply(evidence, now)
+        except InputError as error:
+            raise type(error)(f"recipe {recipe.name}, rule {number} ({rule.name}): {error}") from error
+        changes.append(change)
+        now = change.supervision
+    return Refined(recipe, now, tuple(changes))
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(_shipped())
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """A recipe by its name, or from a YAML file. ``ConfigError`` names the rule and the key at fault."""
+    shipped = _shipped()
+    if name_or_path in shipped:
+        return read_recipe(shipped[name_or_path], name_or_path)
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"no recipe is called {name_or_path!r}.{suggest(name_or_path, shipped)} It is one of "
+            f"{', '.join(sorted(shipped))}, or a file that ends with .yaml."
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    return read_recipe(text, str(path))
+
+
+def read_recipe(text: str, where: str) -> Recipe:
+    """A recipe from its YAML. ``where`` begins every message."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {where} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, Mapping) or not isinstance(values.get("rules"), list):
+        raise ConfigError(f"recipe {where} must hold a list of rules under `rules:`.")
+    for key in values:
+        if key not in KEYS:
+            raise ConfigError(f"recipe {where}: unknown key {key!r}.{suggest(str(key), KEYS)}")
+    rules = tuple(_rule(entry, f"recipe {where}, rule {number}") for number, entry in enumerate(values["rules"], 1))
+    return Recipe(str(values.get("name") or Path(where).stem), str(values.get("description") or "").strip(), rules)
+
+
+def _rule(entry: Any, where: str) -> Rule:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("rule"), str):
+        raise ConfigError(f"{where} must name itself: `rule: one of {', '.join(RULES)}`.")
+    name = entry["rule"]
+    if name not in RULES:
+        raise ConfigError(f"{where}: no rule is called {name!r}.{suggest(name, RULES)} Rules: {', '.join(RULES)}.")
+    try:
+        rule: Rule = build(RULES[name], {key: value for key, value in entry.items() if key != "rule"})
+    except ConfigError as error:
+        raise ConfigError(f"{where} ({name}): {error}") from error
+    return rule
+
+
+def _shipped() -> dict[str, str]:
+    """Name -> text of the recipes in the package."""
+    files = (file for file in (resources.files("rewardsmith.refining") / "recipes").iterdir())
+    texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".yaml")]
+    return {yaml.safe_load(text)["name"]: text for text in texts}

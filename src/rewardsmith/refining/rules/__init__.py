@@ -1,0 +1,1 @@
+"""The rules: one file each, or one for a small family. ``rules/table.py`` lists them."""

@@ -1,0 +1,86 @@
+"""The margin that a pair's own strength asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from rewardsmith.errors import ConfigError
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.rules.rule import Change, figures, known_where
+from rewardsmith.refining.selection import Range, Where, require_measured
+from rewardsmith.refining.supervision import Floats, Supervision
+
+
+@dataclass(frozen=True)
+class AdaptiveMargin:
+    """margin = scale * a * strength mean (arXiv 2401.06080, Eq. 6, with the mean inside the sigmoid).
+
+    Negative where the judges prefer the rejected response, which relaxes the pair; a flip turns it along with the
+    responses. ``held_out``: strength by judges that did not train on the pair, in the units in which it predicts labels
+    best (``temperature_factor``). ``in_sample``: the paper's own, a = 1. Ties have no margin.
+    """
+
+    name: ClassVar[str] = "adaptive_margin"
+    needs_features: ClassVar[bool] = False
+    source: Literal["held_out", "in_sample"] = "held_out"
+    scale: float = 1.0
+    clip: Range | None = None
+    """Lowest and highest margin, in the direction of the given label; null for an open end."""
+    where: Where = field(default_factory=Where)
+
+    def __post_init__(self) -> None:
+        if self.scale == 0:
+            raise ConfigError("scale 0 gives no margin at all; leave the rule out.")
+        low, high = self.clip or (None, None)
+        if low is not None and high is not None and low > high:
+            raise ConfigError(f"clip [{low:g}, {high:g}]: the low end comes first.")
+
+    def apply(self, evidence: Evidence, now: Supervision) -> Change:
+        """New margins where selected and judged."""
+        in_sample = self.source == "in_sample"
+        require_measured(evidence, in_sample)
+        strength = evidence.strength(in_sample)
+        factor = 1.0 if in_sample else temperature_factor(evidence.mean(False), evidence.target)
+        low, high = self.clip or (None, None)
+        own = self.scale * factor * strength
+        if low is not None or high is not None:
+            own = np.clip(own, low, high)
+        margin = np.where(evidence.target < 0.5, -own, own)
+        selected = known_where(self.where.select(evidence), margin)
+        return Change(
+            selected,
+            now.changed(selected, margin=np.nan_to_num(margin)),
+            lambda i: (
+                f"margin {margin[i]:.2f} (strength times {self.scale * factor:.2f}): {figures(evidence, i, in_sample)}"
+            ),
+        )
+
+
+def temperature_factor(gap: Floats, target: Floats) -> float:
+    """The a >= 0 of the greatest likelihood of the targets [N] under sigmoid(a * gap); 0 where gaps mislead.
+
+    With n pairs a target t counts as (n t + 1) / (n + 2) (Platt 1999), so that judges who never miss get a finite
+    factor. Gaps that are NaN and targets of 0.5 are left out; without any pair it is 1.
+    """
+    used = ~np.isnan(gap) & (target != 0.5)
+    gap = gap[used]
+    if not np.any(gap):
+        return 1.0
+    target = (len(gap) * target[used] + 1) / (len(gap) + 2)
+    unit = float(np.sqrt(np.mean(np.square(gap))))
+    gap = gap / unit
+
+    def slope(a: float) -> float:
+        return float(np.dot(gap, target - expit(a * gap)))
+
+    if slope(0.0) <= 0:
+        return 0.0
+    high = 1.0
+    while slope(high) > 0:
+        high *= 2
+    return float(brentq(slope, 0.0, high)) / unit

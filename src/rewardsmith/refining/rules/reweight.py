@@ -1,0 +1,55 @@
+"""How much a pair counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rewardsmith.errors import ConfigError
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.rules.rule import Change, figures, known_where
+from rewardsmith.refining.selection import Where, require_measured
+from rewardsmith.refining.supervision import Floats, Supervision
+
+
+@dataclass(frozen=True)
+class Reweight:
+    """The weight is multiplied.
+
+    ``constant``: by ``factor``. ``certainty``: by |1 - 2 p_wrong|, 0 where the label is as likely right as wrong.
+    ``spread``: by 1 / (1 + (spread / median spread)^2), 1/2 where the judges differ as much as they usually do.
+    """
+
+    name: ClassVar[str] = "reweight"
+    needs_features: ClassVar[bool] = False
+    by: Literal["constant", "certainty", "spread"] = "certainty"
+    factor: float = 1.0
+    where: Where = field(default_factory=Where)
+
+    def __post_init__(self) -> None:
+        if not self.factor >= 0:
+            raise ConfigError(f"factor {self.factor:g} must be 0 or more.")
+        if self.factor != 1 and self.by != "constant":
+            raise ConfigError(f"factor {self.factor:g} goes with `by: constant`, not with `by: {self.by}`.")
+
+    def apply(self, evidence: Evidence, now: Supervision) -> Change:
+        """New weights where selected and known."""
+        factor = self._factors(evidence)
+        selected = known_where(self.where.select(evidence), factor)
+        return Change(
+            selected,
+            now.changed(selected, weight=now.weight * np.nan_to_num(factor)),
+            lambda i: f"weight times {factor[i]:.3f}: {figures(evidence, i, self.where.in_sample)}",
+        )
+
+    def _factors(self, evidence: Evidence) -> Floats:
+        if self.by == "constant":
+            return np.full(len(evidence), self.factor)
+        require_measured(evidence, self.where.in_sample)
+        if self.by == "certainty":
+            return np.abs(1 - 2 * evidence.p_wrong)
+        spread = evidence.std(self.where.in_sample)
+        usual = float(np.nanmedian(spread))
+        return 1 / (1 + np.square(spread / usual)) if usual > 0 else np.where(np.isnan(spread), np.nan, 1.0)

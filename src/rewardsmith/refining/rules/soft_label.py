@@ -1,0 +1,69 @@
+"""Targets that say how likely the label is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.rules.rule import Change, figures
+from rewardsmith.refining.selection import Where, require_measured
+from rewardsmith.refining.supervision import Floats, Supervision
+
+
+@dataclass(frozen=True)
+class SoftLabel:
+    """The target becomes P(chosen is better) by what is known; pairs of which nothing is known stay as they are.
+
+    ``posterior``: 1 - p_wrong in the direction of the given label; ``vote_share``: of the judges; ``votes``: of people,
+    (n_chosen + c) / (n_chosen + n_rejected + 2 c). Ties keep their target, except by votes.
+    """
+
+    name: ClassVar[str] = "soft_label"
+    needs_features: ClassVar[bool] = False
+    from_: Literal["posterior", "votes", "vote_share"] = "posterior"
+    prior_votes: float = 1.0
+    """c: votes for each side that are added to those counted."""
+    where: Where = field(default_factory=Where)
+
+    def __post_init__(self) -> None:
+        if not self.prior_votes >= 0:
+            raise ConfigError(f"prior_votes {self.prior_votes:g} must be 0 or more.")
+
+    def apply(self, evidence: Evidence, now: Supervision) -> Change:
+        """New targets where selected and known. ``DataError`` where nothing of the kind was measured."""
+        target = self._targets(evidence)
+        selected = self.where.select(evidence) & ~np.isnan(target)
+        return Change(
+            selected,
+            now.changed(selected, target=target),
+            lambda i: f"P(chosen is better) = {target[i]:.3f} by {self._source(evidence, i)}",
+        )
+
+    def _targets(self, evidence: Evidence) -> Floats:
+        if self.from_ == "votes":
+            return vote_targets(evidence.votes, self.prior_votes)
+        require_measured(evidence, self.where.in_sample)
+        if self.from_ == "vote_share":
+            return np.where(evidence.decided, evidence.vote_share, np.nan)
+        right = 1 - evidence.p_wrong
+        return np.where(evidence.target < 0.5, 1 - right, right)
+
+    def _source(self, evidence: Evidence, index: int) -> str:
+        if self.from_ == "votes":
+            return f"votes {evidence.votes[index, 0]:.0f} : {evidence.votes[index, 1]:.0f}"
+        name = "the judges' votes" if self.from_ == "vote_share" else "posterior"
+        return f"{name}: {figures(evidence, index, self.where.in_sample)}"
+
+
+def vote_targets(votes: Floats, prior_votes: float) -> Floats:
+    """Targets [N] from votes [N, 3]; NaN where nobody voted for either. ``DataError`` where nobody did at all."""
+    chosen, rejected = votes[:, 0], votes[:, 1]
+    total = np.nan_to_num(chosen) + np.nan_to_num(rejected)
+    if not total.any():
+        raise DataError("soft_label from votes: the set has no votes. Take `from: posterior`, or another recipe.")
+    counted = np.where(total > 0, total + 2 * prior_votes, 1.0)
+    return np.where(total > 0, (np.nan_to_num(chosen) + prior_votes) / counted, np.nan)

@@ -1,0 +1,133 @@
+"""Which pairs a rule is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+
+from rewardsmith.contracts.tables import STRENGTH_CLASSES
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.supervision import Floats, Mask
+
+Range = tuple[float | None, float | None]
+"""Low end, which belongs to it, and high end, which does not; None for an open end."""
+Choices = tuple[str, ...]
+
+QUANTILES = ("strength_quantile", "spread_quantile")
+MEASURES = ("strength_quantile", "strength", "p_wrong", "spread_quantile", "strength_class")
+DECISIONS = ("keep", "flip", "tie", "drop")
+
+
+@dataclass(frozen=True)
+class Where:
+    """Conditions that must all hold; none of them: every pair. What is not known fulfils no condition.
+
+    Strength is that of the given label: where the given target is under 0.5 its sign is turned; ties have none.
+    """
+
+    strength_quantile: Range | None = None
+    """Range of ranks by rising strength, from 0 to 1 of the pairs that have one: [0, 0.1] is the lowest tenth."""
+    strength: Range | None = None
+    """Range in logits: [null, 0] is every pair whose judges would have labelled it the other way round."""
+    p_wrong: Range | None = None
+    """Range of the probability that the label is wrong."""
+    spread_quantile: Range | None = None
+    """Range of ranks by rising spread of the judges."""
+    strength_class: tuple[Literal["incorrect", "ambiguous", "normal", "strong"], ...] | None = None
+    category: Choices | None = None
+    source: Choices | None = None
+    annotator: Choices | None = None
+    decision: tuple[Literal["keep", "flip", "tie", "drop"], ...] | None = None
+    """A person's decisions."""
+    in_sample: bool = False
+    """Let the strengths be those of members that trained on the pair, as in the paper."""
+
+    def __post_init__(self) -> None:
+        for name in ("strength_quantile", "strength", "p_wrong", "spread_quantile"):
+            _check_range(name, getattr(self, name))
+        for name, known in (("strength_class", STRENGTH_CLASSES), ("decision", DECISIONS)):
+            for value in getattr(self, name) or ():
+                if value not in known:
+                    raise ConfigError(f"{name} has {value!r}, which is none of {', '.join(known)}.")
+
+    @property
+    def is_everything(self) -> bool:
+        """There is no condition."""
+        return all(getattr(self, field.name) is None for field in fields(self) if field.name != "in_sample")
+
+    def select(self, evidence: Evidence) -> Mask:
+        """The pairs [N] that fulfil every condition. ``DataError`` where what a condition needs was not measured."""
+        selected = np.ones(len(evidence), dtype=bool)
+        if any(getattr(self, name) is not None for name in MEASURES):
+            require_measured(evidence, self.in_sample)
+        strength = evidence.strength(self.in_sample)
+        for chosen, values in (
+            (self.strength_quantile, lambda: _ranks(strength)),
+            (self.strength, lambda: strength),
+            (self.p_wrong, lambda: evidence.p_wrong),
+            (self.spread_quantile, lambda: _ranks(evidence.std(self.in_sample))),
+        ):
+            if chosen is not None:
+                selected &= _within(values(), chosen)
+        for name, names in self._lists(evidence):
+            chosen_names = getattr(self, name)
+            if chosen_names is not None:
+                selected &= np.fromiter((n in chosen_names for n in names()), bool, len(evidence))
+        return selected
+
+    def _lists(self, evidence: Evidence) -> tuple[tuple[str, Callable[[], Names]], ...]:
+        return (
+            ("strength_class", lambda: evidence.strength_class),
+            ("category", lambda: evidence.category),
+            ("source", lambda: evidence.source),
+            ("annotator", lambda: evidence.annotator_id),
+            ("decision", lambda: evidence.decision),
+        )
+
+
+def require_measured(evidence: Evidence, in_sample: bool) -> None:
+    """``DataError`` where the strengths that a rule asks for do not exist."""
+    if in_sample and np.isnan(evidence.strength_mean_in_sample).all():
+        raise DataError(
+            "in_sample: the audit has no strengths of members that trained on the pairs. Leave in_sample out, or "
+            "audit with --crossfit none."
+        )
+    if not in_sample and evidence.in_sample_only:
+        raise DataError(
+            "every member of the audit trained on the pairs that it judges (--crossfit none), which flatters wrong "
+            "labels. Audit with --crossfit groups, or say `in_sample: true` in the rule."
+        )
+    if not in_sample and np.isnan(evidence.strength_mean).all():
+        raise DataError("the audit has no strengths: no pair was judged by two members or more.")
+
+
+def _within(values: Floats, limits: Range) -> Mask:
+    low, high = limits
+    known = ~np.isnan(values)
+    above = known if low is None else known & (values >= low)
+    return np.asarray(above if high is None else above & (values < high))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Share of the known values that are smaller, equal ones in the order of the input; NaN where unknown."""
+    ranks = np.full(len(values), np.nan)
+    seen = np.flatnonzero(~np.isnan(values))
+    order = seen[np.argsort(values[seen], kind="stable")]
+    ranks[order] = np.arange(len(order)) / max(1, len(order))
+    return ranks
+
+
+def _check_range(name: str, limits: Range | None) -> None:
+    if limits is None:
+        return
+    low, high = limits
+    if low is not None and high is not None and low >= high:
+        raise ConfigError(f"{name} [{low:g}, {high:g}] is empty: the low end comes first.")
+    if name == "strength":
+        return
+    if any(end is not None and not 0 <= end <= 1 for end in limits):
+        raise ConfigError(f"{name} [{low}, {high}] must lie between 0 and 1.")

@@ -134,7 +134,7 @@ class Evidence:
     @property
     def decided(self) -> Mask:
         """Pairs whose given label prefers one of the responses."""
-        return self.target != 0.5
+        return np.asarray(self.target != 0.5)
 
     @cached_property
     def in_sample_only(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -10,15 +10,18 @@ import numpy as np
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.supervision import Floats, Mask
 
 Range = tuple[float | None, float | None]
 """Low end, which belongs to it, and high end, which does not; None for an open end."""
 Choices = tuple[str, ...]
 
-QUANTILES = ("strength_quantile", "spread_quantile")
-MEASURES = ("strength_quantile", "strength", "p_wrong", "spread_quantile", "strength_class")
+RANGES = ("strength_quantile", "strength", "p_wrong", "spread_quantile")
+NAMES = ("strength_class", "category", "source", "annotator", "decision")
+FIELDS = {"annotator": "annotator_id"}
+"""Fields of the evidence that go by another name than their condition."""
+MEASURED = (*RANGES, "strength_class")
 DECISIONS = ("keep", "flip", "tie", "drop")
 
 
@@ -47,8 +50,8 @@ class Where:
     """Let the strengths be those of members that trained on the pair, as in the paper."""
 
     def __post_init__(self) -> None:
-        for name in ("strength_quantile", "strength", "p_wrong", "spread_quantile"):
-            _check_range(name, getattr(self, name))
+        for range_name, limits in self._ranges():
+            _check_range(range_name, limits)
         for name, known in (("strength_class", STRENGTH_CLASSES), ("decision", DECISIONS)):
             for value in getattr(self, name) or ():
                 if value not in known:
@@ -62,31 +65,36 @@ class Where:
     def select(self, evidence: Evidence) -> Mask:
         """The pairs [N] that fulfil every condition. ``DataError`` where what a condition needs was not measured."""
         selected = np.ones(len(evidence), dtype=bool)
-        if any(getattr(self, name) is not None for name in MEASURES):
+        if any(getattr(self, name) is not None for name in MEASURED):
             require_measured(evidence, self.in_sample)
-        strength = evidence.strength(self.in_sample)
-        for chosen, values in (
-            (self.strength_quantile, lambda: _ranks(strength)),
-            (self.strength, lambda: strength),
-            (self.p_wrong, lambda: evidence.p_wrong),
-            (self.spread_quantile, lambda: _ranks(evidence.std(self.in_sample))),
-        ):
-            if chosen is not None:
-                selected &= _within(values(), chosen)
-        for name, names in self._lists(evidence):
-            chosen_names = getattr(self, name)
-            if chosen_names is not None:
-                selected &= np.fromiter((n in chosen_names for n in names()), bool, len(evidence))
+        for name, limits in self._ranges():
+            selected &= _within(self._values(name, evidence), limits)
+        for name, chosen in self._names():
+            known = getattr(evidence, FIELDS.get(name, name))
+            selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))
         return selected
 
-    def _lists(self, evidence: Evidence) -> tuple[tuple[str, Callable[[], Names]], ...]:
-        return (
-            ("strength_class", lambda: evidence.strength_class),
-            ("category", lambda: evidence.category),
-            ("source", lambda: evidence.source),
-            ("annotator", lambda: evidence.annotator_id),
-            ("decision", lambda: evidence.decision),
-        )
+    def _ranges(self) -> Iterator[tuple[str, Range]]:
+        """The conditions on numbers."""
+        for name in RANGES:
+            limits = getattr(self, name)
+            if limits is not None:
+                yield name, limits
+
+    def _names(self) -> Iterator[tuple[str, Choices]]:
+        """The conditions on names."""
+        for name in NAMES:
+            chosen = getattr(self, name)
+            if chosen is not None:
+                yield name, chosen
+
+    def _values(self, name: str, evidence: Evidence) -> Floats:
+        if name == "p_wrong":
+            return evidence.p_wrong
+        if name == "spread_quantile":
+            return _ranks(evidence.std(self.in_sample))
+        strength = evidence.strength(self.in_sample)
+        return _ranks(strength) if name == "strength_quantile" else strength
 
 
 def require_measured(evidence: Evidence, in_sample: bool) -> None:
@@ -121,9 +129,7 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
-def _check_range(name: str, limits: Range | None) -> None:
-    if limits is None:
-        return
+def _check_range(name: str, limits: Range) -> None:
     low, high = limits
     if low is not None and high is not None and low >= high:
         raise ConfigError(f"{name} [{low:g}, {high:g}] is empty: the low end comes first.")

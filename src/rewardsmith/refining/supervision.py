@@ -45,12 +45,11 @@ class Supervision:
         return len(self.target)
 
     def turned(self) -> Mask:
-        """Pairs whose responses change places where a file for other tools is written.
+        """Pairs whose responses change places where a file for other tools is written: the rejected one is better.
 
-        That is where the rejected response is the better one, so that a trainer that reads no target trains on the
-        likelier order; and a flipped tie.
+        A trainer that reads no target then trains on the likelier order.
         """
-        return (self.target < 0.5) | (self.swapped & (self.target == 0.5))
+        return np.asarray(self.target < 0.5)
 
     def as_exported(self) -> Supervision:
         """The same supervision with the responses of the ``turned`` pairs in each other's place."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from rewardsmith.errors import ConfigError
+from rewardsmith.metrics.temperature import fit_scale
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rules.rule import Change, figures, known_where
 from rewardsmith.refining.selection import Range, Where, require_measured
@@ -65,22 +64,8 @@ def temperature_factor(gap: Floats, target: Floats) -> float:
     """The a >= 0 of the greatest likelihood of the targets [N] under sigmoid(a * gap); 0 where gaps mislead.
 
     With n pairs a target t counts as (n t + 1) / (n + 2) (Platt 1999), so that judges who never miss get a finite
-    factor. Gaps that are NaN and targets of 0.5 are left out; without any pair it is 1.
+    factor. Gaps that are NaN and targets of 0.5 are left out.
     """
     used = ~np.isnan(gap) & (target != 0.5)
-    gap = gap[used]
-    if not np.any(gap):
-        return 1.0
-    target = (len(gap) * target[used] + 1) / (len(gap) + 2)
-    unit = float(np.sqrt(np.mean(np.square(gap))))
-    gap = gap / unit
-
-    def slope(a: float) -> float:
-        return float(np.dot(gap, target - expit(a * gap)))
-
-    if slope(0.0) <= 0:
-        return 0.0
-    high = 1.0
-    while slope(high) > 0:
-        high *= 2
-    return float(brentq(slope, 0.0, high)) / unit
+    number = int(used.sum())
+    return fit_scale(gap[used], (number * target[used] + 1) / (number + 2))

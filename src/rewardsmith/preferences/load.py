@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.progress import ProgressHandle, progress
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.checks import check_pair
@@ -30,6 +32,7 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
 from rewardsmith.preferences.preference_set import Finding, Place, PreferenceSet, QuarantinedRow
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
+from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
 from rewardsmith.preferences.set_checks import check_set
 from rewardsmith.preferences.sources import Source, find_sources
 
@@ -42,10 +45,12 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: b
 
     ``dataset``: a path, Hub id or ``embedded/dialogues``; a list of paths; a list of dictionaries; a pandas, Arrow or
     ``datasets`` table. Every row ends in the table or in the quarantine. ``DataError`` where nothing is usable, and
-    with ``--on_bad_row error`` at the first bad row.
+    with ``--on_bad_row error`` at the first bad row. Of a refined folder, the ledger's rows as they are.
     """
     if options.max_pairs is not None and options.max_pairs < 1:
         raise ConfigError(f"--max_pairs {options.max_pairs} leaves nothing to read; it must be at least 1.")
+    if is_refined(dataset):
+        return _load_refined(Path(dataset).expanduser(), options, seed)
     name, sources = find_sources(dataset, options)
     reading = _Reading(options, several=len(sources) > 1)
     with progress("Reading preferences", None, quiet) as handle:
@@ -125,6 +130,26 @@ class _Reading:
                 raise DataError(f"{place}: {problem.message}. Fix it, or pass --on_bad_row quarantine.") from problem
             bad = QuarantinedRow(row, source.name, raw.line, problem.reason, problem.message, raw.original)
             self.quarantine.append(bad)
+
+
+def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSet:
+    """The pairs of a refined folder: checked, named and grouped they were before the audit."""
+    for flag in ("prompt_key", "chosen_key", "rejected_key", "group_by"):
+        value = getattr(options, flag)
+        if value is not None:
+            raise ConfigError(f"--{flag} {value}: a refined folder keeps the pairs and the groups of its audit.")
+    ledger = read_ledger(folder)
+    table = _sampled(pairs_of_ledger(ledger), options.max_pairs, seed)
+    return PreferenceSet(
+        table=table,
+        quarantine=[],
+        findings=[],
+        num_rows_read=table.num_rows,
+        num_rows_available=ledger.num_rows,
+        format="refined",
+        sources={str(folder / LEDGER_FILE): fingerprint_file(folder / LEDGER_FILE)},
+        name=folder.resolve().name,
+    )
 
 
 def _checked(

@@ -60,6 +60,13 @@ def read_prompt(value: object, field: str) -> list[Message]:
     return [user(value)] if isinstance(value, str) else read_messages(value, field)
 
 
+def with_our_names(value: object) -> object:
+    """ShareGPT's ``from`` and ``value`` as ``role`` and ``content``, in a list of messages; anything else as it is."""
+    if not isinstance(value, list) or not value or not all(isinstance(m, Mapping) and "from" in m for m in value):
+        return value
+    return [{"role": message["from"], "content": message.get("value")} for message in value]
+
+
 def _read_message(message: object, field: str) -> Message:
     if not isinstance(message, Mapping):
         raise BadRowError("wrong_type", f'"{field}" holds {_kind(message)} where a message is expected')

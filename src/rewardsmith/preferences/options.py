@@ -11,13 +11,15 @@ class DataOptions:
     """Where the preferences come from and how they are read."""
 
     dataset_name: str = ""
-    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder saved by `datasets`, Hub id, or `embedded/dialogues`."""
+    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder of files, of `datasets` or of `refine`, Hub id, or
+    `embedded/dialogues`."""
     dataset_config: str | None = None
     """Configuration of a Hub data set that has several."""
     dataset_split: str = "train"
     """Split of a Hub data set or of a local `datasets` folder."""
     format: str = "auto"
-    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `arena` or `keys` (named columns); `auto` looks at the rows."""
+    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `arena`, `ms_swift`, `nemo_rl`, `llamafactory`,
+    `strength_cleaned` or `keys` (named columns); `auto` looks at the rows."""
     prompt_key: str | None = None
     """Column of the prompt, for a form that no reader knows (with --chosen_key and --rejected_key)."""
     chosen_key: str | None = None
@@ -39,7 +41,8 @@ class RowOptions:
     """Where the rows to score come from and how they are read."""
 
     dataset_name: str = ""
-    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder saved by `datasets`, Hub id, or `embedded/dialogues`."""
+    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder of files, of `datasets` or of `refine`, Hub id, or
+    `embedded/dialogues`."""
     dataset_config: str | None = None
     """Configuration of a Hub data set that has several."""
     dataset_split: str = "train"

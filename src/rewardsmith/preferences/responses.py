@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Conversation, Message
-from rewardsmith.preferences.messages import assistant, is_message_list, read_messages, read_prompt, user
+from rewardsmith.preferences.messages import (
+    assistant,
+    is_message_list,
+    read_messages,
+    read_prompt,
+    user,
+    with_our_names,
+)
 from rewardsmith.preferences.problems import BadRowError
 
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "context")
@@ -51,7 +58,7 @@ def _conversation(prompt: list[Message] | None, response: object, key: str) -> C
         if prompt is None:
             raise BadRowError("missing_field", f"there is no prompt ({', '.join(PROMPTS)})")
         return [*prompt, assistant(response)]
-    turns = read_messages(_with_our_names(response), key)
+    turns = read_messages(with_our_names(response), key)
     if not turns:
         raise BadRowError("empty_field", f'"{key}" is empty')
     if prompt is None or turns[: len(prompt)] == prompt:
@@ -71,15 +78,8 @@ def _prompt(record: Mapping[str, object], response_key: str, prompt_key: str | N
     value, more = record[key], record.get("input")
     if prompt_key is None and key == "instruction" and isinstance(value, str) and isinstance(more, str) and more:
         return [user(f"{value}\n{more}")]  # Alpaca's form: what to do, and what to do it with
-    return read_prompt(_with_our_names(value), key)
+    return read_prompt(with_our_names(value), key)
 
 
 def _is_conversation(value: object) -> bool:
-    return is_message_list(_with_our_names(value))
-
-
-def _with_our_names(value: object) -> object:
-    """ShareGPT's ``from`` and ``value`` as ``role`` and ``content``."""
-    if not isinstance(value, list) or not value or not all(isinstance(m, Mapping) and "from" in m for m in value):
-        return value
-    return [{"role": message["from"], "content": message.get("value")} for message in value]
+    return is_message_list(with_our_names(value))

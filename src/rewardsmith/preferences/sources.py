@@ -19,6 +19,7 @@ from rewardsmith.preferences.files.json_list import read_json
 from rewardsmith.preferences.files.jsonl import read_jsonl
 from rewardsmith.preferences.files.raw_row import RawRow, rows_of_records
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.refined_folder import ledger_path, verb_of
 
 READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": read_jsonl,
@@ -30,6 +31,7 @@ READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
 }
 """Ending of a file's name (before ``.gz``) -> reader."""
 _SAVED_DATASET_FILES = ("dataset_dict.json", "state.json")
+_NO_ROWS = ("dataset_info.json", "manifest.json", "metrics.json")  # beside the rows of an export, or of LLaMA-Factory
 IN_MEMORY = "<in memory>"
 
 
@@ -84,8 +86,13 @@ def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
         return [
             Source(str(folder), partial(rows_of_dataset, saved), folder.name, "row", partial(fingerprint_file, folder))
         ]
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and _ending(path) in READERS]
-    return _file_sources(found, str(folder))
+    verb = verb_of(folder)
+    if verb == "refine":
+        return [_file_source(ledger_path(folder))]
+    if verb not in (None, "export"):
+        raise DataError(f"{folder} holds what `rewardsmith {verb}` wrote, not a preference set; name a file in it.")
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in _NO_ROWS]
+    return _file_sources([path for path in found if _ending(path) in READERS], str(folder))
 
 
 def _file_sources(paths: list[Path], name: str) -> list[Source]:

@@ -21,8 +21,8 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
     """Gaps from two columns of lists, one reward a member, of each response.
 
     The members are taken as judges that did not train on the pairs; with ``--crossfit none`` as members that did,
-    as in the paper's released set. A missing or unequal list, and a score that is not finite, give NaN. Raises
-    DataError where no row has both lists.
+    as in the paper's released set. Underscores in the names also find spaces, which that set has. A missing or unequal
+    list, and a score that is not finite, give NaN. Raises DataError where no row has both lists.
     """
     keys = (options.given_chosen_key, options.given_rejected_key)
     blocks = [_block(batch, keys) for batch in pairs.select(["original"]).to_batches(BATCH_ROWS)]
@@ -49,7 +49,7 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
 
 def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
     rows = [json.loads(text) for text in batch.column(0).to_pylist()]
-    differences = [_difference(row.get(keys[0]), row.get(keys[1])) for row in rows]
+    differences = [_difference(*(row.get(key, row.get(key.replace("_", " "))) for key in keys)) for row in rows]
     width = max(map(len, differences), default=0)
     block = np.full((len(rows), width), np.nan, dtype=np.float32)
     for index, difference in enumerate(differences):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
 from rewardsmith.errors import DataError
@@ -52,6 +53,17 @@ def one_split(loaded: Any, split: str, name: str) -> datasets.Dataset:
 def rows_of_dataset(dataset: Any) -> Iterator[RawRow]:
     """Rows of a data set in memory or on disk."""
     return rows_of_batches(dataset.with_format("arrow").iter(batch_size=_BATCH))
+
+
+def save_dataset(table: pa.Table, folder: Path) -> None:
+    """Writes a folder that ``load_from_disk`` opens. Files of other names that are in it stay."""
+    hidden = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        datasets.Dataset(datasets.table.InMemoryTable(table)).save_to_disk(str(folder))
+    finally:
+        if not hidden:
+            datasets.enable_progress_bars()
 
 
 def _one_line(error: Exception) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from rewardsmith.preferences.formats.arena import ARENA
 from rewardsmith.preferences.formats.format import Format
 from rewardsmith.preferences.formats.hh import HH
+from rewardsmith.preferences.formats.llamafactory import LLAMAFACTORY
+from rewardsmith.preferences.formats.ms_swift import MS_SWIFT
+from rewardsmith.preferences.formats.nemo_rl import NEMO_RL
 from rewardsmith.preferences.formats.ratings import RATINGS
+from rewardsmith.preferences.formats.strength_cleaned import STRENGTH_CLEANED
 from rewardsmith.preferences.formats.trl import TRL
 from rewardsmith.preferences.formats.votes import VOTES
 
@@ -14,6 +18,10 @@ FORMATS: tuple[Format, ...] = (
     HH,
     RATINGS,
     ARENA,
+    MS_SWIFT,
+    NEMO_RL,
+    LLAMAFACTORY,
+    STRENGTH_CLEANED,
     TRL,
 )
 """In the order in which they are tried: the most particular first."""

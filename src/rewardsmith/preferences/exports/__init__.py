@@ -1,0 +1,1 @@
+"""Ways out: the forms in which other trainers read preferences."""

@@ -1,0 +1,26 @@
+"""A folder of the ``datasets`` library with the columns of the TRL form; ``load_from_disk`` opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.trl import trl_table
+
+
+def _write(pairs: pa.Table, folder: Path, name: str) -> None:
+    from rewardsmith.preferences.files.hugging_face import save_dataset  # the library is slow to load
+
+    save_dataset(trl_table(pairs), folder)
+
+
+DATASETS = Export(
+    "datasets",
+    "whatever reads the columns of a `datasets` folder",
+    frozenset({"target", "margin", "weight"}),
+    _write,
+    'datasets.load_from_disk("{path}")',
+    is_folder=True,
+)

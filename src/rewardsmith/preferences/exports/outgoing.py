@@ -1,0 +1,103 @@
+"""Pairs on their way out: the better response first, and a count of all that a consumer cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rewardsmith.preferences.exports.export import Export
+
+_SIDES = (("chosen", "rejected"), ("votes_chosen", "votes_rejected"), ("score_chosen", "score_rejected"))
+_SIGNED = ("margin", "strength_mean")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What leaves, and what happened to the rest: ``num_pairs == pairs.num_rows + sum(left_out.values())``."""
+
+    pairs: pa.Table
+    """Oriented: ``target`` is at least 0.5 everywhere."""
+    num_pairs: int
+    num_swapped: int
+    """Written pairs whose responses changed places."""
+    left_out: dict[str, int]
+    """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt)."""
+    not_expressed: dict[str, int]
+    """Column -> written pairs for which the consumer does not know it: it trains on them as if it had its default."""
+
+
+def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoing:
+    """The pairs that a consumer gets. A pair that could be left out for several reasons counts under the first."""
+    kept = np.ones(pairs.num_rows, dtype=np.bool_)
+    left_out: dict[str, int] = {}
+    for reason, leaves in (
+        ("weight_0", pairs["weight"].to_numpy() == 0),
+        ("tie", _ties(pairs) & (not keep_ties)),
+        ("prompt", ~_takes_prompt(pairs, export)),
+    ):
+        left_out[reason] = int((kept & leaves).sum())
+        kept &= ~leaves
+    leaving = pairs.filter(pa.array(kept))
+    written = oriented(leaving)
+    differs = {
+        "target": written["target"].to_numpy() != 1,
+        "margin": written["margin"].to_numpy() != 0,
+        "weight": written["weight"].to_numpy() != 1,
+    }
+    return Outgoing(
+        pairs=written,
+        num_pairs=pairs.num_rows,
+        num_swapped=int(_turned(leaving).sum()),
+        left_out=left_out,
+        not_expressed={name: int(rows.sum()) for name, rows in differs.items() if name not in export.reads},
+    )
+
+
+def oriented(pairs: pa.Table) -> pa.Table:
+    """The pairs with the responses of those whose target is under 0.5, and of flipped ties, in each other's place.
+
+    Target, margin, votes, scores and mean strength turn along, so every loss of the pairs stays what it was:
+    L(c, r, t, m) = L(r, c, 1 - t, -m). A ledger's ``swapped`` is spent, and left out.
+    """
+    turned = pa.array(_turned(pairs))
+    columns = {name: pairs[name] for name in pairs.column_names if name != "swapped"}
+    for one, other in _SIDES:
+        if one in columns:
+            columns[one], columns[other] = (
+                _either(turned, columns[other], columns[one]),
+                _either(turned, columns[one], columns[other]),
+            )
+    for name in _SIGNED:
+        if name in columns:
+            columns[name] = _either(turned, pc.negate(columns[name]), columns[name])
+    target = columns["target"]
+    columns["target"] = _either(turned, pc.subtract(pa.scalar(1, target.type), target), target)
+    return pa.table(columns)
+
+
+def _either(turned: pa.BooleanArray, where: pa.ChunkedArray, elsewhere: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(turned, where, elsewhere)
+
+
+def _turned(pairs: pa.Table) -> NDArray[np.bool_]:
+    worse = np.asarray(pairs["target"].to_numpy() < 0.5)
+    return worse | (_ties(pairs) & pairs["swapped"].to_numpy()) if "swapped" in pairs.column_names else worse
+
+
+def _ties(pairs: pa.Table) -> NDArray[np.bool_]:
+    return np.asarray(pairs["target"].to_numpy() == 0.5)
+
+
+def _takes_prompt(pairs: pa.Table, export: Export) -> NDArray[np.bool_]:
+    if export.takes_roles is None:
+        return np.ones(pairs.num_rows, dtype=np.bool_)
+    takes: dict[tuple[str, ...], bool] = {}
+    found = []
+    for prompt in pairs["prompt"].to_pylist():
+        roles = tuple(message["role"] for message in prompt)
+        found.append(takes.setdefault(roles, export.takes_roles(roles)))
+    return np.array(found, dtype=np.bool_)

@@ -1,0 +1,77 @@
+"""TRL's preference form: ``prompt``, ``chosen`` and ``rejected`` as message lists, and ``margin``.
+
+What else a row carries (target, weight, strength, edit, names) TRL ignores, and our own reader takes up again. Texts
+are never null: ``datasets`` takes a column's type from the first megabytes, and fails where those hold only nulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.tables import MESSAGES
+from rewardsmith.preferences.exports.export import Export
+
+_NUMBERS = ("margin", "target", "weight", "strength_mean", "strength_std")
+_TEXTS = ("source", "category", "prompt_id", "pair_id")
+
+
+def trl_table(pairs: pa.Table) -> pa.Table:
+    """Oriented pairs in TRL's columns. Columns without any value are left out.
+
+    Where a pair has no prompt, no row has the column: TRL cannot read an empty one. The conversations then begin with
+    their prompt.
+    """
+    columns: dict[str, Any] = {}
+    if pc.min(pc.list_value_length(pairs["prompt"])).as_py():
+        columns |= {name: pairs[name] for name in ("prompt", "chosen", "rejected")}
+    else:
+        columns |= {name: pa.array(whole_conversations(pairs, name), MESSAGES) for name in ("chosen", "rejected")}
+    present = [name for name in (*_NUMBERS, *_TEXTS) if name in pairs.column_names and _has_values(pairs[name])]
+    columns |= {name: pairs[name] if name in _NUMBERS else pc.fill_null(pairs[name], "") for name in present}
+    if "rules" in pairs.column_names:
+        columns["edit"] = pa.array(["+".join(rules or ()) for rules in pairs["rules"].to_pylist()], pa.string())
+    return pa.table(columns)
+
+
+def trl_rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of ``trl_table``, numbers with the digits that a 32-bit float has."""
+    for batch in trl_table(pairs).to_batches(max_chunksize=1000):
+        numbers = [name for name in _NUMBERS if name in batch.schema.names]
+        for row in batch.to_pylist():
+            yield row | {name: short_float(row[name]) for name in numbers}
+
+
+def whole_conversations(pairs: pa.Table, side: str) -> list[list[Message]]:
+    """The prompt with the response named ``side`` after it, for every pair."""
+    both = zip(pairs["prompt"].to_pylist(), pairs[side].to_pylist(), strict=True)
+    return [prompt + response for prompt, response in both]
+
+
+def short_float(value: float | None) -> float | None:
+    """A 32-bit number with its own digits instead of those of its 64-bit neighbour."""
+    return None if value is None else float(str(np.float32(value)))
+
+
+def _has_values(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count < len(column))
+
+
+def _write(pairs: pa.Table, path: Path, name: str) -> None:
+    write_jsonl(path, trl_rows(pairs))
+
+
+TRL = Export(
+    "trl",
+    "TRL's RewardTrainer",
+    frozenset({"margin"}),
+    _write,
+    'RewardTrainer(model, train_dataset=load_dataset("json", data_files="{path}", split="train"))',
+)

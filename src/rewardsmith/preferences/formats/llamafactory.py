@@ -1,0 +1,73 @@
+"""LLaMA-Factory's two forms with ranking; the Alpaca one is also what axolotl reads.
+
+Alpaca: ``instruction`` and ``input`` (joined by a line feed) with ``chosen`` and ``rejected`` as strings, and
+``system`` and ``history`` (earlier turns as ``[question, answer]``) where there are any. ShareGPT: ``conversations`` is
+the prompt, ``chosen`` and ``rejected`` are one message each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rewardsmith.contracts.conversations import Message
+from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.messages import assistant, read_messages, read_response, user, with_our_names
+from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.problems import BadRowError
+
+_QUESTION = ("instruction", "input")
+_RESPONSES = ("chosen", "rejected")
+
+
+def _matches(record: Record) -> bool:
+    if "prompt" in record:
+        return False
+    if isinstance(record.get("conversations"), list):
+        return all(isinstance(record.get(key), Mapping) for key in _RESPONSES)
+    return any(key in record for key in _QUESTION) and all(isinstance(record.get(key), str) for key in _RESPONSES)
+
+
+def _read(record: Record) -> Pair:
+    for key in _RESPONSES:
+        if record.get(key) is None:
+            raise BadRowError("missing_field", f'there is no "{key}"')
+    prompt = _conversation(record) if record.get("conversations") is not None else [*_history(record), _query(record)]
+    system = record.get("system")
+    if isinstance(system, str) and system and not (prompt and prompt[0]["role"] == "system"):
+        prompt = [{"role": "system", "content": system}, *prompt]
+    chosen, rejected = (_response(record[key], key) for key in _RESPONSES)
+    return Pair(prompt, chosen, rejected)
+
+
+def _conversation(record: Record) -> list[Message]:
+    return read_messages(with_our_names(record["conversations"]), "conversations")
+
+
+def _query(record: Record) -> Message:
+    parts = [record[key] for key in _QUESTION if record.get(key)]
+    if not parts:
+        raise BadRowError("empty_field", '"instruction" and "input" are both empty')
+    for key in _QUESTION:
+        if record.get(key) and not isinstance(record[key], str):
+            raise BadRowError("wrong_type", f'"{key}" is not text')
+    return user("\n".join(map(str, parts)))
+
+
+def _history(record: Record) -> list[Message]:
+    history = record.get("history")
+    if not history:
+        return []
+    if not isinstance(history, list) or not all(_is_exchange(turn) for turn in history):
+        raise BadRowError("wrong_type", '"history" is not a list of [question, answer]')
+    return [turn for question, answer in history for turn in (user(question), assistant(answer))]
+
+
+def _is_exchange(turn: object) -> bool:
+    return isinstance(turn, list) and len(turn) == 2 and all(isinstance(text, str) for text in turn)
+
+
+def _response(value: object, key: str) -> Message:
+    return read_response(with_our_names([value]) if isinstance(value, Mapping) else value, key)
+
+
+LLAMAFACTORY = Format("llamafactory", ("instruction", "input", "conversations", "chosen", "rejected"), _matches, _read)

@@ -1,0 +1,140 @@
+"""``rewardsmith export``: a preference set in the form of another trainer, and what that trainer will not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.preferences.exports.consumers import EXPORTS
+from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.refined_folder import is_refined, read_ledger
+from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.options import ExportConfig
+
+_WHY_LEFT_OUT = {
+    "weight_0": "have weight 0: they were dropped",
+    "tie": "are ties, which `chosen` and `rejected` cannot say; --ties keep writes them in the order they have",
+    "prompt": "have a prompt whose turns it cannot hold",
+}
+_TRAINED_AS = {
+    "target": "have a target other than 0 and 1: it trains on them as certain",
+    "margin": "have a margin: it trains without",
+    "weight": "have a weight other than 1: it counts them once",
+}
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Where the pairs are, and what the consumer gets of them."""
+
+    path: str
+    metrics: dict[str, Any]
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        return {"path": self.path, **self.metrics}
+
+    def print(self, console: Any) -> None:
+        """The result for a reader, on a rich console."""
+        for line in _lines(self.metrics):
+            console.print(line, markup=False, highlight=False)
+        console.print(f"Written to {self.path}", markup=False, highlight=False)
+        console.print(f"To read it: {self.metrics['hint']}", markup=False, highlight=False)
+
+
+def run_export(config: ExportConfig, dataset: Any = None) -> ExportResult:
+    """Reads a set and writes it. ``dataset``: rows in memory, if the configuration names none."""
+    set_quiet(config.quiet)
+    export = EXPORTS[config.to]
+    _check(config, export)
+    source = dataset if dataset is not None else config.data.dataset_name
+    given = load_preferences(source, config.data, config.seed)
+    leaving = outgoing(_with_strengths(given, source), export, keep_ties=config.ties == "keep")
+    if not leaving.pairs.num_rows:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in leaving.left_out.items() if number)
+        raise DataError(f"{given.name}: no pair is left to write for {export.name} ({reasons}).")
+    path = _output(config, export, given.name)
+    metrics = {
+        "to": export.name,
+        "consumer": export.consumer,
+        "dataset": given.name,
+        "num_rows_read": given.num_rows_read,
+        "num_quarantined": len(given.quarantine),
+        "num_pairs": leaving.num_pairs,
+        "num_written": leaving.pairs.num_rows,
+        "num_swapped": leaving.num_swapped,
+        "left_out": leaving.left_out,
+        "not_expressed": leaving.not_expressed,
+        "hint": export.hint.format(path=path, name=path.resolve().name),
+    }
+    _write(config, export, given, leaving, path, metrics)
+    return ExportResult(str(path), metrics)
+
+
+def _with_strengths(given: PreferenceSet, source: Any) -> pa.Table:
+    """The pairs; those of a refined folder with what its ledger says beside them."""
+    if not is_refined(source):
+        return given.table
+    ledger = read_ledger(source)
+    return ledger.filter(pc.is_in(ledger["row"], given.table["row"].combine_chunks()))
+
+
+def _check(config: ExportConfig, export: Export) -> None:
+    wrong, right = ("output_file", "output_dir") if export.is_folder else ("output_dir", "output_file")
+    if getattr(config, wrong) is not None:
+        kind = "a folder" if export.is_folder else "one file"
+        raise ConfigError(f"--{wrong}: an export to {export.name} is {kind}; name it with --{right}.")
+    if config.output_file is not None and Path(config.output_file).suffix != ".jsonl":
+        raise ConfigError(f"--output_file {config.output_file} must end with .jsonl.")
+
+
+def _output(config: ExportConfig, export: Export, name: str) -> Path:
+    usual = default_output(f"export-{export.name}", name)
+    if export.is_folder:
+        return Path(config.output_dir or usual)
+    path = Path(config.output_file or f"{usual}.jsonl")
+    if path.exists() and not config.overwrite:
+        raise OutputError(f"{path} exists. Choose another --output_file, or pass --overwrite.")
+    return path
+
+
+def _write(
+    config: ExportConfig, export: Export, given: PreferenceSet, leaving: Outgoing, path: Path, metrics: dict[str, Any]
+) -> None:
+    if not export.is_folder:
+        export.write(leaving.pairs, path, path.stem)
+        return
+    folder = RunFolder.open(path, "export", flatten(config), dict(given.sources), config.overwrite, config.seed)
+    with folder.abandoned_on_input_error():
+        export.write(leaving.pairs, path, path.resolve().name)
+        folder.finish(metrics)
+
+
+def _lines(m: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{m['num_written']:,} of {m['num_pairs']:,} pairs written for {m['consumer']}; "
+        f"{m['num_swapped']:,} with their responses in each other's place."
+    )
+    if m["num_quarantined"]:
+        yield f"{m['num_quarantined']:,} of {m['num_rows_read']:,} rows could not be read; `audit` says why."
+    yield from _counted("Left out:", m["left_out"], _WHY_LEFT_OUT)
+    yield from _counted("What it cannot be told:", m["not_expressed"], _TRAINED_AS)
+
+
+def _counted(title: str, counts: dict[str, int], meaning: dict[str, str]) -> Iterator[str]:
+    found = {name: number for name, number in counts.items() if number}
+    if found:
+        yield title
+        yield from (f"  {number:>9,} {meaning[name]}" for name, number in found.items())

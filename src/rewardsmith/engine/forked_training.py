@@ -81,6 +81,11 @@ def train_forked(
             "forked members have neither --gradient_checkpointing nor --train_layers: less memory takes a lower "
             "--max_tokens_per_batch, fewer trained blocks a higher --fork_layer."
         )
+    if options.data_smoothing or options.batch_margin:
+        raise ConfigError(
+            f"forked members have neither --data_smoothing ({options.data_smoothing}) nor --batch_margin "
+            f"({options.batch_margin}): set both to 0, or train the members one by one (--ensemble full)."
+        )
     encoded, weights = encode_for_members(encoder, pairs, member_weights, quiet)
     layer = default_fork_layer(model.config) if fork_layer is None else fork_layer
     form = batch_form(model, encoder, options.packing)

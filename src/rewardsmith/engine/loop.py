@@ -86,7 +86,7 @@ def train(
     CPU ends with the same bits as a run that was never interrupted.
     """
     model, optimizer = accelerator.prepare(model, make_optimizer(model, options, accelerator.device))
-    run = _Run(model, optimizer, _Meter(step, accelerator), accelerator, checkpoints)
+    run = _Run(model, optimizer, step, accelerator, checkpoints)
     done = run.resume()
     if log is not None and accelerator.is_main_process:
         log.cut_back(done)
@@ -104,6 +104,7 @@ def train(
             _stop_unless_finite(outputs, batches, norm, number, loader.pairs, run.last_good())
             optimizer.step()
             optimizer.zero_grad()
+            step.finish_step(accelerator)
             run.meter.add(outputs)
             bar.advance()
             if number % options.logging_steps == 0 or number == loader.num_steps:
@@ -125,9 +126,10 @@ class _Run:
     """What a checkpoint holds, and when it is written."""
 
     def __init__(
-        self, model: Any, optimizer: Any, meter: _Meter, accelerator: Accelerator, checkpoints: Checkpoints | None
+        self, model: Any, optimizer: Any, step: Step, accelerator: Accelerator, checkpoints: Checkpoints | None
     ) -> None:
-        self.meter = meter
+        self.meter = _Meter(step, accelerator)
+        self._step = step
         self._module = accelerator.unwrap_model(model)
         self._optimizer = optimizer.optimizer
         self._accelerator, self._checkpoints = accelerator, checkpoints
@@ -142,7 +144,7 @@ class _Run:
 
     def save(self, number: int) -> None:
         assert self._checkpoints is not None
-        parts = capture(self._module, self._optimizer, self._accelerator)
+        parts = capture(self._module, self._optimizer, self._step.state(), self._accelerator)
         state = {"meter": self.meter.state()}
         if self._accelerator.is_main_process:
             self._checkpoints.save(number, parts, state)
@@ -154,6 +156,8 @@ class _Run:
         if found is None:
             return 0
         restore(found, self._module, self._optimizer, self._accelerator)
+        if self._step.state():
+            self._step.load_state(found.tensors("step"))
         self.meter.load(found.state["meter"])
         if self._accelerator.is_main_process:
             say(f"Going on from {found.path}, after {found.step:,} steps.")

@@ -34,6 +34,12 @@ class TrainOptions:
     """Gradients above this norm are scaled down; 0 leaves them as they are."""
     center_rewards_coefficient: float = 0.0
     """Weight of mean((r_chosen + r_rejected)^2), which keeps rewards near zero (arXiv 2312.09244; 0.01 is usual)."""
+    data_smoothing: float = 0.0
+    """Beta of iterative data smoothing (arXiv 2401.16335), from 0 to 1: how far the label of a pair moves towards the
+    model's own probability each time the pair is met. Needs several passes."""
+    batch_margin: float = 0.0
+    """Scale, from 0 to 1, of a margin that the model estimates itself: the running mean of its gaps (arXiv
+    2404.04932)."""
     logging_steps: int = 10
     """Optimiser steps between two lines of metrics.jsonl."""
     train_layers: int = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,13 @@ import pyarrow as pa
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
+from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.batch_margin import BatchMargin
 from rewardsmith.engine.checkpoints import Checkpoints
+from rewardsmith.engine.corrections import Correction
+from rewardsmith.engine.data_smoothing import DataSmoothing
 from rewardsmith.engine.loop import Log, TrainOutcome, train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
@@ -39,6 +44,7 @@ def train_reward_model(
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
+    The pairs come back with the labels that they had at the end, which ``data_smoothing`` changes.
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
@@ -70,12 +76,19 @@ def train_reward_model(
             "pairs": len(encoded),
             "steps": loader.num_steps,
             "packed": form.packed,
+            **({"labels of": fingerprint_json(encoded.pair_id)} if options.data_smoothing else {}),
         }
         keep = max(saving.save_total_limit, saving.average_checkpoints)
         checkpoints = Checkpoints(save_to, saving.save_steps, keep, work)
     if accelerator.process_index:
         torch.manual_seed(seed + accelerator.process_index)  # else all processes would drop the same inputs of adapters
-    step = RewardStep(options.center_rewards_coefficient)
+    if options.data_smoothing and loader.num_steps <= loader.steps_per_epoch:
+        say(f"--data_smoothing {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
+    smoothing = DataSmoothing(encoded.target, options.data_smoothing) if options.data_smoothing else None
+    corrections: list[Correction] = [smoothing] if smoothing else []
+    if options.batch_margin:
+        corrections.append(BatchMargin(options.batch_margin))
+    step = RewardStep(options.center_rewards_coefficient, tuple(corrections))
     recomputed = recomputed_blocks(model, options.gradient_checkpointing)
     with recomputed, fast_matrix_products(accelerator.device.type, options.bf16):
         module = RewardModule(model)
@@ -83,7 +96,7 @@ def train_reward_model(
     if checkpoints is not None and saving.average_checkpoints > 1:
         num = average_with_earlier(module, checkpoints, saving.average_checkpoints, loader.num_steps)
         say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")
-    return outcome, encoded
+    return outcome, replace(encoded, target=smoothing.labels) if smoothing else encoded
 
 
 def check_saving(saving: CheckpointOptions) -> None:
@@ -108,6 +121,14 @@ def check_options(options: TrainOptions) -> None:
     for name in not_negative:
         if not getattr(options, name) >= 0:
             raise ConfigError(f"--{name} {getattr(options, name)} must not be negative.")
+    for name in ("data_smoothing", "batch_margin"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise ConfigError(f"--{name} {getattr(options, name)} must be between 0 (off) and 1.")
+    if options.data_smoothing and options.max_steps < 0 and options.num_train_epochs <= 1:
+        raise ConfigError(
+            f"--data_smoothing {options.data_smoothing} moves labels from one pass to the next, and --num_train_epochs "
+            f"{options.num_train_epochs} has no next: ask for 2 or more."
+        )
     if not 0 < options.learning_rate < float("inf"):
         raise ConfigError(f"--learning_rate {options.learning_rate} must be above 0.")
     if not 0 <= options.warmup_ratio <= 1:

@@ -29,13 +29,17 @@ def changing_tensors(module: Any) -> dict[str, Tensor]:
     return {**trained, **buffers}
 
 
-def capture(module: Any, optimizer: Any, accelerator: Accelerator) -> Parts:
-    """The state of a run. All processes have to call it; the tensors are whole on the main one."""
+def capture(module: Any, optimizer: Any, step: dict[str, Tensor], accelerator: Accelerator) -> Parts:
+    """The state of a run. All processes have to call it; the tensors are whole on the main one.
+
+    ``step``: what the step itself has learned, if anything.
+    """
     names = {parameter: name for name, parameter in module.named_parameters()}
     return {
         "model": _whole(changing_tensors(module), accelerator),
         "optimizer": _whole(optimizer_tensors(optimizer, names), accelerator),
         "random": _random_states(accelerator),
+        **({"step": step} if step else {}),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from rewardsmith.engine.corrections import Correction
 from rewardsmith.engine.pair_batches import PairBatch
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
@@ -34,24 +35,42 @@ class Step(Protocol):
         """What to log, from the totals of all batches since the last line."""
         ...
 
+    def finish_step(self, accelerator: Any) -> None:
+        """After each optimiser step, on every process."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What the step has learned besides the model's weights, for checkpoints; the same on all processes."""
+        ...
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Goes on from ``state``."""
+        ...
+
 
 @dataclass(frozen=True)
 class RewardStep:
     """Bradley-Terry with target, margin and weight, and centring (`objectives/preference.py`)."""
 
     center_rewards_coefficient: float = 0.0
+    corrections: tuple[Correction, ...] = ()
+    """Applied in this order. What is logged as accuracy goes by the labels as given."""
 
     def __call__(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
         chosen, rejected = model(batch.inputs).float().chunk(2)
         gap = chosen - rejected
-        per_pair = preference_loss(gap, batch.target, batch.margin)
+        learned = batch
+        for correction in self.corrections:
+            learned = correction.apply(learned)
+        per_pair = preference_loss(gap, learned.target, learned.margin)
         if self.center_rewards_coefficient:
             per_pair = per_pair + self.center_rewards_coefficient * centering_loss(chosen, rejected)
         loss = weighted_mean(per_pair, batch.weight, batch.total_weight)
-        return StepOutput(
-            loss, per_pair.detach(), _totals(chosen.detach(), rejected.detach(), per_pair.detach(), batch)
-        )
+        totals = _totals(chosen.detach(), rejected.detach(), per_pair.detach(), batch)
+        for correction in self.corrections:
+            totals[correction.metric] = correction.observe(batch, learned, gap.detach())
+        return StepOutput(loss, per_pair.detach(), totals)
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
         """Means over the pairs: loss by weight, the others with every pair counting once."""
@@ -61,7 +80,22 @@ class RewardStep:
             "accuracy": totals["num_correct"] / num_clear if num_clear else None,
             "gap_mean": totals["gap"] / num_pairs,
             "mean_reward": totals["reward"] / (2 * num_pairs),
+            **{correction.metric: totals[correction.metric] / num_pairs for correction in self.corrections},
         }
+
+    def finish_step(self, accelerator: Any) -> None:
+        """Corrections change between steps only."""
+        for correction in self.corrections:
+            correction.finish_step(accelerator)
+
+    def state(self) -> dict[str, Tensor]:
+        """That of all corrections."""
+        return {name: tensor for correction in self.corrections for name, tensor in correction.state().items()}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Goes on from ``state``."""
+        for correction in self.corrections:
+            correction.load_state(tensors)
 
 
 reward_step = RewardStep()

@@ -6,10 +6,12 @@ from rewardsmith.cli.show import show_result
 from rewardsmith.workflows.options import EvaluateConfig
 
 CONFIG = EvaluateConfig
-HELP = """Measure a reward model on a preference set: accuracy with interval, by category, by length difference.
+HELP = """Measure a reward model on a preference set: accuracy with interval, calibration, by category and by length.
 
 Examples:
   rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl
+  rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --fit_temperature
+  rewardsmith evaluate --reward_model_path runs/new heldout.jsonl --compare_to runs/old
   rewardsmith evaluate --reward_model_path owner/reward-model --dataset_name embedded/dialogues --json"""
 
 

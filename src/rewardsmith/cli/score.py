@@ -13,7 +13,8 @@ Interrupted, the same command goes on where it was. Rewards compare within a pro
 Examples:
   rewardsmith score --reward_model_path runs/train-prefs --dataset_name prefs.jsonl --output_file rewards.parquet
   rewardsmith score samples.jsonl --reward_model_path rm --response_key completions --output_file rewards.jsonl
-  rewardsmith score prefs.jsonl --reward_model_path rm1,rm2,rm3 --aggregate mean_minus_std"""
+  rewardsmith score prefs.jsonl --reward_model_path rm1,rm2,rm3 --aggregate mean_minus_std
+  rewardsmith score prefs.jsonl --reward_model_path runs/train-prefs --probabilities"""
 
 
 def run(config: ScoreConfig) -> int:

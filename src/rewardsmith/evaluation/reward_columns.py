@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.metrics.aggregates import Aggregation
+from rewardsmith.metrics.calibration import probability
 from rewardsmith.preferences.streaming import Kind, ScoringRow
 
 NOT_FINITE = "not_finite"
@@ -19,17 +20,18 @@ Floats = NDArray[np.float64]
 _FLOATS = pa.list_(pa.float32())
 
 
-def reward_schema(kind: Kind, num_members: int) -> pa.Schema:
+def reward_schema(kind: Kind, num_members: int, probabilities: bool = False) -> pa.Schema:
     """Columns of the rewards of one kind of row. Bad rows have null rewards, a ``reason`` and a ``problem``.
 
-    With several members also their mean, spread (divisor M) and single rewards. ``best`` is the position of the
-    highest reward in the row, the first of equal ones.
+    ``probabilities``: pairs also have P(chosen is the better response). With several members also their mean, spread
+    (divisor M) and single rewards. ``best`` is the position of the highest reward in the row, the first of equal ones.
     """
     several = num_members > 1
     fields: list[tuple[str, Any]] = [("row", pa.int64())]
     if kind == "pair":
         names = ("reward_chosen", "reward_rejected")
         fields += [("pair_id", pa.string()), *((name, pa.float32()) for name in (*names, "gap"))]
+        fields += [("probability", pa.float32())] * probabilities
         fields += [("gap_mean", pa.float32()), ("gap_std", pa.float32())] * several
         for name in names * several:
             fields += [(f"{name}_mean", pa.float32()), (f"{name}_std", pa.float32()), (f"{name}_members", _FLOATS)]
@@ -57,9 +59,15 @@ class _Rewards:
 
 
 def reward_columns(
-    kind: Kind, rows: Sequence[ScoringRow], members: NDArray[np.float32], aggregation: Aggregation
+    kind: Kind,
+    rows: Sequence[ScoringRow],
+    members: NDArray[np.float32],
+    aggregation: Aggregation,
+    temperature: float | None = None,
 ) -> pa.Table:
     """The table (``reward_schema``) of some rows. ``members``: rewards [M, C] of all their conversations in order.
+
+    ``temperature``: makes the gaps of pairs probabilities, sigmoid(gap / temperature).
 
     A row of which a reward is not a finite number gets the reason ``not_finite``.
     """
@@ -68,7 +76,8 @@ def reward_columns(
     sizes = np.array([len(row.conversations) for row in rows], dtype=np.int64)
     starts = np.cumsum(sizes) - sizes
     finite = np.asarray(np.isfinite(values).all(0))
-    columns: dict[str, list[Any]] = {name: [] for name in reward_schema(kind, len(members)).names}
+    schema = reward_schema(kind, len(members), temperature is not None)
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for row, start, size in zip(rows, starts, sizes, strict=True):
         entry: dict[str, Any] = {"row": row.row, "pair_id": row.pair_id}
         if row.problem is not None:
@@ -77,9 +86,11 @@ def reward_columns(
             entry |= {"reason": NOT_FINITE, "problem": f"{row.place}: a reward is not a finite number"}
         else:
             entry |= _entry(kind, rewards, slice(int(start), int(start + size)))
+            if temperature is not None:
+                entry["probability"] = float(probability(entry["gap"] / temperature))
         for name, column in columns.items():
             column.append(entry.get(name))
-    return pa.table(columns, schema=reward_schema(kind, len(members)))
+    return pa.table(columns, schema=schema)
 
 
 def _entry(kind: Kind, rewards: _Rewards, place: slice) -> dict[str, Any]:

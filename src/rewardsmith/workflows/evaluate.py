@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_table
+from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
+from rewardsmith.artifacts.run_folder import MANIFEST, RunFolder, read_manifest
+from rewardsmith.engine.ensemble_scorer import EnsembleScorer
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.evaluation.comparison import compare_models
+from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
+from rewardsmith.evaluation.scored_pairs import score_pairs
+from rewardsmith.models.kept_temperature import (
+    TemperatureFit,
+    folder_for_temperature,
+    keep_temperature,
+    read_temperature,
+)
 from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.evaluate_report import render_evaluate_report
+from rewardsmith.report.notebook import inline_report
 from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
 
-SHOWN_CATEGORIES = 30
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,11 @@ class EvaluateResult:
     path: str
     metrics: dict[str, Any]
 
+    @property
+    def report_path(self) -> str:
+        """The report, one HTML file."""
+        return str(Path(self.path) / REPORT)
+
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
         return {"path": self.path, **self.metrics}
@@ -34,25 +54,42 @@ class EvaluateResult:
         """The result for a reader, on a rich console."""
         print_metrics(self.metrics, console)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
+        console.print(f"Report: {self.report_path}", markup=False, highlight=False)
+
+    def _repr_html_(self) -> str:
+        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
 
 
 def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
-    """Scores a set and writes ``metrics.json`` and ``rewards.parquet``. ``dataset``: rows in memory, if not named."""
+    """Scores a set; writes ``metrics.json``, ``rewards.parquet`` and ``report.html``. ``dataset``: rows in memory.
+
+    With ``fit_temperature`` the model's folder is changed too. Where no temperature can be fitted, everything else is
+    written before ``DataError`` says so.
+    """
     set_quiet(config.run.quiet)
+    home = folder_for_temperature(config.reward_model_path) if config.fit_temperature else None
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
-    scorer = open_scorer(config.reward_model_path, config.scoring, config.run.quiet)
+    inputs = dict(given.sources)
+    if config.compare_to is not None:  # opened now, so that a broken one does not stop the run when half is done
+        inputs["compared model"] = fingerprint_json(_open(config.compare_to, config).fingerprint)
+    scorer = _open(config.reward_model_path, config)
+    inputs["reward model"] = fingerprint_json(scorer.fingerprint)
+    if home:
+        _refuse_training_set(home, given, config.data.dataset_split)
     folder = RunFolder.open(
         config.run.output_dir or default_output("evaluate", given.name),
         "evaluate",
         flatten(config),
-        {**given.sources, "reward model": fingerprint_json(scorer.fingerprint)},
+        inputs,
         config.run.overwrite,
         config.run.seed,
     )
     if given.quarantine:
         write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
-    result = benchmark_rewards(scorer, given.table, config.run.seed)
+    kept = read_temperature(config.reward_model_path, scorer.fingerprint)
+    result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
+    rewards = result.rewards
     metrics = {
         **result.metrics,
         "reward_model": config.reward_model_path,
@@ -60,58 +97,48 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "num_quarantined": len(given.quarantine),
         "num_conversations_cut": scorer.num_cut,
     }
-    write_table(folder.path / "rewards.parquet", result.rewards)
-    folder.finish(metrics, device=scorer.device)
+    print_, device = scorer.fingerprint, scorer.device
+    del scorer  # the other model may need its place
+    if config.compare_to is not None:
+        other = score_pairs(_open(config.compare_to, config), given.table)
+        metrics["comparison"] = {
+            "reward_model": config.compare_to,
+            **compare_models(result.scored, other, config.run.seed),
+        }
+        for name, column in reward_table(other).items():
+            rewards = rewards.append_column(f"{name}_compared", column)
+    write_table(folder.path / "rewards.parquet", rewards)
+    write_text(folder.path / REPORT, render_evaluate_report(metrics))
+    if home and metrics["eval_temperature"] is not None:
+        keep_temperature(home, metrics["eval_temperature"], _fit(result, print_, given.name))
+        say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
+    folder.finish(metrics, device=device)
+    if home and metrics["eval_temperature"] is None:
+        raise DataError(
+            f"--fit_temperature: {metrics['eval_temperature_note']}. {home} is as it was; the other numbers are in "
+            f"{folder.path}."
+        )
     return EvaluateResult(str(folder.path), metrics)
 
 
-def print_metrics(metrics: dict[str, Any], console: Any) -> None:
-    """The numbers of ``benchmark_rewards`` in words and tables."""
-    m = metrics
-    console.print(
-        f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
-        f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "
-        f"with half credit for {m['eval_num_ties']:,} tied rewards {share(m['eval_accuracy_ties_half'])}.",
-        highlight=False,
-    )
-    console.print(
-        f"Mean gap {m['eval_gap_mean']:+.3f}; negative log-likelihood {m['eval_nll']:.4f} (constant rewards: 0.6931); "
-        f"preferring the longer response: {share(m['eval_length_accuracy'])}.",
-        highlight=False,
-    )
-    if m["eval_num_label_ties"]:
-        console.print(
-            f"{m['eval_num_label_ties']:,} pairs whose label is a tie are in neither accuracy.", highlight=False
+def _open(path: str, config: EvaluateConfig) -> EnsembleScorer:
+    return open_scorer(path, config.scoring, config.run.quiet)
+
+
+def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:
+    m = result.metrics
+    low, high = m["eval_temperature_ci_low"], m["eval_temperature_ci_high"]
+    return TemperatureFit(scorer, dataset, len(result.scored.gap), low, high)
+
+
+def _refuse_training_set(home: Path, given: PreferenceSet, split: str) -> None:
+    """Raises ``ConfigError`` where the manifest in the model's folder says that the model was trained on this set."""
+    if not (home / MANIFEST).is_file():
+        return
+    manifest = read_manifest(home)
+    seen = set(manifest["inputs"].values()) & set(given.sources.values())
+    if seen and manifest["config"].get("dataset_split", split) == split:
+        raise ConfigError(
+            f"--fit_temperature: {home} was made from {given.name}, and a model is surer of what it was trained on. "
+            "Fit the temperature to pairs that were held out."
         )
-    if m["eval_num_without_weight"]:
-        console.print(f"{m['eval_num_without_weight']:,} pairs of weight 0 were left out.", highlight=False)
-    lengths = [{**entry, "name": f"{entry['from']:+,} to {entry['to']:+,}"} for entry in m["by_length_difference"]]
-    if m["by_category"]:
-        console.print(_table("category", m["by_category"][:SHOWN_CATEGORIES]))
-        if len(m["by_category"]) > SHOWN_CATEGORIES:
-            console.print(f"... and {len(m['by_category']) - SHOWN_CATEGORIES} more in metrics.json")
-    console.print(_table("preferred response longer by (characters)", lengths))
-
-
-def share(value: float | None) -> str:
-    """``0.6667``, or a dash where there is no number."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """``0.6667 [0.60, 0.73]``."""
-    return share(value) if low is None or high is None else f"{share(value)} [{low:.4f}, {high:.4f}]"
-
-
-def _table(what: str, entries: list[dict[str, Any]]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(what, "pairs", "accuracy", "ties", "mean gap")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for entry in entries:
-        accuracy = with_interval(entry["accuracy"], entry["accuracy_ci_low"], entry["accuracy_ci_high"])
-        name = escape(str(entry["name"]))
-        table.add_row(name, f"{entry['count']:,}", accuracy, f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}")
-    return table

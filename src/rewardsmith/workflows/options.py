@@ -65,10 +65,14 @@ class ScoringOptions:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Measure a reward model on a preference set: accuracy with interval, by category, by length difference."""
+    """Measure a reward model on a preference set: accuracy with interval, calibration, by category and by length."""
 
     reward_model_path: str = ""
     """Folder or Hub id of the reward model (sequence classification, peft adapter, feature head or ensemble)."""
+    compare_to: str | None = None
+    """A second model, scored on the same pairs: every difference gets a paired interval."""
+    fit_temperature: bool = False
+    """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)
@@ -84,6 +88,10 @@ class ScoreConfig:
     """File to write, `.parquet` or `.jsonl` (JSON Lines); default: runs/score-<name of the data set>.parquet."""
     data: RowOptions = field(default_factory=RowOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
+    probabilities: bool = False
+    """Pairs: write P(chosen is the better response) = sigmoid(gap / temperature) too."""
+    temperature: float | None = None
+    """With --probabilities: this temperature; default: what `evaluate --fit_temperature` kept in the model's folder."""
     keep_columns: bool = True
     """Write the columns of the input beside the rewards."""
     window: int = 1024

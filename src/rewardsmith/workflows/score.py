@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.engine.ensemble_scorer import EnsembleScorer
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.evaluation.reward_columns import (
     count_rewards,
     reward_columns,
     reward_schema,
     summarise_counts,
 )
+from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.open_scorer import open_scorer
@@ -62,15 +64,20 @@ class ScoreResult:
 def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     """Scores a set and writes the file. ``dataset``: rows in memory, if not named."""
     set_quiet(config.quiet)
-    if config.window < 1:
-        raise ConfigError(f"--window {config.window} must be at least 1.")
+    _check(config)
     if config.output_file is not None:
         check_output(Path(config.output_file), config.overwrite)
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
     check_output(output, config.overwrite)
+    if config.probabilities and stream.kind != "pair":
+        raise ConfigError(
+            f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
+            "the same prompt."
+        )
     scorer = open_scorer(config.reward_model_path, config.scoring, config.quiet)
-    run = _Run(config, stream, scorer, output)
+    temperature = _temperature(config, scorer) if config.probabilities else None
+    run = _Run(config, stream, scorer, output, temperature)
     started = time.monotonic()
     with run.parts.opened():
         parts = run.score()
@@ -79,6 +86,7 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
             "dataset": stream.name,
             "kind": stream.kind,
             "num_members": scorer.num_members,
+            "temperature": temperature,
             **summarise_counts(stream.kind, run.records),
             "num_rows_resumed": run.num_resumed,
             "duration_s": round(time.monotonic() - started, 3),
@@ -88,19 +96,44 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     return ScoreResult(str(output), metrics)
 
 
+def _check(config: ScoreConfig) -> None:
+    if config.window < 1:
+        raise ConfigError(f"--window {config.window} must be at least 1.")
+    if config.temperature is not None:
+        if not config.probabilities:
+            raise ConfigError(f"--temperature {config.temperature} is for --probabilities: rewards stay as they are.")
+        if not 0 < config.temperature < math.inf:
+            raise ConfigError(f"--temperature {config.temperature} must be a number above 0.")
+
+
+def _temperature(config: ScoreConfig, scorer: EnsembleScorer) -> float:
+    """The one given, else the one that the model carries. ``ModelError`` where there is neither."""
+    path = config.reward_model_path
+    temperature = config.temperature or read_temperature(path, scorer.fingerprint)
+    if temperature is None:
+        raise ModelError(
+            f"--probabilities: {path} carries no temperature for these rewards. Fit one to pairs that were held out: "
+            f"rewardsmith evaluate heldout.jsonl --reward_model_path {path} --fit_temperature; or pass --temperature "
+            "(1 takes the gaps as they are)."
+        )
+    return temperature
+
+
 class _Run:
     """Scores windows of rows, each saved as a part; a part that is there already is taken as it is."""
 
-    def __init__(self, config: ScoreConfig, stream: RowStream, scorer: EnsembleScorer, path: Path) -> None:
-        self.stream, self.scorer = stream, scorer
+    def __init__(
+        self, config: ScoreConfig, stream: RowStream, scorer: EnsembleScorer, path: Path, temperature: float | None
+    ) -> None:
+        self.stream, self.scorer, self.temperature = stream, scorer, temperature
         self.parts = PartsFolder(path)
         self.records: list[dict[str, Any]] = []
         self.num_resumed = 0
         self._window, self._keep = config.window, config.keep_columns
-        self.output = ScoreOutput(path, reward_schema(stream.kind, scorer.num_members).names)
+        self.output = ScoreOutput(path, reward_schema(stream.kind, scorer.num_members, temperature is not None).names)
         keys = (config.data.prompt_key, config.data.chosen_key, config.data.rejected_key)
         self._settings = fingerprint_json(
-            [PARTS_VERSION, scorer.fingerprint, stream.kind, stream.form, keys, config.keep_columns]
+            [PARTS_VERSION, scorer.fingerprint, stream.kind, stream.form, keys, config.keep_columns, temperature]
         )
 
     def score(self) -> list[Path]:
@@ -139,7 +172,7 @@ class _Run:
         conversations = [conversation for row in rows for conversation in row.conversations]
         cut_before = self.scorer.num_cut
         members = self.scorer.score_members(conversations)
-        rewards = reward_columns(self.stream.kind, rows, members, self.scorer.aggregation)
+        rewards = reward_columns(self.stream.kind, rows, members, self.scorer.aggregation, self.temperature)
         kept = [row.raw.record for row in rows] if self._keep else None
         self.output.write_part(path, kept, rewards)
         record = {**count_rewards(self.stream.kind, rewards), "num_cut": self.scorer.num_cut - cut_before}

@@ -35,7 +35,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.default_output import default_output
-from rewardsmith.workflows.evaluate import print_metrics
+from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
 
 LOG = "metrics.jsonl"

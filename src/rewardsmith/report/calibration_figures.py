@@ -1,0 +1,116 @@
+"""The reliability diagram of a reward model: what it promises against what the labels keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from rewardsmith.report.numbers import count, decimal, known, part, percent, percent_range
+from rewardsmith.report.palette import light
+from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+
+CHANCE_FACTOR = 1.5
+"""A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
+exceed it about once in fifty times."""
+COIN_FLIP = 0.5
+
+FORMS = {"as_they_are": "the gaps as they are", "at_temperature": "divided by the temperature of other prompts"}
+COLOURS = {"as_they_are": "orange", "at_temperature": "blue"}
+DASHES = {"as_they_are": [1, 0], "at_temperature": [5, 4]}
+
+
+def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
+    """Share of labels that agree by promised share, as they are and at the fitted temperature."""
+    tables = {form: part(metrics, "reliability", form) or [] for form in FORMS}
+    values = [row for form, rows in tables.items() for row in figure_rows(rows, form)]
+    if not tables["as_they_are"]:
+        return None
+    lowest = min(COIN_FLIP, *(row["low"] for row in values))
+
+    def chart(canvas: Canvas) -> alt.LayerChart:
+        shares = alt.Scale(domain=[lowest, 1], zero=False)
+        base = marks_of(values).encode(
+            x=alt.X(
+                "confidence:Q",
+                title="share of agreeing labels that the rewards promise",
+                scale=alt.Scale(domain=[COIN_FLIP, 1]),
+                axis=alt.Axis(format=".0%", tickCount=canvas.choose(6, 4)),
+            ),
+            y=alt.Y(
+                "agreement:Q",
+                title="share of labels that agree",
+                scale=shares,
+                axis=alt.Axis(format=".0%", tickCount=6),
+            ),
+            color=alt.Color(
+                "form:N",
+                scale=alt.Scale(domain=list(FORMS), range=[light(colour) for colour in COLOURS.values()]),
+                legend=None,
+            ),
+        )
+        dash = alt.StrokeDash("form:N", scale=alt.Scale(domain=list(FORMS), range=list(DASHES.values())), legend=None)
+        diagonal = (
+            marks_of([{"confidence": at, "agreement": at} for at in (COIN_FLIP, 1)])
+            .mark_line(color=light("axis"), strokeWidth=1, aria=False)
+            .encode(x="confidence:Q", y=alt.Y("agreement:Q", scale=shares))
+        )
+        whiskers = base.mark_rule(strokeWidth=1.25, opacity=0.6, aria=False).encode(
+            y=alt.Y("low:Q", scale=shares), y2="high:Q"
+        )
+        lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
+        dots = base.mark_point(filled=True, size=48, opacity=1).encode(description="tip:N")
+        return layered(diagonal, whiskers, lines, dots, height=canvas.choose(320, 280))
+
+    finding = calibration_finding(metrics)
+    legend = tuple(
+        LegendEntry("line" if form == "as_they_are" else "dashed", COLOURS[form], words)
+        for form, words in FORMS.items()
+        if tables[form]
+    )
+    return draw(
+        "reliability",
+        finding,
+        f"Reliability diagram: promised against found agreement with the labels in bins of equal size. {finding}.",
+        chart,
+        "Each dot is a bin of about as many pairs, turned to the response that the rewards prefer; the bars are 95% "
+        "intervals over prompts. On the grey line the rewards keep what they promise; below it they promise too much.",
+        legend,
+    )
+
+
+def figure_rows(rows: Sequence[Mapping[str, Any]], form: str) -> list[dict[str, Any]]:
+    """The bins of one form of the gaps, as the figure draws them; without an interval a bin has no bar."""
+    drawn = []
+    for row in rows:
+        low, high = row.get("agreement_ci_low"), row.get("agreement_ci_high")
+        promised, found = float(row["confidence"]), float(row["agreement"])
+        drawn.append(
+            {
+                "form": form,
+                "confidence": promised,
+                "agreement": found,
+                "low": low if known(low) else found,
+                "high": high if known(high) else found,
+                "tip": f"{FORMS[form]}: promised {percent(promised)}, found {percent(found)} "
+                f"({percent_range(low, high)}), {count(row['count'])} pairs",
+            }
+        )
+    return drawn
+
+
+def calibration_finding(metrics: Mapping[str, Any]) -> str:
+    """Whether the rewards promise too much, in words."""
+    rows = part(metrics, "reliability", "as_they_are") or []
+    error, chance = metrics.get("eval_ece"), metrics.get("eval_ece_by_chance")
+    if not rows or error is None or chance is None:
+        return "Promised and found agreement with the labels"
+    number = sum(row["count"] for row in rows)
+    promised, found = (sum(row[name] * row["count"] for row in rows) / number for name in ("confidence", "agreement"))
+    if error <= CHANCE_FACTOR * chance:
+        return f"The probabilities are as true as {count(number)} pairs can tell"
+    if abs(promised - found) < error / 2:
+        return f"The probabilities are off by {decimal(100 * error, 1)} points, some too high and some too low"
+    words = "Too sure" if promised > found else "Not sure enough"
+    return f"{words}: the rewards promise {percent(promised)} agreement, and {percent(found)} of the labels agree"

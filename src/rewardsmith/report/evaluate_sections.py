@@ -1,0 +1,186 @@
+"""The plain content of an evaluation's report: verdict, key numbers, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rewardsmith.report.calibration_figures import calibration_finding
+from rewardsmith.report.numbers import MISSING, count, decimal, decimal_range, known, part, percent, percent_range
+from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
+
+MEASURES = {
+    "accuracy_ties_half": "accuracy (ties half)",
+    "nll": "negative log-likelihood",
+    "nll_at_temperature": "negative log-likelihood, each at its own temperature",
+    "brier": "Brier score",
+}
+HIGHER_IS_BETTER = {"accuracy_ties_half"}
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """Calibration of one form of the gaps, as words."""
+
+    name: str
+    temperature: str
+    ece: str
+    chance: str
+    brier: str
+    nll: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One measure of two models, as words."""
+
+    name: str
+    first: str
+    second: str
+    difference: str
+    winner: str
+
+
+def verdict(metrics: Mapping[str, Any]) -> str:
+    """What the evaluation says, in two or three sentences."""
+    ends = (metrics.get("eval_accuracy_ci_low"), metrics.get("eval_accuracy_ci_high"))
+    if not known(metrics.get("eval_accuracy")):
+        return "Every pair has equal rewards, or labels that decide nothing: there is no accuracy to speak of."
+    interval = f" (95% interval {percent_range(*ends)})" if known(ends[0]) else ""
+    sentences = [f"The rewards agree with {percent(metrics['eval_accuracy'])} of the labels{interval}."]
+    length = metrics.get("eval_length_accuracy")
+    if known(length):
+        sentences.append(f"Preferring the longer response would agree with {percent(length)}.")
+    sentences.append(f"{calibration_finding(metrics)}.")
+    if metrics.get("comparison"):
+        sentences.append(f"{comparison_finding(metrics['comparison'])}.")
+    return " ".join(sentences)
+
+
+def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+    """What a reader takes away."""
+    m = metrics
+    temperature = m.get("eval_temperature")
+    return [
+        KeyNumber(
+            "accuracy",
+            decimal(m.get("eval_accuracy"), 3),
+            _range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high")),
+        ),
+        KeyNumber("pairs", count(m.get("eval_num_pairs")), f"of {count(m.get('eval_num_prompts'))} prompts"),
+        KeyNumber(
+            "calibration error", decimal(m.get("eval_ece"), 3), f"{decimal(m.get('eval_ece_by_chance'), 3)} by chance"
+        ),
+        KeyNumber(
+            "temperature",
+            decimal(temperature) if known(temperature) else "none",
+            _range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2),
+        ),
+        KeyNumber("negative log-likelihood", decimal(m.get("eval_nll"), 3), "0.693 for constant rewards"),
+    ]
+
+
+def calibration_rows(metrics: Mapping[str, Any]) -> list[CalibrationRow]:
+    """The gaps as they are, at the temperature of this set, and at the one that the model carries."""
+    rows = []
+    for suffix, name, key in (
+        ("", "as they are", None),
+        ("_at_temperature", "divided by the temperature of other prompts", "eval_temperature"),
+        ("_at_kept_temperature", "divided by the temperature that the model carries", "eval_kept_temperature"),
+    ):
+        numbers = [metrics.get(f"eval_{what}{suffix}") for what in ("ece", "ece_by_chance", "brier", "nll")]
+        if known(numbers[0]):
+            temperature = "1" if key is None else decimal(metrics.get(key), 3)
+            rows.append(CalibrationRow(name, temperature, *(decimal(value, 4) for value in numbers)))
+    return rows
+
+
+def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
+    """Each measure of both models; empty where none was compared."""
+    rows = []
+    for measure, name in MEASURES.items():
+        entry = part(metrics, "comparison", measure) or {}
+        if known(entry.get("difference")):
+            interval = _range(entry.get("difference_low"), entry.get("difference_high"), 4)
+            difference = decimal(entry["difference"], 4) + (f" ({interval})" if interval else "")
+            first_wins = (entry["difference"] > 0) == (measure in HIGHER_IS_BETTER)
+            winner = ("this model" if first_wins else "the other") if entry["is_clear"] else "not clear"
+            rows.append(
+                ComparisonRow(name, decimal(entry["first"], 4), decimal(entry["second"], 4), difference, winner)
+            )
+    return rows
+
+
+def comparison_finding(comparison: Mapping[str, Any]) -> str:
+    """Which of two models agrees with more labels, in words."""
+    entry = comparison["accuracy_ties_half"]
+    if not known(entry.get("difference")):
+        return "No label decides between the two models"
+    points = [
+        decimal(100 * entry[name], 1)
+        for name in ("difference", "difference_low", "difference_high")
+        if known(entry[name])
+    ]
+    interval = f" ({points[1]} to {points[2]})" if len(points) == 3 else ""
+    if not entry["is_clear"]:
+        return f"These pairs do not tell this model from the other: {points[0]} points of accuracy{interval}"
+    better = "more" if entry["difference"] > 0 else "fewer"
+    return f"This model agrees with {better} labels than the other: {points[0]} points of accuracy{interval}"
+
+
+def category_table(metrics: Mapping[str, Any]) -> BarTable | None:
+    """Accuracy by category, the largest category first."""
+    return _accuracy_table("category", [(str(e["name"]), e) for e in part(metrics, "by_category") or []])
+
+
+def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+    """Accuracy by how much longer the preferred response is."""
+    entries = part(metrics, "by_length_difference") or []
+    return _accuracy_table(
+        "preferred response longer by",
+        [(f"{decimal(e['from'], 0)} to {decimal(e['to'], 0)} characters", e) for e in entries],
+    )
+
+
+def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How it was measured, as term and words."""
+    m = metrics
+    left_out = (
+        ("eval_num_label_ties", "pairs whose label is a tie are in no accuracy"),
+        ("eval_num_ties", "pairs of equal rewards are in the accuracy with half credit only"),
+        ("eval_num_without_weight", "pairs of weight 0 were left out"),
+        ("num_quarantined", "rows could not be used: see quarantine.jsonl"),
+        ("num_conversations_cut", "conversations were longer than the model reads and were cut"),
+    )
+    return [
+        ("Model", str(m.get("reward_model") or MISSING)),
+        ("Set", str(m.get("dataset") or MISSING)),
+        *((("Compared with", str(m["comparison"]["reward_model"])),) if m.get("comparison") else ()),
+        (
+            "Rewards",
+            f"mean gap {decimal(m.get('eval_gap_mean'))}, spread of gaps {decimal(m.get('eval_gap_std'))} logits",
+        ),
+        ("Left out", "; ".join(f"{count(m[name])} {words}" for name, words in left_out if m.get(name)) or "nothing"),
+        ("Intervals", "95%, resampling prompts, since pairs of one prompt are not independent"),
+    ]
+
+
+def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> BarTable | None:
+    bars = [
+        Bar(
+            name=name,
+            cells=(count(e["count"]), count(e["num_ties"]), decimal(e["gap_mean"])),
+            value=e["accuracy"] or 0.0,
+            low=e["accuracy_ci_low"],
+            high=e["accuracy_ci_high"],
+            text=percent(e["accuracy"]),
+        )
+        for name, e in entries
+    ]
+    return bar_table((what, "pairs", "tied rewards", "mean gap"), "accuracy", bars)
+
+
+def _range(low: Any, high: Any, digits: int = 3) -> str:
+    """``0.702 to 0.724``, or nothing where there is no interval."""
+    return decimal_range(low, high, digits) if known(low) and known(high) else ""

@@ -1,0 +1,50 @@
+"""A file of a finished run that is changed on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewardsmith.artifacts.amended_output import amend_output
+from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
+from rewardsmith.errors import OutputError
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A finished run with a file of its own and one of a member."""
+    folder = RunFolder.open(tmp_path / "run", "train", {}, {"data": "sha256:1"})
+    (folder.path / "members").mkdir()
+    for name in ("a.json", "members/b.json", "c.json"):
+        (folder.path / name).write_text("old")
+    folder.finish()
+    return folder.path
+
+
+@pytest.mark.parametrize("name", ["a.json", "members/b.json"])
+def test_an_amended_file_matches_its_manifest_again(finished: Path, name: str) -> None:
+    before = read_manifest(finished)
+    (finished / name).write_text("new")
+    with pytest.raises(OutputError, match="has changed since"):
+        require_fingerprint(finished, name, finished / name)
+    amend_output(finished / name)
+    require_fingerprint(finished, name, finished / name)
+    after = read_manifest(finished)
+    assert after.pop("amended") == [name]
+    assert after["outputs"].pop(name) != before["outputs"].pop(name)
+    assert after == before
+
+
+def test_amending_twice_names_each_file_once(finished: Path) -> None:
+    for name in ("c.json", "a.json", "c.json"):
+        amend_output(finished / name)
+    assert read_manifest(finished)["amended"] == ["a.json", "c.json"]
+
+
+def test_a_file_that_no_run_wrote_needs_nothing(finished: Path, tmp_path: Path) -> None:
+    before = (finished / "manifest.json").read_bytes()
+    for path in (finished / "mine.json", tmp_path / "other.json"):
+        path.write_text("x")
+        amend_output(path)
+    assert (finished / "manifest.json").read_bytes() == before

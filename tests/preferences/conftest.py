@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tables of any_pairs.py
 
 Load = Callable[..., PreferenceSet]
 Write = Callable[..., Path]

@@ -20,16 +20,20 @@ from rewardsmith.preferences.problems import REASONS
 
 GOOD = {"prompt": "p", "chosen": "a", "rejected": "b"}
 OPTIONAL = [name for names in (*NUMBERS.values(), *TEXTS.values()) for name in names]
-KEYS = sorted({"instruction", "winner_model_a", *OPTIONAL, *(column for form in FORMATS for column in form.columns)})
+KEYS = sorted(
+    {"system", "history", "winner_model_a", *OPTIONAL, *(column for form in FORMATS for column in form.columns)}
+)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(["a", "user"])
 MESSAGES = st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "x"]), "content": LEAVES}))
+TURNS = st.lists(st.fixed_dictionaries({"from": st.sampled_from(["human", "gpt", "x"]), "value": LEAVES}))
+RANKED = st.lists(st.fixed_dictionaries({"rank": LEAVES, "completion": LEAVES | MESSAGES}))
 VALUES = st.recursive(
-    LEAVES | MESSAGES,
+    LEAVES | MESSAGES | TURNS | RANKED,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*KEYS, "Rating", "response"]), inner),
     max_leaves=6,
 )
 RECORDS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), VALUES, max_size=6) | VALUES
-FORMATS = st.sampled_from(["auto", "trl", "hh", "votes", "ratings", "arena"])
+FORMATS = st.sampled_from(["auto", *(form.name for form in FORMATS)])
 
 
 @given(garbage=st.lists(RECORDS, max_size=6), place=st.integers(0, 6))

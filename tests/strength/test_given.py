@@ -29,6 +29,20 @@ def test_a_row_without_scores_has_no_judges():
     assert judged.num_judges[:3].tolist() == [2, 0, 0]
 
 
+def test_the_papers_released_set_is_read_without_naming_its_columns():
+    rows = [
+        {
+            "chosen": ["p", "a"],
+            "rejected": ["p", "b"],
+            "chosen score list": [1.0, float(i)],
+            "rejected score list": [0, 0],
+        }
+        for i in range(20)
+    ]
+    table = load_preferences(rows, DataOptions(near_duplicates="off"), quiet=True).table
+    np.testing.assert_array_equal(given_judgements(table, StrengthOptions()).gaps, [[1.0, i] for i in range(20)])
+
+
 def test_without_crossfitting_given_scores_count_as_in_sample():
     judged = given_judgements(pairs(([1.0, 2.0], [0.0, 0.0])), StrengthOptions(crossfit="none"))
     assert not judged.num_judges.any()

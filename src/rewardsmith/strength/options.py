@@ -32,7 +32,8 @@ class StrengthOptions:
     """With `probe`: number type of the trunk's forward pass; bfloat16 is about 3 times as fast where the processor
     has it."""
     given_chosen_key: str = "chosen_score_list"
-    """With `given`: column of the members' rewards of the chosen response (a list, one number a member)."""
+    """With `given`: column of the members' rewards of the chosen response (a list, one number a member); underscores
+    also find spaces, so the defaults fit the paper's released set."""
     given_rejected_key: str = "rejected_score_list"
     """With `given`: column of the members' rewards of the rejected response."""
 

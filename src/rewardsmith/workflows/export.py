@@ -24,14 +24,14 @@ from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import ExportConfig
 
 _WHY_LEFT_OUT = {
-    "weight_0": "have weight 0: they were dropped",
-    "tie": "are ties, which `chosen` and `rejected` cannot say; --ties keep writes them in the order they have",
-    "prompt": "have a prompt whose turns it cannot hold",
+    "weight_0": "dropped (weight 0)",
+    "tie": "ties, which `chosen` and `rejected` cannot say; --ties keep writes them in their order",
+    "prompt": "with turns in the prompt that it cannot hold",
 }
 _TRAINED_AS = {
-    "target": "have a target other than 0 and 1: it trains on them as certain",
-    "margin": "have a margin: it trains without",
-    "weight": "have a weight other than 1: it counts them once",
+    "target": "targets other than 0 and 1: it trains on them as certain",
+    "margin": "margins: it trains without them",
+    "weight": "weights other than 1: it counts every pair once",
 }
 
 

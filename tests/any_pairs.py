@@ -1,13 +1,16 @@
-"""Tables of any pairs that the loader could give, for hypothesis."""
+"""Tables of any pairs that the loader could give, for hypothesis, and refined folders of such."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from rewardsmith.artifacts.atomic import write_table
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.tables import LEDGER, PAIRS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).filter(
@@ -61,3 +64,13 @@ def ledger_of(rows: list[dict[str, Any]]) -> pa.Table:
     """The rows as a ledger; what they do not say was not changed."""
     unchanged = {"swapped": False, "rules": [], "reason": "", "target_given": 1.0, "margin_given": 0.0}
     return table_of([{**unchanged, "weight_given": 1.0, **row} for row in rows], LEDGER)
+
+
+def write_refined(folder: Path, ledger: pa.Table, verb: str = "refine", finished: bool = True) -> Path:
+    """A folder as `refine` leaves it: the ledger, and a file of rows that nobody may take for the set."""
+    run = RunFolder.open(folder, verb, {}, {})
+    write_table(folder / "ledger.parquet", ledger)
+    (folder / "train.jsonl").write_text("{}\n")
+    if finished:
+        run.finish()
+    return folder

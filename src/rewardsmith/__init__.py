@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
+    from rewardsmith.workflows.export import ExportResult
+    from rewardsmith.workflows.refine import RefineResult
     from rewardsmith.workflows.score import ScoreResult
     from rewardsmith.workflows.train import TrainResult
+    from rewardsmith.workflows.undo import UndoResult
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "audit", "evaluate", "score", "train"]
+__all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "train", "undo"]
 
 _Config = TypeVar("_Config")
 
@@ -32,6 +35,22 @@ def audit(dataset: Any, **options: Any) -> AuditResult:
     from rewardsmith.workflows.options import AuditConfig
 
     return run_audit(_config(AuditConfig, dataset, options), **_in_memory(dataset))
+
+
+def refine(audit_dir: str | PathLike[str], **options: Any) -> RefineResult:
+    """Repairs an audited set by the rules of a recipe; ``.ledger`` has every pair. Options: those of the command."""
+    from rewardsmith.workflows.options import RefineConfig
+    from rewardsmith.workflows.refine import run_refine
+
+    return run_refine(_config(RefineConfig, None, {"audit_dir": audit_dir, **options}))
+
+
+def undo(refined_dir: str | PathLike[str], output_file: str | PathLike[str], **options: Any) -> UndoResult:
+    """Writes the rows that went into a refined folder, as they were. Options: ``rewardsmith undo --help``."""
+    from rewardsmith.workflows.options import UndoConfig
+    from rewardsmith.workflows.undo import run_undo
+
+    return run_undo(_config(UndoConfig, None, {"refined_dir": refined_dir, "output_file": output_file, **options}))
 
 
 def train(dataset: Any, **options: Any) -> TrainResult:
@@ -58,6 +77,14 @@ def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_score(_config(ScoreConfig, dataset, options), **_in_memory(dataset))
+
+
+def export(dataset: Any, **options: Any) -> ExportResult:
+    """Writes a set or a refined folder for another trainer. Options: ``rewardsmith export --help``."""
+    from rewardsmith.workflows.export import run_export
+    from rewardsmith.workflows.options import ExportConfig
+
+    return run_export(_config(ExportConfig, dataset, options), **_in_memory(dataset))
 
 
 def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:

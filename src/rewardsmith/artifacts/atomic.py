@@ -74,6 +74,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+    """Writes UTF-8 text, each line with ``\\n`` after it, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes one JSON document with sorted keys and a final newline, atomically.
 

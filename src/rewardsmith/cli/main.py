@@ -19,7 +19,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError, RewardsmithError
 
 # A new verb is one file in this folder and one word here.
-VERBS = ("audit", "train", "evaluate", "score", "simulate", "doctor", "cache")
+VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "simulate", "doctor", "cache")
 
 _INTRODUCTION = """\
 rewardsmith turns human preferences into a reward model you can trust.

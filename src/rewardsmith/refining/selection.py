@@ -14,7 +14,7 @@ from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.supervision import Floats, Mask
 
 Range = tuple[float | None, float | None]
-"""Low end, which belongs to it, and high end, which does not; None for an open end."""
+"""Low end, which belongs to it, and high end, which does not unless it is the end of the scale; None: an open end."""
 Choices = tuple[str, ...]
 
 RANGES = ("strength_quantile", "strength", "p_wrong", "spread_quantile")
@@ -37,7 +37,7 @@ class Where:
     strength: Range | None = None
     """Range in logits: [null, 0] is every pair whose judges would have labelled it the other way round."""
     p_wrong: Range | None = None
-    """Range of the probability that the label is wrong."""
+    """Range of the probability that the label is wrong: [0.5, null] is every label that is more likely wrong."""
     spread_quantile: Range | None = None
     """Range of ranks by rising spread of the judges."""
     strength_class: tuple[Literal["incorrect", "ambiguous", "normal", "strong"], ...] | None = None
@@ -68,7 +68,7 @@ class Where:
         if any(getattr(self, name) is not None for name in MEASURED):
             require_measured(evidence, self.in_sample)
         for name, limits in self._ranges():
-            selected &= _within(self._values(name, evidence), limits)
+            selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
         for name, chosen in self._names():
             known = getattr(evidence, FIELDS.get(name, name))
             selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))
@@ -113,11 +113,12 @@ def require_measured(evidence: Evidence, in_sample: bool) -> None:
         raise DataError("the audit has no strengths: no pair was judged by two members or more.")
 
 
-def _within(values: Floats, limits: Range) -> Mask:
+def _within(values: Floats, limits: Range, top: float) -> Mask:
+    """Known values in the range; ``top`` is where their scale ends."""
     low, high = limits
     known = ~np.isnan(values)
     above = known if low is None else known & (values >= low)
-    return np.asarray(above if high is None else above & (values < high))
+    return np.asarray(above if high is None or high >= top else above & (values < high))
 
 
 def _ranks(values: Floats) -> Floats:

@@ -12,6 +12,7 @@ from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
+from rewardsmith.refining.options import RefineOptions
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 
@@ -28,6 +29,31 @@ class AuditConfig:
     self_audit: SelfAuditOptions = field(default_factory=SelfAuditOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Repair an audited set by stated rules, every one of which can be looked at and undone."""
+
+    refine: RefineOptions = field(default_factory=RefineOptions)
+    report: ReportOptions = field(default_factory=ReportOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class UndoConfig:
+    """Write the rows that went into a refined folder, as they were."""
+
+    refined_dir: str = ""
+    """Folder that `rewardsmith refine` wrote."""
+    output_file: str = ""
+    """JSON Lines file to write."""
+    overwrite: bool = False
+    """Replace a file that is there."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +124,31 @@ class ScoreConfig:
     """Rows scored and saved at a time; an interrupted run loses at most these."""
     overwrite: bool = False
     """Replace a file that is there."""
+    quiet: bool = False
+    """No progress on stderr."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write a preference set, or a refined folder, in the form that another trainer reads."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    to: Literal["trl", "openrlhf", "llamafactory", "ms_swift", "nemo_rl", "datasets"] = "trl"
+    """Who will read it."""
+    ties: Literal["leave_out", "keep"] = "leave_out"
+    """Pairs with target 0.5, which a chosen and a rejected response cannot say: leave out, or keep in their order."""
+    output_file: str | None = None
+    """JSON Lines file to write; default: runs/export-<to>-<name of the data set>.jsonl."""
+    output_dir: str | None = None
+    """Folder to write, for `llamafactory` and `datasets`; default: runs/export-<to>-<name of the data set>."""
+    overwrite: bool = False
+    """Replace a file, or a folder of an earlier export, that is there."""
+    seed: int = 0
+    """Seed of the sample with --max_pairs."""
     quiet: bool = False
     """No progress on stderr."""
     json: bool = False

@@ -1,0 +1,19 @@
+"""``rewardsmith undo``."""
+
+from __future__ import annotations
+
+from rewardsmith.cli.show import show_result
+from rewardsmith.workflows.options import UndoConfig
+
+CONFIG = UndoConfig
+HELP = """Writes the rows that went into a refined folder: all of them, value for value, in the order of the input.
+
+Example:
+  rewardsmith undo --refined_dir refined --output_file back.jsonl"""
+
+
+def run(config: UndoConfig) -> int:
+    """Writes the rows and says how many."""
+    from rewardsmith.workflows.undo import run_undo
+
+    return show_result(run_undo(config), as_json=config.json)

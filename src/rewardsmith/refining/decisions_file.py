@@ -1,0 +1,48 @@
+"""A person's decisions, as a file names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from rewardsmith.errors import DataError
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.sources import find_sources
+from rewardsmith.refining.evidence import Names
+from rewardsmith.refining.selection import DECISIONS
+
+
+def read_decisions(path: str, pairs: pa.Table) -> Names:
+    """The decision for each pair [N], None where there is none; the last one of a pair counts.
+
+    ``DataError`` names the line of a decision that nobody can follow.
+    """
+    by_id = {name: index for index, name in enumerate(pairs["pair_id"].to_pylist())}
+    by_row = {row: index for index, row in enumerate(pairs["row"].to_pylist())}
+    decisions: Names = [None] * len(pairs)
+    _, sources = find_sources(path, DataOptions())
+    for source in sources:
+        for raw in source.rows():
+            place = f"{source.name} {source.unit} {raw.line}"
+            if raw.record is None:
+                raise DataError(f"{place}: {raw.problem.message if raw.problem else 'not an object'}.")
+            decision = raw.record.get("decision")
+            if decision not in DECISIONS:
+                raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
+            decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
+    return decisions
+
+
+def _pair(record: Mapping[str, object], by_id: dict[str, int], by_row: dict[int, int], place: str) -> int:
+    """Position of the pair that a record is about."""
+    name, row = record.get("pair_id"), record.get("row")
+    if name is not None:
+        found, words = by_id.get(str(name)), f"pair_id {name}"
+    elif row is not None:
+        found, words = by_row.get(int(str(row)) if str(row).isdecimal() else -1), f"row {row}"
+    else:
+        raise DataError(f'{place}: there is neither "pair_id" nor "row" to say which pair is meant.')
+    if found is None:
+        raise DataError(f"{place}: the audit has no pair with {words}.")
+    return found

@@ -1,0 +1,127 @@
+"""What refining did to a set: how many pairs each rule changed, and whom the repaired labels favour now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.recipe import Refined
+from rewardsmith.refining.rule_values import plain
+from rewardsmith.refining.supervision import Floats, Mask, Supervision
+
+
+def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named: int) -> dict[str, Any]:
+    """Counts, effects by rule and balances, JSON-ready. Of categories and annotators, the ``max_named`` largest."""
+    now = refined.supervision
+    return {
+        "pairs": pair_counts(given, now),
+        "rules": rule_effects(given, refined),
+        "length": length_balance(evidence.longer, given, now),
+        "categories": group_effects(evidence.category, given, now, max_named),
+        "annotators": group_effects(evidence.annotator_id, given, now, max_named),
+    }
+
+
+def pair_counts(given: Supervision, now: Supervision) -> dict[str, Any]:
+    """How many pairs are what they were, and how many were changed in which way (a pair may be in several)."""
+    changed = ~given.equal(now)
+    total, squares = float(now.weight.sum()), float(np.square(now.weight).sum())
+    counts = {
+        "num_pairs": len(given),
+        "num_unchanged": int((~changed).sum()),
+        "num_changed": int(changed.sum()),
+        **{f"num_{name}": int(mask.sum()) for name, mask in ways(given, now).items()},
+    }
+    return counts | {
+        "weight_given": float(given.weight.sum()),
+        "weight": total,
+        "effective_pairs": total**2 / squares if squares else 0.0,
+    }
+
+
+def ways(given: Supervision, now: Supervision) -> dict[str, Mask]:
+    """Pairs [N] by the ways in which they changed. ``turned``: the label prefers the other response now."""
+    moved = now.target != given.target
+    return {
+        "turned": (now.target - 0.5) * (given.target - 0.5) < 0,
+        "softened": moved & (now.target != 1 - given.target),
+        "dropped": (now.weight == 0) & (given.weight > 0),
+        "reweighted": (now.weight != given.weight) & (now.weight > 0),
+        "with_margin": now.margin != given.margin,
+    }
+
+
+def counted_twice(given: Supervision, now: Supervision) -> int:
+    """Pairs whose target was softened and whose margin was set: the optimum gap is margin + logit(target)."""
+    both = ways(given, now)
+    return int((both["softened"] & both["with_margin"]).sum())
+
+
+def rule_effects(given: Supervision, refined: Refined) -> list[dict[str, Any]]:
+    """For each rule, how many pairs it was for and how many of them it changed."""
+    found, before = [], given
+    for rule, change in zip(refined.recipe.rules, refined.changes, strict=True):
+        changed = ~before.equal(change.supervision)
+        found.append(
+            {
+                "rule": rule.name,
+                "parameters": plain(rule),
+                "num_selected": int(change.selected.sum()),
+                "num_changed": int(changed.sum()),
+            }
+        )
+        before = change.supervision
+    return found
+
+
+def length_balance(longer: Floats, given: Supervision, now: Supervision) -> dict[str, Any] | None:
+    """Share of the weight, among pairs of unequal length, on which the labels call the longer response better."""
+    if not np.any((longer == 1) | (longer == -1)):
+        return None
+    return {
+        "longer_is_better_given": _longer_share(longer, given),
+        "longer_is_better": _longer_share(longer, now),
+        "num_pairs": int(((longer == 1) | (longer == -1)).sum()),
+    }
+
+
+def group_effects(names: Names, given: Supervision, now: Supervision, max_named: int) -> list[dict[str, Any]] | None:
+    """For each name, the largest first: pairs, how many were turned and dropped, share of the weight before and after.
+
+    None where nobody is named.
+    """
+    labels, codes = np.unique(np.array([name or "" for name in names]), return_inverse=True)
+    counts = np.bincount(codes)
+    named = [c for c in np.argsort(-counts, kind="stable") if labels[c]]
+    if not named:
+        return None
+    masks = ways(given, now)
+    turned, dropped = (np.bincount(codes, weights=masks[way]) for way in ("turned", "dropped"))
+    shares = [_shares(codes, supervision.weight) for supervision in (given, now)]
+    return [
+        {
+            "name": str(labels[c]),
+            "count": int(counts[c]),
+            "num_turned": int(turned[c]),
+            "num_dropped": int(dropped[c]),
+            "weight_share_given": float(shares[0][c]),
+            "weight_share": float(shares[1][c]),
+        }
+        for c in named[:max_named]
+    ]
+
+
+def _longer_share(longer: Floats, supervision: Supervision) -> float | None:
+    unequal = (longer == 1) | (longer == -1)
+    weight = np.where(unequal, supervision.weight, 0.0)
+    total = float(weight.sum())
+    chance = np.where(longer == 1, supervision.target, 1 - supervision.target)
+    return float(np.dot(weight, chance)) / total if total else None
+
+
+def _shares(codes: NDArray[np.int64], weight: Floats) -> Floats:
+    total = float(weight.sum())
+    return np.bincount(codes, weights=weight) / (total if total else 1.0)

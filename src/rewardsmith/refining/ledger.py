@@ -1,0 +1,35 @@
+"""The ledger: every pair of the input beside what was decided of it and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.contracts.tables import LEDGER, PAIRS
+from rewardsmith.refining.recipe import Refined
+from rewardsmith.refining.supervision import Supervision
+
+
+def build_ledger(pairs: pa.Table, strengths: pa.Table, given: Supervision, refined: Refined) -> pa.Table:
+    """Schema ``LEDGER``. ``pairs`` and ``strengths`` are an audit's, in the same order; ``given`` is of ``pairs``."""
+    now = refined.supervision
+    columns: dict[str, pa.Array | pa.ChunkedArray | NDArray[np.generic]] = {name: pairs[name] for name in PAIRS.names}
+    columns |= {
+        "target": now.target,
+        "margin": now.margin,
+        "weight": now.weight,
+        "target_given": given.target,
+        "margin_given": given.margin,
+        "weight_given": given.weight,
+        "swapped": now.swapped,
+        "rules": pa.array(refined.rules_of_row(), LEDGER.field("rules").type),
+        "reason": pa.array(refined.reasons(), pa.string()),
+        **{name: strengths[name] for name in ("strength_mean", "strength_std", "p_wrong")},
+        "strength_class": strengths["strength_class"].cast(pa.string()),
+    }
+    return pa.table([_typed(columns[field.name], field.type) for field in LEDGER], schema=LEDGER)
+
+
+def _typed(values: pa.Array | pa.ChunkedArray | NDArray[np.generic], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return pa.array(values).cast(kind) if isinstance(values, np.ndarray) else values

@@ -1,0 +1,196 @@
+"""One self-contained HTML page on what refining changed: by rule, with examples, and whom the labels favour now."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from markupsafe import Markup
+
+from rewardsmith.report.audit_report import asset, css_variables_block, environment
+from rewardsmith.report.binning import numbers_of
+from rewardsmith.report.galleries import PairView, pair_views, top_rows
+from rewardsmith.report.numbers import MISSING, count, decimal, known, part, percent
+from rewardsmith.report.options import ReportOptions
+from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
+
+
+@dataclass(frozen=True)
+class Example:
+    """A changed pair: what was there, what is there now, and why."""
+
+    pair: PairView
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RuleExamples:
+    """Some of the pairs that a rule was for."""
+
+    rule: str
+    examples: list[Example]
+
+
+def render_refine_report(metrics: Mapping[str, Any], ledger: pa.Table, options: ReportOptions | None = None) -> str:
+    """The report as one HTML document. Text of the data is escaped; ``report_text="none"`` leaves it out."""
+    options = options or ReportOptions()
+    with_text = options.report_text == "full"
+    script = asset("audit.js")
+    return (
+        environment()
+        .get_template("refine.html.j2")
+        .render(
+            metrics=metrics,
+            title=part(metrics, "title") or "Refined",
+            with_text=with_text,
+            # Both are files of this package, and the policy lets no other script run.
+            style=Markup(css_variables_block() + asset("audit.css")),
+            script=Markup(script),
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            sentence=refined_sentence(metrics),
+            key_numbers=key_numbers(metrics),
+            parameters=[parameter_words(rule["parameters"]) for rule in metrics["rules"]],
+            notes=notes(metrics),
+            length=length_table(metrics),
+            groups=[
+                table
+                for name in ("categories", "annotators")
+                if (table := group_table(metrics, name, with_text)) is not None
+            ],
+            examples=rule_examples(ledger, options.report_examples, with_text),
+        )
+    )
+
+
+def refined_sentence(metrics: Mapping[str, Any]) -> str:
+    """What happened, in one sentence or two."""
+    found = metrics["pairs"]
+    words = [
+        f"{count(found[f'num_{way}'])} {text}"
+        for way, text in (
+            ("turned", "labels turned round"),
+            ("softened", "targets softened"),
+            ("dropped", "pairs dropped"),
+            ("reweighted", "pairs weighted anew"),
+            ("with_margin", "margins set"),
+        )
+        if found[f"num_{way}"]
+    ]
+    changed = f"{count(found['num_changed'])} of {count(found['num_pairs'])} pairs changed"
+    return f"By the recipe {metrics['recipe']['name']}, {changed}{': ' if words else ''}{', '.join(words)}."
+
+
+def notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader of the numbers has to know."""
+    found = []
+    if twice := part(metrics, "num_counted_twice"):
+        found.append(
+            f"On {count(twice)} pairs the judges' evidence counts twice, in the target and in the margin: the gap that "
+            "training aims at is margin + log-odds of the target."
+        )
+    unsaid = part(metrics, "train_file", "not_expressed") or {}
+    if unsaid:
+        words = " and ".join(f"the {name} of {count(number)}" for name, number in unsaid.items())
+        found.append(
+            f"train.jsonl is for other trainers, which do not read {words} of its "
+            f"{count(metrics['train_file']['num_rows'])} rows. rewardsmith train reads the folder, and everything."
+        )
+    return found
+
+
+def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+    """What a reader takes away."""
+    found = metrics["pairs"]
+    total = found["num_pairs"]
+
+    def share(name: str) -> str:
+        return percent(found[name] / total) if total else MISSING
+
+    return [
+        KeyNumber("changed", count(found["num_changed"]), f"{share('num_changed')} of {count(total)} pairs"),
+        KeyNumber("turned round", count(found["num_turned"]), share("num_turned")),
+        KeyNumber("dropped", count(found["num_dropped"]), share("num_dropped")),
+        KeyNumber("effective pairs", count(found["effective_pairs"]), "(sum of weights)² / sum of squares"),
+    ]
+
+
+def parameter_words(parameters: Mapping[str, Any]) -> str:
+    """A rule's parameters as a recipe writes them, on one line."""
+    text = str(yaml.safe_dump(dict(parameters), default_flow_style=True, sort_keys=False, width=10_000)).strip()
+    return text.removeprefix("{").removesuffix("}")
+
+
+def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+    """How often the labels call the longer response better, before and after."""
+    found = part(metrics, "length") or {}
+    shares = [("as given", found.get("longer_is_better_given")), ("refined", found.get("longer_is_better"))]
+    bars = [Bar(name, (), value, None, None, percent(value)) for name, value in shares if known(value)]
+    return bar_table(("labels",), "the longer response is the better one", bars)
+
+
+def group_table(metrics: Mapping[str, Any], name: str, with_names: bool) -> BarTable | None:
+    """What refining did to each category or annotator: pairs, changes, and the share of the weight that is left."""
+    word = {"categories": "category", "annotators": "annotator"}[name]
+    rows = part(metrics, name) or []
+    widest = max((row["weight_share"] for row in rows), default=0) or 1.0
+    bars = [
+        Bar(
+            name=str(row["name"]) if with_names else f"{word} {i}",
+            cells=(
+                count(row["count"]),
+                percent(row["num_turned"] / row["count"]),
+                percent(row["num_dropped"] / row["count"]),
+                percent(row["weight_share_given"]),
+            ),
+            value=row["weight_share"] / widest,
+            low=None,
+            high=None,
+            text=percent(row["weight_share"]),
+        )
+        for i, row in enumerate(rows, 1)
+    ]
+    return bar_table((word, "pairs", "turned round", "dropped", "share as given"), "share of the weight", bars)
+
+
+def rule_examples(ledger: pa.Table, num_examples: int, with_text: bool) -> list[RuleExamples]:
+    """For each rule, the most doubtful of the pairs that it was for; rules without a pair are left out."""
+    if num_examples <= 0:
+        return []
+    numbers = {n: numbers_of(ledger, n) for n in ("strength_mean", "strength_std", "p_wrong")}
+    doubt = np.where(np.isfinite(numbers["p_wrong"]), numbers["p_wrong"], -1.0)
+    names = list(dict.fromkeys(name for rules in ledger["rules"].to_pylist() for name in rules))
+    found = []
+    for name in names:
+        owners = pc.list_parent_indices(ledger["rules"]).to_numpy()
+        selected = np.zeros(len(ledger), dtype=bool)
+        selected[owners[pc.equal(pc.list_flatten(ledger["rules"]), name).to_numpy()]] = True
+        rows = top_rows(np.where(selected, doubt, np.nan), ledger, num_examples)
+        views = pair_views(
+            ledger, ledger, rows, numbers["strength_mean"], numbers["strength_std"], numbers["p_wrong"], with_text
+        )
+        reasons = ledger["reason"].take(pa.array(rows)).to_pylist()
+        found.append(
+            RuleExamples(
+                name,
+                [
+                    Example(view, supervision_words(ledger, row, "_given"), supervision_words(ledger, row, ""), reason)
+                    for view, row, reason in zip(views, rows.tolist(), reasons, strict=True)
+                ],
+            )
+        )
+    return found
+
+
+def supervision_words(ledger: pa.Table, row: int, suffix: str) -> str:
+    """``target 1.00, margin 0.00, weight 1.00`` of a pair."""
+    values = {name: ledger[f"{name}{suffix}"][row].as_py() for name in ("target", "margin", "weight")}
+    return ", ".join(f"{name} {decimal(value)}" for name, value in values.items())

@@ -1,0 +1,74 @@
+"""An audit's folder as later stages read it: only what its manifest vouches for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rewardsmith.artifacts.run_folder import read_manifest, require_fingerprint
+from rewardsmith.errors import ConfigError, OutputError
+
+PAIRS, STRENGTHS, QUARANTINE, METRICS = "pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"
+
+
+@dataclass(frozen=True)
+class AuditFolder:
+    """What an audit wrote, and how it was asked for."""
+
+    path: Path
+    pairs: pa.Table
+    strengths: pa.Table
+    """In the order of ``pairs``."""
+    quarantine: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    """Its options, flat."""
+    fingerprints: dict[str, str]
+    """Of the files that were read, by path."""
+
+
+def read_audit(audit_dir: str) -> AuditFolder:
+    """Reads the tables of a finished audit. ``OutputError`` names the file that is not as the audit left it."""
+    if not audit_dir:
+        raise ConfigError("--audit_dir is missing: name the folder that `rewardsmith audit` wrote.")
+    path = Path(audit_dir)
+    manifest = read_manifest(path)
+    if manifest["verb"] != "audit":
+        raise ConfigError(f"--audit_dir {path} holds the results of `{manifest['verb']}`, not those of `audit`.")
+    fingerprints = {}
+    for name in (PAIRS, STRENGTHS, QUARANTINE, METRICS):
+        require_file(path, name)
+        fingerprints[str(path / name)] = manifest["outputs"][name]
+    return AuditFolder(
+        path=path,
+        pairs=pq.read_table(path / PAIRS),
+        strengths=pq.read_table(path / STRENGTHS),
+        quarantine=read_rows(path / QUARANTINE),
+        metrics=read_json_file(path / METRICS),
+        config=manifest["config"],
+        fingerprints=fingerprints,
+    )
+
+
+def require_file(folder: Path, name: str) -> None:
+    """``OutputError`` unless the file lies in the folder as its run wrote it."""
+    if not (folder / name).is_file():
+        raise OutputError(f"{folder / name} is missing. Run `{read_manifest(folder)['verb']}` again.")
+    require_fingerprint(folder, name, folder / name)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file of ours."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        return [json.loads(line) for line in file]
+
+
+def read_json_file(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of ours."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

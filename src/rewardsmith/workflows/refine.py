@@ -1,0 +1,166 @@
+"""``rewardsmith refine``: from an audit to a set whose supervision is repaired by stated rules."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.tables import SCHEMA_VERSION
+from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
+from rewardsmith.preferences.exports.trl import TRL
+from rewardsmith.refining.decisions_file import read_decisions
+from rewardsmith.refining.effects import counted_twice, effects
+from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.ledger import build_ledger
+from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
+from rewardsmith.refining.rules.decisions import Decisions
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.report.notebook import inline_report
+from rewardsmith.report.refine_report import render_refine_report
+from rewardsmith.report.refine_terminal import print_refined
+from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
+from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.options import RefineConfig
+
+LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
+MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """What was decided of every pair, and the folder that holds it."""
+
+    path: str
+    metrics: dict[str, Any]
+    ledger: pa.Table
+    """One row a pair, schema ``contracts.tables.LEDGER``."""
+
+    @property
+    def report_path(self) -> str:
+        """The HTML report."""
+        return f"{self.path}/report.html"
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        return {"path": self.path, "report": self.report_path, **self.metrics}
+
+    def print(self, console: Any) -> None:
+        """The result for a reader, on a rich console."""
+        print_refined(self.metrics, console, self.report_path)
+
+    def _repr_html_(self) -> str:
+        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
+
+
+def run_refine(config: RefineConfig) -> RefineResult:
+    """Applies a recipe to an audited set and writes the folder."""
+    set_quiet(config.run.quiet)
+    options = config.refine
+    if options.rounds < 1:
+        raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
+    recipe = load_recipe(options.recipe)
+    audit = read_audit(options.audit_dir)
+    inputs = {**audit.fingerprints, "recipe": recipe.fingerprint}
+    decisions = None
+    if options.decisions is not None:
+        decisions = read_decisions(options.decisions, audit.pairs)
+        inputs[options.decisions] = fingerprint_file(options.decisions)
+        if not any(isinstance(rule, Decisions) or rule.where.decision is not None for rule in recipe.rules):
+            recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
+    output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
+    folder = RunFolder.open(output, "refine", flatten(config), inputs, config.run.overwrite, config.run.seed)
+    with folder.abandoned_on_input_error():
+        return _written(folder, audit, _refined(folder, audit, recipe, decisions, options.rounds), config)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the recipe made of a set, and what it went by."""
+
+    given: Supervision
+    evidence: Evidence
+    refined: Refined
+    strengths: pa.Table
+    rounds: list[dict[str, Any]] | None
+
+
+def _refined(
+    folder: RunFolder, audit: AuditFolder, recipe: Recipe, decisions: Names | None, num_rounds: int
+) -> _Outcome:
+    """Applies the recipe, in rounds if asked for. The engine is loaded only where features or rounds need it."""
+    given, rows = Supervision.of(audit.pairs), None
+    if any(rule.needs_features for rule in recipe.rules):
+        from rewardsmith.workflows.rule_features import rule_features
+
+        rows = rule_features(audit)
+    if num_rounds > 1:
+        from rewardsmith.refining.rounds import round_metrics
+        from rewardsmith.workflows.refine_rounds import run_rounds
+
+        found = run_rounds(audit, recipe, given, num_rounds, folder.path / "rounds", decisions, rows)
+        last = found.rounds[-1]
+        return _Outcome(given, last.evidence, last.refined, found.strengths, round_metrics(found.rounds))
+    evidence = Evidence.from_tables(audit.pairs, audit.strengths, decisions, rows)
+    return _Outcome(given, evidence, apply_recipe(recipe, evidence, given), audit.strengths, None)
+
+
+def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: RefineConfig) -> RefineResult:
+    refined = outcome.refined
+    ledger = build_ledger(audit.pairs, outcome.strengths, outcome.given, refined)
+    leaving = outgoing(ledger, TRL, keep_ties=True)
+    metrics = _metrics(folder, audit, outcome, leaving)
+    write_table(folder.path / LEDGER_FILE, ledger)
+    TRL.write(leaving.pairs, folder.path / TRAIN_FILE, str(metrics["dataset_name"]))
+    write_text(folder.path / RECIPE_FILE, refined.recipe.to_yaml())
+    write_jsonl(folder.path / QUARANTINE, audit.quarantine)
+    write_text(folder.path / "report.html", render_refine_report(metrics, ledger, config.report))
+    folder.finish(metrics)
+    return RefineResult(str(folder.path), metrics, ledger)
+
+
+def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing) -> dict[str, Any]:
+    recipe, data = outcome.refined.recipe, audit.metrics["data"]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataset_name": audit.metrics["dataset_name"],
+        "title": f"Refined: {audit.metrics['dataset_name']}",
+        "recipe": {**_named(recipe), "fingerprint": recipe.fingerprint},
+        "data": {name: data[name] for name in ("num_rows_read", "num_rows_available", "num_quarantined")},
+        **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
+        "num_counted_twice": counted_twice(outcome.given, outcome.refined.supervision),
+        "rounds": outcome.rounds,
+        "train_file": {
+            "num_rows": leaving.pairs.num_rows,
+            "num_swapped": leaving.num_swapped,
+            "left_out": {reason: number for reason, number in leaving.left_out.items() if number},
+            "not_expressed": {column: number for column, number in leaving.not_expressed.items() if number},
+        },
+        "next_steps": _next_steps(shlex.quote(str(folder.path))),
+    }
+
+
+def _named(recipe: Recipe) -> dict[str, Any]:
+    return {name: value for name, value in recipe.as_dict().items() if name != "rules"}
+
+
+def _next_steps(folder: str) -> list[dict[str, str]]:
+    return [
+        {
+            "text": "Train on every pair as it is weighted now, and measure on held-out prompts.",
+            "command": f"rewardsmith train {folder} --eval_fraction 0.1",
+        },
+        {
+            "text": "Get every row of the input back, as it was.",
+            "command": f"rewardsmith undo --refined_dir {folder} --output_file back.jsonl",
+        },
+    ]

@@ -1,0 +1,73 @@
+"""``rewardsmith undo``: the rows that went into a refined folder, as they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from rewardsmith.artifacts.atomic import write_lines
+from rewardsmith.artifacts.run_folder import read_manifest
+from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.refining.undo import undone_lines
+from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
+from rewardsmith.workflows.options import UndoConfig
+from rewardsmith.workflows.refine import LEDGER_FILE
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """What was given back."""
+
+    path: str
+    num_rows: int
+    num_quarantined: int
+    """Those of them that the audit had set aside."""
+    num_not_sampled: int
+    """Rows of the input that the audit never took in, since --max_pairs drew a sample."""
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        return {
+            "path": self.path,
+            "num_rows": self.num_rows,
+            "num_quarantined": self.num_quarantined,
+            "num_not_sampled": self.num_not_sampled,
+        }
+
+    def print(self, console: Any) -> None:
+        """The result for a reader, on a rich console."""
+        aside = f", {self.num_quarantined:,} of them set aside by the audit" if self.num_quarantined else ""
+        console.print(f"{self.num_rows:,} rows{aside}, in the order of the input, written to {self.path}.")
+        if self.num_not_sampled:
+            console.print(
+                f"{self.num_not_sampled:,} more rows of the input were left out by --max_pairs: they never came in."
+            )
+
+
+def run_undo(config: UndoConfig) -> UndoResult:
+    """Writes the rows. ``OutputError`` where the folder is not as `refine` left it, or the file exists."""
+    if not config.refined_dir:
+        raise ConfigError("--refined_dir is missing: name the folder that `rewardsmith refine` wrote.")
+    if not config.output_file:
+        raise ConfigError("--output_file is missing: name the JSON Lines file to write, such as back.jsonl.")
+    folder, target = Path(config.refined_dir), Path(config.output_file)
+    verb = read_manifest(folder)["verb"]
+    if verb != "refine":
+        raise ConfigError(f"--refined_dir {folder} holds the results of `{verb}`, not those of `refine`.")
+    if target.exists() and not config.overwrite:
+        raise OutputError(f"{target} exists. Choose another --output_file, or pass --overwrite.")
+    for name in (LEDGER_FILE, QUARANTINE, METRICS):
+        require_file(folder, name)
+    ledger = pq.read_table(folder / LEDGER_FILE, columns=["row", "original"])
+    quarantine = read_rows(folder / QUARANTINE)
+    write_lines(target, undone_lines(ledger, quarantine))
+    data = read_json_file(folder / METRICS)["data"]
+    return UndoResult(
+        path=str(target),
+        num_rows=len(ledger) + len(quarantine),
+        num_quarantined=len(quarantine),
+        num_not_sampled=data["num_rows_available"] - len(ledger) - len(quarantine),
+    )

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from random_evidence import random_evidence
+
+from rewardsmith.refining.effects import counted_twice, effects, group_effects, length_balance, pair_counts
+from rewardsmith.refining.recipe import apply_recipe, load_recipe
+from rewardsmith.refining.supervision import Supervision
+
+
+def made(target: list[float], weight: list[float], margin: float = 0.0) -> Supervision:
+    number = len(target)
+    return Supervision(np.array(target), np.full(number, margin), np.array(weight), np.zeros(number, dtype=bool))
+
+
+def test_pairs_are_counted_by_how_they_changed():
+    given = made([1, 1, 1, 1, 1], [1, 1, 1, 1, 2])
+    now = made([1, 0, 0.8, 0.3, 1], [1, 1, 1, 0, 1])
+    counts = pair_counts(given, now)
+    assert counts["num_unchanged"] + counts["num_changed"] == counts["num_pairs"] == 5
+    assert {name: counts[f"num_{name}"] for name in ("turned", "softened", "dropped", "reweighted", "with_margin")} == {
+        "turned": 2,
+        "softened": 2,
+        "dropped": 1,
+        "reweighted": 1,
+        "with_margin": 0,
+    }
+    assert (counts["weight_given"], counts["weight"], counts["effective_pairs"]) == (6.0, 4.0, 4.0)
+
+
+def test_length_counts_by_weight_and_target_and_leaves_equal_lengths_out():
+    longer = np.array([1.0, -1.0, 0.0, 1.0])
+    given, now = made([1, 1, 1, 1], [1, 1, 1, 1]), made([1, 0, 1, 0.5], [1, 2, 1, 1])
+    balance = length_balance(longer, given, now)
+    assert balance["num_pairs"] == 3
+    assert balance["longer_is_better_given"] == pytest.approx(2 / 3)
+    assert balance["longer_is_better"] == pytest.approx((1 + 2 + 0.5) / 4)
+    assert length_balance(np.zeros(4), given, now) is None
+
+
+def test_groups_are_told_by_size_with_what_happened_to_them():
+    given, now = made([1, 1, 1, 1], [1, 1, 1, 1]), made([1, 0, 1, 1], [1, 1, 0, 1])
+    found = group_effects(["a", "b", "b", None], given, now, max_named=5)
+    assert found is not None
+    assert [(row["name"], row["count"], row["num_turned"], row["num_dropped"]) for row in found] == [
+        ("b", 2, 1, 1),
+        ("a", 1, 0, 0),
+    ]
+    assert [row["weight_share"] for row in found] == pytest.approx([1 / 3, 1 / 3])
+    assert group_effects([None] * 4, given, now, max_named=5) is None
+
+
+def test_what_counts_twice_is_told():
+    given = made([1, 1, 1], [1, 1, 1])
+    now = made([0.8, 0.0, 1.0], [1, 1, 1], margin=1.0)
+    assert counted_twice(given, now) == 1
+
+
+def test_the_effects_of_rules_add_up():
+    evidence, given = random_evidence(500)
+    refined = apply_recipe(load_recipe("flip_wrong"), evidence, given)
+    found = effects(evidence, given, refined, max_named=1)
+    assert [rule["rule"] for rule in found["rules"]] == ["flip", "soft_label"]
+    assert sum(rule["num_selected"] for rule in found["rules"]) == int((evidence.p_wrong >= 0.5).sum())
+    assert found["rules"][0]["parameters"] == {"where": {"p_wrong": [0.9, None]}}
+    assert len(found["categories"]) == 1

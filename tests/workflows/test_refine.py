@@ -1,0 +1,215 @@
+"""`refine` and `undo` on the folder of an audit of given scores, which needs no model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+import rewardsmith
+from rewardsmith.cli.main import main
+from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.refining.recipe import recipe_names
+from rewardsmith.refining.supervision import Supervision
+
+NUM_PAIRS = 120
+COLUMNS = ("target", "margin", "weight", "swapped", "rules")
+
+
+def rows(num_pairs: int = NUM_PAIRS) -> list:
+    """Scored pairs, the first fifth of them doubtful; two rows that cannot be used."""
+    rng = np.random.default_rng(0)
+    found: list = []
+    for i in range(num_pairs):
+        gap = (-2.0 if i < num_pairs // 5 else 1.5) + rng.normal(0, 0.3, 4)
+        found.append(
+            {
+                "prompt": f"Question {i}?",
+                "chosen": f"Good answer {i}" + " indeed" * (i % 3),
+                "rejected": f"Bad {i}",
+                "category": "even" if i % 2 == 0 else "odd",
+                "annotator_id": f"ann{i % 3}",
+                "votes": {"chosen": 2, "rejected": i % 2, "tie": 0},
+                "chosen_score_list": [round(float(g), 3) for g in gap],
+                "rejected_score_list": [0.0] * 4,
+                "note": 1.50,
+            }
+        )
+    found.insert(5, {"prompt": "only a prompt"})
+    found.append(7)
+    return found
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "prefs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
+    return path
+
+
+def audited(source: Path, folder: Path, **options: object) -> Path:
+    rewardsmith.audit(str(source), ensemble="given", planted_rate=0, quiet=True, output_dir=str(folder), **options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audit_dir(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return audited(source, tmp_path_factory.mktemp("audit") / "a")
+
+
+@pytest.fixture(scope="module")
+def in_sample_dir(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return audited(source, tmp_path_factory.mktemp("audit") / "b", crossfit="none")
+
+
+def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
+    result = rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
+    names = {path.name for path in (tmp_path / "r").iterdir() if not path.name.startswith(".")}
+    assert names == {
+        *("ledger.parquet", "train.jsonl", "recipe.yaml", "quarantine.jsonl"),
+        *("metrics.json", "report.html", "manifest.json"),
+    }
+    ledger = pq.read_table(tmp_path / "r" / "ledger.parquet")
+    assert ledger.equals(result.ledger)
+    assert len(ledger) == NUM_PAIRS == result.metrics["pairs"]["num_pairs"]
+    assert (tmp_path / "r" / "quarantine.jsonl").read_bytes() == (audit_dir / "quarantine.jsonl").read_bytes()
+    assert yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())["name"] == "soft_label"
+    assert json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]["recipe"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "decisions"])
+def test_every_recipe_can_be_undone(recipe, source: Path, audit_dir: Path, in_sample_dir: Path, tmp_path: Path):
+    audit = in_sample_dir if recipe.startswith("paper_") else audit_dir
+    rewardsmith.refine(audit, recipe=recipe, output_dir=tmp_path / "r", quiet=True)
+    back = rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
+    assert (tmp_path / "back.jsonl").read_bytes() == source.read_bytes()
+    assert (back.num_rows, back.num_quarantined, back.num_not_sampled) == (NUM_PAIRS + 2, 2, 0)
+
+
+def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: Path, tmp_path: Path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "rules:\n- {rule: flip, where: {strength_quantile: [0, 0.1]}}\n- rule: adaptive_margin\n"
+        "- {rule: drop, where: {category: [odd], p_wrong: [0.5, null]}}\n"
+        "- {rule: tie, where: {strength_quantile: [0.95, 1]}}\n"
+    )
+    result = rewardsmith.refine(audit_dir, recipe=str(recipe), output_dir=tmp_path / "r", quiet=True)
+    ledger = Supervision.of(result.ledger)
+    kept, exported = ledger.weight > 0, ledger.as_exported()
+    read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions(), quiet=True).table
+    assert len(read) == kept.sum() == result.metrics["train_file"]["num_rows"] < NUM_PAIRS
+    for name in ("target", "margin", "weight"):
+        np.testing.assert_allclose(read[name].to_numpy(), getattr(exported, name)[kept], rtol=1e-6, err_msg=name)
+    turned = ledger.turned()[kept]
+    assert turned.any()
+    for side, other in (("chosen", "rejected"), ("rejected", "chosen")):
+        texts, swapped = (result.ledger[name].to_pylist() for name in (side, other))
+        expected = [
+            two if t else one for one, two, k, t in zip(texts, swapped, kept, ledger.turned(), strict=True) if k
+        ]
+        assert read[side].to_pylist() == expected
+    line = json.loads((tmp_path / "r" / "train.jsonl").read_text().splitlines()[0])
+    allowed = {"prompt", "chosen", "rejected", "margin", "target", "weight", "strength_mean", "strength_std", "edit"}
+    assert set(line) <= allowed | {"source", "category", "annotator_id", "prompt_id", "pair_id"}
+    ids = result.ledger["pair_id"].filter(kept).to_pylist()
+    lines = (tmp_path / "r" / "train.jsonl").read_text().splitlines()
+    assert [json.loads(text)["pair_id"] for text in lines] == ids
+    assert result.metrics["train_file"]["left_out"] == {"weight_0": int((~kept).sum())}
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"])
+def test_an_audit_that_was_changed_is_refused_and_named(name, source: Path, audit_dir: Path, tmp_path: Path):
+    import shutil
+
+    copy = tmp_path / "audit"
+    shutil.copytree(audit_dir, copy)
+    (copy / name).write_bytes((copy / name).read_bytes() + b"\n")
+    with pytest.raises(OutputError, match=rf"{name} has changed since .* Run `audit` again"):
+        rewardsmith.refine(copy, output_dir=tmp_path / "r", quiet=True)
+    (copy / name).unlink()
+    with pytest.raises(OutputError, match=rf"{name} is missing"):
+        rewardsmith.refine(copy, output_dir=tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r").exists()
+
+
+def test_undo_refuses_a_ledger_that_was_changed(audit_dir: Path, tmp_path: Path):
+    rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
+    ledger = tmp_path / "r" / "ledger.parquet"
+    pq.write_table(pq.read_table(ledger).slice(1), ledger)
+    with pytest.raises(OutputError, match="ledger.parquet has changed"):
+        rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
+    assert not (tmp_path / "back.jsonl").exists()
+
+
+def test_decisions_are_followed_whatever_the_recipe(audit_dir: Path, tmp_path: Path):
+    decided = tmp_path / "decided.jsonl"
+    words = ["keep", "flip", "tie", "drop"]
+    decided.write_text("".join(json.dumps({"row": row, "decision": w}) + "\n" for row, w in enumerate(words)))
+    result = rewardsmith.refine(audit_dir, decisions=str(decided), output_dir=tmp_path / "r", quiet=True)
+    found = result.ledger.slice(0, 5).to_pydict()
+    assert found["target"][:3] == [1.0, 0.0, 0.5]
+    assert found["weight"][:4] == [1.0, 1.0, 1.0, 0.0]
+    assert found["rules"][0] == ["soft_label", "decisions"] and found["rules"][4] == ["soft_label"]
+    assert found["reason"][3].endswith("; dropped by a person")
+    recipe = yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())
+    assert [rule["rule"] for rule in recipe["rules"]] == ["soft_label", "decisions"]
+
+
+def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):
+    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member"):
+        rewardsmith.refine(in_sample_dir, output_dir=tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r" / "unfinished.json").exists()
+    result = rewardsmith.refine(in_sample_dir, recipe="paper_flip", output_dir=tmp_path / "r", quiet=True)
+    assert np.array(result.ledger["swapped"]).sum() == NUM_PAIRS // 10
+    assert "in-sample strength" in result.ledger["reason"][0].as_py()
+
+
+def test_a_sampled_audit_says_what_never_came_in(source: Path, tmp_path: Path):
+    audit = audited(source, tmp_path / "audit", max_pairs=50)
+    rewardsmith.refine(audit, recipe="drop", output_dir=tmp_path / "r", quiet=True)
+    back = rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
+    assert (back.num_rows, back.num_not_sampled) == (52, NUM_PAIRS - 50)
+    given = source.read_text().splitlines()
+    lines = (tmp_path / "back.jsonl").read_text().splitlines()
+    assert len(lines) == 52 and lines == [line for line in given if line in set(lines)]
+
+
+def test_the_wrong_folder_is_told(audit_dir: Path, tmp_path: Path):
+    rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
+    with pytest.raises(ConfigError, match="holds the results of `refine`, not those of `audit`"):
+        rewardsmith.refine(tmp_path / "r", output_dir=tmp_path / "s", quiet=True)
+    with pytest.raises(ConfigError, match="holds the results of `audit`, not those of `refine`"):
+        rewardsmith.undo(audit_dir, tmp_path / "back.jsonl")
+    with pytest.raises(OutputError, match="is not the folder of a finished run"):
+        rewardsmith.refine(tmp_path / "nowhere", output_dir=tmp_path / "s", quiet=True)
+    with pytest.raises(ConfigError, match="--rounds 0"):
+        rewardsmith.refine(audit_dir, rounds=0, output_dir=tmp_path / "s", quiet=True)
+    (tmp_path / "back.jsonl").write_text("mine")
+    with pytest.raises(OutputError, match="back.jsonl exists"):
+        rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
+
+
+def test_the_commands_speak(audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = str(tmp_path / "r")
+    command = ["refine", "--audit_dir", str(audit_dir), "--recipe", "flip+margin", "--output_dir", folder, "--json"]
+    assert main([*command, "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert "12 labels turned round" in shown
+    summary = json.loads(shown.splitlines()[-1])
+    assert summary["rules"][0]["num_changed"] == 12
+    assert main(["undo", "--refined_dir", folder, "--output_file", str(tmp_path / "back.jsonl")]) == 0
+    assert f"{NUM_PAIRS + 2} rows, 2 of them set aside" in " ".join(capsys.readouterr().out.split())
+    assert main(["refine", "--audit_dir", str(audit_dir), "--recipe", "flipp", "--output_dir", folder]) == 2
+    assert "Did you mean flip?" in capsys.readouterr().err
+
+
+def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path: Path):
+    rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
+    with pytest.raises(OutputError, match="--overwrite"):
+        rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
+    rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"

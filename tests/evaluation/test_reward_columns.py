@@ -34,6 +34,13 @@ def test_pairs_of_one_model() -> None:
     assert counts["num_bad_rows"] == 1 and counts["num_chosen_higher"] == 1 and counts["num_ties"] == 1
 
 
+def test_probability_is_of_the_aggregate_s_gap() -> None:
+    members = np.array([[3.0, 1.0], [5.0, 1.0]], dtype=np.float32)
+    table = reward_columns("pair", [row(0, 2), BAD], members, Aggregation("min"), temperature=2.0)
+    assert table.schema.equals(reward_schema("pair", 2, probabilities=True))
+    assert table.column("probability").to_pylist() == [pytest.approx(1 / (1 + math.exp(-1))), None]
+
+
 def test_members_of_a_pair_are_judged_by_their_gaps() -> None:
     members = np.array([[3.0, 1.0], [5.0, 1.0]], dtype=np.float32)  # gaps 2 and 4
     (entry,) = reward_columns("pair", [row(0, 2)], members, Aggregation("mean_minus_std", 1.0)).to_pylist()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.artifacts.run_folder import read_manifest
+from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
 from rewardsmith.cli.main import main
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.evaluate import run_evaluate
-from rewardsmith.workflows.options import EvaluateConfig, ScoringOptions
+from rewardsmith.workflows.open_scorer import open_scorer
+from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig, ScoringOptions
+from rewardsmith.workflows.score import run_score
 from tiny_reward_models import some_rows
 
 
@@ -32,6 +38,37 @@ def reward_model(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def quiet_run(path: Path) -> RunOptions:
     return RunOptions(output_dir=str(path), quiet=True)
+
+
+@pytest.fixture
+def own_model(reward_model: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(reward_model, tmp_path / "rm"))
+
+
+def opposite_of(reward_model: Path, folder: Path, factor: float = -1.0) -> Path:
+    """The same model with its rewards times ``factor``."""
+    model, tokenizer, extra = load_reward_model(str(reward_model))
+    model.score.weight.data *= factor
+    save_reward_model(model, tokenizer, folder, extra)
+    return folder
+
+
+def rows_labelled_by(model: str, num_pairs: int, num_against: int, **scoring: Any) -> list[dict[str, Any]]:
+    """Pairs of which all but the first few are labelled as the model has it."""
+    rows = some_rows(num_pairs)
+    config = ScoringOptions(**scoring)
+    sides = []
+    for side in ("chosen", "rejected"):
+        talks = [
+            [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}] for row in rows
+        ]
+        sides.append(open_scorer(model, config, quiet=True).score(talks))  # type: ignore[arg-type]
+    swap = (sides[0] < sides[1]) ^ (np.arange(num_pairs) < num_against)
+    return [
+        {**row, "chosen": row["rejected"], "rejected": row["chosen"]} if turned else row
+        for row, turned in zip(rows, swap, strict=True)
+    ]
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -53,7 +90,10 @@ def test_command_writes_numbers_and_rewards(
     assert json.loads((out / "metrics.json").read_text())["eval_accuracy"] == summary["eval_accuracy"]
     table = pq.read_table(out / "rewards.parquet")
     assert (table.column("gap").to_numpy() > 0).mean() == summary["eval_accuracy"]
-    assert set(read_manifest(out)["inputs"]) == {str(data), "reward model"}
+    manifest = read_manifest(out)
+    assert set(manifest["inputs"]) == {str(data), "reward model"}
+    assert set(manifest["outputs"]) == {"metrics.json", "report.html", "rewards.parquet"}
+    assert f"Report: {out}/report.html" in "".join(printed)
 
 
 def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) -> None:
@@ -68,10 +108,7 @@ def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) 
 
 
 def test_several_models_are_evaluated_by_their_aggregate(reward_model: Path, tmp_path: Path) -> None:
-    model, tokenizer, extra = load_reward_model(str(reward_model))
-    model.score.weight.data *= -1
-    save_reward_model(model, tokenizer, tmp_path / "opposite", extra)
-    both, rows = f"{reward_model},{tmp_path / 'opposite'}", some_rows(8)
+    both, rows = f"{reward_model},{opposite_of(reward_model, tmp_path / 'opposite')}", some_rows(8)
     means = {}
     for aggregate in ("mean", "min"):
         scoring = ScoringOptions(aggregate=aggregate)  # type: ignore[arg-type]
@@ -103,3 +140,117 @@ def test_text_of_categories_cannot_style_the_table(
     words = ["evaluate", str(data), "--reward_model_path", str(reward_model), "--output_dir", str(tmp_path / "out")]
     assert main([*words, "--quiet"]) == 0
     assert "[bold]odd[/bold] [/]" in capsys.readouterr().out
+
+
+def test_a_fitted_temperature_is_kept_and_makes_the_probabilities(own_model: Path, tmp_path: Path) -> None:
+    rows = rows_labelled_by(str(own_model), 60, 12)
+    before = json.loads((own_model / "rewardsmith.json").read_text())
+    fit = EvaluateConfig(reward_model_path=str(own_model), fit_temperature=True, run=quiet_run(tmp_path / "fit"))
+    temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
+    kept = json.loads((own_model / "rewardsmith.json").read_text())
+    assert kept.pop("temperature") == temperature > 0
+    assert kept.pop("temperature_fit")["num_pairs"] == 60
+    assert kept == before
+    again = EvaluateConfig(reward_model_path=str(own_model), run=quiet_run(tmp_path / "again"))
+    assert run_evaluate(again, rows).metrics["eval_kept_temperature"] == temperature
+    output = str(tmp_path / "p.parquet")
+    scored = run_score(ScoreConfig(str(own_model), output, probabilities=True, quiet=True), rows)
+    gap = scored.table.column("gap").to_numpy()
+    probability = scored.table.column("probability").to_numpy()
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-gap / temperature)), rtol=0, atol=1e-6)
+    assert scored.metrics["temperature"] == temperature
+    # A maximum of the likelihood: summed over these labels, probabilities weigh as much as what happened.
+    assert float((1 - probability) @ gap) == pytest.approx(0.0, abs=1e-4 * float(np.abs(gap).sum()))
+
+
+def test_a_model_whose_run_is_finished_still_matches_its_manifest(own_model: Path, tmp_path: Path) -> None:
+    trained = RunFolder.open(tmp_path / "trained", "train", {}, {"other.jsonl": "sha256:1"})
+    shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
+    trained.finish()
+    rows = rows_labelled_by(str(own_model), 40, 8)
+    run_evaluate(EvaluateConfig(str(trained.path), fit_temperature=True, run=quiet_run(tmp_path / "fit")), rows)
+    require_fingerprint(trained.path, "rewardsmith.json", trained.path / "rewardsmith.json")
+
+
+def test_without_a_temperature_everything_else_is_there(own_model: Path, tmp_path: Path) -> None:
+    before = (own_model / "rewardsmith.json").read_bytes()
+    for name, num_against, message in (("none", 0, "every label agrees"), ("all", 40, "no more than chance")):
+        config = EvaluateConfig(str(own_model), fit_temperature=True, run=quiet_run(tmp_path / name))
+        with pytest.raises(DataError, match=f"--fit_temperature: .*{message}"):
+            run_evaluate(config, rows_labelled_by(str(own_model), 40, num_against))
+        assert json.loads((tmp_path / name / "metrics.json").read_text())["eval_temperature"] is None
+        assert read_manifest(tmp_path / name)["finished_at"]
+    assert (own_model / "rewardsmith.json").read_bytes() == before
+
+
+def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on(own_model: Path, tmp_path: Path) -> None:
+    rows = rows_labelled_by(str(own_model), 20, 4)
+    data = write_rows(tmp_path / "train.jsonl", rows)
+    sources = load_preferences(str(data), DataOptions()).sources
+    trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, dict(sources))
+    shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
+    trained.finish()
+    config = EvaluateConfig(
+        str(trained.path),
+        fit_temperature=True,
+        data=DataOptions(dataset_name=str(data)),
+        run=quiet_run(tmp_path / "fit"),
+    )
+    with pytest.raises(ConfigError, match="surer of what it was trained on"):
+        run_evaluate(config)
+    assert not (tmp_path / "fit").exists()
+    other = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 24, 4))
+    run_evaluate(
+        EvaluateConfig(
+            str(trained.path),
+            fit_temperature=True,
+            data=DataOptions(dataset_name=str(other)),
+            run=quiet_run(tmp_path / "fit"),
+        )
+    )
+
+
+def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:
+    for path in (f"{reward_model},{reward_model}", "owner/name"):
+        config = EvaluateConfig(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
+        with pytest.raises(ConfigError, match="--fit_temperature keeps the temperature in the model's folder"):
+            run_evaluate(config, some_rows(4))
+
+
+def test_an_ensemble_keeps_the_temperature_of_its_aggregate(reward_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "ensemble"
+    shutil.copytree(reward_model, folder / "members" / "00")
+    opposite_of(reward_model, folder / "members" / "01", factor=0.5)
+    (folder / "ensemble.json").write_text(json.dumps({"members": ["members/00", "members/01"]}))
+    rows = rows_labelled_by(str(folder), 40, 8, aggregate="min")
+    least = ScoringOptions(aggregate="min")
+    fit = EvaluateConfig(str(folder), fit_temperature=True, scoring=least, run=quiet_run(tmp_path / "fit"))
+    temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
+    score = ScoreConfig(str(folder), str(tmp_path / "p.parquet"), scoring=least, probabilities=True, quiet=True)
+    assert run_score(score, rows).metrics["temperature"] == temperature
+    with pytest.raises(ModelError, match="carries no temperature for these rewards"):
+        run_score(ScoreConfig(str(folder), str(tmp_path / "q.parquet"), probabilities=True, quiet=True), rows)
+
+
+def test_a_second_model_is_measured_on_the_same_pairs(reward_model: Path, tmp_path: Path) -> None:
+    rows = rows_labelled_by(str(reward_model), 40, 8)
+    other = opposite_of(reward_model, tmp_path / "opposite")
+    config = EvaluateConfig(str(reward_model), compare_to=str(other), run=quiet_run(tmp_path / "out"))
+    result = run_evaluate(config, [*rows, {**rows[0], "weight": 0.0, "prompt": "another"}])
+    found = result.metrics["comparison"]
+    assert (found["num_only_first_right"], found["num_only_second_right"]) == (32, 8)
+    assert found["accuracy_ties_half"]["difference"] == pytest.approx(0.6)
+    alone = run_evaluate(EvaluateConfig(str(other), run=quiet_run(tmp_path / "alone")), rows).metrics
+    assert found["nll"]["second"] == pytest.approx(alone["eval_nll"], abs=1e-6)
+    table = pq.read_table(tmp_path / "out" / "rewards.parquet")
+    gap, compared = (table.column(name).to_numpy() for name in ("gap", "gap_compared"))
+    np.testing.assert_allclose(gap, -compared, rtol=0, atol=1e-5)
+    assert "Against the other model" in result._repr_html_()
+    assert set(read_manifest(tmp_path / "out")["inputs"]) >= {"reward model", "compared model"}
+
+
+def test_a_broken_second_model_is_told_before_any_work(reward_model: Path, tiny_llama: Path, tmp_path: Path) -> None:
+    config = EvaluateConfig(str(reward_model), compare_to=str(tiny_llama), run=quiet_run(tmp_path / "out"))
+    with pytest.raises(ModelError, match="has 2 labels; a reward model has one"):
+        run_evaluate(config, some_rows(4))
+    assert not (tmp_path / "out").exists()

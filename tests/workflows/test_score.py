@@ -19,7 +19,7 @@ import pytest
 
 from rewardsmith.cli.main import main
 from rewardsmith.engine.scorer import load_scorer
-from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
@@ -168,6 +168,7 @@ Change = Callable[[list[Any]], tuple[list[Any], dict[str, Any]]]
         (lambda rows: ([*rows[:3], {**rows[3], "chosen": "cat"}, *rows[4:]], {}), 2),
         (lambda rows: ([rows[0], *rows], {}), 5),
         (lambda rows: (rows, {"keep_columns": False}), 4),
+        (lambda rows: (rows, {"probabilities": True, "temperature": 2.0}), 4),
         (lambda rows: (rows, {"scoring": ScoringOptions(max_length=64)}), 4),
         (lambda rows: (rows, {"data": RowOptions(response_key="chosen")}), 4),
     ],
@@ -216,6 +217,39 @@ def test_several_models_give_members_mean_spread_and_aggregate(models: list[str]
     rejected = np.array(table.column("reward_rejected_members").to_pylist(), dtype=np.float32).T
     np.testing.assert_allclose(table.column("gap_std").to_numpy(), (members - rejected).std(0), rtol=0, atol=1e-5)
     assert result.metrics["num_members"] == 2
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_probabilities_stand_beside_the_gaps_of_pairs(
+    tmp_path: Path, stub: Callable[..., list[int]], suffix: str
+) -> None:
+    stub()
+    rows = [*some_rows(10), {"prompt": "?"}]
+    result = run_score(config("rm", tmp_path / f"a.{suffix}", probabilities=True, temperature=20.0), rows)
+    entries = result.table.to_pylist()
+    assert result.table.column_names.index("probability") == result.table.column_names.index("gap") + 1
+    for entry in entries[:10]:
+        assert entry["probability"] == pytest.approx(1 / (1 + np.exp(-entry["gap"] / 20)), abs=1e-6)
+    assert entries[10]["probability"] is None and result.metrics["temperature"] == 20.0
+
+
+def test_probabilities_need_pairs_and_a_temperature(models: list[str], tmp_path: Path) -> None:
+    rows = some_rows(4)
+    for path in (models[0], ",".join(models)):
+        with pytest.raises(ModelError, match="no temperature for these rewards. .*--fit_temperature; or pass --temp"):
+            run_score(config(path, tmp_path / "a.parquet", probabilities=True), rows)
+    for options, message in (
+        ({"temperature": 2.0}, "--temperature 2.0 is for --probabilities"),
+        ({"temperature": 0.0, "probabilities": True}, "--temperature 0.0 must be a number above 0"),
+        ({"temperature": float("nan"), "probabilities": True}, "--temperature nan must be a number above 0"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            run_score(config(models[0], tmp_path / "a.parquet", **options), rows)
+    with pytest.raises(ConfigError, match="--probabilities: .* holds no pairs"):
+        run_score(
+            config(models[0], tmp_path / "a.parquet", probabilities=True), [{"prompt": "red", "response": "good cat"}]
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_memory_does_not_grow_with_the_input(tmp_path: Path, stub: Callable[..., list[int]]) -> None:

@@ -14,6 +14,8 @@ from rewardsmith.metrics.likelihood import pair_surprise
 from rewardsmith.metrics.paired import paired_difference
 from rewardsmith.metrics.temperature import crossfitted_scales
 
+Floats = NDArray[np.float64]
+
 
 def compare_models(first: ScoredPairs, second: ScoredPairs, seed: int = 0, num_resamples: int = 1000) -> dict[str, Any]:
     """Each measure of both models and its paired difference, first minus second, with a 95 % interval over prompts.
@@ -25,30 +27,25 @@ def compare_models(first: ScoredPairs, second: ScoredPairs, seed: int = 0, num_r
     if not first.pairs.column("pair_id").equals(second.pairs.column("pair_id")):
         raise ValueError("the two models have scored different pairs")
     target, prompts = first.target, first.prompts
-    credits = [pair_credit(scored.gap, target) for scored in (first, second)]
-    measures = {
-        "accuracy_ties_half": credits,
-        "nll": [pair_surprise(scored.gap, target) for scored in (first, second)],
-        "nll_at_temperature": [_calibrated_surprise(scored, seed) for scored in (first, second)],
-        "brier": [squared_errors(scored.gap, target) for scored in (first, second)],
-    }
-    right = [credit == 1 for credit in credits]
-    decided = ~np.isnan(credits[0])
+    credit, other_credit = pair_credit(first.gap, target), pair_credit(second.gap, target)
+    right, other_right, decided = credit == 1, other_credit == 1, ~np.isnan(credit)
+
+    def difference(one: Floats, other: Floats, widest: float | None = None) -> dict[str, Any]:
+        return paired_difference(one, other, prompts, num_resamples, seed, widest=widest).as_dict()
+
     return {
-        **{
-            name: paired_difference(
-                *values, prompts, num_resamples, seed, widest=1.0 if name == "accuracy_ties_half" else None
-            ).as_dict()
-            for name, values in measures.items()
-        },
-        "num_both_right": int((right[0] & right[1]).sum()),
-        "num_only_first_right": int((right[0] & ~right[1]).sum()),
-        "num_only_second_right": int((right[1] & ~right[0]).sum()),
-        "num_neither_right": int((decided & ~right[0] & ~right[1]).sum()),
+        "accuracy_ties_half": difference(credit, other_credit, widest=1.0),
+        "nll": difference(pair_surprise(first.gap, target), pair_surprise(second.gap, target)),
+        "nll_at_temperature": difference(_calibrated_surprise(first, seed), _calibrated_surprise(second, seed)),
+        "brier": difference(squared_errors(first.gap, target), squared_errors(second.gap, target)),
+        "num_both_right": int((right & other_right).sum()),
+        "num_only_first_right": int((right & ~other_right).sum()),
+        "num_only_second_right": int((other_right & ~right).sum()),
+        "num_neither_right": int((decided & ~right & ~other_right).sum()),
     }
 
 
-def _calibrated_surprise(scored: ScoredPairs, seed: int) -> NDArray[np.float64]:
+def _calibrated_surprise(scored: ScoredPairs, seed: int) -> Floats:
     """Surprise of each pair at the cross-fitted temperature; NaN where there is none."""
     scales = crossfitted_scales(scored.gap, scored.target, scored.prompts, seed=seed)
     if scales is None:

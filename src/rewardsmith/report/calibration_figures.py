@@ -13,7 +13,7 @@ from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, m
 
 CHANCE_FACTOR = 1.5
 """A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
-exceed it about once in fifty times."""
+exceed it in about 3 % of sets."""
 COIN_FLIP = 0.5
 
 FORMS = {"as_they_are": "the gaps as they are", "at_temperature": "divided by the temperature of other prompts"}

@@ -36,6 +36,8 @@ class Design:
 
     candidate: Candidate
     rows: Float[Tensor, "N E"]
+    judged: Float[Tensor, "N E"] | None = None
+    """What heads are read on, where that is not what they learn from: a nuisance column is 0 there."""
 
 
 def default_candidates(num_layers: int, is_encoder: bool) -> list[Candidate]:

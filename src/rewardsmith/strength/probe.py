@@ -133,7 +133,7 @@ def _fit_members(
         if members:
             penalties = torch.tensor([L2_GRID[chosen[k][1]] for k in members])
             heads = fit_heads(design.rows, labels, weights[:, members], penalties)
-            gaps[:, members] = design.rows @ heads.T
+            gaps[:, members] = (design.rows if design.judged is None else design.judged) @ heads.T
     return gaps.numpy()
 
 

@@ -1,0 +1,146 @@
+"""Shares of wrong labels that differ: by cluster (category, annotator), and by which response is the longer one.
+
+``label_noise`` takes errors to fall on all pairs alike. Here a label of cluster c is wrong with probabilities of its
+own: with a_c the longer response is called better where it is not, with b_c the shorter one. A judge sees a gap x of
+longer minus shorter, and
+
+    P(label prefers the longer | x) = a_c (1 - F(x / s)) + (1 - b_c) F(x / s),      F normal, s the judge's ignorance
+
+(the psychometric function with two lapse rates). Everything is integrated over a grid: s and the rates of the whole set
+first, half of the prior on a = b, so that a preference for length has to show; then the rates of each cluster around
+those of the set, as closely as all clusters together ask for (empirical Bayes). The judge must not share the bias: let
+it learn with a column for length and read it without (``Design.judged``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp, ndtr
+
+NUM_BINS = 60
+RATES = np.array([0.002, 0.02, *np.linspace(0.05, 0.95, 19), 0.98, 0.998])
+SCALES = np.geomspace(0.05, 10.0, 40)  # in root mean square gaps
+CLOSENESS = (2.0, 8.0, 30.0, 120.0, 500.0, 5000.0)
+"""How many labels the set's own rates are worth in a cluster's."""
+LEAST_WEIGHT = 1e-3  # scales less likely than this are left out
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CellNoise:
+    """What was found of each label and each cluster."""
+
+    p_wrong: Floats
+    """[N]; NaN for ties and where there is no gap."""
+    longer_rate: float
+    """P(the label prefers the longer response | it is worse), over the whole set."""
+    shorter_rate: float
+    """P(the label prefers the shorter response | it is worse)."""
+    cluster_rates: Floats
+    """[C, 2]: the same two of each cluster."""
+
+
+def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: NDArray[np.int64]) -> CellNoise | None:
+    """From held-out gaps [N] and labels, chosen minus rejected; ``longer`` [N] is the sign of the difference in length
+    (0 counts as chosen being longer), ``clusters`` [N] are numbers from 0. None where no decided pair has a gap."""
+    seen = ~np.isnan(gap) & (target != 0.5)
+    if not seen.any() or not gap[seen].any():
+        return None
+    side = np.where(longer[seen] < 0, -1.0, 1.0)
+    x = side * gap[seen]
+    x = x / np.sqrt(np.mean(np.square(x)))
+    says_longer = (target[seen] > 0.5) == (side > 0)
+    cluster = clusters[seen]
+    bins, centres = _bins(x)
+    counts = _counts(bins, says_longer, cluster, len(centres), int(clusters.max()) + 1)
+    found = _posterior(counts, centres)
+    p_wrong = np.full(len(gap), np.nan)
+    p_wrong[seen] = found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
+    return CellNoise(p_wrong, float(found.rates[0]), float(found.rates[1]), found.cluster_rates)
+
+
+def _bins(x: Floats) -> tuple[NDArray[np.int64], Floats]:
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, x, side="right")
+    number = np.bincount(bins, minlength=len(edges) + 1)
+    return bins, np.bincount(bins, weights=x, minlength=len(edges) + 1) / np.maximum(number, 1)
+
+
+def _counts(
+    bins: NDArray[np.int64], says: NDArray[np.bool_], cluster: NDArray[np.int64], num_bins: int, num_clusters: int
+) -> Floats:
+    """[C, bins, 2]: labels for the shorter and for the longer response."""
+    code = (cluster * num_bins + bins) * 2 + says
+    return np.bincount(code, minlength=num_clusters * num_bins * 2).reshape(num_clusters, num_bins, 2).astype(float)
+
+
+class _Posterior(NamedTuple):
+    p_wrong: Floats
+    """[C, bins, 2]: by label, that for the shorter response first."""
+    rates: Floats
+    """[2]: means for the whole set."""
+    cluster_rates: Floats
+    """[C, 2]"""
+
+
+def _posterior(counts: Floats, centres: Floats) -> _Posterior:
+    a, b = (grid.reshape(-1) for grid in np.meshgrid(RATES, RATES, indexing="ij"))
+    alike = a == b
+    prior = np.where(alike, np.log(0.5 / alike.sum()), np.log(0.5 / (~alike).sum()))
+    # Rates of which the sum passes 1 would turn the judge's meaning round.
+    prior = np.where(a + b < 1, prior, -np.inf)
+    total = counts.sum(axis=0)
+    of_set = np.stack([_likelihood(total[None], centres, scale, a, b)[0] for scale in SCALES]) + prior
+    of_scale = logsumexp(of_set, axis=1)
+    weights = np.exp(of_scale - logsumexp(of_scale))
+    weights = np.where(weights > LEAST_WEIGHT, weights, 0.0) / weights[weights > LEAST_WEIGHT].sum()
+    p_wrong, cluster_rates, rates = np.zeros(counts.shape), np.zeros((len(counts), 2)), np.zeros(2)
+    for scale, weight, joint in zip(SCALES, weights, of_set, strict=True):
+        if weight:
+            own = np.exp(joint - logsumexp(joint))
+            centre = np.array([own @ a, own @ b])
+            wrong, found = _of_clusters(counts, centres, scale, a, b, centre)
+            p_wrong, cluster_rates, rates = (
+                total + weight * part
+                for total, part in zip((p_wrong, cluster_rates, rates), (wrong, found, centre), strict=True)
+            )
+    return _Posterior(p_wrong, rates, cluster_rates)
+
+
+def _likelihood(counts: Floats, centres: Floats, scale: float, a: Floats, b: Floats) -> Floats:
+    """Log likelihood [C, G] of the counts [C, bins, 2] under each pair of rates."""
+    chance = _says_longer(centres, scale, a, b)
+    return np.asarray(counts[:, :, 1] @ np.log(chance) + counts[:, :, 0] @ np.log1p(-chance))
+
+
+def _says_longer(centres: Floats, scale: float, a: Floats, b: Floats) -> Floats:
+    """[bins, G]."""
+    sure = ndtr(centres / scale)[:, None]
+    return np.asarray((a * (1 - sure) + (1 - b) * sure).clip(1e-9, 1 - 1e-9))
+
+
+def _of_clusters(
+    counts: Floats, centres: Floats, scale: float, a: Floats, b: Floats, centre: Floats
+) -> tuple[Floats, Floats]:
+    """P(wrong) [C, bins, 2] and mean rates [C, 2], each cluster's rates being drawn around ``centre`` [2]."""
+    likelihood = _likelihood(counts, centres, scale, a, b)
+    best, posterior = -np.inf, likelihood
+    for labels in CLOSENESS:
+        prior = sum(
+            labels * (mean * np.log(rate) + (1 - mean) * np.log1p(-rate))
+            for mean, rate in zip(centre, (a, b), strict=True)
+        )
+        joint = likelihood + prior - logsumexp(prior)
+        evidence = logsumexp(joint, axis=1)
+        if evidence.sum() > best:
+            best, posterior = float(evidence.sum()), np.exp(joint - evidence[:, None])
+    sure = ndtr(centres / scale)[:, None]
+    longer = _says_longer(centres, scale, a, b)
+    wrong_if_longer = posterior @ (a * (1 - sure) / longer).T
+    wrong_if_shorter = posterior @ (b * sure / (1 - longer)).T
+    return np.stack([wrong_if_shorter, wrong_if_longer], axis=2), np.stack([posterior @ a, posterior @ b], axis=1)

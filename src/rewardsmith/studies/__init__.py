@@ -1,0 +1,1 @@
+"""Controlled experiments on the user's own data."""

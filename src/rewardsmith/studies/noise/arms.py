@@ -1,0 +1,54 @@
+"""What takes part in a study, and what a trainer makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.refining.supervision import Supervision
+
+Floats = NDArray[np.float64]
+Form = Literal["plain", "debiased", "early_stopping", "noise_aware"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training of a cell: the supervision of its training pairs [N] and how the trainer is to take it."""
+
+    name: str
+    supervision: Supervision
+    form: Form = "plain"
+    """`debiased`: which response is the longer one is a column of its own in training, and 0 in the test;
+    `early_stopping`: the number of steps is chosen, not the penalty; `noise_aware`: ``error_rates`` are part of the
+    loss."""
+    given: Floats | None = None
+    """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
+    error_rates: Floats | None = None
+    """[N, 2], for `noise_aware`: P(labelled better | worse) of the rejected and of the chosen response."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What an arm says of the test pairs."""
+
+    name: str
+    gaps: Floats
+    """[N test], chosen minus rejected, in the model's own units."""
+    scale: float
+    """Makes ``gaps`` logits; fitted to the given labels of held-out training pairs."""
+    choice: str
+    """The regularisation that was chosen."""
+    at_end_of_grid: bool
+    """It is the weakest or the strongest on offer."""
+
+
+class Trainer(Protocol):
+    """Trains arms on the same pairs; whatever it chooses for an arm rests on that arm's labels alone."""
+
+    def train(self, arms: Sequence[Arm]) -> list[Trained]:
+        """In the order of the arms."""
+        ...

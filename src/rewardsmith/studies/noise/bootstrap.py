@@ -1,0 +1,96 @@
+"""Paired intervals for accuracies of many arms over several seeds.
+
+What varies is twofold: the prompts that were tested on, and the seed, which draws split, noise and folds. Both are
+drawn again, crossed (the pigeonhole bootstrap, Owen 2007): a test group comes with all seeds in which it was tested.
+Every arm and cell is seen under the same draws, so differences and shares of them are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.metrics.intervals import Interval
+
+NUM_RESAMPLES = 1000
+TAILS = (0.025, 0.975)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The test of one seed: group of each decided test pair, [N]."""
+
+    groups: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Weights of seeds [R, S] and of groups [R, G]; the first row is the data as they are."""
+
+    seeds: Floats
+    groups: Floats
+
+    @classmethod
+    def make(cls, num_seeds: int, num_groups: int, num_resamples: int = NUM_RESAMPLES, seed: int = 0) -> Draws:
+        """As many resamples of each. With one seed, only the groups vary."""
+        rng = np.random.default_rng(seed)
+        weights = [
+            np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1 / n), size=num_resamples)])
+            for n in (num_seeds, num_groups)
+        ]
+        return cls(weights[0], weights[1])
+
+    def mean(self, totals: Floats, counts: Floats) -> Floats:
+        """Mean credit in each draw [R], from totals of credits [S, G] and numbers of pairs [S, G]; NaN for none."""
+        credit = ((self.seeds @ totals) * self.groups).sum(axis=1)
+        number = ((self.seeds @ counts) * self.groups).sum(axis=1)
+        return np.where(number > 0, credit / np.maximum(number, 1), np.nan)
+
+
+def group_totals(credit: Sequence[Floats], tested: Sequence[Tested], num_groups: int) -> tuple[Floats, Floats]:
+    """Credits and pairs by seed and group, each [S, G]."""
+    totals = [np.bincount(t.groups, weights=c, minlength=num_groups) for c, t in zip(credit, tested, strict=True)]
+    counts = [np.bincount(t.groups, minlength=num_groups) for t in tested]
+    return np.stack(totals), np.stack(counts).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its draws: the first is the value itself."""
+
+    draws: Floats
+
+    @property
+    def value(self) -> float:
+        """On the data as they are."""
+        return float(self.draws[0])
+
+    @property
+    def standard_error(self) -> float:
+        """Standard deviation over the draws."""
+        return float(np.nanstd(self.draws[1:], ddof=1)) if np.isfinite(self.draws[1:]).sum() > 1 else nan
+
+    @property
+    def interval(self) -> Interval:
+        """With the 95 % interval."""
+        drawn = self.draws[1:][np.isfinite(self.draws[1:])]
+        low, high = np.quantile(drawn, TAILS) if len(drawn) else (nan, nan)
+        return Interval(self.value, float(low), float(high))
+
+    def as_dict(self) -> dict[str, float | None]:
+        """value, low, high; None where not defined."""
+        return self.interval.as_dict()
+
+    @property
+    def verdict(self) -> str:
+        """``better`` or ``worse`` where the interval excludes zero, else ``unclear``."""
+        interval = self.interval
+        if not (isfinite(interval.low) and isfinite(interval.high)):
+            return "unclear"
+        return "better" if interval.low > 0 else "worse" if interval.high < 0 else "unclear"

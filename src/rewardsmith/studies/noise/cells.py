@@ -1,0 +1,164 @@
+"""One cell of the study: one kind of noise, one rate, one seed; every method on the same labels."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.metrics.detection import precision_recall
+from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.ranking import auroc
+from rewardsmith.studies.noise.arms import Arm, Trained
+from rewardsmith.studies.noise.credits import encode
+from rewardsmith.studies.noise.methods import ORACLE, STRUCTURED, TREATMENTS, make_arms
+from rewardsmith.studies.noise.planting import Kind, highest_rate, plant
+from rewardsmith.studies.noise.probe_trainer import ProbeTrainer
+from rewardsmith.studies.noise.splits import Split, split_pairs
+from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.studies.noise.suspects import Suspects
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """Where a result belongs."""
+
+    seed: int
+    kind: Kind
+    rate: float
+
+    @property
+    def key(self) -> str:
+        """``uniform 0.2 seed 1``."""
+        return f"{self.kind} {self.rate:g} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """What is the same in every cell."""
+
+    methods: tuple[str, ...]
+    test_share: float
+    num_judges: int
+
+
+def cells_of(kinds: Sequence[Kind], rates: Sequence[float], seeds: Sequence[int]) -> list[Cell]:
+    """Every cell, seed after seed. Rate 0 is the same for all kinds, and `votes` has no rate: one cell a seed each."""
+    found = []
+    for seed in seeds:
+        found += [Cell(seed, "none", 0.0)] * (0.0 in rates)
+        for kind in kinds:
+            found += [Cell(seed, kind, 0.0)] if kind == "votes" else [Cell(seed, kind, rate) for rate in rates if rate]
+    return found
+
+
+def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, Any]:
+    """Plants, audits, repairs, trains and tests: JSON-ready. ``skipped`` says why where the noise cannot be planted."""
+    started = time.monotonic()
+    split = split_pairs(pairs.split_groups, options.test_share, cell.seed)
+    train = pairs.take(split.train)
+    truth = train.facts.target
+    result: dict[str, Any] = {"kind": cell.kind, "rate": cell.rate, "seed": cell.seed}
+    limit = highest_rate(cell.kind, train.facts)
+    if cell.rate > limit:
+        return {**result, "skipped": f"only {limit:.1%} of the labels can be turned round this way"}
+    noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
+    suspects = Suspects(train, noisy, options.num_judges, cell.seed)
+    arms = make_arms(options.methods, suspects, truth)
+    trained = trainer_of(pairs, split, train, noisy).train(arms)
+    return {
+        **result,
+        "num_train": len(truth),
+        "num_test": len(split.test),
+        "share_turned": float((noisy != truth).mean()),
+        "audit": _found_by_audit(suspects, options.methods),
+        "detectors": _detectors(suspects, truth, options.methods),
+        "arms": {
+            arm.name: _outcome(arm, own, truth, pairs.facts.target[split.test])
+            for arm, own in zip(arms, trained, strict=True)
+        },
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def noise_rng(cell: Cell) -> np.random.Generator:
+    """The generator that plants the noise of a cell: another for every seed, kind and rate."""
+    return np.random.default_rng([cell.seed, zlib.crc32(cell.kind.encode()), round(cell.rate * 10_000)])
+
+
+def trainer_of(pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats) -> ProbeTrainer:
+    """The `probe` trainer of a cell, on the widest features."""
+    rows = pairs.widest.rows
+    return ProbeTrainer(
+        rows[torch.from_numpy(split.train)],
+        rows[torch.from_numpy(split.test)],
+        split.inner_fold,
+        noisy,
+        train.facts.longer,
+    )
+
+
+def _outcome(arm: Arm, trained: Trained, truth: Floats, tested: Floats) -> dict[str, Any]:
+    decided = tested != 0.5
+    gaps, labels = trained.gaps[decided], tested[decided]
+    credit = pair_credit(gaps, labels)
+    supervision = arm.supervision
+    kept = supervision.weight > 0
+    return {
+        "accuracy": float(credit.mean()) if len(credit) else None,
+        "nll": negative_log_likelihood(trained.scale * gaps, labels) if len(gaps) else None,
+        "choice": trained.choice,
+        "at_end_of_grid": bool(trained.at_end_of_grid),
+        "share_dropped": float(1 - kept.mean()),
+        # How far what is trained on is from the truth: 0 is clean, 1 is all turned round.
+        "label_error": float(np.average(np.abs(supervision.target - truth), weights=supervision.weight))
+        if kept.any()
+        else None,
+        "credit": encode(credit),
+    }
+
+
+def _found_by_audit(suspects: Suspects, methods: Sequence[str]) -> dict[str, Any]:
+    noise = suspects.noise
+    found: dict[str, Any] = {"noise": None}
+    if noise:
+        found["noise"] = {
+            "value": noise.value,
+            "low": noise.low,
+            "high": noise.high,
+            "identifiable": noise.identifiable,
+        }
+    if any(STRUCTURED in name or name.startswith("structured:") for name in methods):
+        cells = suspects.structured[1]
+        found["structured"] = cells and {
+            "longer_rate": cells.longer_rate,
+            "shorter_rate": cells.shorter_rate,
+            "expected_wrong": float(np.nanmean(cells.p_wrong)),
+        }
+    return found
+
+
+def _detectors(suspects: Suspects, truth: Floats, methods: Sequence[str]) -> dict[str, Any]:
+    """How well each detector that some method uses finds the planted labels."""
+    names = {name.partition(":")[0] for name in methods if name.partition(":")[2] in TREATMENTS} - {ORACLE}
+    wrong = suspects.noisy != truth
+    decided = suspects.noisy != 0.5
+    found = {}
+    for name in sorted(names):
+        suspicion, flagged = suspects.suspicion(name), suspects.flagged(name)
+        area = auroc(suspicion[decided], wrong[decided])
+        share = precision_recall(flagged, wrong)
+        found[name] = {
+            "auroc": area if np.isfinite(area) else None,
+            **{key: share[key] for key in ("num_flagged", "precision", "recall", "f1")},
+        }
+    return found

@@ -1,0 +1,148 @@
+"""What is done about noisy labels: recipes, learned corrections, rivals, and what an oracle would do.
+
+A method turns suspects into the supervision of one arm. Its name says what it is:
+
+    plain, clean               nothing; the labels before noise was planted
+    RECIPE or FILE.yaml        a recipe on what the audit found
+    structured_RECIPE          a recipe on what the structured audit found
+    data_smoothing             labels and head learn in turn
+    early_stop                 the noisy labels, as many steps as held-out labels want
+    noise_aware                a loss that knows the audit's share of wrong labels
+    structured_noise_aware     the same with the structured audit's shares, by category and by direction
+    debias, debias+METHOD      trained with a column for which response is the longer one
+    DETECTOR:TREATMENT         a detector's flagged labels, treated; detectors and treatments with `oracle` among both
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.errors import ConfigError
+from rewardsmith.refining.data_smoothing import smooth_labels
+from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.studies.noise.arms import Arm
+from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
+
+PLAIN, CLEAN = "plain", "clean"
+STRUCTURED, DEBIAS = "structured_", "debias+"
+ORACLE = "oracle"
+TREATMENTS = ("drop", "flip", "soft", ORACLE)
+SPECIAL = ("data_smoothing", "noise_aware", "structured_noise_aware", "debias", "early_stop")
+
+RECIPES = (
+    *("drop", "drop_lowest", "flip", "flip_wrong", "smooth", "soft_label", "margin", "flip+margin"),
+    *("soft_label+margin", "paper_flip", "paper_margin", "paper_flip+margin", "paper_soft_label+margin"),
+)
+OURS = (
+    *RECIPES,
+    *("data_smoothing", "noise_aware", "debias", "debias+soft_label"),
+    *("structured_drop", "structured_flip_wrong", "structured_soft_label", "structured_noise_aware"),
+)
+RIVALS = ("single_model:drop", "cleanlab:drop", "aum:drop", "small_loss:drop", "early_stop")
+DIAGNOSTICS = tuple(
+    f"{detector}:{treatment}"
+    for detector in (*DETECTORS, ORACLE)
+    for treatment in TREATMENTS
+    if f"{detector}:{treatment}" not in (*RIVALS, f"{ORACLE}:{ORACLE}")
+)
+ALL = (PLAIN, CLEAN, *OURS, *RIVALS, *DIAGNOSTICS)
+
+HIGHEST_RATE = 0.45
+"""Of wrong labels that a loss is told of: at a half, it would learn nothing."""
+SMOOTHING_BETA = 0.005
+SMOOTHING_STEPS = 200
+SMOOTHING_L2 = 1.0
+
+Floats = NDArray[np.float64]
+
+
+def parse_methods(text: str) -> tuple[str, ...]:
+    """The methods that an option names, `plain` and `clean` first. ConfigError for a name that means nothing."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    asked = ALL if names == ["all"] else (PLAIN, CLEAN, *names)
+    chosen = tuple(dict.fromkeys(asked))
+    for name in chosen:
+        check_method(name)
+    return chosen
+
+
+def check_method(name: str) -> None:
+    """Raises ConfigError for a name that means nothing."""
+    name = name.removeprefix(DEBIAS)
+    if name in (PLAIN, CLEAN, *SPECIAL):
+        return
+    detector, colon, treatment = name.partition(":")
+    if colon and not name.endswith((".yaml", ".yml")):
+        if detector in (*DETECTORS, ORACLE) and treatment in TREATMENTS and (detector, treatment) != (ORACLE, ORACLE):
+            return
+        raise ConfigError(f"--methods: {name!r} is no method.{suggest(name, ALL)}")
+    recipe = name.removeprefix(STRUCTURED)
+    if recipe not in recipe_names() and not recipe.endswith((".yaml", ".yml")):
+        raise ConfigError(f"--methods: {name!r} is no method.{suggest(name, [*ALL, *recipe_names()])}")
+    load_recipe(recipe)
+
+
+def make_arm(name: str, suspects: Suspects, truth: Floats) -> Arm:
+    """The arm of a method. Only `clean` and what bears `oracle` in its name read ``truth``."""
+    given = Supervision.plain(suspects.noisy)
+    if name == PLAIN:
+        return Arm(name, given)
+    if name == CLEAN:
+        return Arm(name, Supervision.plain(truth), given=truth)
+    if name == "early_stop":
+        return Arm(name, given, "early_stopping")
+    if name == "noise_aware":
+        return Arm(
+            name, given, "noise_aware", error_rates=np.full((len(truth), 2), min(suspects.noise_value, HIGHEST_RATE))
+        )
+    if name == "structured_noise_aware":
+        return Arm(name, given, "noise_aware", error_rates=suspects.structured_rates)
+    if name == "debias":
+        return Arm(name, given, "debiased")
+    if name.startswith(DEBIAS):
+        return replace(make_arm(name.removeprefix(DEBIAS), suspects, truth), name=name, form="debiased")
+    return Arm(name, _supervision(name, suspects, truth, given))
+
+
+def make_arms(names: Iterable[str], suspects: Suspects, truth: Floats) -> list[Arm]:
+    """Every arm, in the order of the names."""
+    return [make_arm(name, suspects, truth) for name in names]
+
+
+def _supervision(name: str, suspects: Suspects, truth: Floats, given: Supervision) -> Supervision:
+    if name == "data_smoothing":
+        return replace(given, target=_smoothed(suspects))
+    detector, colon, treatment = name.partition(":")
+    if colon and treatment in TREATMENTS:
+        wrong = suspects.noisy != truth
+        flagged = wrong if detector == ORACLE else suspects.flagged(detector)
+        return TREATED[treatment](given, flagged, wrong)
+    evidence = suspects.structured[0] if name.startswith(STRUCTURED) else suspects.evidence
+    return apply_recipe(load_recipe(name.removeprefix(STRUCTURED)), evidence, given).supervision
+
+
+def _smoothed(suspects: Suspects) -> Floats:
+    rows, target = suspects.pairs.widest.rows, torch.from_numpy(suspects.noisy.astype(np.float32))
+    labels = smooth_labels(rows, target, torch.ones_like(target), SMOOTHING_L2, SMOOTHING_BETA, SMOOTHING_STEPS)
+    return labels.double().numpy()
+
+
+def _turned(given: Supervision, chosen: NDArray[np.bool_]) -> Supervision:
+    return given.changed(chosen, target=1 - given.target, swapped=~given.swapped)
+
+
+Treat = Callable[[Supervision, NDArray[np.bool_], NDArray[np.bool_]], Supervision]
+TREATED: dict[str, Treat] = {
+    "drop": lambda given, flagged, _: given.changed(flagged, weight=0.0),
+    "flip": lambda given, flagged, _: _turned(given, flagged),
+    "soft": lambda given, flagged, _: given.changed(flagged, target=0.5),
+    ORACLE: lambda given, flagged, wrong: _turned(given, flagged & wrong),
+}
+"""What is done to flagged labels; `oracle` turns those that are wrong and leaves the others."""

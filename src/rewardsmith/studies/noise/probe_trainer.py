@@ -1,0 +1,162 @@
+"""The `probe` trainer: for every arm one logistic head, its regularisation chosen in the same way for all.
+
+Heads are fitted on two of three inner folds of the training groups at every penalty of one grid, and judged on the
+third by the likelihood of the given, noisy labels there, once calibrated (``calibration.py``). The best penalty then
+serves for all training pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardsmith.studies.noise.arms import Arm, Form, Trained
+from rewardsmith.studies.noise.calibration import calibrate
+from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
+from rewardsmith.studies.noise.noise_aware import fit_noise_aware
+from rewardsmith.studies.noise.nuisance import with_nuisance, without_nuisance
+from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
+
+L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0, 1600.0, 6400.0)
+STEPS_GRID = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+INNER_TOLERANCE = 1e-2  # root mean square logits; far below what tells penalties apart
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Rows(NamedTuple):
+    """What heads are fitted on, and what they are read on."""
+
+    fitted: Float[Tensor, "N E"]
+    read: Float[Tensor, "N E"]
+    tested: Float[Tensor, "M E"]
+
+
+class Found(NamedTuple):
+    """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
+
+    best: Indices
+    scale: Floats
+
+
+@dataclass(frozen=True)
+class ProbeTrainer:
+    """Trains on ``train_rows`` [N, E] and tests on ``test_rows`` [M, E], in their principal axes.
+
+    ``given`` [N] are the noisy labels, ``inner_fold`` [N] numbers from 0 to 2, ``longer`` [N] the sign of the
+    difference in length.
+    """
+
+    train_rows: Float[Tensor, "N E"]
+    test_rows: Float[Tensor, "M E"]
+    inner_fold: NDArray[np.int16]
+    given: Floats
+    longer: Floats
+
+    def train(self, arms: Sequence[Arm]) -> list[Trained]:
+        """Every arm; those of one form are fitted side by side."""
+        done: dict[str, Trained] = {}
+        for form in dict.fromkeys(arm.form for arm in arms):
+            own = [arm for arm in arms if arm.form == form]
+            done |= {trained.name: trained for trained in self._train_form(form, own)}
+        return [done[arm.name] for arm in arms]
+
+    def _train_form(self, form: Form, arms: list[Arm]) -> list[Trained]:
+        rows, labels = self._rows(form), stack_labels(arms)
+        given = np.stack([self.given if arm.given is None else arm.given for arm in arms], axis=1)
+        if form == "early_stopping":
+            unit, grid = "steps", tuple(map(float, STEPS_GRID))
+            found = self._search_steps(rows, labels, given)
+            path = descend(rows.fitted, labels, STEPS_GRID)
+            heads = torch.stack([path[index][column] for column, index in enumerate(found.best)])
+        else:
+            unit, grid = "l2", L2_GRID
+            rates = stack_rates(arms) if form == "noise_aware" else None
+            found = self._search_penalty(rows, labels, rates, given)
+            penalties = torch.tensor([L2_GRID[index] for index in found.best])
+            heads = fit_arms(rows.fitted, labels, penalties)
+            if rates is not None:
+                heads = fit_noise_aware(rows.fitted, labels, rates, penalties, heads)
+        gaps = (rows.tested @ heads.T).double().numpy()
+        return [
+            Trained(arm.name, gaps[:, a], float(found.scale[a]), f"{unit} {grid[index]:g}", index in (0, len(grid) - 1))
+            for a, (arm, index) in enumerate(zip(arms, found.best.tolist(), strict=True))
+        ]
+
+    def _rows(self, form: Form) -> Rows:
+        if form != "debiased":
+            return Rows(self.train_rows, self.train_rows, self.test_rows)
+        fitted, axes = with_nuisance(self.train_rows, self.longer)
+        return Rows(fitted, without_nuisance(self.train_rows, axes), without_nuisance(self.test_rows, axes))
+
+    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, given: Floats) -> Found:
+        """Goes from strong to weak, each fit beginning at the last one.
+
+        An arm whose likelihood has fallen twice in a row is past its optimum, and the search ends when that is true of
+        all.
+        """
+        num_arms = given.shape[1]
+        inner = self._inner(labels)
+        inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
+        likelihood = np.full((len(L2_GRID), num_arms), -np.inf)
+        best, scale = np.zeros(num_arms, dtype=np.int64), np.zeros(num_arms)
+        plain: Tensor | None = None
+        searching = np.ones(num_arms, dtype=bool)
+        for p in reversed(range(len(L2_GRID))):
+            penalty = torch.full((NUM_INNER_FOLDS * num_arms,), L2_GRID[p])
+            heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
+            if inner_rates is not None:
+                heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
+            calibrated = calibrate(self._held_out(rows.read, heads, num_arms), given, self.longer)
+            better = searching & (calibrated.likelihood > likelihood.max(axis=0))
+            likelihood[p, searching] = calibrated.likelihood[searching]
+            best[better], scale[better] = p, calibrated.scale[better]
+            if p + 2 < len(L2_GRID):
+                searching &= ~((likelihood[p] < likelihood[p + 1]) & (likelihood[p + 1] < likelihood[p + 2]))
+            if not searching.any():
+                break
+        return Found(best, scale)
+
+    def _search_steps(self, rows: Rows, labels: Labels, given: Floats) -> Found:
+        num_arms = given.shape[1]
+        path = descend(rows.fitted, self._inner(labels), STEPS_GRID)
+        found = [calibrate(self._held_out(rows.read, heads, num_arms), given, self.longer) for heads in path]
+        best = np.stack([calibrated.likelihood for calibrated in found]).argmax(axis=0)
+        return Found(best, np.array([found[index].scale[a] for a, index in enumerate(best)]))
+
+    def _inner(self, labels: Labels) -> Labels:
+        """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""
+        inside = torch.from_numpy(np.stack([self.inner_fold != fold for fold in range(NUM_INNER_FOLDS)], axis=1))
+        weight = (inside[:, :, None] * labels.weight[:, None, :]).reshape(len(self.inner_fold), -1)
+        return Labels(labels.target.repeat(1, NUM_INNER_FOLDS), labels.margin.repeat(1, NUM_INNER_FOLDS), weight)
+
+    def _held_out(self, rows: Tensor, heads: Tensor, num_arms: int) -> Floats:
+        """Gaps [N, A] by the heads that left each pair's fold out."""
+        gaps = np.empty((len(rows), num_arms))
+        for fold in range(NUM_INNER_FOLDS):
+            inside = np.flatnonzero(self.inner_fold == fold)
+            own = heads[fold * num_arms : (fold + 1) * num_arms]
+            gaps[inside] = (rows[torch.from_numpy(inside)] @ own.T).numpy()
+        return gaps
+
+
+def stack_labels(arms: Sequence[Arm]) -> Labels:
+    """Supervisions side by side, [N, A]."""
+    names = ("target", "margin", "weight")
+    columns = (np.stack([getattr(arm.supervision, name) for arm in arms], axis=1) for name in names)
+    return Labels(*(torch.from_numpy(column.astype(np.float32)) for column in columns))
+
+
+def stack_rates(arms: Sequence[Arm]) -> Float[Tensor, "N 2 A"]:
+    """Error rates side by side."""
+    rates = [arm.error_rates for arm in arms if arm.error_rates is not None]
+    assert len(rates) == len(arms)  # every noise-aware arm carries them
+    return torch.from_numpy(np.stack(rates, axis=2).astype(np.float32))

@@ -1,0 +1,118 @@
+"""From cells to what they say: gaps, gains, shares of the gap closed, and the recipe that was chosen on other seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.studies.noise.bootstrap import Draws, Estimate, Tested, group_totals
+from rewardsmith.studies.noise.credits import decode
+from rewardsmith.studies.noise.methods import CLEAN, DIAGNOSTICS, PLAIN, RIVALS
+
+Result = Mapping[str, Any]
+Place = tuple[str, float]
+
+POOLS: dict[str, tuple[str, ...]] = {
+    "uniform": ("uniform",),
+    "hard": ("hard",),
+    "longer": ("longer",),
+    "clustered": ("clustered",),
+    "structured": ("longer", "clustered"),
+    "all": ("uniform", "hard", "longer", "clustered"),
+}
+"""Kinds of noise that are summed over; a set that has a single kind of a pool gives it that kind's numbers."""
+ENOUGH = 2.0
+"""Standard errors that a gap must exceed to be a gap."""
+
+
+def role_of(method: str) -> str:
+    """reference, ours, rival or diagnostic."""
+    if method in (PLAIN, CLEAN):
+        return "reference"
+    if method in RIVALS:
+        return "rival"
+    return "diagnostic" if method in DIAGNOSTICS or "oracle" in method else "ours"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Finished cells of a study. ``tested`` [S]: the test of each seed; ``num_groups``: of test groups, over seeds."""
+
+    cells: Sequence[Result]
+    tested: Mapping[int, Tested]
+    num_groups: int
+    seeds: tuple[int, ...]
+    num_resamples: int = 1000
+
+    def of_seeds(self, seeds: Sequence[int]) -> Results:
+        """The same of some of the seeds."""
+        return Results(self.cells, self.tested, self.num_groups, tuple(seeds), self.num_resamples)
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Every method that some cell has, in the order of the first."""
+        names = [name for cell in self.cells if "arms" in cell for name in cell["arms"]]
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Kinds and rates of which every seed has a result."""
+        found: dict[Place, set[int]] = {}
+        for cell in self.cells:
+            if "arms" in cell:
+                found.setdefault((cell["kind"], cell["rate"]), set()).add(cell["seed"])
+        return sorted(place for place, seeds in found.items() if seeds >= set(self.seeds))
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Shared by everything."""
+        return Draws.make(len(self.seeds), self.num_groups, self.num_resamples)
+
+    @cached_property
+    def _accuracies(self) -> dict[tuple[Place, str], NDArray[np.float64]]:
+        by_key = {(cell["kind"], cell["rate"], cell["seed"]): cell for cell in self.cells if "arms" in cell}
+        tested = [self.tested[seed] for seed in self.seeds]
+        found = {}
+        for place in self.places:
+            own = [by_key[(*place, seed)]["arms"] for seed in self.seeds]
+            for method in own[0]:
+                credit = [decode(arms[method]["credit"], len(t.groups)) for arms, t in zip(own, tested, strict=True)]
+                found[place, method] = self.draws.mean(*group_totals(credit, tested, self.num_groups))
+        return found
+
+    @property
+    def measured(self) -> Collection[tuple[Place, str]]:
+        """Every place and method of which all seeds have a result."""
+        return self._accuracies.keys()
+
+    def accuracy(self, place: Place, method: str) -> Estimate:
+        """Share of test pairs on which the arm agrees with the untouched label."""
+        return Estimate(self._accuracies[place, method])
+
+    def gain(self, place: Place, method: str) -> Estimate:
+        """Accuracy of the method less that of plain training; of `clean` it is the gap."""
+        return Estimate(self._accuracies[place, method] - self._accuracies[place, PLAIN])
+
+    def has_gap(self, place: Place) -> bool:
+        """Whether there is something to close: the gap exceeds twice its standard error."""
+        gap = self.gain(place, CLEAN)
+        return gap.value > ENOUGH * gap.standard_error
+
+    def pool(self, kinds: Sequence[str]) -> list[Place]:
+        """The places of some kinds that have a gap."""
+        return [place for place in self.places if place[0] in kinds and place[1] > 0 and self.has_gap(place)]
+
+    def share(self, places: Sequence[Place], method: str) -> Estimate:
+        """Sum of gains over sum of gaps."""
+        gains = np.sum([self.gain(place, method).draws for place in places], axis=0)
+        gaps = np.sum([self.gain(place, CLEAN).draws for place in places], axis=0)
+        return Estimate(gains / np.where(gaps > 0, gaps, np.nan))
+
+    def mean_gain(self, places: Sequence[Place], method: str) -> Estimate:
+        """Mean of gains over places."""
+        return Estimate(np.mean([self.gain(place, method).draws for place in places], axis=0))

@@ -1,0 +1,149 @@
+"""All that a study needs to know of a preference set, as arrays: one file that every process reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from rewardsmith.artifacts.atomic import atomic_path
+from rewardsmith.preferences.response_lengths import response_lengths
+from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.probe import Advance, probe_judgements
+from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.studies.noise.planting import Facts
+
+TRUTH_SEED = 20_000
+"""Begins the seeds of the judges that are asked how close a pair is: none of a study's own."""
+MIN_CLUSTERS = 2
+
+
+@dataclass(frozen=True)
+class StudyPairs:
+    """N pairs in the order of the input; ``chosen`` is what the input calls chosen."""
+
+    designs: list[Design]
+    facts: Facts
+    split_groups: NDArray[np.int64]
+    """Wholly in training or wholly in the test."""
+    fold_groups: NDArray[np.int64]
+    """What judges of training labels leave out together."""
+    responses: NDArray[np.int64]
+    """[N, 2]: a number for each distinct response (with its prompt) on the chosen and the rejected side."""
+
+    def __len__(self) -> int:
+        return len(self.split_groups)
+
+    @property
+    def widest(self) -> Design:
+        """The design with the most columns: what the arms of a study train on."""
+        return max(self.designs, key=lambda design: design.rows.shape[1])
+
+    def take(self, rows: NDArray[np.int64]) -> StudyPairs:
+        """Some of the pairs, with groups numbered anew."""
+        index = torch.from_numpy(rows)
+        return StudyPairs(
+            [Design(design.candidate, design.rows[index]) for design in self.designs],
+            self.facts.take(rows),
+            _renumbered(self.split_groups[rows]),
+            _renumbered(self.fold_groups[rows]),
+            _renumbered(self.responses[rows]),
+        )
+
+    def save(self, path: Path) -> None:
+        """Writes one safetensors file, atomically."""
+        arrays = {name: getattr(self, name) for name in ("split_groups", "fold_groups", "responses")}
+        arrays |= {f"facts.{name}": getattr(self.facts, name) for name in Facts.__dataclass_fields__}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+        tensors |= {f"design.{i}": design.rows.contiguous() for i, design in enumerate(self.designs)}
+        names = json.dumps([design.candidate.name for design in self.designs])
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={"designs": names})
+
+    @classmethod
+    def load(cls, path: Path) -> StudyPairs:
+        """What ``save`` wrote."""
+        tensors = load_file(path)
+        number = sum(name.startswith("design.") for name in tensors)
+        designs = [Design(Candidate(str(i), ()), tensors[f"design.{i}"]) for i in range(number)]
+        facts = Facts(*(tensors[f"facts.{name}"].numpy() for name in Facts.__dataclass_fields__))
+        arrays = (tensors[name].numpy() for name in ("split_groups", "fold_groups", "responses"))
+        return cls(designs, facts, *arrays)
+
+
+def study_pairs(
+    pairs: pa.Table,
+    designs: list[Design],
+    options: NoiseStudyOptions,
+    seed: int = 0,
+    advance: Advance = lambda _: None,
+) -> StudyPairs:
+    """From a table of pairs. A cross-fitted ensemble on the clean labels says how close each pair is.
+
+    Clusters are categories; where there are fewer than two, they are split groups.
+    """
+    target = pairs["target"].to_numpy().astype(np.float64)
+    chosen_length, rejected_length = response_lengths(pairs)
+    votes = [pairs[f"votes_{side}"].cast(pa.float64()).to_numpy() for side in ("chosen", "rejected", "tie")]
+    groups = fold_groups(pairs, options.audit_fold_by)
+    facts = Facts(
+        target=target,
+        belief=clean_belief(designs, target, groups, TRUTH_SEED + seed, advance),
+        longer=np.sign(chosen_length - rejected_length).astype(np.float64),
+        clusters=clusters_of(pairs),
+        votes=np.stack(votes, axis=1),
+    )
+    return StudyPairs(designs, facts, fold_groups(pairs, options.fold_by), groups, response_codes(pairs))
+
+
+def clean_belief(
+    designs: Sequence[Design],
+    target: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    seed: int,
+    advance: Advance = lambda _: None,
+) -> NDArray[np.float64]:
+    """P(the label is right) [N] by judges that did not see it, from the labels as they came."""
+    judged = probe_judgements(designs, target.astype(np.float32), groups, StrengthOptions(num_judges=4), seed, advance)
+    gap = as_labelled(judged.held_out().mean, target)
+    decided = target != 0.5
+    noise = estimate_label_noise(gap[decided], groups[decided], seed)
+    return np.full(len(target), 0.5) if noise is None else noise.belief(gap)
+
+
+def clusters_of(pairs: pa.Table) -> NDArray[np.int64]:
+    """A number for each category, or for each split group where the set does not have two categories."""
+    category = pairs["category"]
+    names = category.fill_null("") if len(category.unique().drop_null()) >= MIN_CLUSTERS else pairs["split_group"]
+    return _renumbered(np.asarray(names.to_pylist()))
+
+
+def response_codes(pairs: pa.Table) -> NDArray[np.int64]:
+    """[N, 2]: equal numbers for equal texts under equal prompts."""
+    prompts = pairs["prompt_id"].to_pylist()
+    seen: dict[tuple[str, str], int] = {}
+    columns = []
+    for side in ("chosen", "rejected"):
+        texts = (json.dumps(messages) for messages in pairs[side].to_pylist())
+        columns.append([seen.setdefault(key, len(seen)) for key in zip(prompts, texts, strict=True)])
+    return np.array(columns, dtype=np.int64).reshape(2, len(pairs)).T.copy()
+
+
+def with_targets(pairs: StudyPairs, target: NDArray[np.float64]) -> StudyPairs:
+    """The same pairs with other labels taken for the truth."""
+    return replace(pairs, facts=replace(pairs.facts, target=target))
+
+
+def _renumbered(codes: NDArray[np.generic]) -> NDArray[np.int64]:
+    return np.unique(codes, return_inverse=True)[1].reshape(codes.shape).astype(np.int64)

@@ -1,0 +1,162 @@
+"""What can be found out about noisy labels without knowing the truth: by our audits, and by the rivals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.strength.cell_noise import CellNoise, estimate_cell_noise
+from rewardsmith.strength.design import Design
+from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.probe import probe_judgements
+from rewardsmith.strength.response_effects import gaps_in_graph
+from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
+from rewardsmith.studies.noise.nuisance import debiased
+from rewardsmith.studies.noise.study_pairs import StudyPairs
+
+DETECTORS = ("ours", "structured", "in_sample", "single_model", "cleanlab", "aum", "small_loss")
+RIVAL_NAMES = {
+    "single_model": "single-model loss",
+    "cleanlab": "cleanlab (confident learning)",
+    "aum": "AUM",
+    "small_loss": "small loss",
+}
+STRUCTURED_SEED = 30_000
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Detectors on N training pairs with the labels ``noisy``. Everything is computed once, when it is asked for."""
+
+    pairs: StudyPairs
+    """Their ``facts.target`` is the truth, which nothing here reads."""
+    noisy: Floats
+    num_judges: int
+    seed: int
+
+    @cached_property
+    def judged(self) -> Judgements:
+        """The audit's ensemble."""
+        return self._judge(self.pairs.designs, self.noisy, self.seed)
+
+    @cached_property
+    def noise(self) -> LabelNoise | None:
+        """The audit's estimate of the share of wrong labels."""
+        gap, decided = as_labelled(self.judged.held_out().mean, self.noisy), self.noisy != 0.5
+        return estimate_label_noise(gap[decided], self.pairs.fold_groups[decided], self.seed)
+
+    @property
+    def noise_value(self) -> float:
+        """The same as one number, 0 where there is none."""
+        return self.noise.value if self.noise else 0.0
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the audit gives to recipes."""
+        gap = as_labelled(self.judged.held_out().mean, self.noisy)
+        p_wrong = self.noise.p_wrong(gap) if self.noise else np.full(len(gap), np.nan)
+        return self._evidence(self.judged, np.where(self.noisy == 0.5, np.nan, p_wrong))
+
+    @cached_property
+    def structured(self) -> tuple[Evidence, CellNoise | None]:
+        """The structured audit: judges that do not share a preference for length, rates by cluster and direction, the
+        other pairs of the same responses; and once more with the labels that this gives."""
+        designs = debiased(self.pairs.designs, self.pairs.facts.longer)
+        judged = self._judge(designs, self.noisy, STRUCTURED_SEED + self.seed)
+        first = self._cell_noise(judged.held_out().mean)
+        if first is None:
+            return self._evidence(judged, np.full(len(self.noisy), np.nan)), None
+        soft = believed(self.noisy, first.p_wrong)
+        judged = self._judge(designs, soft, STRUCTURED_SEED + 1 + self.seed)
+        gap = judged.held_out().mean
+        second = self._cell_noise(gap)
+        if second is not None:
+            in_graph = gaps_in_graph(gap, believed(self.noisy, second.p_wrong), self.pairs.responses, self.seed)
+            second = second if in_graph is None else self._cell_noise(in_graph)
+        found = second or first
+        return self._evidence(judged, found.p_wrong), found
+
+    @property
+    def structured_rates(self) -> Floats:
+        """P(labelled better | worse) of the rejected and of the chosen response, [N, 2], by the structured audit."""
+        found = self.structured[1]
+        if found is None:
+            return np.zeros((len(self.noisy), 2))
+        rates = found.cluster_rates[self.pairs.facts.clusters]
+        # Chosen is called better though it is worse: at the rate of longer responses where it is the longer one.
+        chosen_is_longer = self.pairs.facts.longer >= 0
+        return np.where(chosen_is_longer[:, None], rates, rates[:, ::-1])
+
+    @property
+    def share(self) -> float:
+        """Share of the labels that every ranking detector flags, so that rankings are compared and not thresholds:
+        what the structured audit expects to be wrong."""
+        found = self.structured[1]
+        return float(np.nanmean(found.p_wrong)) if found else 0.0
+
+    def suspicion(self, detector: str) -> Floats:
+        """Of each label, higher is worse; -inf where nothing is known."""
+        if detector == "ours":
+            found = -self.evidence.strength(in_sample=False)
+        elif detector == "in_sample":
+            found = -self.evidence.strength(in_sample=True)
+        elif detector == "structured":
+            found = self.structured[0].p_wrong
+        else:
+            found = self._rivals[detector].suspicion
+        return np.where(np.isnan(found) | (self.noisy == 0.5), -np.inf, found)
+
+    def flagged(self, detector: str) -> Mask:
+        """The labels that a detector calls wrong: cleanlab by its own mask, all others as many as ``share`` says."""
+        if detector == "cleanlab":
+            mask = self._rivals[detector].mask
+            assert mask is not None  # cleanlab's answer is a mask
+            return mask
+        suspicion = self.suspicion(detector)
+        number = round(self.share * int((self.noisy != 0.5).sum()))
+        flagged = np.zeros(len(suspicion), dtype=bool)
+        flagged[np.argsort(-suspicion, kind="stable")[:number]] = True
+        return flagged & np.isfinite(suspicion)
+
+    @cached_property
+    def _rivals(self) -> dict[str, Rival]:
+        labels = self.noisy.astype(np.float32)
+        options = StrengthOptions(num_judges=1)
+        found = [
+            *gap_rivals(self.judged, labels, self.seed),
+            *rival_finders(self.pairs.designs, labels, self.pairs.fold_groups, options, self.seed),
+        ]
+        by_method = {rival.method: rival for rival in found}
+        return {name: by_method[method] for name, method in RIVAL_NAMES.items()}
+
+    def _judge(self, designs: list[Design], labels: Floats, seed: int) -> Judgements:
+        options = StrengthOptions(num_judges=self.num_judges)
+        return probe_judgements(designs, labels.astype(np.float32), self.pairs.fold_groups, options, seed)
+
+    def _cell_noise(self, gap: Floats) -> CellNoise | None:
+        facts = self.pairs.facts
+        return estimate_cell_noise(gap, self.noisy, facts.longer, facts.clusters)
+
+    def _evidence(self, judged: Judgements, p_wrong: Floats) -> Evidence:
+        return Evidence.from_judgements(
+            self.noisy,
+            judged,
+            p_wrong=p_wrong,
+            groups=self.pairs.fold_groups,
+            category=[str(code) for code in self.pairs.facts.clusters],
+            longer=self.pairs.facts.longer,
+        )
+
+
+def believed(target: Floats, p_wrong: Floats) -> Floats:
+    """P(chosen is better) by label and suspicion; the label as it is where there is no suspicion to be had."""
+    return np.where(np.isnan(p_wrong), target, target * (1 - p_wrong) + (1 - target) * p_wrong)

@@ -25,7 +25,7 @@ from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch, collate_pairs
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import RewardStep
-from rewardsmith.errors import DataError, RunError
+from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
@@ -305,3 +305,9 @@ def test_pairs_that_are_the_same_twice_have_gap_zero_and_count_for_nobody(llama:
     outcome = run(llama, rows, np.ones((8, 2), dtype=np.float32))
     assert outcome.gaps.shape == (8, 2)
     assert (outcome.gaps[2] == 0).all() and (outcome.gaps[3] != 0).all()
+
+
+@pytest.mark.parametrize("option", ["data_smoothing", "batch_margin"])
+def test_corrections_that_members_do_not_have_are_refused_by_name(llama: Path, option: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{option} .*0.5"):
+        run(llama, some_rows(16), some_weights(16, 3), num_train_epochs=2.0, **{option: 0.5})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import torch
 
 from rewardsmith.engine import recomputation
 from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.options import TrainOptions
-from rewardsmith.engine.reward_training import train_reward_model
+from rewardsmith.engine.pair_batches import EncodedPairs
+from rewardsmith.engine.reward_training import check_options, train_reward_model
+from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
 from rewardsmith.models.lora import add_lora
@@ -36,6 +40,14 @@ def trained(folder: Path, lora: bool = False, **changes: Any) -> dict[str, torch
         encoder = ConversationEncoder(tokenizer, 128)
         train_reward_model(model, encoder, pair_table(some_rows(24)), options, make_accelerator("cpu"))
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def smoothed(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> tuple[TrainOutcome, EncodedPairs]:
+    options = TrainOptions(**{"learning_rate": 3e-3, "lr_scheduler_type": "constant", "warmup_ratio": 0.0, **changes})
+    source = resolve_model(str(folder))
+    tokenizer = load_tokenizer(source)
+    model, encoder = new_reward_model(source, tokenizer), ConversationEncoder(tokenizer, 128)
+    return train_reward_model(model, encoder, pair_table(rows), options, make_accelerator("cpu"))
 
 
 def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
@@ -83,3 +95,52 @@ def test_frozen_layers_stay_and_the_top_learns_on(tiny_llama: Path) -> None:
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     top = {name for name in before if "layers.1." in name or name in ("model.norm.weight", "score.weight")}
     assert moved == top
+
+
+def test_smoothed_labels_settle_at_what_the_pairs_say_together(tiny_llama: Path) -> None:
+    """The same pair eight times, once the other way round: seven eighths for each, and the odd one against."""
+    [pair] = some_rows(1)
+    odd = {**pair, "chosen": pair["rejected"], "rejected": pair["chosen"]}
+    outcome, pairs = smoothed(tiny_llama, [pair] * 7 + [odd], max_steps=200, data_smoothing=0.02)
+    assert pairs.target[:7] == pytest.approx(7 / 8, abs=0.03)
+    assert pairs.target[7] == pytest.approx(1 / 8, abs=0.04)
+    assert outcome.last["label_change"] == pytest.approx((7 * 1 / 8 + 7 / 8) / 8, abs=0.03)
+    assert outcome.last["accuracy"] == 7 / 8
+
+
+def test_smoothing_memorises_random_labels_less(tiny_llama: Path) -> None:
+    rows = some_rows(16)
+    plain, given = smoothed(tiny_llama, rows, max_steps=80)
+    soft, learned = smoothed(tiny_llama, rows, max_steps=80, data_smoothing=0.5)
+    assert given.target.tolist() == [1.0] * 16
+    assert plain.last["gap_mean"] is not None and soft.last["gap_mean"] is not None
+    assert soft.last["gap_mean"] < 0.5 * plain.last["gap_mean"]
+    assert (learned.target < 0.98).all()
+
+
+def test_a_margin_of_its_own_widens_the_gaps(tiny_llama: Path) -> None:
+    rows = [{**row, "target": 0.9} for row in some_rows(4)]
+    outcome, _ = smoothed(tiny_llama, rows, max_steps=150, per_device_train_batch_size=4, batch_margin=0.5)
+    margin = outcome.last["batch_margin"]
+    assert margin is not None and margin > 0.5
+    # A target of 0.9 takes 2 * 0.9 - 1 of the margin.
+    assert outcome.last["gap_mean"] == pytest.approx(math.log(9) + 0.8 * margin, abs=0.1)
+    assert margin == pytest.approx(0.5 * outcome.last["gap_mean"], abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["data_smoothing", "batch_margin"])
+@pytest.mark.parametrize("value", [-0.1, 1.5, math.nan])
+def test_corrections_out_of_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"--{name} {value} must be between 0"):
+        check_options(TrainOptions(**{"num_train_epochs": 2.0, name: value}))
+
+
+def test_smoothing_in_a_single_pass_is_refused_or_said_to_be_idle(
+    tiny_llama: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="--num_train_epochs 1.0 has no next"):
+        check_options(TrainOptions(data_smoothing=0.5))
+    smoothed(tiny_llama, some_rows(16), max_steps=2, data_smoothing=0.5)
+    assert "--data_smoothing 0.5 changes nothing" in capsys.readouterr().err
+    smoothed(tiny_llama, some_rows(16), max_steps=3, data_smoothing=0.5)
+    assert "changes nothing" not in capsys.readouterr().err

@@ -7,18 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.engine import loop
+from rewardsmith.engine import loop, reward_training
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS
 from rewardsmith.workflows.train import TrainResult, run_train
 from tiny_reward_models import some_rows
 
@@ -70,13 +73,23 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name not in SPEEDS} for line in lines]
 
 
+def labels_of(out: Path) -> list[dict[str, Any]]:
+    """What ``--data_smoothing`` made of the labels; nothing without it."""
+    file = out / SMOOTHED_LABELS
+    return pq.read_table(file).to_pylist() if file.exists() else []
+
+
 def assert_same(one: Path, other: Path, file: str = "model.safetensors") -> None:
     first, second = load_file(one / file), load_file(other / file)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("options", [{}, {"use_peft": True, "lora_dropout": 0.2}], ids=["full", "adapters"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"use_peft": True, "lora_dropout": 0.2}, {"data_smoothing": 0.3, "batch_margin": 0.5}],
+    ids=["full", "adapters", "learned corrections"],
+)
 def test_killed_twice_and_resumed_equals_uninterrupted(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
@@ -88,9 +101,9 @@ def test_killed_twice_and_resumed_equals_uninterrupted(
                 train(tiny_llama, tmp_path / "killed", **options)
     assert steps_of(tmp_path / "killed") == ["step-000006", "step-000008"]
     resumed = train(tiny_llama, tmp_path / "killed", **options)
-    assert_same(
-        tmp_path / "whole", tmp_path / "killed", "adapter_model.safetensors" if options else "model.safetensors"
-    )
+    file = "adapter_model.safetensors" if "use_peft" in options else "model.safetensors"
+    assert_same(tmp_path / "whole", tmp_path / "killed", file)
+    assert labels_of(tmp_path / "whole") == labels_of(tmp_path / "killed")
     assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "killed")
     assert resumed.metrics["num_steps"] == whole.metrics["num_steps"] == 12
     assert not (tmp_path / "killed" / "checkpoints").exists()
@@ -172,6 +185,25 @@ def test_another_number_of_pairs_in_a_step_is_another_run(
     state.write_text(json.dumps(content))
     with pytest.raises(ConfigError, match="pairs in a step 16 -> 8"):
         train(tiny_llama, tmp_path / "rm")
+
+
+def test_labels_of_other_pairs_are_not_taken_up(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smooth = {"data_smoothing": 0.3, "num_train_epochs": 4.0}
+    kill_at(monkeypatch, 3)
+    with pytest.raises(Killed):
+        train(tiny_llama, tmp_path / "rm", **smooth)
+    monkeypatch.undo()
+    read = reward_training.encode_pairs
+
+    def renamed(*arguments: Any, **named: Any) -> Any:
+        pairs = read(*arguments, **named)
+        return replace(pairs, pair_id=pairs.pair_id[::-1])  # RunFolder would refuse other pairs first
+
+    monkeypatch.setattr(reward_training, "encode_pairs", renamed)
+    with pytest.raises(ConfigError, match="labels of sha256:"):
+        train(tiny_llama, tmp_path / "rm", **smooth)
 
 
 def test_no_checkpoints_if_none_are_wanted(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class BatchMargin:
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Goes on with the mean of a checkpoint."""
-        self._past = tensors[STATE].to(self._past)
+        self._past = tensors[STATE].clone()
 
     def _margin(self) -> Tensor:
         gaps, weight = self._past

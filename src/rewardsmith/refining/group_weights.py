@@ -8,6 +8,7 @@ has to point the right way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,33 @@ def group_weights(
         layer = fit_last_layer(rows.weighing(rows.weight * (1 + change)), l2, layer.head)
         losses = _losses(groups, layer)
     return GroupWeights(change, before, losses)
+
+
+def held_out_group_weights(
+    rows: Rows,
+    group_of: NDArray[np.integer],
+    fold_of: NDArray[np.integer],
+    l2: Sequence[float],
+    share: float = 1.0,
+    limit: float = 0.5,
+) -> GroupWeights:
+    """The same without pairs to judge by: the folds take turns, so that no pair is among those its weight is judged by.
+
+    Fold k judges the head, of penalty ``l2[k]``, that was fitted to the other folds, and decides on their weights.
+    Every pair has the mean change of the K - 1 folds that decided on it, and ``group_of`` [N] codes of all groups;
+    the losses are means over folds. A fold that lacks one of the groups balances those it has.
+    """
+    codes = np.unique(group_of[group_of >= 0])
+    change, losses, judged_by = np.zeros(len(rows)), np.zeros((2, len(codes))), np.zeros(len(codes))
+    for fold, penalty in enumerate(l2):
+        held = fold_of == fold
+        found = group_weights(rows.take(~held), rows.take(held), group_of[held], penalty, share, limit)
+        change[~held] += found.change / (len(l2) - 1)
+        there = np.isin(codes, group_of[held])
+        losses[:, there] += [found.losses_before, found.losses_after]
+        judged_by += there
+    before, after = losses / np.maximum(judged_by, 1)
+    return GroupWeights(change, before, after)
 
 
 def _losses(groups: list[Rows], layer: LastLayer) -> Array:

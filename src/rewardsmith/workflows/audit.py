@@ -138,7 +138,7 @@ def _self_audit(ensemble: Ensemble, pairs: Pairs, audited: Audited, config: Audi
         return []
 
     def judge(target: Targets, at: int) -> Judgements:
-        return ensemble.judge(target, at, planted=True)
+        return ensemble.judge(target, at, labels="planted")
 
     rivals = ensemble.rivals if options.baselines else None
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ MEMBERS = "members"
 AVERAGE = "average"
 
 Targets = NDArray[np.float32]
+Labels = Literal["given", "planted", "refined"]
 
 
 class Ensemble(Protocol):
@@ -44,8 +45,8 @@ class Ensemble(Protocol):
     refits: bool
     """Whether what it says depends on the labels it is given."""
 
-    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
-        """Gaps of members fitted to these labels [N]. ``planted``: some are known to be wrong."""
+    def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
+        """Gaps of members fitted to these targets [N]. ``labels``: what they are; models of the given ones stay."""
         ...
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
@@ -92,8 +93,8 @@ class ProbeEnsemble:
             self._features: PairFeatures = pair_features(pairs, config.model, config.strength.feature_dtype)
         self.truncated_share: float | None = self._features.truncated_share
 
-    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
-        description = "Judging with planted flips" if planted else "Judging"
+    def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
+        description = "Judging" if labels == "given" else f"Judging by {labels} labels"
         with self._times.stage("judging"), progress(f"{description} (repeats)", self._options.judges) as bar:
             return probe_judgements(self._features.designs, target, self._groups, self._options, seed, bar.advance)
 
@@ -114,7 +115,7 @@ class GivenEnsemble:
     def __init__(self, pairs: pa.Table, config: AuditConfig) -> None:
         self._judged = given_judgements(pairs, config.strength)
 
-    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+    def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
         return self._judged
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
@@ -134,21 +135,21 @@ class ModelEnsemble:
         self._train = train_full if config.strength.ensemble == "full" else train_forked_members
         self.truncated_share: float | None = None
 
-    def judge(self, target: Targets, seed: int, planted: bool = False) -> Judgements:
+    def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
         config = self._config
-        # An interrupted run finds its planted members again by the labels they learn.
-        own = f"{MEMBERS}/planted-{hashlib.sha256(target.tobytes()).hexdigest()[:12]}" if planted else MEMBERS
+        # An interrupted run finds its other members again by the labels they learn.
+        other = f"{MEMBERS}/{labels}-{hashlib.sha256(target.tobytes()).hexdigest()[:12]}"
         job = EnsembleJob(
             pairs_file=self._folder / PAIRS_FILE,
             groups=self._groups,
-            folder=self._folder / own,
+            folder=self._folder / (MEMBERS if labels == "given" else other),
             strength=config.strength,
             members=config.members,
             model=config.model,
             lora=config.lora,
             seed=seed,
-            keep_models=not planted and (config.members.save_members or config.members.average_members),
-            description="Members (planted flips)" if planted else "Members",
+            keep_models=labels == "given" and (config.members.save_members or config.members.average_members),
+            description="Members" if labels == "given" else f"Members ({labels} labels)",
         )
         with self._times.stage("judging"):
             outcome = self._train(job, target)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
@@ -37,6 +37,7 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"
 SAVING = ".saving"
@@ -125,6 +126,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     }
     with _into(path) as saving:
         save_reward_model(model, tokenizer, saving, extra, weights)
+    if config.train.data_smoothing:
+        write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, encoded))
     if eval_pairs is not None:
         metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
     shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
 from rewardsmith.refining.rules.decisions import Decisions
+from rewardsmith.refining.rules.influence_weights import InfluenceWeights
 from rewardsmith.refining.rules.labels import Drop, Flip, Smooth, Tie
 from rewardsmith.refining.rules.reweight import Reweight
 from rewardsmith.refining.rules.rule import Rule
@@ -16,6 +17,7 @@ _ALL: tuple[type[Rule], ...] = (
     SoftLabel,
     Tie,
     Reweight,
+    InfluenceWeights,
     AdaptiveMargin,
     Decisions,
 )

@@ -1,0 +1,87 @@
+"""Audit and refine in turn, until the labels in doubt stay the same.
+
+The judges of a round have learned the labels as the round before left them, so they see more; what they say is always
+held against the labels *as given*, and the recipe begins with those each time. So a round replaces the one before it,
+a label that comes to look right is given back, and the last round alone explains what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
+from rewardsmith.refining.supervision import Mask, Supervision
+from rewardsmith.strength.judgements import Judgements
+
+DOUBTFUL = 0.5
+STABLE = 0.99
+
+Judge = Callable[[NDArray[np.float32]], Judgements]
+Examine = Callable[[Judgements], Evidence]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What judges said, and what the recipe made of it."""
+
+    evidence: Evidence
+    refined: Refined
+    flagged: Mask
+    """Pairs whose label as given is more likely wrong than right."""
+    overlap: float | None
+    """Shared part of this and the last round's flagged pairs (intersection over union); None in the first round."""
+
+    @property
+    def stable(self) -> bool:
+        """The flagged pairs are those of the round before, but for one in a hundred."""
+        return self.overlap is not None and self.overlap >= STABLE
+
+
+def refine_in_rounds(
+    judge: Judge, examine: Examine, recipe: Recipe, given: Supervision, max_rounds: int
+) -> list[Round]:
+    """At most ``max_rounds`` rounds; the last one counts. It ends when the flagged pairs are stable.
+
+    ``judge`` fits an ensemble to targets [N]; ``examine`` holds what it says against the labels as given.
+    """
+    rounds: list[Round] = []
+    target = learnable(given)
+    for _ in range(max_rounds):
+        evidence = examine(judge(target))
+        refined = apply_recipe(recipe, evidence, given)
+        flagged = np.asarray(evidence.p_wrong > DOUBTFUL)
+        rounds.append(Round(evidence, refined, flagged, overlap(flagged, rounds[-1].flagged) if rounds else None))
+        if rounds[-1].stable:
+            break
+        target = learnable(refined.supervision)
+    return rounds
+
+
+def learnable(supervision: Supervision) -> NDArray[np.float32]:
+    """Targets [N] for judges, who know no weights: a pair of weight 0 prefers neither response."""
+    return np.where(supervision.weight > 0, supervision.target, 0.5).astype(np.float32)
+
+
+def overlap(one: Mask, other: Mask) -> float:
+    """Intersection over union; 1 for two empty sets."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else 1.0
+
+
+def round_metrics(rounds: list[Round]) -> list[dict[str, Any]]:
+    """One entry a round, JSON-ready."""
+    return [
+        {
+            "num_flagged": int(round_.flagged.sum()),
+            "overlap_with_last": round_.overlap,
+            "num_turned": int((round_.refined.supervision.turned() & (round_.refined.supervision.weight > 0)).sum()),
+            "num_dropped": int((round_.refined.supervision.weight == 0).sum()),
+        }
+        for round_ in rounds
+    ]

@@ -1,0 +1,93 @@
+"""Weights that serve groups of pairs equally well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.group_weights import held_out_group_weights
+from rewardsmith.refining.last_layer import Rows
+from rewardsmith.refining.rules.rule import Change
+from rewardsmith.refining.selection import Where
+from rewardsmith.refining.supervision import Mask, Supervision
+from rewardsmith.strength.crossfit import assign_folds
+
+NUM_FOLDS = 4
+MIN_GROUP_PAIRS = 40
+LENGTHS = {1.0: "the longer response is better", -1.0: "the shorter response is better"}
+
+
+@dataclass(frozen=True)
+class InfluenceWeights:
+    """The weight is multiplied by 1 + eps, so that a head on the features fails no group more than the others.
+
+    FairIF (arXiv 2201.05759) on the last layer (``refining/group_weights.py``). ``group``: the pairs' ``category``,
+    their ``annotator``, or ``longer``: whether the label goes to the longer response. Groups of fewer than 40 pairs
+    are nobody's to balance, but their pairs teach and are weighed too. Labels as the rules before left them.
+    """
+
+    name: ClassVar[str] = "influence_weights"
+    needs_features: ClassVar[bool] = True
+    group: Literal["category", "annotator", "longer"] = "longer"
+    share: float = 1.0
+    """How much of the differences between the groups' losses is to go."""
+    limit: float = 0.5
+    """Largest |eps|."""
+    where: Where = field(default_factory=Where)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"share {self.share:g} must be above 0 and at most 1.")
+        if not 0 < self.limit < 1:
+            raise ConfigError(f"limit {self.limit:g} must be above 0 and below 1.")
+
+    def apply(self, evidence: Evidence, now: Supervision) -> Change:
+        """New weights where selected, unless the weight is 0. ``DataError`` with fewer than two groups, or folds."""
+        from rewardsmith.refining.penalties import choose_penalties, in_principal_axes  # torch: only this rule needs it
+
+        if evidence.rows is None:
+            raise DataError(f"{self.name} needs features of the pairs, and there are none.")
+        selected = self.where.select(evidence) & (now.weight > 0)
+        groups = self._groups(evidence, now)
+        names, codes = _codes(groups, selected)
+        if len(names) < 2:
+            raise DataError(
+                f"{self.name} balances two groups or more of {MIN_GROUP_PAIRS} pairs, and by {self.group} "
+                f"{f'there is only one: {names[0]}' if names else 'there is none'}."
+            )
+        prompts = np.unique(evidence.groups[selected], return_inverse=True)[1].reshape(-1)
+        if int(prompts.max()) + 1 < NUM_FOLDS:
+            raise DataError(f"{self.name} holds out whole groups of prompts in turn, and needs {NUM_FOLDS} of them.")
+        features = in_principal_axes(evidence.rows[selected])
+        rows = Rows(features, now.target[selected], now.margin[selected], now.weight[selected])
+        fold_of = assign_folds(prompts, NUM_FOLDS, 1, np.random.default_rng(0))[0]
+        penalties = choose_penalties(rows, fold_of, NUM_FOLDS)
+        found = held_out_group_weights(rows, codes, fold_of, penalties, self.share, self.limit)
+        factor = np.ones(len(now))
+        factor[selected] += found.change
+        losses = ", ".join(f"{name} {loss:.3f}" for name, loss in zip(names, found.losses_before, strict=True))
+        return Change(
+            selected,
+            now.changed(selected, weight=now.weight * factor),
+            lambda i: f"weight times {factor[i]:.3f}; group {groups[i] or 'none'}; held-out losses: {losses}",
+        )
+
+    def _groups(self, evidence: Evidence, now: Supervision) -> Names:
+        if self.group == "longer":
+            lean = np.sign(now.target - 0.5) * evidence.longer
+            return [LENGTHS.get(value) for value in lean.tolist()]
+        return evidence.category if self.group == "category" else evidence.annotator_id
+
+
+def _codes(groups: Names, selected: Mask) -> tuple[list[str], NDArray[np.int64]]:
+    """Names of the groups that are large enough, and the code of each selected pair: -1 for none of them."""
+    own = [name for name, chosen in zip(groups, selected, strict=True) if chosen]
+    known, counts = np.unique([name for name in own if name is not None], return_counts=True)
+    names = [str(name) for name, count in zip(known, counts, strict=True) if count >= MIN_GROUP_PAIRS]
+    code = {name: number for number, name in enumerate(names)}
+    return names, np.array([-1 if name is None else code.get(name, -1) for name in own], dtype=np.int64)

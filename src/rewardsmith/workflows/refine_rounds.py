@@ -1,0 +1,83 @@
+"""``refine --rounds N``: the audit's own ensemble, fitted again to labels as the recipe left them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.atomic import write_table
+from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.progress import say
+from rewardsmith.errors import ConfigError
+from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.recipe import Recipe
+from rewardsmith.refining.rounds import Round, learnable, refine_in_rounds
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.strength.audited import audit_pairs
+from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.strength.judgements import Judgements
+from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, make_ensemble
+from rewardsmith.workflows.audit_folder import AuditFolder
+from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.stage_times import StageTimes
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What the rounds came to."""
+
+    rounds: list[Round]
+    strengths: pa.Table
+    """The strengths table of the last one."""
+
+
+def run_rounds(
+    audit: AuditFolder,
+    recipe: Recipe,
+    given: Supervision,
+    max_rounds: int,
+    work_dir: Path,
+    decisions: Names | None = None,
+    rows: NDArray[np.floating] | None = None,
+) -> Rounds:
+    """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
+
+    ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
+    ``ConfigError`` where the ensemble learns nothing from labels.
+    """
+    config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
+    if config.strength.ensemble == "given":
+        raise ConfigError(f"--rounds {max_rounds}: given scores do not change when labels do, so one round is all.")
+    groups = fold_groups(audit.pairs, config.strength.fold_by)
+    tables = [audit.strengths]
+
+    def examine(judged: Judgements) -> Evidence:
+        if judged is not first:
+            tables.append(audit_pairs(audit.pairs, judged, groups, config.run.seed).table)
+        return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
+
+    def judge(target: NDArray[np.float32]) -> Judgements:
+        if np.array_equal(target, learnable(given)):
+            return first
+        say("Judging again, by the labels as they are refined now.")
+        return ensemble.judge(target, config.run.seed, labels="refined")
+
+    first = saved_judgements(audit.strengths)
+    write_table(work_dir / PAIRS_FILE, audit.pairs)
+    ensemble = make_ensemble(audit.pairs, groups, config, work_dir, StageTimes())
+    rounds = refine_in_rounds(judge, examine, recipe, given, max_rounds)
+    shutil.rmtree(work_dir)
+    return Rounds(rounds, tables[-1])
+
+
+def saved_judgements(strengths: pa.Table) -> Judgements:
+    """What an audit's members said."""
+    num_members = sum(name.startswith("gap_") for name in strengths.column_names)
+    gaps = [strengths[f"gap_{m}"].cast(pa.float32()).to_numpy() for m in range(num_members)]
+    trained = [strengths[f"trained_{m}"].to_numpy() for m in range(num_members)]
+    return Judgements(np.stack(gaps, axis=1), np.stack(trained, axis=1).astype(bool), ("",) * num_members)

@@ -84,7 +84,7 @@ def test_a_recipe_that_changes_nothing_has_a_page_too(refined: Refine):
     page = render_refine_report(metrics, ledger)
     assert "0 of 200 pairs changed." in page
     assert "every pair is as it was given" in page
-    assert rule_examples(ledger, 5, True) == []
+    assert rule_examples(ledger, [], 5, True) == []
 
 
 def test_what_counts_twice_and_what_others_cannot_read_is_said(refined: Refine):
@@ -113,10 +113,18 @@ def test_the_sentence_leaves_out_what_did_not_happen(refined: Refine):
 
 def test_examples_are_the_most_doubtful_of_a_rule_and_one_a_group(refined: Refine):
     _, ledger = refined("drop_lowest")
-    (group,) = rule_examples(ledger, 4, with_text=False)
+    (group,) = rule_examples(ledger, ["drop"], 4, with_text=False)
     rows = [example.pair.row for example in group.examples]
     dropped = np.flatnonzero(ledger["weight"].to_numpy() == 0)
     assert set(rows) <= set(dropped.tolist())
     assert len({row // 3 for row in rows}) == 4
     doubt = ledger["p_wrong"].to_numpy()
     assert rows[0] == dropped[np.argmax(doubt[dropped])]
+
+
+def test_a_pair_is_shown_once_under_the_first_rule_that_was_for_it(refined: Refine):
+    _, ledger = refined("flip+margin")
+    groups = rule_examples(ledger, ["flip", "adaptive_margin", "drop"], 5, with_text=False)
+    assert [group.rule for group in groups] == ["flip", "adaptive_margin"]
+    rows = [example.pair.row for group in groups for example in group.examples]
+    assert len(rows) == len(set(rows)) == 10

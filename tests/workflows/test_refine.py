@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 import rewardsmith
 from rewardsmith.cli.main import main
@@ -213,3 +215,22 @@ def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path:
         rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
     rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"
+
+
+def test_training_on_the_folder_is_training_on_the_exported_file(
+    source: Path, audit_dir: Path, tiny_llama: Path, tmp_path: Path
+):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "rules:\n- {rule: flip, where: {strength_quantile: [0, 0.1]}}\n- rule: adaptive_margin\n- rule: smooth\n"
+        "- {rule: drop, where: {category: [odd], p_wrong: [0.5, null]}}\n"
+    )
+    rewardsmith.refine(audit_dir, recipe=str(recipe), output_dir=tmp_path / "r", quiet=True)
+    weights = {}
+    for name, data in (("ledger", tmp_path / "r"), ("file", tmp_path / "r" / "train.jsonl"), ("given", source)):
+        options = {"max_steps": 4, "max_length": 32, "learning_rate": 1e-2, "output_dir": str(tmp_path / name)}
+        rewardsmith.train(str(data), model_name_or_path=str(tiny_llama), quiet=True, **options)
+        weights[name] = load_file(tmp_path / name / "model.safetensors")
+    for key, value in weights["ledger"].items():
+        torch.testing.assert_close(weights["file"][key], value, rtol=1e-4, atol=1e-5)
+    assert (weights["given"]["score.weight"] - weights["ledger"]["score.weight"]).abs().max() > 1e-3

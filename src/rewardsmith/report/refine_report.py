@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from rewardsmith.report.audit_report import asset, css_variables_block, environment
-from rewardsmith.report.binning import numbers_of
+from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
-from rewardsmith.report.numbers import MISSING, count, decimal, known, part, percent
+from rewardsmith.report.numbers import MISSING, count, decimal, part, percent
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
 
@@ -66,7 +67,9 @@ def render_refine_report(metrics: Mapping[str, Any], ledger: pa.Table, options: 
                 for name in ("categories", "annotators")
                 if (table := group_table(metrics, name, with_text)) is not None
             ],
-            examples=rule_examples(ledger, options.report_examples, with_text),
+            examples=rule_examples(
+                ledger, [rule["rule"] for rule in metrics["rules"]], options.report_examples, with_text
+            ),
         )
     )
 
@@ -133,7 +136,7 @@ def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
     """How often the labels call the longer response better, before and after."""
     found = part(metrics, "length") or {}
     shares = [("as given", found.get("longer_is_better_given")), ("refined", found.get("longer_is_better"))]
-    bars = [Bar(name, (), value, None, None, percent(value)) for name, value in shares if known(value)]
+    bars = [Bar(name, (), value, None, None, percent(value)) for name, value in shares if value is not None]
     return bar_table(("labels",), "the longer response is the better one", bars)
 
 
@@ -161,33 +164,40 @@ def group_table(metrics: Mapping[str, Any], name: str, with_names: bool) -> BarT
     return bar_table((word, "pairs", "turned round", "dropped", "share as given"), "share of the weight", bars)
 
 
-def rule_examples(ledger: pa.Table, num_examples: int, with_text: bool) -> list[RuleExamples]:
-    """For each rule, the most doubtful of the pairs that it was for; rules without a pair are left out."""
+def rule_examples(ledger: pa.Table, rules: Sequence[str], num_examples: int, with_text: bool) -> list[RuleExamples]:
+    """For each rule, the most doubtful of the pairs that it was for and that are not shown already.
+
+    Rules without such a pair are left out.
+    """
     if num_examples <= 0:
         return []
-    numbers = {n: numbers_of(ledger, n) for n in ("strength_mean", "strength_std", "p_wrong")}
+    numbers = {name: numbers_of(ledger, name) for name in ("strength_mean", "strength_std", "p_wrong")}
     doubt = np.where(np.isfinite(numbers["p_wrong"]), numbers["p_wrong"], -1.0)
-    names = list(dict.fromkeys(name for rules in ledger["rules"].to_pylist() for name in rules))
+    column = ledger["rules"].combine_chunks()
+    owners, names = pc.list_parent_indices(column).to_numpy(), pc.list_flatten(column)
     found = []
-    for name in names:
-        owners = pc.list_parent_indices(ledger["rules"]).to_numpy()
-        selected = np.zeros(len(ledger), dtype=bool)
-        selected[owners[pc.equal(pc.list_flatten(ledger["rules"]), name).to_numpy()]] = True
-        rows = top_rows(np.where(selected, doubt, np.nan), ledger, num_examples)
-        views = pair_views(
-            ledger, ledger, rows, numbers["strength_mean"], numbers["strength_std"], numbers["p_wrong"], with_text
-        )
-        reasons = ledger["reason"].take(pa.array(rows)).to_pylist()
-        found.append(
-            RuleExamples(
-                name,
-                [
-                    Example(view, supervision_words(ledger, row, "_given"), supervision_words(ledger, row, ""), reason)
-                    for view, row, reason in zip(views, rows.tolist(), reasons, strict=True)
-                ],
-            )
-        )
+    for rule in dict.fromkeys(rules):
+        own = owners[pc.equal(names, rule).to_numpy(zero_copy_only=False)]
+        order = np.full(len(ledger), np.nan)
+        order[own] = doubt[own]
+        rows = top_rows(order, ledger, num_examples)
+        doubt[rows] = np.nan
+        if len(rows):
+            found.append(RuleExamples(rule, _examples(ledger, rows, numbers, with_text)))
     return found
+
+
+def _examples(
+    ledger: pa.Table, rows: NDArray[np.int64], numbers: Mapping[str, Floats], with_text: bool
+) -> list[Example]:
+    views = pair_views(
+        ledger, ledger, rows, numbers["strength_mean"], numbers["strength_std"], numbers["p_wrong"], with_text
+    )
+    reasons = ledger["reason"].take(pa.array(rows)).to_pylist()
+    return [
+        Example(view, supervision_words(ledger, row, "_given"), supervision_words(ledger, row, ""), reason)
+        for view, row, reason in zip(views, rows.tolist(), reasons, strict=True)
+    ]
 
 
 def supervision_words(ledger: pa.Table, row: int, suffix: str) -> str:

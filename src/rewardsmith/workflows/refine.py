@@ -156,8 +156,13 @@ def _named(recipe: Recipe) -> dict[str, Any]:
 def _next_steps(folder: str) -> list[dict[str, str]]:
     return [
         {
-            "text": "Train on every pair as it is weighted now, and measure on held-out prompts.",
-            "command": f"rewardsmith train {folder} --eval_fraction 0.1",
+            "text": "Train on every pair as it is weighted now.",
+            "command": f"rewardsmith train {folder} --output_dir rm",
+        },
+        {
+            "text": "Measure on pairs that no recipe has touched: repaired labels flatter whoever agrees "
+            "with the judges.",
+            "command": "rewardsmith evaluate heldout.jsonl --reward_model_path rm",
         },
         {
             "text": "Get every row of the input back, as it was.",

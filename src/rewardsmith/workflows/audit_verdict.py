@@ -93,6 +93,13 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
                 "command": f'python -c "{query}"',
             }
         )
+    if metrics["label_noise"] and not metrics["label_noise"]["in_sample"]:
+        steps.append(
+            {
+                "text": "Let targets say how likely each label is, or drop, flip, weigh: every row can be had back.",
+                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}",
+            }
+        )
     if config.strength.ensemble == "probe" and config.strength.fold_by != "pair" and _reuses_responses(metrics["data"]):
         steps.append(
             {

@@ -32,9 +32,15 @@ for turn in range(2):
     )
     scores = rewardsmith.evaluate(model.path, rows, output_dir=f"scores{turn}", quiet=True)
     rewards = rewardsmith.score(model.path, rows, output_file=f"rewards{turn}.parquet", quiet=True)
+    exported = rewardsmith.export(rows, output_file=f"export{turn}.jsonl", quiet=True)
+    assert exported.metrics["num_written"] == len(rows)
+    refined = rewardsmith.refine(audit.path, output_dir=f"refined{turn}", quiet=True)
+    back = rewardsmith.undo(refined.path, f"back{turn}.jsonl")
+    assert refined.ledger.num_rows == back.num_rows == len(rows)
     assert rewards.table.num_rows == rewards.metrics["num_pairs"] == len(rows)
     assert len(audit.strengths) == len(rows)
-    assert all(callable(getattr(rewardsmith, verb)) for verb in ("audit", "train", "evaluate", "score"))
+    verbs = ("audit", "refine", "undo", "train", "evaluate", "score", "export")
+    assert all(callable(getattr(rewardsmith, verb)) for verb in verbs)
 print(json.dumps({"verdict": audit.verdict, "accuracy": scores.summary()}))
 """
 

@@ -106,6 +106,19 @@ def test_parameters_are_written_as_in_a_recipe(parameters, words):
     assert parameter_words(parameters) == words
 
 
+def test_rounds_are_told_with_what_the_last_two_share(refined: Refine):
+    metrics, ledger = refined("drop_lowest")
+    turns = {"num_turned": 3, "num_dropped": 20}
+    metrics["rounds"] = [
+        {"num_flagged": 31, "overlap_with_last": None, **turns},
+        {"num_flagged": 29, "overlap_with_last": 0.875, **turns},
+    ]
+    page = render_refine_report(metrics, ledger)
+    assert "2 rounds; of the pairs in doubt in the last or the one before, 88% are in doubt in both." in page
+    assert re.search(r'<td class="n">2</td><td class="n">29</td><td class="n">88%</td>', page)
+    assert "rounds" not in render_refine_report({**metrics, "rounds": None}, ledger)
+
+
 def test_the_sentence_leaves_out_what_did_not_happen(refined: Refine):
     metrics, _ = refined("drop_lowest")
     assert refined_sentence(metrics) == "By the recipe drop_lowest, 20 of 200 pairs changed: 20 pairs dropped."

@@ -95,6 +95,12 @@ def refined_sentence(metrics: Mapping[str, Any]) -> str:
 def notes(metrics: Mapping[str, Any]) -> list[str]:
     """What a reader of the numbers has to know."""
     found = []
+    rounds = part(metrics, "rounds") or []
+    if rounds:
+        shared = percent(rounds[-1]["overlap_with_last"])
+        found.append(
+            f"{len(rounds)} rounds; of the pairs in doubt in the last or the one before, {shared} are in doubt in both."
+        )
     if twice := part(metrics, "num_counted_twice"):
         found.append(
             f"On {count(twice)} pairs the judges' evidence counts twice, in the target and in the margin: the gap that "

@@ -19,9 +19,11 @@ def test_beta_zero_leaves_every_label_as_it_came():
 
 
 def test_one_round_by_hand():
-    """Curvature 4 * 2^2 / 4 + l2 1 = 5; the gradient at a head of 0 is 4 * (1/2 - 1) * 2 = -4."""
-    labels = smooth_labels(torch.tensor([[2.0]]), torch.ones(1), torch.tensor([4.0]), 1.0, 0.25, 1)
-    torch.testing.assert_close(labels, 0.75 + 0.25 * torch.tensor([2.0 * 4.0 / 5.0]).sigmoid())
+    """The largest curvature is 4 * 2^2 / 4 + l2 1 = 5; the gradients at a head of 0 are 4 * (1/2 - 1) * (2, 1)."""
+    rows = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    labels = smooth_labels(rows, torch.ones(2), torch.tensor([4.0, 4.0]), 1.0, 0.25, 1)
+    said = torch.tensor([2.0 * 4.0 / 5.0, 2.0 / 5.0]).sigmoid()
+    torch.testing.assert_close(labels, 0.75 + 0.25 * said)
 
 
 def test_what_many_pairs_say_settles_at_its_frequency_and_what_one_says_at_a_half():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rewardsmith.refining.group_weights import group_weights
+from rewardsmith.refining.influence import influence_scores
 from rewardsmith.refining.last_layer import Rows, fit_last_layer
 
 L2 = 1.0
@@ -56,6 +57,15 @@ def test_pairs_of_the_group_that_is_served_worse_count_more():
     change = group_weights(train, judged, judged_group, L2).change
     own = group[np.arange(len(rows)) % 2 == 0]
     assert change[own == 1].mean() > change[own == 0].mean() + 0.1
+
+
+def test_the_smallest_change_goes_along_the_effect_of_each_pair():
+    train, judged, group = halves(*two_tastes())
+    train = train.weighing(np.random.default_rng(0).uniform(0.5, 2.0, len(train)))
+    layer = fit_last_layer(train, L2)
+    effects = [train.weight * influence_scores(layer, train, judged.take(group == g)) for g in (0, 1)]
+    change = group_weights(train, judged, group, L2, share=0.001).change
+    assert np.corrcoef(change, effects[0] - effects[1])[0, 1] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_no_weight_leaves_its_limit():

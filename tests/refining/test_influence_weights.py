@@ -66,6 +66,8 @@ def test_only_weights_of_selected_pairs_change():
     np.testing.assert_array_equal(change.selected, expected)
     differs = change.supervision.weight != weighted.weight
     assert differs.any() and not differs[~expected].any()
+    factor = change.supervision.weight[expected] / weighted.weight[expected]
+    assert factor.min() >= 0.5 and factor.max() <= 1.5
     for name in ("target", "margin", "swapped"):
         np.testing.assert_array_equal(getattr(change.supervision, name), getattr(weighted, name))
 

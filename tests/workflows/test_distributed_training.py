@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
@@ -19,6 +20,7 @@ from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS
 from rewardsmith.workflows.train import run_train
 from tiny_reward_models import some_rows
 
@@ -51,14 +53,14 @@ LAUNCHERS = {
 }
 
 
-def alone(model: Path, data: Path, out: Path) -> Path:
-    values = {**OPTIONS, "model_name_or_path": str(model), "dataset_name": str(data), "output_dir": str(out)}
+def alone(model: Path, data: Path, out: Path, **more: Any) -> Path:
+    values = {**OPTIONS, **more, "model_name_or_path": str(model), "dataset_name": str(data), "output_dir": str(out)}
     run_train(build_config(TrainConfig, {**values, "per_device_train_batch_size": 8}))
     return out
 
 
-def start_two(launcher: str, model: Path, data: Path, out: Path) -> subprocess.Popen[str]:
-    options = {**OPTIONS, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
+def start_two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
+    options = {**OPTIONS, **more, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
     words = [word for name, value in options.items() if value is not True for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data), *words, "--quiet"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -66,9 +68,9 @@ def start_two(launcher: str, model: Path, data: Path, out: Path) -> subprocess.P
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
-def two(launcher: str, model: Path, data: Path, out: Path) -> str:
+def two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> str:
     """What two processes print."""
-    process = start_two(launcher, model, data, out)
+    process = start_two(launcher, model, data, out, **more)
     output, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     return output
@@ -104,6 +106,20 @@ def test_two_processes_learn_what_one_does(
     for line, other in zip(*logs, strict=True):
         for name in ("loss", "grad_norm", "gap_mean"):
             assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_change_labels_and_margins_as_one_does(
+    tiny_llama: Path, data: Path, tmp_path: Path, launcher: str
+) -> None:
+    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5}
+    alone(tiny_llama, data, tmp_path / "one", **corrections)
+    two(launcher, tiny_llama, data, tmp_path / "two", **corrections)
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
+    labels = [pq.read_table(tmp_path / name / SMOOTHED_LABELS).to_pandas() for name in ("one", "two")]
+    assert (labels[0]["target"] - labels[0]["target_given"]).abs().min() > 0.01
+    assert labels[0]["target"].to_numpy() == pytest.approx(labels[1]["target"].to_numpy(), abs=1e-4)
+    assert labels[0]["pair_id"].equals(labels[1]["pair_id"])
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])

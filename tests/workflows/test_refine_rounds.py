@@ -1,0 +1,110 @@
+"""Rounds of refining with an ensemble that learns, and rules that read its features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import rewardsmith
+from rewardsmith.errors import ConfigError
+from rewardsmith.strength.audited import audit_pairs
+from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.workflows import refine_rounds
+from rewardsmith.workflows.refine_rounds import saved_judgements
+from tiny_reward_models import some_rows
+
+NUM_PAIRS = 200
+FLIP = "name: flip\nrules:\n  - rule: flip\n    where: {p_wrong: [0.5, null]}\n"
+
+
+def learnable_rows() -> list[dict[str, Any]]:
+    """Pairs whose better response has the word "good" and whose worse one has "bad"; a fifth are labelled wrongly."""
+    rng = np.random.default_rng(1)
+    rows = some_rows(NUM_PAIRS)
+    for row in rows:
+        row["chosen"] += " good good"
+        row["rejected"] += " bad bad"
+        if rng.random() < 0.2:
+            row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def audit_dir(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audit") / "a"
+    rewardsmith.audit(
+        learnable_rows(),
+        model_name_or_path=str(tiny_llama),
+        max_length=128,
+        num_judges=2,
+        planted_rate=0,
+        device="cpu",
+        quiet=True,
+        output_dir=str(folder),
+    )
+    return folder
+
+
+def recipe(tmp_path: Path, text: str) -> str:
+    (tmp_path / "recipe.yaml").write_text(text)
+    return str(tmp_path / "recipe.yaml")
+
+
+def test_what_an_audit_saved_says_what_its_judges_said(audit_dir: Path) -> None:
+    pairs, strengths = (pq.read_table(audit_dir / f"{name}.parquet") for name in ("pairs", "strengths"))
+    again = audit_pairs(pairs, saved_judgements(strengths), fold_groups(pairs, "prompt"), 0).table
+    assert again.equals(strengths)
+
+
+def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_strengths(
+    audit_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = []
+    make = refine_rounds.make_ensemble
+
+    def noted(*arguments: Any) -> Any:
+        ensemble = make(*arguments)
+        judge = ensemble.judge
+        ensemble.judge = lambda target, *rest, **named: learned.append(target) or judge(target, *rest, **named)
+        return ensemble
+
+    monkeypatch.setattr(refine_rounds, "make_ensemble", noted)
+    flip = recipe(tmp_path, FLIP)
+    once = rewardsmith.refine(audit_dir, recipe=flip, quiet=True, output_dir=tmp_path / "once")
+    result = rewardsmith.refine(audit_dir, recipe=flip, rounds=4, quiet=True, output_dir=tmp_path / "rounds-of-it")
+    rounds = result.metrics["rounds"]
+    assert 2 <= len(rounds) <= 4 and len(learned) == len(rounds) - 1
+    assert rounds[0]["num_turned"] > 10
+    assert len(rounds) == 4 or rounds[-1]["overlap_with_last"] >= 0.99
+    np.testing.assert_array_equal(learned[0], once.ledger["target"].to_numpy())  # the second round learns the first's
+    assert not (tmp_path / "rounds-of-it" / "rounds").exists()
+    assert once.metrics["rounds"] is None
+    strengths = pq.read_table(audit_dir / "strengths.parquet")
+    assert once.ledger["strength_mean"].equals(strengths["strength_mean"])
+    assert not result.ledger["strength_mean"].equals(strengths["strength_mean"])
+    flipped = result.ledger["target"].to_numpy() == 0
+    np.testing.assert_array_equal(flipped, result.ledger["p_wrong"].to_numpy() >= 0.5)
+
+
+def test_given_scores_have_no_rounds(tmp_path: Path) -> None:
+    rows = [
+        {**row, "chosen_score_list": [1.0, 2.0, i % 3], "rejected_score_list": [0.5, 0.0, 1.0]}
+        for i, row in enumerate(some_rows(60))
+    ]
+    rewardsmith.audit(rows, ensemble="given", planted_rate=0, quiet=True, output_dir=str(tmp_path / "a"))
+    with pytest.raises(ConfigError, match="--rounds 3: given scores do not change"):
+        rewardsmith.refine(tmp_path / "a", rounds=3, quiet=True, output_dir=tmp_path / "r")
+    assert not (tmp_path / "r" / "manifest.json").exists()
+
+
+def test_influence_weights_read_the_features_of_the_audit(audit_dir: Path, tmp_path: Path) -> None:
+    balance = recipe(tmp_path, "name: balance\nrules:\n  - rule: influence_weights\n    group: longer\n")
+    result = rewardsmith.refine(audit_dir, recipe=balance, quiet=True, output_dir=tmp_path / "r")
+    weight = result.ledger["weight"].to_numpy()
+    assert np.ptp(weight) > 0.01 and weight.min() >= 0.5 and weight.max() <= 1.5
+    assert "held-out losses: the longer response is better 0." in result.ledger["reason"][0].as_py()
+    assert (result.ledger["target"].to_numpy() == 1).all()

@@ -70,6 +70,13 @@ def test_the_factor_undoes_the_units_of_the_gap(unit, seed):
     assert temperature_factor(unit * gap, target) * unit == pytest.approx(temperature_factor(gap, target), rel=1e-6)
 
 
+def test_ties_and_pairs_without_judges_say_nothing_of_the_factor():
+    rng = np.random.default_rng(0)
+    gap, target = rng.normal(1, 1, 300), (rng.random(300) < 0.8).astype(float)
+    more = np.concatenate([gap, np.full(100, 3.0), [np.nan]]), np.concatenate([target, np.full(100, 0.5), [1.0]])
+    assert temperature_factor(*more) == temperature_factor(gap, target) > 0
+
+
 def test_judges_that_never_miss_get_a_finite_factor_and_misleading_ones_none():
     gap = np.linspace(0.5, 3, 100)
     assert 0 < temperature_factor(gap, np.ones(100)) < 100

@@ -68,7 +68,8 @@ def test_strength_is_that_of_the_label_and_ties_have_none():
     assert np.isnan(evidence.strength(in_sample=False)[2])
 
 
-@pytest.mark.parametrize(("trained", "expected"), [(True, True), (False, False)])
-def test_in_sample_only_means_that_nobody_is_held_out(trained, expected):
-    judged = Judgements(np.ones((2, 2), dtype=np.float32), np.full((2, 2), trained), ("", ""))
+@pytest.mark.parametrize(("num_trained", "expected"), [(4, True), (2, False), (0, False)])
+def test_in_sample_only_means_that_nobody_is_held_out(num_trained, expected):
+    trained = np.tile(np.arange(4) < num_trained, (2, 1))
+    judged = Judgements(np.ones((2, 4), dtype=np.float32), trained, ("",) * 4)
     assert Evidence.from_judgements(np.ones(2), judged).in_sample_only is expected

@@ -99,7 +99,9 @@ def test_a_row_of_which_no_text_is_left_keeps_its_place():
 def test_the_ledger_has_what_was_given_beside_what_is_there_now(tmp_path: Path):
     rows = [{"prompt": f"q{i}", "chosen": f"yes {i}", "rejected": "no", "margin": 0.5} for i in range(40)]
     found = load_preferences(rows, DataOptions(), quiet=True)
-    ledger = refined_ledger(found, "flip+margin", 1).to_pydict()
+    table = refined_ledger(found, "flip+margin", 1)
+    assert table.schema.metadata[b"recipe_fingerprint"].decode() == load_recipe("flip+margin").fingerprint
+    ledger = table.to_pydict()
     swapped = np.array(ledger["swapped"])
     assert swapped.sum() == 4
     assert ledger["target"] == [0.0 if turned else 1.0 for turned in swapped]

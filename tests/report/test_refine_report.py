@@ -87,6 +87,14 @@ def test_a_recipe_that_changes_nothing_has_a_page_too(refined: Refine):
     assert rule_examples(ledger, [], 5, True) == []
 
 
+@pytest.mark.parametrize("identifiable", [True, False])
+def test_a_rate_that_the_audit_could_not_tell_is_said(refined: Refine, identifiable: bool):
+    metrics, ledger = refined("drop")
+    metrics["label_noise"] = {"low": 0.02, "high": 0.31, "identifiable": identifiable}
+    page = render_refine_report(metrics, ledger)
+    assert ("2.0 to 31% fits what it saw" in page) is not identifiable
+
+
 def test_what_counts_twice_and_what_others_cannot_read_is_said(refined: Refine):
     metrics, ledger = refined("soft_label+margin")
     page = render_refine_report(metrics, ledger)

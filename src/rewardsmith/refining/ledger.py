@@ -12,7 +12,10 @@ from rewardsmith.refining.supervision import Supervision
 
 
 def build_ledger(pairs: pa.Table, strengths: pa.Table, given: Supervision, refined: Refined) -> pa.Table:
-    """Schema ``LEDGER``. ``pairs`` and ``strengths`` are an audit's, in the same order; ``given`` is of ``pairs``."""
+    """Schema ``LEDGER``, with the recipe's name and fingerprint in its metadata.
+
+    ``pairs`` and ``strengths`` are an audit's, in the same order; ``given`` is of ``pairs``.
+    """
     now = refined.supervision
     columns: dict[str, pa.Array | pa.ChunkedArray | NDArray[np.generic]] = {name: pairs[name] for name in PAIRS.names}
     columns |= {
@@ -28,7 +31,9 @@ def build_ledger(pairs: pa.Table, strengths: pa.Table, given: Supervision, refin
         **{name: strengths[name] for name in ("strength_mean", "strength_std", "p_wrong")},
         "strength_class": strengths["strength_class"].cast(pa.string()),
     }
-    return pa.table([_typed(columns[field.name], field.type) for field in LEDGER], schema=LEDGER)
+    made_by = {"recipe": refined.recipe.name, "recipe_fingerprint": refined.recipe.fingerprint}
+    arrays = [_typed(columns[field.name], field.type) for field in LEDGER]
+    return pa.table(arrays, schema=LEDGER.with_metadata(made_by))
 
 
 def _typed(values: pa.Array | pa.ChunkedArray | NDArray[np.generic], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rewardsmith.report.audit_report import asset, css_variables_block, environment
 from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
-from rewardsmith.report.numbers import MISSING, count, decimal, part, percent
+from rewardsmith.report.numbers import MISSING, count, decimal, part, percent, percent_range
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
 
@@ -100,6 +100,13 @@ def notes(metrics: Mapping[str, Any]) -> list[str]:
         shared = percent(rounds[-1]["overlap_with_last"])
         found.append(
             f"{len(rounds)} rounds; of the pairs in doubt in the last or the one before, {shared} are in doubt in both."
+        )
+    noise = part(metrics, "label_noise") or {}
+    if noise.get("identifiable") is False:
+        span = percent_range(noise["low"], noise["high"])
+        found.append(
+            f"The audit could not tell how many labels are wrong: {span} fits what it saw. Probabilities that a label "
+            "is wrong average over that range, and are as unsure."
         )
     if twice := part(metrics, "num_counted_twice"):
         found.append(

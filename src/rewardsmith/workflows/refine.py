@@ -129,7 +129,7 @@ def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: R
 
 
 def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing) -> dict[str, Any]:
-    recipe, data = outcome.refined.recipe, audit.metrics["data"]
+    recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], audit.metrics["label_noise"]
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": audit.metrics["dataset_name"],
@@ -139,6 +139,7 @@ def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: 
         **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
         "num_counted_twice": counted_twice(outcome.given, outcome.refined.supervision),
         "rounds": outcome.rounds,
+        "label_noise": noise and {name: noise[name] for name in ("low", "high", "identifiable")},
         "train_file": {
             "num_rows": leaving.pairs.num_rows,
             "num_swapped": leaving.num_swapped,

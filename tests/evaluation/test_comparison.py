@@ -22,13 +22,15 @@ def scored(gap: Any, target: Any = 1.0) -> ScoredPairs:
 
 
 def test_counts_of_who_is_right_where() -> None:
-    target = [1, 1, 1, 1, 0.5]
-    found = compare_models(scored([2, 1, -1, 0, 3], target), scored([1, -1, 1, -1, 3], target))
+    target = [1] * 10 + [0.5]
+    first = [2, 2, 2, 2, 1, 1, 1, -1, -1, 0, 3]
+    second = [1, 1, 1, 1, -1, -1, 0, 1, 1, -1, 3]
+    found = compare_models(scored(first, target), scored(second, target))
     names = ("num_both_right", "num_only_first_right", "num_only_second_right", "num_neither_right")
-    assert [found[name] for name in names] == [1, 1, 1, 1]
+    assert [found[name] for name in names] == [4, 3, 2, 1]
     accuracy = found["accuracy_ties_half"]
-    assert (accuracy["first"], accuracy["second"], accuracy["num_rows"]) == (2.5 / 4, 2 / 4, 4)
-    assert accuracy["difference"] == pytest.approx(0.125) and not accuracy["is_clear"]
+    assert (accuracy["first"], accuracy["second"], accuracy["num_rows"]) == (7.5 / 10, 6.5 / 10, 10)
+    assert accuracy["difference"] == pytest.approx(0.1) and not accuracy["is_clear"]
 
 
 def test_each_measure_is_that_of_the_model_alone() -> None:
@@ -46,7 +48,8 @@ def test_a_model_is_not_better_than_itself_at_another_scale_once_both_have_their
     found = compare_models(scored(gaps, labels), scored(10 * gaps, labels))
     assert found["nll"]["is_clear"] and found["nll"]["difference"] < -0.3
     assert found["nll_at_temperature"]["difference"] == pytest.approx(0.0, abs=1e-9)
-    assert found["accuracy_ties_half"]["difference"] == 0 and not found["accuracy_ties_half"]["is_clear"]
+    accuracy = found["accuracy_ties_half"]
+    assert accuracy["difference"] == 0 and accuracy["difference_low"] < 0 < accuracy["difference_high"]
 
 
 def test_a_small_steady_advantage_is_clear_where_two_intervals_would_overlap() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewardsmith.metrics.intervals import group_bootstrap, wilson
-from rewardsmith.metrics.paired import paired_difference
+from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson
+from rewardsmith.metrics.paired import PairedDifference, paired_difference
 
 
 def test_what_both_share_cancels() -> None:
@@ -56,6 +56,14 @@ def test_a_model_that_is_always_better_is_bounded_by_the_number_of_groups() -> N
     found = paired_difference(np.ones(20), np.zeros(20), np.arange(20), widest=1.0)
     assert found.difference.high == 1.0 and found.difference.low == pytest.approx(2 * wilson(20, 20).low - 1)
     assert found.is_clear
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_clear"),
+    [(0.01, 0.2, True), (0.0, 0.2, False), (-0.1, 0.2, False), (-0.1, 0.0, False), (-0.2, -0.01, True)],
+)
+def test_an_interval_that_touches_zero_is_not_clear(low: float, high: float, is_clear: bool) -> None:
+    assert PairedDifference(0.5, 0.5, Interval(0.0, low, high), 9).is_clear == is_clear
 
 
 def test_nothing_in_common_is_no_number() -> None:

@@ -69,6 +69,12 @@ def test_copies_within_a_group_do_not_narrow_the_interval() -> None:
     assert (fourfold.low, fourfold.high) == (pytest.approx(once.low), pytest.approx(once.high))
 
 
+def test_labels_that_say_almost_nothing_leave_the_temperature_open() -> None:
+    target = np.array([1.0, 0.0] * 500 + [0.5001])
+    fitted = fit_temperature(np.ones(1001), target, np.arange(1001))
+    assert fitted.is_usable and (fitted.low, fitted.high) == (0.0, math.inf)
+
+
 def test_labels_that_all_agree_have_no_finite_scale() -> None:
     fitted = fit_temperature([1.0, -2.0], [1.0, 0.0], [0, 1])
     assert fitted.value == 0 and not fitted.is_usable and math.isnan(fitted.low)

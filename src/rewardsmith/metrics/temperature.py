@@ -9,7 +9,7 @@ al. 2017, arXiv 1706.04599, for classifiers). In 1 / T the likelihood is concave
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, nan, sqrt
+from math import inf, nan
 from statistics import NormalDist
 
 import numpy as np
@@ -80,12 +80,11 @@ def fit_temperature(gap: ArrayLike, target: ArrayLike, groups: ArrayLike, level:
         return Temperature(value, nan, nan)
     chance = probability(factor * gaps)
     slopes = np.bincount(codes, weights=(chance - wanted) * gaps)
-    curvature = float((chance * (1 - chance) * np.square(gaps)).sum())
-    if curvature == 0:  # every gap is so large that its probability rounds to 0 or 1
-        return Temperature(value, nan, nan)
-    error = sqrt(num_groups / (num_groups - 1) * float(slopes @ slopes)) / (factor * curvature)
-    reach = NormalDist().inv_cdf(0.5 + level / 2) * error
-    return Temperature(value, value * exp(-reach), value * exp(reach)) if reach < 300 else Temperature(value, nan, nan)
+    curvature = (chance * (1 - chance) * np.square(gaps)).sum()
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # labels may leave T open: 0 to infinity
+        error = np.sqrt(num_groups / (num_groups - 1) * (slopes @ slopes)) / (factor * curvature)
+        low, high = value * np.exp(np.array([-1, 1]) * NormalDist().inv_cdf(0.5 + level / 2) * error)
+    return Temperature(value, float(low), float(high))
 
 
 def crossfitted_scales(

@@ -79,7 +79,7 @@ def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_str
     rounds = result.metrics["rounds"]
     assert 2 <= len(rounds) <= 4 and len(learned) == len(rounds) - 1
     assert rounds[0]["num_turned"] > 10
-    assert len(rounds) == 4 or rounds[-1]["overlap_with_last"] >= 0.99
+    assert len(rounds) == 4 or rounds[-1]["overlap_with_last"] >= 0.9
     np.testing.assert_array_equal(learned[0], once.ledger["target"].to_numpy())  # the second round learns the first's
     assert not (tmp_path / "rounds-of-it" / "rounds").exists()
     assert once.metrics["rounds"] is None

@@ -20,7 +20,9 @@ from rewardsmith.refining.supervision import Mask, Supervision
 from rewardsmith.strength.judgements import Judgements
 
 DOUBTFUL = 0.5
-STABLE = 0.99
+STABLE = (
+    0.9  # pairs near the line go on crossing it; what comes later finds no more (docs/methods/learned_corrections.md)
+)
 
 Judge = Callable[[NDArray[np.float32]], Judgements]
 Examine = Callable[[Judgements], Evidence]
@@ -39,7 +41,7 @@ class Round:
 
     @property
     def stable(self) -> bool:
-        """The flagged pairs are those of the round before, but for one in a hundred."""
+        """Nine tenths of the pairs that this round or the one before flagged were flagged by both."""
         return self.overlap is not None and self.overlap >= STABLE
 
 

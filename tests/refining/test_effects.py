@@ -13,8 +13,8 @@ def made(target: list[float], weight: list[float], margin: float = 0.0) -> Super
 
 
 def test_pairs_are_counted_by_how_they_changed():
-    given = made([1, 1, 1, 1, 1], [1, 1, 1, 1, 2])
-    now = made([1, 0, 0.8, 0.3, 1], [1, 1, 1, 0, 1])
+    given = made([0, 1, 1, 1, 1], [1, 1, 1, 1, 2])
+    now = made([0, 0, 0.8, 0.3, 1], [1, 1, 1, 0, 1])
     counts = pair_counts(given, now)
     assert counts["num_unchanged"] + counts["num_changed"] == counts["num_pairs"] == 5
     assert {name: counts[f"num_{name}"] for name in ("turned", "softened", "dropped", "reweighted", "with_margin")} == {
@@ -61,5 +61,6 @@ def test_the_effects_of_rules_add_up():
     found = effects(evidence, given, refined, max_named=1)
     assert [rule["rule"] for rule in found["rules"]] == ["flip", "soft_label"]
     assert sum(rule["num_selected"] for rule in found["rules"]) == int((evidence.p_wrong >= 0.5).sum())
+    assert all(0 < rule["num_changed"] <= rule["num_selected"] for rule in found["rules"])
     assert found["rules"][0]["parameters"] == {"where": {"p_wrong": [0.9, None]}}
     assert len(found["categories"]) == 1

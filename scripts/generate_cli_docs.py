@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.cli.config import CONFIG_HELP
-from rewardsmith.cli.main import VERBS, overview, verb_module
+from rewardsmith.cli.main import command_names, overview, verb_module
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
@@ -29,7 +29,7 @@ def reference() -> str:
         f"`{CONFIG_HELP.split(' takes ')[0]}` takes{CONFIG_HELP.split(' takes')[1]} "
         "A switch is turned off with `--no_name`.",
     ]
-    for verb in VERBS:
+    for verb in command_names():
         module = verb_module(verb)
         parts += [f"## rewardsmith {verb}", f"```text\n{module.HELP}\n```"]
         parts += [_table(title, config_class, names) for title, config_class, names in _groups(module.CONFIG)]

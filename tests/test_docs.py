@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rewardsmith.cli.config import parse_config
-from rewardsmith.cli.main import VERBS, verb_module
+from rewardsmith.cli.main import command_names, verb_module
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -21,8 +21,9 @@ def commands(text: str) -> Iterator[list[str]]:
     for block in re.findall(r"```(?:bash|sh|console|text)?\n(.*?)```", text, flags=re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ ").strip(), comments=True) if "rewardsmith " in line else []
-            if len(words) > 1 and words[0] == "rewardsmith" and words[1] in VERBS:
-                yield words[1:]
+            if len(words) > 1 and words[0] == "rewardsmith":
+                names = [name for name in command_names() if words[1:][: len(name.split())] == name.split()]
+                yield from ([name, *words[1 + len(name.split()) :]] for name in names)
 
 
 def test_the_command_line_reference_is_up_to_date() -> None:

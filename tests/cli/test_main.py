@@ -49,6 +49,20 @@ def test_help_names_every_verb_and_where_to_begin() -> None:
     assert command().stdout == run.stdout
 
 
+def test_a_verb_of_several_commands_lists_them() -> None:
+    run = command("study", "--help")
+    assert run.returncode == 0
+    assert "\n  noise " in run.stdout
+    assert command("study").stdout == run.stdout
+    assert "--kinds" in command("study", "noise", "--help").stdout
+
+
+def test_an_unknown_study_gets_the_nearest_one() -> None:
+    run = command("study", "noies")
+    assert run.returncode == 2
+    assert run.stderr == "rewardsmith: unknown study 'noies'. Did you mean noise? There is: noise.\n"
+
+
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     script = """
 import sys

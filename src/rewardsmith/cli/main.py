@@ -19,7 +19,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError, RewardsmithError
 
 # A new verb is one file in this folder and one word here.
-VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "simulate", "doctor", "cache")
+VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "study", "simulate", "doctor", "cache")
 
 _INTRODUCTION = """\
 rewardsmith turns human preferences into a reward model you can trust.
@@ -61,14 +61,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def verb_module(verb: str) -> ModuleType:
-    """The file of a verb: its ``CONFIG`` class, ``HELP`` text and ``run`` function."""
-    return importlib.import_module(f"rewardsmith.cli.{verb}")
+    """The file of a command: its ``CONFIG`` class, ``HELP`` text and ``run`` function.
+
+    A verb of several commands has ``SECOND_WORDS`` and ``HELP`` instead; its commands are called ``study noise``.
+    """
+    return importlib.import_module(f"rewardsmith.cli.{verb.replace(' ', '_')}")
+
+
+def command_names() -> list[str]:
+    """Every command that can run, those of two words included."""
+    words = [(verb, getattr(verb_module(verb), "SECOND_WORDS", ())) for verb in VERBS]
+    return [name for verb, seconds in words for name in ([f"{verb} {second}" for second in seconds] or [verb])]
 
 
 def overview() -> str:
     """What ``rewardsmith --help`` prints."""
     lines = [f"  {verb:<10} {verb_module(verb).HELP.splitlines()[0]}" for verb in VERBS]
     return "\n".join([_INTRODUCTION, *lines, "", _LESSON])
+
+
+def overview_of(verb: str) -> str:
+    """What ``rewardsmith study --help`` prints: the commands of a verb that has several."""
+    module = verb_module(verb)
+    lines = [f"  {second:<10} {verb_module(f'{verb} {second}').HELP.splitlines()[0]}" for second in module.SECOND_WORDS]
+    more = f"rewardsmith {verb} {module.SECOND_WORDS[0]} --help      # the options"
+    return "\n".join([module.HELP, "", *lines, "", more])
 
 
 def _show_what_the_terminal_can() -> None:
@@ -89,6 +106,15 @@ def _run_verb(words: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError(f"unknown verb {verb!r}.{suggest(verb, VERBS)} Verbs: {', '.join(VERBS)}.")
     module = verb_module(verb)
+    if seconds := getattr(module, "SECOND_WORDS", ()):
+        if not rest or rest[0] in ("-h", "--help", "help"):
+            print(overview_of(verb))
+            return 0
+        second, *rest = rest
+        if second not in seconds:
+            raise ConfigError(f"unknown {verb} {second!r}.{suggest(second, seconds)} There is: {', '.join(seconds)}.")
+        verb = f"{verb} {second}"
+        module = verb_module(verb)
     try:
         config = parse_config(module.CONFIG, rest, prog=f"rewardsmith {verb}", help_text=module.HELP)
     except SystemExit:  # --help has been printed

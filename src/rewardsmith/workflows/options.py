@@ -15,6 +15,7 @@ from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.refining.options import RefineOptions
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
+from rewardsmith.studies.noise.options import NoiseStudyOptions
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,16 @@ class ExportConfig:
     """Make the last line of stdout one JSON document."""
     dry_run: bool = False
     """Print the resolved configuration and stop."""
+
+
+@dataclass(frozen=True)
+class StudyNoiseConfig:
+    """Plant known noise in a preference set, repair it by every method, train, and test on untouched labels."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    study: NoiseStudyOptions = field(default_factory=NoiseStudyOptions)
+    run: RunOptions = field(default_factory=RunOptions)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@ import pytest
 from scipy.optimize import minimize
 
 from rewardsmith.metrics.temperature import fit_scale
-from rewardsmith.studies.noise.calibration import calibrate
+from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
+
+
+NONE = np.zeros(4000, dtype=np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,7 @@ def drawn():
 
 def test_it_is_the_maximum_of_the_likelihood(drawn):
     gaps, given, longer = drawn
-    found = calibrate(gaps, given, longer)
+    found = fit_calibration(gaps, given, longer)
 
     def loss(x):
         logits = x[0] * gaps[:, 0] + x[1] * longer
@@ -24,34 +27,53 @@ def test_it_is_the_maximum_of_the_likelihood(drawn):
 
     best = minimize(loss, [0.0, 0.0])
     np.testing.assert_allclose([found.scale[0], found.offset[0]], best.x, atol=1e-4)
-    assert found.likelihood[0] == pytest.approx(-best.fun, abs=1e-9)
+    assert found.likelihood[0] == pytest.approx(-4000 * best.fun, abs=1e-6)
 
 
 def test_units_do_not_matter(drawn):
     gaps, given, longer = drawn
-    one, thousand = calibrate(gaps, given, longer), calibrate(1000 * gaps, given, longer)
+    one, thousand = fit_calibration(gaps, given, longer), fit_calibration(1000 * gaps, given, longer)
     np.testing.assert_allclose(one.likelihood, thousand.likelihood, rtol=1e-9)
     np.testing.assert_allclose(one.scale, 1000 * thousand.scale, rtol=1e-6)
 
 
 def test_without_lengths_it_is_the_temperature(drawn):
     gaps, given, longer = drawn
-    found = calibrate(gaps, given, np.zeros_like(longer))
+    found = fit_calibration(gaps, given, 0 * longer)
     assert found.scale[0] == pytest.approx(fit_scale(gaps[:, 0], given[:, 0]), rel=1e-5)
     assert found.offset[0] == 0
 
 
-def test_gaps_that_point_the_wrong_way_count_for_nothing(drawn):
+def test_gaps_that_say_nothing_leave_a_coin(drawn):
+    _, given, longer = drawn
+    found = calibrated_likelihood(np.zeros((4000, 1)), given[:, :1], 0 * longer, NONE)
+    assert found[0] == pytest.approx(-np.log(2))
+
+
+def test_a_cluster_that_is_turned_round_is_no_worse_than_the_others(drawn):
+    """The likelihood asks what gaps say of labels, not on which side the labels of a cluster are."""
     gaps, given, longer = drawn
-    found = calibrate(-gaps[:, :1], given[:, :1], 0 * longer)
-    assert found.scale[0] == 0
-    share = given[:, 0].mean()
-    assert found.likelihood[0] == pytest.approx(-np.log(2))
-    assert share != 0.5
+    clusters = np.arange(4000) % 4
+    turned = np.where(clusters[:, None] == 1, 1 - given, given)
+    as_they_are = calibrated_likelihood(gaps, given, longer, clusters)
+    np.testing.assert_allclose(calibrated_likelihood(gaps, turned, longer, clusters), as_they_are, rtol=1e-6)
+
+
+def test_small_clusters_are_calibrated_together(drawn):
+    gaps, given, longer = drawn
+    alone = calibrated_likelihood(gaps, given, longer, NONE)
+    np.testing.assert_allclose(calibrated_likelihood(gaps, given, longer, np.arange(4000)), alone)
 
 
 def test_labels_that_always_agree_have_a_finite_scale():
-    gaps = np.ones((50, 1))
-    found = calibrate(gaps, np.ones((50, 1)), np.zeros(50))
+    found = fit_calibration(np.ones((50, 1)), np.ones((50, 1)), np.zeros(50))
     assert np.isfinite(found.scale[0])
-    assert found.likelihood[0] > -1e-3
+    assert found.likelihood[0] > -1e-2
+
+
+def test_a_label_of_weight_zero_is_absent(drawn):
+    gaps, given, longer = drawn
+    weight = np.ones_like(gaps)
+    weight[1000:] = 0
+    kept = calibrated_likelihood(gaps[:1000], given[:1000], longer[:1000], NONE[:1000])
+    np.testing.assert_allclose(calibrated_likelihood(gaps, given, longer, NONE, weight), kept, rtol=1e-6)

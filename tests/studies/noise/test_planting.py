@@ -25,7 +25,9 @@ def turned(known, noisy):
     return noisy != known.target
 
 
-@given(kind=st.sampled_from(["uniform", "hard", "longer", "clustered"]), rate=st.floats(0, 0.3), seed=st.integers(0, 99))
+@given(
+    kind=st.sampled_from(["uniform", "hard", "longer", "clustered"]), rate=st.floats(0, 0.3), seed=st.integers(0, 99)
+)
 def test_exactly_the_rate_is_turned_and_ties_stay(kind, rate, seed):
     known = facts(seed)
     noisy = plant(kind, known, rate, np.random.default_rng(seed))

@@ -20,13 +20,7 @@ NUM_RESAMPLES = 1000
 TAILS = (0.025, 0.975)
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Tested:
-    """The test of one seed: group of each decided test pair, [N]."""
-
-    groups: NDArray[np.int64]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,10 +47,10 @@ class Draws:
         return np.where(number > 0, credit / np.maximum(number, 1), np.nan)
 
 
-def group_totals(credit: Sequence[Floats], tested: Sequence[Tested], num_groups: int) -> tuple[Floats, Floats]:
-    """Credits and pairs by seed and group, each [S, G]."""
-    totals = [np.bincount(t.groups, weights=c, minlength=num_groups) for c, t in zip(credit, tested, strict=True)]
-    counts = [np.bincount(t.groups, minlength=num_groups) for t in tested]
+def group_totals(credit: Sequence[Floats], groups: Sequence[Codes], num_groups: int) -> tuple[Floats, Floats]:
+    """Credits and pairs by seed and group, each [S, G], from credits and groups of each seed's test pairs."""
+    totals = [np.bincount(g, weights=c, minlength=num_groups) for c, g in zip(credit, groups, strict=True)]
+    counts = [np.bincount(g, minlength=num_groups) for g in groups]
     return np.stack(totals), np.stack(counts).astype(np.float64)
 
 

@@ -1,9 +1,12 @@
-"""How probable gaps make labels, in the gaps' best units and whatever the labels' preference for length.
+"""How probable gaps make labels, whatever the gaps' units and whatever bias the labels have.
 
-    P(chosen is labelled better) = sigmoid( scale * gap + offset * longer ),     scale >= 0
+In each cluster of pairs (category),
 
-Margins stretch gaps, so a penalty must not be chosen for its units; and an arm whose labels were repaired must not be
-held to a bias of the labels that it is judged by. Both numbers are fitted, for plain arms as for all others.
+    P(chosen is labelled better) = sigmoid( scale * gap + offset * longer )
+
+with numbers of its own. Margins stretch gaps, and a penalty must not be chosen for its units. An arm whose labels were
+repaired must not be held to the faults of the labels that it is judged by either: a preference for length is the
+offset's, and a cluster in which most labels are turned round has a negative scale. The same is done for every arm.
 """
 
 from __future__ import annotations
@@ -18,53 +21,61 @@ from rewardsmith.metrics.calibration import probability
 MAX_STEPS = 50
 LARGEST_STEP = 2.0  # logits, for gaps of one root mean square
 TOLERANCE = 1e-6
+MIN_CLUSTER_PAIRS = 100
 
 Floats = NDArray[np.float64]
 
 
-class Calibration(NamedTuple):
+class Fit(NamedTuple):
     """One number a column."""
 
     scale: Floats
     offset: Floats
     likelihood: Floats
-    """Mean log likelihood of the labels."""
+    """Sum of the log likelihoods of the labels."""
 
 
-def calibrate(gaps: Floats, given: Floats, longer: Floats) -> Calibration:
-    """The likeliest scale and offset for each column of gaps [N, A] and labels [N, A]; ``longer`` [N] is 1, -1 or 0.
+def calibrated_likelihood(
+    gaps: Floats, labels: Floats, longer: Floats, clusters: NDArray[np.int64], weight: Floats | None = None
+) -> Floats:
+    """Mean log likelihood [A] of labels [N, A] under gaps [N, A], calibrated in each cluster.
 
-    Newton's method on a concave likelihood, with short steps, since labels that agree with every gap have no finite
-    best scale. Gaps that are all 0, or point away from the labels, get scale 0.
+    ``longer`` [N] is 1, -1 or 0; ``weight`` [N, A] is 1 by default. Clusters of fewer than a hundred pairs are
+    calibrated together.
     """
+    weight = np.ones_like(gaps) if weight is None else weight
+    sizes = np.bincount(clusters)
+    own = np.where(sizes[clusters] >= MIN_CLUSTER_PAIRS, clusters, -1)
+    total = np.zeros(gaps.shape[1])
+    for code in np.unique(own):
+        inside = own == code
+        total += fit_calibration(gaps[inside], labels[inside], longer[inside], weight[inside]).likelihood
+    return total / np.maximum(weight.sum(axis=0), 1e-12)
+
+
+def fit_calibration(gaps: Floats, labels: Floats, longer: Floats, weight: Floats | None = None) -> Fit:
+    """The likeliest scale and offset for each column, by Newton's method.
+
+    Steps are short and their number is bounded, since labels that agree with every gap have no finite best scale.
+    """
+    weight = np.ones_like(gaps) if weight is None else weight
     unit = np.sqrt(np.square(gaps).mean(axis=0))
-    scaled = gaps / np.where(unit > 0, unit, 1.0)
-    found = _climb(scaled, given, longer, np.ones(gaps.shape[1]))
-    wrong_way = (found[0] < 0) | (unit == 0)
-    if wrong_way.any():
-        found = np.where(wrong_way, _climb(scaled, given, longer, np.zeros(gaps.shape[1])), found)
-    logits = found[0] * scaled + longer[:, None] * found[1]
-    likelihood = (given * logits - np.logaddexp(0, logits)).mean(axis=0)
-    return Calibration(found[0] / np.where(unit > 0, unit, 1.0), found[1], likelihood)
-
-
-def _climb(scaled: Floats, given: Floats, longer: Floats, free: Floats) -> Floats:
-    """[2, A]: scale (held at 0 where ``free`` is 0) and offset."""
-    scale, offset = np.zeros(len(free)), np.zeros(len(free))
-    side = longer[:, None]
-    number = len(scaled)
+    unit = np.where(unit > 0, unit, 1.0)
+    scaled, side, number = gaps / unit, longer[:, None], np.maximum(weight.sum(axis=0), 1e-12)
+    scale, offset = np.zeros(gaps.shape[1]), np.zeros(gaps.shape[1])
     for _ in range(MAX_STEPS):
         chance = probability(scale * scaled + side * offset)
-        missing, bend = given - chance, chance * (1 - chance)
-        slope = np.stack([free * (missing * scaled).sum(axis=0), (missing * side).sum(axis=0)]) / number
-        # A ridge far below what a label weighs keeps a column that says nothing (no lengths, equal gaps) in place.
+        missing, bend = weight * (labels - chance), weight * chance * (1 - chance)
+        slope = np.stack([(missing * scaled).sum(axis=0), (missing * side).sum(axis=0)]) / number
+        # A ridge far below what a label weighs keeps a column that says nothing (no lengths, no gaps) in place.
         a = (bend * np.square(scaled)).sum(axis=0) / number + 1e-9
-        b = free * (bend * scaled * side).sum(axis=0) / number
+        b = (bend * scaled * side).sum(axis=0) / number
         c = (bend * np.square(side)).sum(axis=0) / number + 1e-9
-        determinant = a * c - b * b
-        step = np.stack([c * slope[0] - b * slope[1], a * slope[1] - b * slope[0]]) / np.maximum(determinant, 1e-18)
+        determinant = np.maximum(a * c - b * b, 1e-18)
+        step = np.stack([c * slope[0] - b * slope[1], a * slope[1] - b * slope[0]]) / determinant
         step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
-        scale, offset = scale + free * step[0], offset + step[1]
+        scale, offset = scale + step[0], offset + step[1]
         if np.abs(step).max() <= TOLERANCE:
             break
-    return np.stack([scale, offset])
+    logits = scale * scaled + side * offset
+    return Fit(scale / unit, offset, (weight * (labels * logits - np.logaddexp(0, logits))).sum(axis=0))

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ class CellOptions:
     methods: tuple[str, ...]
     test_share: float
     num_judges: int
+    choose_by: Literal["given", "own"] = "given"
 
 
 def cells_of(kinds: Sequence[Kind], rates: Sequence[float], seeds: Sequence[int]) -> list[Cell]:
@@ -74,7 +75,7 @@ def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, A
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
     arms = make_arms(options.methods, suspects, truth)
-    trained = trainer_of(pairs, split, train, noisy).train(arms)
+    trained = trainer_of(pairs, split, train, noisy, options.choose_by).train(arms)
     return {
         **result,
         "num_train": len(truth),
@@ -95,7 +96,9 @@ def noise_rng(cell: Cell) -> np.random.Generator:
     return np.random.default_rng([cell.seed, zlib.crc32(cell.kind.encode()), round(cell.rate * 10_000)])
 
 
-def trainer_of(pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats) -> ProbeTrainer:
+def trainer_of(
+    pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats, choose_by: Literal["given", "own"] = "given"
+) -> ProbeTrainer:
     """The `probe` trainer of a cell, on the widest features."""
     rows = pairs.widest.rows
     return ProbeTrainer(
@@ -104,6 +107,8 @@ def trainer_of(pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats
         split.inner_fold,
         noisy,
         train.facts.longer,
+        train.facts.clusters,
+        choose_by,
     )
 
 

@@ -30,6 +30,9 @@ class NoiseStudyOptions:
     """Judges of every training pair."""
     trainer: Literal["probe"] = "probe"
     """What every arm trains: `probe`, a head on frozen features with its penalty chosen by inner folds."""
+    choose_by: Literal["given", "own"] = "given"
+    """The held-out labels by which every arm chooses its regularisation: the noisy ones as `given`, or its `own`, which
+    for repaired arms are the repaired ones."""
     feature_dtype: Literal["float32", "bfloat16"] = "float32"
     """Number type of the trunk's forward pass."""
     workers: int = 2

@@ -1,15 +1,15 @@
 """The `probe` trainer: for every arm one logistic head, its regularisation chosen in the same way for all.
 
 Heads are fitted on two of three inner folds of the training groups at every penalty of one grid, and judged on the
-third by the likelihood of the given, noisy labels there, once calibrated (``calibration.py``). The best penalty then
-serves for all training pairs.
+third by the likelihood of labels there, once calibrated (``calibration.py``): of the given, noisy ones, or of the arm's
+own, as who splits a refined set would. The best penalty then serves for all training pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.studies.noise.arms import Arm, Form, Trained
-from rewardsmith.studies.noise.calibration import calibrate
+from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
 from rewardsmith.studies.noise.noise_aware import fit_noise_aware
 from rewardsmith.studies.noise.nuisance import with_nuisance, without_nuisance
@@ -40,6 +40,15 @@ class Rows(NamedTuple):
     tested: Float[Tensor, "M E"]
 
 
+class Judges(NamedTuple):
+    """The labels [N, A] by which arms are judged, and how much each counts."""
+
+    given: Floats
+    """For the scale of the gaps."""
+    labels: Floats
+    weight: Floats
+
+
 class Found(NamedTuple):
     """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
 
@@ -52,7 +61,7 @@ class ProbeTrainer:
     """Trains on ``train_rows`` [N, E] and tests on ``test_rows`` [M, E], in their principal axes.
 
     ``given`` [N] are the noisy labels, ``inner_fold`` [N] numbers from 0 to 2, ``longer`` [N] the sign of the
-    difference in length.
+    difference in length, ``clusters`` [N] categories.
     """
 
     train_rows: Float[Tensor, "N E"]
@@ -60,6 +69,8 @@ class ProbeTrainer:
     inner_fold: NDArray[np.int16]
     given: Floats
     longer: Floats
+    clusters: NDArray[np.int64]
+    choose_by: Literal["given", "own"] = "given"
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
         """Every arm; those of one form are fitted side by side."""
@@ -71,16 +82,16 @@ class ProbeTrainer:
 
     def _train_form(self, form: Form, arms: list[Arm]) -> list[Trained]:
         rows, labels = self._rows(form), stack_labels(arms)
-        given = np.stack([self.given if arm.given is None else arm.given for arm in arms], axis=1)
+        judges = self._judges(arms)
         if form == "early_stopping":
             unit, grid = "steps", tuple(map(float, STEPS_GRID))
-            found = self._search_steps(rows, labels, given)
+            found = self._search_steps(rows, labels, judges)
             path = descend(rows.fitted, labels, STEPS_GRID)
             heads = torch.stack([path[index][column] for column, index in enumerate(found.best)])
         else:
             unit, grid = "l2", L2_GRID
             rates = stack_rates(arms) if form == "noise_aware" else None
-            found = self._search_penalty(rows, labels, rates, given)
+            found = self._search_penalty(rows, labels, rates, judges)
             penalties = torch.tensor([L2_GRID[index] for index in found.best])
             heads = fit_arms(rows.fitted, labels, penalties)
             if rates is not None:
@@ -97,13 +108,13 @@ class ProbeTrainer:
         fitted, axes = with_nuisance(self.train_rows, self.longer)
         return Rows(fitted, without_nuisance(self.train_rows, axes), without_nuisance(self.test_rows, axes))
 
-    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, given: Floats) -> Found:
+    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, judges: Judges) -> Found:
         """Goes from strong to weak, each fit beginning at the last one.
 
         An arm whose likelihood has fallen twice in a row is past its optimum, and the search ends when that is true of
         all.
         """
-        num_arms = given.shape[1]
+        num_arms = judges.labels.shape[1]
         inner = self._inner(labels)
         inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
         likelihood = np.full((len(L2_GRID), num_arms), -np.inf)
@@ -115,22 +126,38 @@ class ProbeTrainer:
             heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
             if inner_rates is not None:
                 heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
-            calibrated = calibrate(self._held_out(rows.read, heads, num_arms), given, self.longer)
-            better = searching & (calibrated.likelihood > likelihood.max(axis=0))
-            likelihood[p, searching] = calibrated.likelihood[searching]
-            best[better], scale[better] = p, calibrated.scale[better]
+            gaps = self._held_out(rows.read, heads, num_arms)
+            found = self._likelihood(gaps, judges)
+            better = searching & (found > likelihood.max(axis=0))
+            likelihood[p, searching] = found[searching]
+            best[better], scale[better] = p, self._scales(gaps, judges)[better]
             if p + 2 < len(L2_GRID):
                 searching &= ~((likelihood[p] < likelihood[p + 1]) & (likelihood[p + 1] < likelihood[p + 2]))
             if not searching.any():
                 break
         return Found(best, scale)
 
-    def _search_steps(self, rows: Rows, labels: Labels, given: Floats) -> Found:
-        num_arms = given.shape[1]
+    def _search_steps(self, rows: Rows, labels: Labels, judges: Judges) -> Found:
+        num_arms = judges.labels.shape[1]
         path = descend(rows.fitted, self._inner(labels), STEPS_GRID)
-        found = [calibrate(self._held_out(rows.read, heads, num_arms), given, self.longer) for heads in path]
-        best = np.stack([calibrated.likelihood for calibrated in found]).argmax(axis=0)
-        return Found(best, np.array([found[index].scale[a] for a, index in enumerate(best)]))
+        held_out = [self._held_out(rows.read, heads, num_arms) for heads in path]
+        found = [self._likelihood(gaps, judges) for gaps in held_out]
+        best = np.stack(found).argmax(axis=0)
+        return Found(best, np.array([self._scales(held_out[index], judges)[a] for a, index in enumerate(best)]))
+
+    def _judges(self, arms: Sequence[Arm]) -> Judges:
+        given = np.stack([self.given if arm.given is None else arm.given for arm in arms], axis=1)
+        if self.choose_by == "given":
+            return Judges(given, given, np.ones_like(given))
+        own = [np.stack([getattr(arm.supervision, name) for arm in arms], axis=1) for name in ("target", "weight")]
+        return Judges(given, *own)
+
+    def _likelihood(self, gaps: Floats, judges: Judges) -> Floats:
+        return calibrated_likelihood(gaps, judges.labels, self.longer, self.clusters, judges.weight)
+
+    def _scales(self, gaps: Floats, judges: Judges) -> Floats:
+        """What makes gaps logits of the given labels; 0 where they point the other way."""
+        return np.maximum(fit_calibration(gaps, judges.given, self.longer).scale, 0.0)
 
     def _inner(self, labels: Labels) -> Labels:
         """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.studies.noise.bootstrap import Draws, Estimate, Tested, group_totals
+from rewardsmith.studies.noise.bootstrap import Codes, Draws, Estimate, group_totals
 from rewardsmith.studies.noise.credits import decode
 from rewardsmith.studies.noise.methods import CLEAN, DIAGNOSTICS, PLAIN, RIVALS
+from rewardsmith.studies.noise.planting import KINDS
 
 Result = Mapping[str, Any]
 Place = tuple[str, float]
@@ -41,11 +42,13 @@ def role_of(method: str) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """Finished cells of a study. ``tested`` [S]: the test of each seed; ``num_groups``: of test groups, over seeds."""
+    """Finished cells of a study."""
 
     cells: Sequence[Result]
-    tested: Mapping[int, Tested]
+    tested: Mapping[int, Codes]
+    """Of each seed: the group of each decided test pair."""
     num_groups: int
+    """Over all seeds."""
     seeds: tuple[int, ...]
     num_resamples: int = 1000
 
@@ -61,12 +64,14 @@ class Results:
 
     @cached_property
     def places(self) -> list[Place]:
-        """Kinds and rates of which every seed has a result."""
+        """Kinds and rates of which every seed has a result; the set as it came first, then by kind and rate."""
         found: dict[Place, set[int]] = {}
         for cell in self.cells:
             if "arms" in cell:
                 found.setdefault((cell["kind"], cell["rate"]), set()).add(cell["seed"])
-        return sorted(place for place, seeds in found.items() if seeds >= set(self.seeds))
+        order = ("none", *KINDS)
+        whole = [place for place, seeds in found.items() if seeds >= set(self.seeds)]
+        return sorted(whole, key=lambda place: (order.index(place[0]), place[1]))
 
     @cached_property
     def draws(self) -> Draws:
@@ -81,7 +86,7 @@ class Results:
         for place in self.places:
             own = [by_key[(*place, seed)]["arms"] for seed in self.seeds]
             for method in own[0]:
-                credit = [decode(arms[method]["credit"], len(t.groups)) for arms, t in zip(own, tested, strict=True)]
+                credit = [decode(arms[method]["credit"], len(t)) for arms, t in zip(own, tested, strict=True)]
                 found[place, method] = self.draws.mean(*group_totals(credit, tested, self.num_groups))
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class StudyPairs:
         """Writes one safetensors file, atomically."""
         arrays = {name: getattr(self, name) for name in ("split_groups", "fold_groups", "responses")}
         arrays |= {f"facts.{name}": getattr(self.facts, name) for name in Facts.__dataclass_fields__}
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+        tensors = {name: torch.tensor(value) for name, value in arrays.items()}  # copies: some may be one array
         tensors |= {f"design.{i}": design.rows.contiguous() for i, design in enumerate(self.designs)}
         names = json.dumps([design.candidate.name for design in self.designs])
         with atomic_path(path) as temporary:
@@ -138,11 +138,6 @@ def response_codes(pairs: pa.Table) -> NDArray[np.int64]:
         texts = (json.dumps(messages) for messages in pairs[side].to_pylist())
         columns.append([seen.setdefault(key, len(seen)) for key in zip(prompts, texts, strict=True)])
     return np.array(columns, dtype=np.int64).reshape(2, len(pairs)).T.copy()
-
-
-def with_targets(pairs: StudyPairs, target: NDArray[np.float64]) -> StudyPairs:
-    """The same pairs with other labels taken for the truth."""
-    return replace(pairs, facts=replace(pairs.facts, target=target))
 
 
 def _renumbered(codes: NDArray[np.generic]) -> NDArray[np.int64]:

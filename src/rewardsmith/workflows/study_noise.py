@@ -1,0 +1,189 @@
+"""``rewardsmith study noise``: does repairing labels help, and which repair, on this set?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardsmith.artifacts.atomic import write_jsonl, write_text
+from rewardsmith.artifacts.flat_config import flatten, suggest
+from rewardsmith.artifacts.progress import progress, say, set_quiet
+from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.study_report import render_study_report
+from rewardsmith.report.study_tables import print_study
+from rewardsmith.strength.pair_features import pair_features
+from rewardsmith.studies.noise.bootstrap import Codes
+from rewardsmith.studies.noise.cell_log import CellLog
+from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
+from rewardsmith.studies.noise.findings import findings
+from rewardsmith.studies.noise.methods import parse_methods
+from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.studies.noise.planting import KINDS, Kind
+from rewardsmith.studies.noise.run_cells import run_cells
+from rewardsmith.studies.noise.splits import split_pairs
+from rewardsmith.studies.noise.statistics import Results
+from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
+from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.options import StudyNoiseConfig
+from rewardsmith.workflows.stage_times import StageTimes
+
+CELLS_FILE = "cells.jsonl"
+PAIRS_FILE = "pairs.safetensors"
+MAY_CHANGE = ("kinds", "rates", "num_seeds", "workers")
+"""What an interrupted study may be asked for anew: cells do not depend on which others there are."""
+NUM_TRUTH_JUDGES = 4
+MIN_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """Numbers of a study and the folder that holds them with the report and every cell."""
+
+    path: str
+    metrics: dict[str, Any]
+
+    @property
+    def report_path(self) -> str:
+        """The HTML report."""
+        return f"{self.path}/report.html"
+
+    def summary(self) -> dict[str, Any]:
+        """The result in one JSON document."""
+        return {"path": self.path, "report": self.report_path, **self.metrics}
+
+    def print(self, console: Any) -> None:
+        """The tables for a reader, on a rich console."""
+        print_study(self.metrics, console, self.report_path)
+
+
+def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResult:
+    """Runs every cell that is missing, then writes tables and report. ``dataset``: rows in memory, if not named."""
+    set_quiet(config.run.quiet)
+    kinds, rates = parse_kinds(config.study.kinds), parse_rates(config.study.rates)
+    study = config.study
+    options = CellOptions(parse_methods(study.methods), study.test_share, study.num_judges, study.choose_by)
+    _check(study)
+    times = StageTimes()
+    with times.stage("reading"):
+        name = dataset if dataset is not None else config.data.dataset_name
+        given = load_preferences(name, config.data, config.run.seed)
+    folder = RunFolder.open(
+        config.run.output_dir or default_output("study-noise", given.name),
+        "study noise",
+        flatten(config),
+        dict(given.sources),
+        config.run.overwrite,
+        config.run.seed,
+        MAY_CHANGE,
+    )
+    with folder.abandoned_on_input_error():
+        pairs = _pairs(folder, given, config, times)
+        seeds = range(config.run.seed, config.run.seed + config.study.num_seeds)
+        cells = cells_of(kinds, rates, seeds)
+        log = CellLog(folder.path / CELLS_FILE)
+        with times.stage("cells"):
+            _run(folder, log, cells, options, config.study.workers)
+    log.close(cells)
+    with times.stage("statistics"):
+        tested, num_groups = tests_of(pairs, config.study.test_share, seeds)
+        found = findings(Results(log.results(cells), tested, num_groups, tuple(seeds)))
+    metrics = {"dataset_name": given.name, "title": f"Noise study on {given.name}", **_about(config, given), **found}
+    metrics["timings"] = times.rounded()
+    write_text(folder.path / "report.html", render_study_report(metrics))
+    (folder.path / PAIRS_FILE).unlink()
+    folder.finish(metrics)
+    return StudyResult(str(folder.path), metrics)
+
+
+def parse_kinds(text: str) -> tuple[Kind, ...]:
+    """Kinds in the order given. ConfigError for an unknown one."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in KINDS:
+            raise ConfigError(f"--kinds: {name!r} is none of {', '.join(KINDS)}.{suggest(name, KINDS)}")
+    if not names:
+        raise ConfigError(f"--kinds names nothing: give one or more of {', '.join(KINDS)}.")
+    return tuple(kind for name in dict.fromkeys(names) for kind in KINDS if kind == name)
+
+
+def parse_rates(text: str) -> tuple[float, ...]:
+    """Rates in rising order. ConfigError for what is no share under a half."""
+    try:
+        rates = sorted({float(word) for word in text.split(",") if word.strip()})
+    except ValueError as error:
+        raise ConfigError(f"--rates {text!r}: give numbers separated by commas, such as 0,0.2,0.4.") from error
+    if not rates or not 0 <= rates[0] <= rates[-1] < 0.5:
+        raise ConfigError(f"--rates {text!r}: every rate must be at least 0 and under 0.5.")
+    return tuple(rates)
+
+
+def tests_of(pairs: StudyPairs, test_share: float, seeds: range) -> tuple[dict[int, Codes], int]:
+    """Which group each decided test pair of a seed belongs to, and how many groups there are."""
+    found = {}
+    for seed in seeds:
+        test = split_pairs(pairs.split_groups, test_share, seed).test
+        decided: NDArray[np.bool_] = pairs.facts.target[test] != 0.5
+        found[seed] = pairs.split_groups[test][decided]
+    return found, int(pairs.split_groups.max()) + 1
+
+
+def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, times: StageTimes) -> StudyPairs:
+    """All that cells read; an interrupted study has it already."""
+    file = folder.path / PAIRS_FILE
+    if folder.resumed and file.exists():
+        return StudyPairs.load(file)
+    if given.quarantine:
+        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
+        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
+    if len(given.table) < MIN_PAIRS:
+        raise DataError(f"{len(given.table)} pairs are too few for a study, which needs {MIN_PAIRS} or more.")
+    with times.stage("features"):
+        features = pair_features(given.table, config.model, config.study.feature_dtype)
+    with times.stage("judging"), progress("Judging the clean labels (repeats)", NUM_TRUTH_JUDGES) as bar:
+        pairs = study_pairs(given.table, features.designs, config.study, config.run.seed, bar.advance)
+    split_pairs(pairs.split_groups, config.study.test_share, config.run.seed)  # raises for too few groups
+    pairs.save(file)
+    return pairs
+
+
+def _run(folder: RunFolder, log: CellLog, cells: list[Cell], options: CellOptions, num_workers: int) -> None:
+    missing = log.missing(cells)
+    with progress("Cells", len(cells)) as bar:
+        if num_done := len(cells) - len(missing):
+            say(f"{num_done} of {len(cells)} cells are there already.")
+            bar.advance(num_done)
+        for result in run_cells(missing, folder.path / PAIRS_FILE, options, num_workers):
+            log.add(result)
+            bar.advance(1)
+
+
+def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
+    return {
+        "model": config.model.model_name_or_path,
+        "num_pairs": len(given.table),
+        "num_quarantined": len(given.quarantine),
+        "trainer": config.study.trainer,
+        "fold_by": config.study.fold_by,
+        "audit_fold_by": config.study.audit_fold_by,
+        "num_judges": config.study.num_judges,
+        "choose_by": config.study.choose_by,
+        "test_share": config.study.test_share,
+    }
+
+
+def _check(options: NoiseStudyOptions) -> None:
+    for flag, value, least in (
+        ("num_seeds", options.num_seeds, 1),
+        ("num_judges", options.num_judges, 2),
+        ("workers", options.workers, 1),
+    ):
+        if value < least:
+            raise ConfigError(f"--{flag} {value} must be at least {least}.")
+    if not 0 < options.test_share < 1:
+        raise ConfigError(f"--test_share {options.test_share:g} must lie between 0 and 1.")

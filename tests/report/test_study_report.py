@@ -1,0 +1,143 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rewardsmith.report.study_report import render_study_report
+from rewardsmith.report.study_tables import (
+    brief_text,
+    chosen_rows,
+    gain_text,
+    gap_text,
+    method_rows,
+    pool_columns,
+    print_study,
+    share_text,
+    verdict,
+)
+
+
+def estimate(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def outcome(share: float, gain: float, word: str) -> dict[str, Any]:
+    return {
+        "share": estimate(share, share - 0.1, share + 0.1),
+        "gain": estimate(gain, gain - 0.01, gain + 0.01),
+        "verdict": word,
+    }
+
+
+def place(kind: str, rate: float, gap: float) -> dict[str, Any]:
+    arms = {"plain": 0.8 - gap, "clean": 0.8, "drop": 0.8 - gap / 2, "<b>.yaml": 0.7, "aum:drop": 0.7, "ours:flip": 0.7}
+    return {
+        "kind": kind,
+        "rate": rate,
+        "share_turned": rate,
+        "noise_found": rate,
+        "gap": {**estimate(gap, gap - 0.01, gap + 0.01), "standard_error": 0.005, "counts": gap > 0.01},
+        "arms": {name: {"accuracy": value} for name, value in arms.items()},
+    }
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    pool = {
+        "places": [["uniform", 0.2]],
+        "mean_gap": estimate(0.06, 0.05, 0.07),
+        "methods": {
+            "clean": outcome(1.0, 0.06, "better"),
+            "drop": outcome(0.5, 0.03, "better"),
+            "<b>.yaml": outcome(-0.2, -0.012, "worse"),
+            "aum:drop": outcome(0.1, 0.006, "unclear"),
+            "ours:flip": outcome(0.3, 0.02, "better"),
+        },
+    }
+    chosen = {
+        "method": "drop",
+        "share": estimate(0.4, 0.2, 0.6),
+        "gain": estimate(0.02, 0.01, 0.03),
+        "verdict": "better",
+    }
+    roles = {"plain": "reference", "clean": "reference", "drop": "ours", "<b>.yaml": "ours", "aum:drop": "rival"}
+    return {
+        "title": "Noise study on <i>prefs</i>",
+        "dataset_name": "prefs",
+        "model": "embedded/minilm",
+        "num_pairs": 1000,
+        "test_share": 0.3,
+        "fold_by": "prompt",
+        "audit_fold_by": "prompt",
+        "num_judges": 4,
+        "choose_by": "given",
+        "seeds": [0, 1],
+        "methods": [{"name": n, "role": r} for n, r in {**roles, "ours:flip": "diagnostic"}.items()],
+        "places": [place("none", 0.0, 0.0), place("uniform", 0.2, 0.06)],
+        "pools": {"uniform": pool, "all": pool},
+        "clean": {"drop": outcome(0.0, -0.003, "unclear")},
+        "chosen": {"chosen_on": [0], "reported_on": [1], "pools": {"all": {"ours": chosen, "any": chosen}}},
+        "detectors": [
+            {"kind": "uniform", "rate": 0.2, "detector": "ours", "auroc": 0.8, "precision": 0.5, "recall": 0.5}
+        ],
+        "limits": {"uniform": {"ours": {"drop": 0.2, "oracle": 0.5}, "oracle": {"drop": 0.9}}},
+        "skipped": [{"kind": "longer", "rate": 0.4, "seed": 0, "skipped": "only 30% of the labels"}],
+        "timings": {"cells": 100.0},
+    }
+
+
+def test_shares_and_gains_in_words() -> None:
+    assert share_text(outcome(0.41, 0.02, "better")) == "41% (31 to 51) +"
+    assert share_text(outcome(-0.2, -0.02, "worse")) == "−20% (−30 to −10) −"
+    assert brief_text(outcome(-0.2, -0.02, "worse")) == "−20% −"
+    assert share_text(None) == brief_text(None) == "–"
+    assert gain_text(outcome(0.1, 0.006, "unclear")) == "0.6 (−0.4 to 1.6)"
+    assert gap_text({"value": 0.012, "counts": False}) == "(1.2)"
+
+
+def test_pools_that_say_the_same_are_one_column(metrics: dict[str, Any]) -> None:
+    assert pool_columns(metrics) == ["uniform"]
+
+
+def test_methods_stand_by_role_and_then_by_share(metrics: dict[str, Any]) -> None:
+    assert [row.name for row in method_rows(metrics)] == ["drop", "<b>.yaml", "aum:drop", "ours:flip"]
+
+
+def test_the_verdict_names_the_best_of_ours_and_the_blind_choice(metrics: dict[str, Any]) -> None:
+    words = verdict(metrics)
+    assert "costs 6.0 points; drop closes 50% of that (40 to 60%)" in words
+    assert "Chosen on the first half of the seeds: drop; on the other half it gains 2.0 (1.0 to 3.0) + points." in words
+    assert chosen_rows(metrics) == [("all kinds", "drop", "40% (20 to 60) +", "2.0 (1.0 to 3.0) +")]
+
+
+def test_the_verdict_admits_that_nothing_helps(metrics: dict[str, Any]) -> None:
+    metrics["pools"]["uniform"]["methods"]["drop"]["verdict"] = "unclear"
+    assert "no method is clearly better than plain training" in verdict(metrics)
+    metrics["pools"] = {}
+    assert "there is nothing to close" in verdict(metrics)
+
+
+def test_the_report_escapes_names_and_shows_every_section(metrics: dict[str, Any]) -> None:
+    html = render_study_report(metrics)
+    assert "<b>.yaml" not in html
+    assert "&lt;b&gt;.yaml" in html
+    assert "<i>prefs" not in html
+    for section in ("shares", "curves", "gaps", "chosen", "limits", "detectors", "measured"):
+        assert f'<section id="{section}">' in html
+
+
+def test_a_study_without_a_gap_still_has_a_report(metrics: dict[str, Any]) -> None:
+    metrics |= {"pools": {}, "limits": {}, "chosen": None, "clean": None, "detectors": []}
+    html = render_study_report(metrics)
+    assert '<section id="gaps">' in html
+    assert '<section id="chosen">' not in html
+
+
+def test_the_terminal_shows_names_as_they_are(metrics: dict[str, Any]) -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    print_study(metrics, console, "runs/x/report.html")
+    text = console.export_text()
+    assert "<b>.yaml" in text
+    assert "50% +" in text
+    assert "runs/x/report.html" in text

@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_pairs import made_pairs
+
+from rewardsmith.errors import ConfigError
+from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, trainer_of
+from rewardsmith.studies.noise.credits import decode
+from rewardsmith.studies.noise.methods import ALL, CLEAN, PLAIN, make_arm, parse_methods
+from rewardsmith.studies.noise.planting import plant
+from rewardsmith.studies.noise.splits import split_pairs
+from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
+
+METHODS = (PLAIN, CLEAN, "drop", "soft_label", "margin", "early_stop", "noise_aware", "structured_soft_label", "debias")
+OPTIONS = CellOptions((*METHODS, "ours:drop", "aum:oracle", "oracle:flip"), test_share=0.3, num_judges=3)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return made_pairs(1200, 12, seed=1)
+
+
+@pytest.fixture(scope="module")
+def uniform(pairs):
+    return run_cell(pairs, Cell(0, "uniform", 0.3), OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def suspects(pairs):
+    noisy = plant("uniform", pairs.facts, 0.25, np.random.default_rng(5))
+    return Suspects(pairs, noisy, num_judges=3, seed=0)
+
+
+def test_a_cell_tells_everything_of_every_method(uniform):
+    assert list(uniform["arms"]) == list(OPTIONS.methods)
+    assert uniform["share_turned"] == pytest.approx(0.3, abs=1e-3)
+    assert uniform["num_train"] + uniform["num_test"] == 1200
+    for arm in uniform["arms"].values():
+        credit = decode(arm["credit"], uniform["num_test"])
+        assert credit.mean() == pytest.approx(arm["accuracy"])
+        assert arm["nll"] > 0
+    assert uniform["arms"]["plain"]["label_error"] == pytest.approx(0.3, abs=1e-3)
+    assert uniform["arms"]["clean"]["label_error"] == uniform["arms"]["oracle:flip"]["label_error"] == 0
+
+
+def test_noise_costs_accuracy_and_the_oracle_wins_it_back(uniform):
+    accuracy = {name: arm["accuracy"] for name, arm in uniform["arms"].items()}
+    assert accuracy["clean"] > accuracy["plain"] + 0.02
+    assert accuracy["oracle:flip"] == pytest.approx(accuracy["clean"], abs=0.02)
+
+
+def test_repaired_labels_are_nearer_to_the_truth(uniform):
+    errors = {name: arm["label_error"] for name, arm in uniform["arms"].items()}
+    assert errors["drop"] < errors["soft_label"] < errors["plain"]
+    assert uniform["arms"]["ours:drop"]["share_dropped"] > 0.2
+
+
+def test_the_same_cell_is_the_same(pairs, uniform):
+    again = run_cell(pairs, Cell(0, "uniform", 0.3), OPTIONS)
+    assert {**again, "seconds": 0} == {**uniform, "seconds": 0}
+
+
+def test_a_preference_for_length_is_repaired_without_the_truth(pairs):
+    found = run_cell(pairs, Cell(0, "longer", 0.3), OPTIONS)["arms"]
+    gap = found["clean"]["accuracy"] - found["plain"]["accuracy"]
+    assert gap > 0.08
+    for method in ("debias", "structured_soft_label"):
+        assert found[method]["accuracy"] - found["plain"]["accuracy"] > 0.6 * gap
+
+
+def test_a_rate_that_cannot_be_planted_is_skipped_with_a_reason(pairs):
+    short = replace(pairs, facts=replace(pairs.facts, longer=np.ones(len(pairs))))
+    found = run_cell(short, Cell(0, "longer", 0.3), OPTIONS)
+    assert "arms" not in found
+    assert found["skipped"] == "only 0.0% of the labels can be turned round this way"
+
+
+def test_nothing_but_the_oracle_and_clean_reads_the_truth(pairs, suspects):
+    """Supervision is the same whatever the truth is said to be."""
+    rng = np.random.default_rng(0)
+    lie = rng.permutation(pairs.facts.target)
+    lie[:400] = 1 - lie[:400]
+    other = Suspects(replace(pairs, facts=replace(pairs.facts, target=lie)), suspects.noisy, 3, 0)
+    for method in ALL:
+        if "oracle" in method or method == CLEAN:
+            continue
+        one, two = make_arm(method, suspects, pairs.facts.target), make_arm(method, other, lie)
+        assert one.supervision.equal(two.supervision).all(), method
+        assert (one.given is None) == (two.given is None)
+        if one.error_rates is not None:
+            np.testing.assert_array_equal(one.error_rates, two.error_rates)
+
+
+def test_no_test_label_is_read_in_training(pairs):
+    """Gaps stay the same when the labels of the test are others."""
+    split = split_pairs(pairs.split_groups, 0.3, 0)
+    target = pairs.facts.target.copy()
+    target[split.test] = 0.0
+    other = replace(pairs, facts=replace(pairs.facts, target=target))
+    gaps = []
+    for own in (pairs, other):
+        train = own.take(split.train)
+        noisy = plant("uniform", train.facts, 0.2, noise_rng(Cell(0, "uniform", 0.2)))
+        arm = make_arm("soft_label", Suspects(train, noisy, 3, 0), train.facts.target)
+        gaps.append(trainer_of(own, split, train, noisy).train([arm])[0].gaps)
+    np.testing.assert_array_equal(*gaps)
+
+
+def test_every_detector_finds_uniform_flips_better_than_chance(suspects, pairs):
+    wrong = suspects.noisy != pairs.facts.target
+    for detector in DETECTORS:
+        flagged = suspects.flagged(detector)
+        assert wrong[flagged].mean() > 2 * wrong.mean(), detector
+    ranked = {suspects.flagged(name).sum() for name in DETECTORS if name != "cleanlab"}
+    assert len(ranked) == 1
+
+
+def test_the_share_of_wrong_labels_is_about_right(suspects):
+    assert suspects.share == pytest.approx(0.25, abs=0.05)
+
+
+def test_debiased_arms_differ_only_in_form(suspects, pairs):
+    plain = make_arm("soft_label", suspects, pairs.facts.target)
+    debiased = make_arm("debias+soft_label", suspects, pairs.facts.target)
+    assert debiased.form == "debiased"
+    assert plain.supervision.equal(debiased.supervision).all()
+
+
+def test_cells_share_the_set_as_it_came():
+    cells = cells_of(("uniform", "votes"), (0.0, 0.2), range(2))
+    assert [cell.key for cell in cells] == [
+        f"{name} seed {seed}" for seed in (0, 1) for name in ("none 0", "uniform 0.2", "votes 0")
+    ]
+
+
+def test_pairs_are_read_back_as_they_were_written(pairs, tmp_path):
+    pairs.save(tmp_path / "pairs.safetensors")
+    back = StudyPairs.load(tmp_path / "pairs.safetensors")
+    np.testing.assert_array_equal(back.facts.belief, pairs.facts.belief)
+    np.testing.assert_array_equal(back.responses, pairs.responses)
+    assert back.widest.rows.equal(pairs.widest.rows)
+
+
+def test_methods_are_checked_when_they_are_named():
+    assert parse_methods("all")[:2] == (PLAIN, CLEAN)
+    assert parse_methods("drop, aum:drop,drop") == (PLAIN, CLEAN, "drop", "aum:drop")
+    with pytest.raises(ConfigError, match="'aum:dorp' is no method. Did you mean aum:drop?"):
+        parse_methods("aum:dorp")
+    with pytest.raises(ConfigError, match="'soft_labels' is no method. Did you mean soft_label?"):
+        parse_methods("soft_labels")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        parse_methods("nowhere.yaml")

@@ -1,0 +1,116 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.errors import ConfigError, DataError, RunError
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.simulate import simulate
+from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.workflows import study_noise
+from rewardsmith.workflows.options import StudyNoiseConfig
+from rewardsmith.workflows.study_noise import parse_kinds, parse_rates, run_study_noise
+
+ROWS = simulate(260, annotator="exact", votes_per_pair=3, seed=3)
+
+
+def config(model, folder, **study):
+    options = {
+        "kinds": "uniform,votes",
+        "rates": "0,0.3",
+        "methods": "drop,oracle:flip",
+        "num_seeds": 2,
+        "num_judges": 2,
+    }
+    return StudyNoiseConfig(
+        DataOptions(),
+        ModelOptions(str(model), max_length=64),
+        NoiseStudyOptions(**{**options, **study}),
+        RunOptions(output_dir=str(folder), quiet=True),
+    )
+
+
+@pytest.fixture(scope="module")
+def study(tiny_llama, tmp_path_factory):
+    return run_study_noise(config(tiny_llama, tmp_path_factory.mktemp("study") / "run"), ROWS)
+
+
+def test_the_folder_holds_every_cell_the_numbers_and_the_report(study):
+    path = Path(study.path)
+    names = {file.name for file in path.iterdir()}
+    assert names == {"cells.jsonl", "metrics.json", "report.html", "manifest.json"}
+    cells = [json.loads(line) for line in (path / "cells.jsonl").read_text().splitlines()]
+    assert [(c["kind"], c["rate"], c["seed"]) for c in cells] == [
+        (*place, seed) for seed in (0, 1) for place in (("none", 0.0), ("uniform", 0.3), ("votes", 0.0))
+    ]
+    assert json.loads((path / "metrics.json").read_text())["places"] == study.metrics["places"]
+
+
+def test_accuracies_are_those_of_the_cells(study):
+    cells = [json.loads(line) for line in (Path(study.path) / "cells.jsonl").read_text().splitlines()]
+    for place in study.metrics["places"]:
+        own = [c for c in cells if (c["kind"], c["rate"]) == (place["kind"], place["rate"])]
+        hits = sum(c["arms"]["plain"]["accuracy"] * c["num_test"] for c in own)
+        assert place["arms"]["plain"]["accuracy"] == pytest.approx(hits / sum(c["num_test"] for c in own))
+
+
+def test_the_report_names_every_method_and_loads_nothing(study):
+    html = (Path(study.path) / "report.html").read_text()
+    for method in ("drop", "plain"):
+        assert method in html
+    assert "src=" not in html
+    assert "://" not in html.replace("http://www.w3.org", "")
+
+
+def test_an_interrupted_study_computes_only_what_is_missing(tiny_llama, tmp_path, monkeypatch, study):
+    folder = tmp_path / "run"
+    real, asked = study_noise.run_cells, []
+
+    def stops_after_two(cells, *rest):
+        for number, result in enumerate(real(cells, *rest)):
+            if number == 2:
+                raise RunError("power cut")
+            yield result
+
+    def counts(cells, *rest):
+        asked.extend(cells)
+        return real(cells, *rest)
+
+    monkeypatch.setattr(study_noise, "run_cells", stops_after_two)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_noise(config(tiny_llama, folder), ROWS)
+    monkeypatch.setattr(study_noise, "run_cells", counts)
+    again = run_study_noise(config(tiny_llama, folder, workers=1), ROWS)
+    assert len(asked) == 4
+    for one, other in zip(again.metrics["places"], study.metrics["places"], strict=True):
+        assert one["arms"] == other["arms"]
+
+
+def test_bad_options_are_named(tiny_llama, tmp_path):
+    with pytest.raises(ConfigError, match="'unifrom' is none of .* Did you mean uniform?"):
+        parse_kinds("unifrom")
+    with pytest.raises(ConfigError, match="--kinds names nothing"):
+        parse_kinds(" ,")
+    with pytest.raises(ConfigError, match="must be at least 0 and under 0.5"):
+        parse_rates("0,0.5")
+    with pytest.raises(ConfigError, match="numbers separated by commas"):
+        parse_rates("0;0.2")
+    with pytest.raises(ConfigError, match="--test_share 1 must lie between"):
+        run_study_noise(config(tiny_llama, tmp_path / "x", test_share=1.0), ROWS)
+    assert parse_rates("0.2, 0,0.2") == (0.0, 0.2)
+    assert parse_kinds("longer,uniform,longer") == ("longer", "uniform")
+
+
+def test_a_set_that_is_too_small_leaves_no_folder_behind(tiny_llama, tmp_path):
+    with pytest.raises(DataError, match="20 pairs are too few for a study"):
+        run_study_noise(config(tiny_llama, tmp_path / "x"), ROWS[:20])
+    assert not (tmp_path / "x" / "unfinished.json").exists()
+
+
+def test_votes_turn_about_as_many_labels_as_single_votes_differ(study):
+    place = next(place for place in study.metrics["places"] if place["kind"] == "votes")
+    votes = np.array([[row["votes"]["chosen"], row["votes"]["rejected"]] for row in ROWS])
+    assert place["share_turned"] == pytest.approx((votes[:, 1] / votes.sum(axis=1)).mean(), abs=0.08)

@@ -63,8 +63,9 @@ class TrainResult:
         m = self.metrics
         accuracy = "" if m["train_accuracy"] is None else f", accuracy {m['train_accuracy']:.3f}"
         console.print(
-            f"Trained on {m['num_pairs']:,} pairs in {m['num_steps']:,} steps and {m['train_runtime_s']:.0f} s "
-            f"({m['train_pairs_per_s']:.1f} pairs/s). Last steps: loss {m['train_loss']:.4f}{accuracy}.",
+            f"Trained {m['num_steps']:,} steps, {m['num_epochs']:.2f} times over {m['num_pairs']:,} pairs, in "
+            f"{m['train_runtime_s']:.0f} s ({m['train_pairs_per_s']:.1f} pairs/s). Last steps: loss "
+            f"{m['train_loss']:.4f}{accuracy}.",
             highlight=False,
         )
         if "eval_nll" in m:
@@ -192,6 +193,7 @@ def _train_metrics(outcome: TrainOutcome, encoded: EncodedPairs) -> dict[str, An
     return {
         "num_pairs": len(encoded),
         "num_steps": outcome.num_steps,
+        "num_epochs": last["epoch"],
         "num_without_weight": encoded.num_without_weight,
         "num_identical_after_truncation": encoded.num_identical,
         "truncated_share": encoded.num_truncated / len(encoded),

@@ -228,5 +228,5 @@ def _methods(metrics: Mapping[str, Any], columns: list[str], roles: tuple[str, .
 
 
 def _total(metrics: Mapping[str, Any], columns: list[str], name: str) -> float:
-    found = part(metrics, "pools", columns[-1], "methods", name, "share", "value") if columns else None
+    found: Any = part(metrics, "pools", columns[-1], "methods", name, "share", "value") if columns else None
     return float(found) if known(found) else -1e9

@@ -50,7 +50,7 @@ def calibrated_likelihood(
     for code in np.unique(own):
         inside = own == code
         total += fit_calibration(gaps[inside], labels[inside], longer[inside], weight[inside]).likelihood
-    return total / np.maximum(weight.sum(axis=0), 1e-12)
+    return np.asarray(total / np.maximum(weight.sum(axis=0), 1e-12))
 
 
 def fit_calibration(gaps: Floats, labels: Floats, longer: Floats, weight: Floats | None = None) -> Fit:

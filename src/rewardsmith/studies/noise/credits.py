@@ -18,4 +18,4 @@ def decode(text: str, number: int) -> NDArray[np.float64]:
     """The ``number`` credits that ``encode`` wrote."""
     bits = np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=2 * number)
     half, whole = bits.reshape(2, number)
-    return 0.5 * half + whole
+    return np.asarray(0.5 * half + whole, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def plant(kind: Kind, facts: Facts, rate: float, rng: np.random.Generator) -> Fl
     elif kind == "none":
         turned = np.zeros(len(decided), dtype=bool)
     else:
-        turned = plant_flips(cast(Literal["uniform", "hard"], kind), decided, facts.belief, rate, rng)
+        turned = plant_flips(kind, decided, facts.belief, rate, rng)
     return np.where(turned, 1 - facts.target, facts.target)
 
 

@@ -141,4 +141,4 @@ def response_codes(pairs: pa.Table) -> NDArray[np.int64]:
 
 
 def _renumbered(codes: NDArray[np.generic]) -> NDArray[np.int64]:
-    return np.unique(codes, return_inverse=True)[1].reshape(codes.shape).astype(np.int64)
+    return np.asarray(np.unique(codes, return_inverse=True)[1].reshape(codes.shape), dtype=np.int64)

@@ -187,7 +187,7 @@ def print_study(metrics: Mapping[str, Any], console: Console, report_path: str) 
     columns = pool_columns(metrics)
     if columns:
         console.print(
-            "Share of the gap closed (+ clearly better, \N{MINUS SIGN} clearly worse than plain; intervals: report)",
+            "Share of the gap closed (+ clearly better, \N{MINUS SIGN} clearly worse than plain; clean set: points)",
             highlight=False,
         )
         console.print(_methods(metrics, columns, ("ours", "rival")))
@@ -216,12 +216,12 @@ def _gaps(metrics: Mapping[str, Any]) -> Table:
 
 
 def _methods(metrics: Mapping[str, Any], columns: list[str], roles: tuple[str, ...]) -> Table:
-    table = Table(
-        "method", *(POOL_NAMES[column] for column in columns), "clean set, points", box=None, padding=(0, 2, 0, 0)
-    )
+    table = Table("method", *(POOL_NAMES[column] for column in columns), "clean set", box=None, padding=(0, 2, 0, 0))
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in method_rows(metrics, roles):
+    rows = method_rows(metrics, roles)
+    table.columns[0].min_width = max((len(row.name) for row in rows), default=0)
+    for row in rows:
         on_clean = row.on_clean.partition(" (")[0]
         table.add_row(plain(row.name, "" if row.role == "ours" else "dim"), *row.brief, on_clean)
     return table

@@ -150,5 +150,7 @@ def test_methods_are_checked_when_they_are_named():
         parse_methods("aum:dorp")
     with pytest.raises(ConfigError, match="'soft_labels' is no method. Did you mean soft_label?"):
         parse_methods("soft_labels")
+    with pytest.raises(ConfigError, match="noise_aware is trained in its own way"):
+        parse_methods("debias+noise_aware")
     with pytest.raises(ConfigError, match="cannot be read"):
         parse_methods("nowhere.yaml")

@@ -109,8 +109,8 @@ def test_seeds_without_a_result_keep_a_place_out():
 
 def test_one_group_drawn_as_often_as_it_comes_gives_the_mean_of_the_data():
     draws = Draws.make(2, 3, 50)
-    totals, counts = group_totals([np.array([1.0, 0.0]), np.array([1.0])], [np.array([0, 2]), np.array([2])], 3)
-    means = draws.mean(totals, counts)
+    totals = [group_totals([np.array([1.0, 0.0])], np.array([0, 2]), 3), group_totals([np.ones(1)], np.array([2]), 3)]
+    means = draws.means(np.stack(totals, axis=1), np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]))[0]
     assert means[0] == pytest.approx(2 / 3)
     assert (np.isnan(means) | ((means >= 0) & (means <= 1))).all()
     assert Estimate(means).interval.low <= 2 / 3
@@ -119,8 +119,9 @@ def test_one_group_drawn_as_often_as_it_comes_gives_the_mean_of_the_data():
 def test_the_standard_error_is_about_that_of_a_binomial():
     rng = np.random.default_rng(77)  # not the seed of the draws, whose numbers would be these
     credit_ = (rng.random(2000) < 0.7).astype(float)
-    means = Draws.make(1, 2000, 500).mean(*group_totals([credit_], [np.arange(2000)], 2000))
-    assert Estimate(means).standard_error == pytest.approx(np.sqrt(0.7 * 0.3 / 2000), rel=0.15)  # 500 draws
+    totals = group_totals([credit_], np.arange(2000), 2000)[:, None]
+    means = Draws.make(1, 2000, 500).means(totals, np.ones((1, 2000)))
+    assert Estimate(means[0]).standard_error == pytest.approx(np.sqrt(0.7 * 0.3 / 2000), rel=0.15)  # 500 draws
 
 
 def test_the_choice_is_made_on_one_half_and_reported_on_the_other():

@@ -40,18 +40,21 @@ class Draws:
         ]
         return cls(weights[0], weights[1])
 
-    def mean(self, totals: Floats, counts: Floats) -> Floats:
-        """Mean credit in each draw [R], from totals of credits [S, G] and numbers of pairs [S, G]; NaN for none."""
-        credit = ((self.seeds @ totals) * self.groups).sum(axis=1)
-        number = ((self.seeds @ counts) * self.groups).sum(axis=1)
+    def means(self, totals: Floats, counts: Floats) -> Floats:
+        """Mean credit of A arms in each draw, [A, R], from totals of credits [A, S, G] and numbers of pairs [S, G].
+
+        NaN where a draw has no pair.
+        """
+        num_arms, num_seeds, num_groups = totals.shape
+        by_seed = (totals.reshape(-1, num_groups) @ self.groups.T).reshape(num_arms, num_seeds, -1)
+        credit = np.einsum("asr,rs->ar", by_seed, self.seeds)
+        number = np.einsum("sr,rs->r", counts @ self.groups.T, self.seeds)
         return np.where(number > 0, credit / np.maximum(number, 1), np.nan)
 
 
-def group_totals(credit: Sequence[Floats], groups: Sequence[Codes], num_groups: int) -> tuple[Floats, Floats]:
-    """Credits and pairs by seed and group, each [S, G], from credits and groups of each seed's test pairs."""
-    totals = [np.bincount(g, weights=c, minlength=num_groups) for c, g in zip(credit, groups, strict=True)]
-    counts = [np.bincount(g, minlength=num_groups) for g in groups]
-    return np.stack(totals), np.stack(counts).astype(np.float64)
+def group_totals(credit: Sequence[Floats], groups: Codes, num_groups: int) -> Floats:
+    """Credits of A arms on one seed's test pairs, each [N], summed by group: [A, G]."""
+    return np.stack([np.bincount(groups, weights=own, minlength=num_groups) for own in credit])
 
 
 @dataclass(frozen=True)

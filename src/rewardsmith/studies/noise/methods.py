@@ -34,6 +34,7 @@ PLAIN, CLEAN = "plain", "clean"
 STRUCTURED, DEBIAS = "structured_", "debias+"
 ORACLE = "oracle"
 TREATMENTS = ("drop", "flip", "soft", ORACLE)
+OWN_FORM = ("noise_aware", "structured_noise_aware", "debias", "early_stop", "clean", "plain")
 SPECIAL = ("data_smoothing", "noise_aware", "structured_noise_aware", "debias", "early_stop")
 
 RECIPES = (
@@ -75,6 +76,8 @@ def parse_methods(text: str) -> tuple[str, ...]:
 
 def check_method(name: str) -> None:
     """Raises ConfigError for a name that means nothing."""
+    if name.startswith(DEBIAS) and name.removeprefix(DEBIAS) in OWN_FORM:
+        raise ConfigError(f"--methods: {name!r} is no method: {name.removeprefix(DEBIAS)} is trained in its own way.")
     name = name.removeprefix(DEBIAS)
     if name in (PLAIN, CLEAN, *SPECIAL):
         return

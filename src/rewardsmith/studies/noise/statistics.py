@@ -80,14 +80,18 @@ class Results:
 
     @cached_property
     def _accuracies(self) -> dict[tuple[Place, str], NDArray[np.float64]]:
-        by_key = {(cell["kind"], cell["rate"], cell["seed"]): cell for cell in self.cells if "arms" in cell}
-        tested = [self.tested[seed] for seed in self.seeds]
+        by_key = {(cell["kind"], cell["rate"], cell["seed"]): cell["arms"] for cell in self.cells if "arms" in cell}
+        groups = [self.tested[seed] for seed in self.seeds]
+        counts = np.stack([np.bincount(own, minlength=self.num_groups) for own in groups]).astype(np.float64)
         found = {}
         for place in self.places:
-            own = [by_key[(*place, seed)]["arms"] for seed in self.seeds]
-            for method in own[0]:
-                credit = [decode(arms[method]["credit"], len(t)) for arms, t in zip(own, tested, strict=True)]
-                found[place, method] = self.draws.mean(*group_totals(credit, tested, self.num_groups))
+            cells = [by_key[(*place, seed)] for seed in self.seeds]
+            totals = [
+                group_totals([decode(arm["credit"], len(own)) for arm in arms.values()], own, self.num_groups)
+                for arms, own in zip(cells, groups, strict=True)
+            ]
+            means = self.draws.means(np.stack(totals, axis=1), counts)
+            found |= {(place, method): means[index] for index, method in enumerate(cells[0])}
         return found
 
     @property

@@ -94,6 +94,10 @@ def test_belief_by_hand():
     assert believed(torch.zeros(1, 1), 0 * one, rates).item() == pytest.approx(0.25)
     # A label that never errs leaves nothing to the gap, and one that always says chosen says nothing.
     assert believed(torch.full((1, 1), -3.0), one, 0 * rates).item() == pytest.approx(1.0)
+    # P(worse called better) 0.1, P(better called worse) 0.4, a coin-flip gap: by Bayes 0.6 / 0.7 and 0.4 / 1.3.
+    uneven = torch.tensor([[[0.1], [0.4]]])
+    assert believed(torch.zeros(1, 1), one, uneven).item() == pytest.approx(0.6 / 0.7)
+    assert believed(torch.zeros(1, 1), 0 * one, uneven).item() == pytest.approx(0.4 / 1.3)
     deaf = torch.tensor([[[1.0], [0.0]]])
     assert believed(torch.full((1, 1), 1.0), one, deaf).item() == pytest.approx(torch.tensor(1.0).sigmoid().item())
 

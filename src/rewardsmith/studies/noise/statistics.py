@@ -83,7 +83,7 @@ class Results:
         by_key = {(cell["kind"], cell["rate"], cell["seed"]): cell["arms"] for cell in self.cells if "arms" in cell}
         groups = [self.tested[seed] for seed in self.seeds]
         counts = np.stack([np.bincount(own, minlength=self.num_groups) for own in groups]).astype(np.float64)
-        found = {}
+        found: dict[tuple[Place, str], NDArray[np.float64]] = {}
         for place in self.places:
             cells = [by_key[(*place, seed)] for seed in self.seeds]
             totals = [

@@ -5,7 +5,6 @@ from scipy.optimize import minimize
 from rewardsmith.metrics.temperature import fit_scale
 from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
 
-
 NONE = np.zeros(4000, dtype=np.int64)
 
 

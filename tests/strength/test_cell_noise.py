@@ -62,11 +62,24 @@ def test_posteriors_are_calibrated():
 
 def test_swapping_the_two_responses_changes_nothing():
     gap, target, longer, cluster, _ = made(0.3, 0.1)
+    longer[::5] = 0.0  # of equal length
     turned = np.random.default_rng(1).random(NUMBER) < 0.5
     sign = np.where(turned, -1.0, 1.0)
     one = estimate_cell_noise(gap, target, longer, cluster)
     other = estimate_cell_noise(sign * gap, np.where(turned, 1 - target, target), sign * longer, cluster)
     np.testing.assert_allclose(one.p_wrong, other.p_wrong, atol=1e-9)
+    assert one.longer_rate == pytest.approx(other.longer_rate, abs=1e-9)
+
+
+def test_pairs_of_equal_length_have_no_direction():
+    """All of them: one rate for both, whichever response the labels prefer."""
+    gap, target, longer, cluster, wrong = made(0.2, 0.2)
+    ordered = np.where(wrong, 0.0, 1.0)  # the right label is always 1, as in a set as it comes
+    gap = np.where(ordered == target, gap, -gap)
+    found = estimate_cell_noise(gap, ordered, 0 * longer, cluster)
+    assert found.longer_rate == pytest.approx(found.shorter_rate, abs=1e-9)
+    assert found.longer_rate == pytest.approx(0.2, abs=0.03)
+    np.testing.assert_allclose(found.p_wrong.mean(), wrong.mean(), atol=0.02)
 
 
 def test_ties_and_pairs_without_a_gap_stay_unknown():

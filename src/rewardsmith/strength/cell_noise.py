@@ -46,21 +46,26 @@ class CellNoise:
 
 
 def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: NDArray[np.int64]) -> CellNoise | None:
-    """From held-out gaps [N] and labels, chosen minus rejected; ``longer`` [N] is the sign of the difference in length
-    (0 counts as chosen being longer), ``clusters`` [N] are numbers from 0. None where no decided pair has a gap."""
+    """From held-out gaps [N] and labels, chosen minus rejected; ``longer`` [N] is the sign of the difference in length,
+    ``clusters`` [N] are numbers from 0. A pair of equal lengths has no direction: one half of it counts in each, and it
+    is wrong by the mean of both. None where no decided pair has a gap."""
     seen = ~np.isnan(gap) & (target != 0.5)
     if not seen.any() or not gap[seen].any():
         return None
-    side = np.where(longer[seen] < 0, -1.0, 1.0)
-    x = side * gap[seen]
+    pairs = np.flatnonzero(seen)
+    even = pairs[longer[pairs] == 0]
+    row = np.concatenate([pairs, even])
+    side = np.concatenate([np.where(longer[pairs] < 0, -1.0, 1.0), np.full(len(even), -1.0)])
+    weight = np.where(longer[row] == 0, 0.5, 1.0)
+    x = side * gap[row]
     x = x / np.sqrt(np.mean(np.square(x)))
-    says_longer = (target[seen] > 0.5) == (side > 0)
-    cluster = clusters[seen]
+    says_longer = (target[row] > 0.5) == (side > 0)
+    cluster = clusters[row]
     bins, centres = _bins(x)
-    counts = _counts(bins, says_longer, cluster, len(centres), int(clusters.max()) + 1)
+    counts = _counts(bins, says_longer, cluster, weight, len(centres), int(clusters.max()) + 1)
     found = _posterior(counts, centres)
-    p_wrong = np.full(len(gap), np.nan)
-    p_wrong[seen] = found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
+    own = weight * found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
+    p_wrong = np.where(seen, np.bincount(row, weights=own, minlength=len(gap)), np.nan)
     return CellNoise(p_wrong, float(found.rates[0]), float(found.rates[1]), found.cluster_rates)
 
 
@@ -72,11 +77,17 @@ def _bins(x: Floats) -> tuple[NDArray[np.int64], Floats]:
 
 
 def _counts(
-    bins: NDArray[np.int64], says: NDArray[np.bool_], cluster: NDArray[np.int64], num_bins: int, num_clusters: int
+    bins: NDArray[np.int64],
+    says: NDArray[np.bool_],
+    cluster: NDArray[np.int64],
+    weight: Floats,
+    num_bins: int,
+    num_clusters: int,
 ) -> Floats:
     """[C, bins, 2]: labels for the shorter and for the longer response."""
     code = (cluster * num_bins + bins) * 2 + says
-    return np.bincount(code, minlength=num_clusters * num_bins * 2).reshape(num_clusters, num_bins, 2).astype(float)
+    number = np.bincount(code, weights=weight, minlength=num_clusters * num_bins * 2)
+    return np.asarray(number.reshape(num_clusters, num_bins, 2), dtype=np.float64)
 
 
 class _Posterior(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,45 @@ def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on(own_model:
             run=quiet_run(tmp_path / "fit"),
         )
     )
+
+
+def test_a_temperature_may_be_fitted_to_what_training_only_evaluated_on(own_model: Path, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 24, 4))
+    sources = load_preferences(str(data), DataOptions()).sources
+    inputs = {"train.jsonl": "sha256:1", **{f"eval: {name}": print_ for name, print_ in sources.items()}}
+    trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, inputs)
+    shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
+    trained.finish()
+    fit = EvaluateConfig(
+        str(trained.path),
+        fit_temperature=True,
+        data=DataOptions(dataset_name=str(data)),
+        run=quiet_run(tmp_path / "fit"),
+    )
+    run_evaluate(fit)
+    assert "temperature" in json.loads((trained.path / "rewardsmith.json").read_text())
+
+
+def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on(
+    own_model: Path, tmp_path: Path
+) -> None:
+    data = write_rows(tmp_path / "train.jsonl", rows_labelled_by(str(own_model), 24, 4))
+    sources = load_preferences(str(data), DataOptions()).sources
+    audit = RunFolder.open(tmp_path / "audit", "audit", {"dataset_split": "train"}, dict(sources))
+    member = audit.path / "members" / "00"
+    shutil.copytree(own_model, member)
+    audit.finish()
+    (audit.path / "members" / "manifest.json").write_text('{"name": "a web page"}')  # nearer, but no run of ours
+    beside = Path(shutil.copytree(own_model, audit.path / "copied"))
+    for folder, refused in ((member, True), (beside, False)):
+        fit = EvaluateConfig(
+            str(folder),
+            fit_temperature=True,
+            data=DataOptions(dataset_name=str(data)),
+            run=quiet_run(tmp_path / f"fit-{folder.name}"),
+        )
+        with pytest.raises(ConfigError, match="--eval_dataset_name") if refused else nullcontext():
+            run_evaluate(fit)
 
 
 def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:

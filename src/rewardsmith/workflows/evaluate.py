@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import MANIFEST, RunFolder, read_manifest
 from rewardsmith.engine.ensemble_scorer import EnsembleScorer
-from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
@@ -32,6 +33,8 @@ from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
 
 REPORT = "report.html"
+EVAL_INPUT = "eval: "
+"""Begins the names of what a training only evaluated on, among the inputs in its manifest."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,25 @@ def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:
 
 
 def _refuse_training_set(home: Path, given: PreferenceSet, split: str) -> None:
-    """Raises ``ConfigError`` where the manifest in the model's folder says that the model was trained on this set."""
-    if not (home / MANIFEST).is_file():
+    """Raises ``ConfigError`` where the run that wrote the model says that it was trained on this set."""
+    manifest = _manifest_of(home.resolve())
+    if manifest is None:
         return
-    manifest = read_manifest(home)
-    seen = set(manifest["inputs"].values()) & set(given.sources.values())
-    if seen and manifest["config"].get("dataset_split", split) == split:
+    trained_on = {print_ for name, print_ in manifest["inputs"].items() if not name.startswith(EVAL_INPUT)}
+    if trained_on & set(given.sources.values()) and manifest["config"].get("dataset_split", split) == split:
         raise ConfigError(
             f"--fit_temperature: {home} was made from {given.name}, and a model is surer of what it was trained on. "
-            "Fit the temperature to pairs that were held out."
+            "Fit the temperature to pairs that were held out. What --eval_fraction holds out is no file of its own: "
+            "split the set before training, and name the second part there (train --eval_dataset_name) and here."
         )
+
+
+def _manifest_of(home: Path) -> dict[str, Any] | None:
+    """Of the run that wrote a model: it stands in the model's folder or, for members and averages, further up."""
+    for folder in (home, *home.parents):
+        if (folder / MANIFEST).is_file():
+            with suppress(OutputError):  # of something else than a run of this tool
+                manifest = read_manifest(folder)
+                if folder == home or any((folder / name).is_relative_to(home) for name in manifest["outputs"]):
+                    return manifest
+    return None

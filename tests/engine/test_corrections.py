@@ -142,6 +142,17 @@ def test_the_margin_points_where_the_label_points() -> None:
     assert applied.margin.tolist() == pytest.approx([2.1, -1.9, 0.1, 1.1])
 
 
+@pytest.mark.parametrize(("target", "scale"), [(0.9, 0.5), (0.9, 1.0), (0.7, 1.0)])
+def test_gaps_of_uncertain_labels_have_a_resting_point(target: float, scale: float) -> None:
+    """At logit(t) / (1 - (2 t - 1) s) the gap exceeds its margin by logit(t), where the loss has no slope."""
+    logit = float(np.log(target / (1 - target)))
+    gap = logit / (1 - (2 * target - 1) * scale)
+    margin = BatchMargin(scale)
+    RewardStep(corrections=(margin,))(reads_its_reward, batch_of([gap], target=[target]))
+    margin.finish_step(OneProcess())
+    assert gap - margin.apply(batch_of([gap], target=[target])).margin.item() == pytest.approx(logit)
+
+
 def test_a_mean_gap_below_zero_is_no_margin() -> None:
     margin = BatchMargin(1.0)
     RewardStep(corrections=(margin,))(reads_its_reward, batch_of([-2.0, 1.0]))

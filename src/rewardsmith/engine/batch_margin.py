@@ -2,10 +2,11 @@
 
     margin_i + (2 t_i - 1) * scale * max(0, mean gap)
 
-The mean is that of (2 t - 1) * gap, weighted by the pairs' weights, over past optimiser steps, recent ones counting
-more; so it points where the labels point, a tie gets none, and swapping a pair changes nothing. It is a number of steps
+The mean is sum w (2 t - 1) gap / sum w |2 t - 1| with the pairs' weights w, over past optimiser steps, recent ones
+counting more; so it points where the labels point, a tie gets none, and swapping a pair changes nothing. It is of steps
 that are over: no gradient flows into it. Below 0 it counts as 0, else a model that starts out wrong would be told to be
-content with that. With a scale of 1 and labels that are not certain it has no resting point: gaps grow with it.
+content with that. Where all targets are t > 0.5, gaps rest at logit(t) / (1 - (2 t - 1) scale). With a scale of 1 and
+certain labels there is no such point: gaps grow with the margin.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def train_forked(
     if options.data_smoothing or options.batch_margin:
         raise ConfigError(
             f"forked members have neither --data_smoothing ({options.data_smoothing}) nor --batch_margin "
-            f"({options.batch_margin}): set both to 0, or train the members one by one (--ensemble full)."
+            f"({options.batch_margin}): set both to 0."
         )
     encoded, weights = encode_for_members(encoder, pairs, member_weights, quiet)
     layer = default_fork_layer(model.config) if fork_layer is None else fork_layer

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.export import ExportResult
     from rewardsmith.workflows.refine import RefineResult
     from rewardsmith.workflows.score import ScoreResult
+    from rewardsmith.workflows.study_noise import StudyResult
     from rewardsmith.workflows.train import TrainResult
     from rewardsmith.workflows.undo import UndoResult
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "train", "undo"]
+__all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "study_noise", "train", "undo"]
 
 _Config = TypeVar("_Config")
 
@@ -85,6 +86,17 @@ def export(dataset: Any, **options: Any) -> ExportResult:
     from rewardsmith.workflows.options import ExportConfig
 
     return run_export(_config(ExportConfig, dataset, options), **_in_memory(dataset))
+
+
+def study_noise(dataset: Any, **options: Any) -> StudyResult:
+    """Which repair helps on this set: known noise is planted, repaired blind, and tested on untouched labels.
+
+    Options: ``rewardsmith study noise --help``.
+    """
+    from rewardsmith.workflows.options import StudyNoiseConfig
+    from rewardsmith.workflows.study_noise import run_study_noise
+
+    return run_study_noise(_config(StudyNoiseConfig, dataset, options), **_in_memory(dataset))
 
 
 def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:

@@ -10,6 +10,7 @@ from rewardsmith.report.study_tables import (
     chosen_rows,
     gain_text,
     gap_text,
+    measured,
     method_rows,
     pool_columns,
     print_study,
@@ -72,17 +73,21 @@ def metrics() -> dict[str, Any]:
         "audit_fold_by": "prompt",
         "num_judges": 4,
         "choose_by": "given",
-        "seeds": [0, 1],
+        "seeds": [0, 1, 2, 3],
+        "num_test_groups": 70,
+        "enough_groups": True,
         "methods": [{"name": n, "role": r} for n, r in {**roles, "ours:flip": "diagnostic"}.items()],
         "places": [place("none", 0.0, 0.0), place("uniform", 0.2, 0.06)],
         "pools": {"uniform": pool, "all": pool},
         "clean": {"drop": outcome(0.0, -0.003, "unclear")},
-        "chosen": {"chosen_on": [0], "reported_on": [1], "pools": {"all": {"ours": chosen, "any": chosen}}},
+        "chosen": {"chosen_on": [0, 1], "reported_on": [2, 3], "pools": {"uniform": {"ours": chosen, "any": chosen}}},
         "detectors": [
             {"kind": "uniform", "rate": 0.2, "detector": "ours", "auroc": 0.8, "precision": 0.5, "recall": 0.5}
         ],
         "limits": {"uniform": {"ours": {"drop": 0.2, "oracle": 0.5}, "oracle": {"drop": 0.9}}},
         "skipped": [{"kind": "longer", "rate": 0.4, "seed": 0, "skipped": "only 30% of the labels"}],
+        "failed": [],
+        "seconds_a_cell": 12.0,
         "timings": {"cells": 100.0},
     }
 
@@ -104,14 +109,73 @@ def test_methods_stand_by_role_and_then_by_share(metrics: dict[str, Any]) -> Non
     assert [row.name for row in method_rows(metrics)] == ["drop", "<b>.yaml", "aum:drop", "ours:flip"]
 
 
-def test_the_verdict_names_the_best_of_ours_and_the_blind_choice(metrics: dict[str, Any]) -> None:
+def test_the_verdict_is_of_what_was_chosen_on_other_seeds(metrics: dict[str, Any]) -> None:
     words = verdict(metrics)
-    assert "costs 6.0 points; drop closes 50% of that (40 to 60%)" in words
-    assert "Chosen on the first half of the seeds: drop; on the other half it gains 2.0 (1.0 to 3.0) + points." in words
-    assert chosen_rows(metrics) == [("all kinds", "drop", "40% (20 to 60) +", "2.0 (1.0 to 3.0) +")]
+    assert (
+        "costs 6.0 points; drop (ours), chosen on half of the seeds, closes 40% (20 to 60%) of that on the others."
+    ) in words
+    assert chosen_rows(metrics) == [
+        ("uniform", among, "drop", "40% (20 to 60) +", "2.0 (1.0 to 3.0) +") for among in ("ours", "ours and rivals")
+    ]
+    metrics["chosen"]["pools"]["uniform"]["any"] = {
+        "method": "plain",
+        "share": None,
+        "gain": estimate(0, 0, 0),
+        "verdict": "unclear",
+    }
+    assert "on half of the seeds nothing gained anything on plain training" in verdict(metrics)
+
+
+def test_a_choice_that_does_not_hold_is_told(metrics: dict[str, Any]) -> None:
+    metrics["chosen"]["pools"]["uniform"]["any"]["verdict"] = "unclear"
+    assert "drop (ours), chosen on half of the seeds, is not clearly better than plain training on the others" in (
+        verdict(metrics)
+    )
+
+
+def test_without_seeds_to_choose_on_the_best_is_called_best_in_hindsight(metrics: dict[str, Any]) -> None:
+    metrics["chosen"] = None
+    assert "costs 6.0 points; drop (ours), the best in hindsight, closes 50% (40 to 60%) of that." in verdict(metrics)
+
+
+def test_a_rival_that_wins_is_named(metrics: dict[str, Any]) -> None:
+    metrics["chosen"] = None
+    metrics["pools"]["uniform"]["methods"]["aum:drop"] = outcome(0.8, 0.05, "better")
+    assert "aum:drop (rival), the best in hindsight, closes 80%" in verdict(metrics)
+    html = render_study_report(metrics)
+    assert "Uniform: in hindsight aum:drop closes most of the gap, 80%" in html
+    assert "Noise of kind uniform: aum:drop, best in hindsight, closes 80% of the gap" in html
+    assert "aum:drop (rival)</td>" in html
+
+
+def test_single_votes_are_in_verdict_and_tables(metrics: dict[str, Any]) -> None:
+    votes = {**metrics["pools"]["uniform"], "places": [["votes", 0.0]]}
+    metrics |= {"pools": {"votes": votes}, "chosen": None}
+    metrics["places"] = [place("none", 0.0, 0.0), place("votes", 0.0, 0.06)]
+    assert "Noise of kind single votes costs 6.0 points; drop (ours), the best in hindsight" in verdict(metrics)
+    assert "Single votes: in hindsight drop closes most of the gap" in render_study_report(metrics)
+
+
+def test_why_there_is_no_share_is_told(metrics: dict[str, Any]) -> None:
+    metrics |= {"pools": {}, "chosen": None, "limits": {}}
+    assert "there is nothing to close" in verdict(metrics)
+    metrics |= {"num_test_groups": 7, "enough_groups": False}
+    assert "Only 7 groups were tested, too few" in verdict(metrics)
+    assert ("intervals", "none: only 7 groups that were tested on") in measured(metrics)
+    metrics["places"] = []
+    assert verdict(metrics) == "Nothing was measured: only 30% of the labels"
+
+
+def test_what_was_left_out_is_named_with_its_reason(metrics: dict[str, Any]) -> None:
+    failed = {"kind": "uniform", "rate": 0.2, "seed": 1, "method": "margin", "reason": "a head did not converge"}
+    metrics["failed"] = [failed, {**failed, "seed": 2}]
+    rows = dict(measured(metrics))
+    assert rows["left out"] == "longer 0.4: only 30% of the labels; margin at uniform 0.2: a head did not converge"
+    assert rows["time"] == "12 s a cell, on one core (median)"
 
 
 def test_the_verdict_admits_that_nothing_helps(metrics: dict[str, Any]) -> None:
+    metrics["chosen"] = None
     metrics["pools"]["uniform"]["methods"]["drop"]["verdict"] = "unclear"
     assert "no method is clearly better than plain training" in verdict(metrics)
     metrics["pools"] = {}

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import rewardsmith
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.errors import ConfigError, DataError, RunError
+from rewardsmith.errors import ConfigError, DataError, InputError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulate import simulate
@@ -59,8 +61,7 @@ def test_accuracies_are_those_of_the_cells(study):
 
 def test_the_report_names_every_method_and_loads_nothing(study):
     html = (Path(study.path) / "report.html").read_text()
-    for method in ("drop", "plain"):
-        assert method in html
+    assert '<td class="name">drop</td>' in html
     assert "src=" not in html
     assert "://" not in html.replace("http://www.w3.org", "")
 
@@ -87,6 +88,66 @@ def test_an_interrupted_study_computes_only_what_is_missing(tiny_llama, tmp_path
     assert len(asked) == 4
     for one, other in zip(again.metrics["places"], study.metrics["places"], strict=True):
         assert one["arms"] == other["arms"]
+
+
+def test_an_input_error_late_in_the_cells_keeps_the_finished_ones(tiny_llama, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    real, asked = study_noise.run_cells, []
+
+    def fails_after_two(cells, *rest):
+        for number, result in enumerate(real(cells, *rest)):
+            if number == 2:
+                raise InputError("a recipe file is gone")
+            yield result
+
+    def counts(cells, *rest):
+        asked.extend(cells)
+        return real(cells, *rest)
+
+    monkeypatch.setattr(study_noise, "run_cells", fails_after_two)
+    with pytest.raises(InputError, match="a recipe file is gone"):
+        run_study_noise(config(tiny_llama, folder), ROWS)
+    assert len((folder / "cells.jsonl").read_text().splitlines()) == 2
+    monkeypatch.setattr(study_noise, "run_cells", counts)
+    run_study_noise(config(tiny_llama, folder), ROWS)
+    assert len(asked) == 4
+
+
+def test_what_a_set_lacks_is_told_before_there_is_a_folder(tiny_llama, tmp_path):
+    silent = [{key: value for key, value in row.items() if key != "votes"} for row in ROWS]
+    with pytest.raises(DataError, match="--kinds votes: with seed 0, no pair to train on carries votes"):
+        run_study_noise(config(tiny_llama, tmp_path / "x"), silent)
+    assert not (tmp_path / "x" / "unfinished.json").exists()
+
+
+def test_a_study_does_not_go_on_with_another_recipe(tiny_llama, tmp_path, monkeypatch):
+    recipe = tmp_path / "my.yaml"
+    recipe.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.5, null]}}\n")
+    own = config(tiny_llama, tmp_path / "run", methods=str(recipe))
+
+    def fails(*_):
+        raise RunError("power cut")
+
+    monkeypatch.setattr(study_noise, "run_cells", fails)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_noise(own, ROWS)
+    recipe.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.6, null]}}\n")
+    with pytest.raises(OutputError, match=r"unfinished study noise that differs in recipe .*my\.yaml"):
+        run_study_noise(own, ROWS)
+
+
+def test_python_runs_what_the_command_runs(tiny_llama, tmp_path, study):
+    options = {"kinds": "uniform,votes", "rates": "0,0.3", "methods": "drop,oracle:flip"}
+    options |= {"num_seeds": 2, "num_judges": 2, "model_name_or_path": str(tiny_llama), "max_length": 64}
+    found = rewardsmith.study_noise(ROWS, output_dir=tmp_path / "run", quiet=True, **options)
+    assert [place["arms"] for place in found.metrics["places"]] == [place["arms"] for place in study.metrics["places"]]
+
+
+def test_tested_pairs_are_drawn_with_their_prompt():
+    split = np.arange(12)
+    pairs = SimpleNamespace(split_groups=split, drawn_together=split // 3, facts=SimpleNamespace(target=np.ones(12)))
+    groups = study_noise.tests_of(pairs, 0.5, range(1))[0]
+    assert set(groups) <= {0, 1, 2, 3} and len(groups) == 6
 
 
 def test_bad_options_are_named(tiny_llama, tmp_path):

@@ -8,7 +8,7 @@ from rewardsmith.workflows.options import StudyNoiseConfig
 CONFIG = StudyNoiseConfig
 HELP = """Does repairing labels help, and which repair? Noise is planted, repaired blind, trained on, tested on truth.
 
-Every arm, plain and clean included, chooses its regularisation on its own noisy labels. An interrupted study goes on.
+Every arm chooses its regularisation in the same way, by held-out labels (--choose_by). An interrupted study goes on.
 
 Examples:
   rewardsmith study noise prefs.jsonl

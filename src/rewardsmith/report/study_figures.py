@@ -9,7 +9,7 @@ import altair as alt
 
 from rewardsmith.report.numbers import decimal, known, part, percent
 from rewardsmith.report.palette import light
-from rewardsmith.report.study_tables import KIND_NAMES, POOL_NAMES, share_text
+from rewardsmith.report.study_tables import KIND_NAMES, POOL_NAMES, USABLE, best_in_hindsight, roles_of, share_text
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 CURVES = ("clean", "best", "plain")
@@ -19,12 +19,13 @@ MAX_BARS = 14
 
 
 def curves_figure(metrics: Mapping[str, Any], kind: str) -> Figure | None:
-    """Accuracy against the rate of one kind of noise: clean labels, plain training, and the best of our methods."""
+    """Accuracy against the rate of one kind of noise: clean labels, plain training, and the method that closes most."""
     places = [p for p in metrics["places"] if p["kind"] == kind]
     places = [p for p in metrics["places"] if p["kind"] == "none"] + places
-    best = best_method(metrics, kind)
-    if len(places) < 2 or best is None:
+    found = best_in_hindsight(metrics, kind) or best_in_hindsight(metrics, "all")
+    if len(places) < 2 or found is None:
         return None
+    best = found[0]
     arms = {"clean": "clean", "best": best, "plain": "plain"}
     values = [
         {
@@ -63,7 +64,7 @@ def curves_figure(metrics: Mapping[str, Any], kind: str) -> Figure | None:
     words = KIND_NAMES[kind]
     title = f"Noise of kind {words}: {best}"
     if share and known(share["value"]):
-        title += f" closes {percent(share['value'])} of the gap"
+        title += f", best in hindsight, closes {percent(share['value'])} of the gap"
     return draw(
         f"curves-{kind}",
         title,
@@ -72,7 +73,7 @@ def curves_figure(metrics: Mapping[str, Any], kind: str) -> Figure | None:
         "",
         (
             LegendEntry("dashed", "axis", "labels before noise was planted"),
-            LegendEntry("line", "blue", f"{best}, the best of ours"),
+            LegendEntry("line", "blue", f"{best}, the best in hindsight"),
             LegendEntry("line", "orange", "plain training"),
         ),
     )
@@ -81,7 +82,7 @@ def curves_figure(metrics: Mapping[str, Any], kind: str) -> Figure | None:
 def shares_figure(metrics: Mapping[str, Any], pool: str) -> Figure | None:
     """Share of the gap closed by each method that could be used, with its interval."""
     found = part(metrics, "pools", pool, "methods") or {}
-    roles = {method["name"]: method["role"] for method in metrics["methods"]}
+    roles = roles_of(metrics)
     values = [
         {
             "name": name,
@@ -92,7 +93,7 @@ def shares_figure(metrics: Mapping[str, Any], pool: str) -> Figure | None:
             "tip": f"{name}: {share_text(row)}",
         }
         for name, row in found.items()
-        if roles.get(name) in ("ours", "rival") and known(row["share"]["value"])
+        if roles.get(name) in USABLE and known(row["share"]["value"])
     ]
     values = sorted(values, key=lambda row: -row["value"])[:MAX_BARS]
     if not values:
@@ -110,7 +111,8 @@ def shares_figure(metrics: Mapping[str, Any], pool: str) -> Figure | None:
         return layered(reference_line(0, "x", "axis"), span, dots, height=alt.Step(24))
 
     best = values[0]
-    title = f"{POOL_NAMES[pool].capitalize()}: {best['name']} closes most of the gap, {percent(best['value'])}"
+    name, share = best["name"], percent(best["value"])
+    title = f"{POOL_NAMES[pool].capitalize()}: in hindsight {name} closes most of the gap, {share}"
     return draw(
         f"shares-{pool}",
         title,
@@ -120,11 +122,3 @@ def shares_figure(metrics: Mapping[str, Any], pool: str) -> Figure | None:
         "intervals over test groups and seeds. Below zero, a method is worse than doing nothing.",
         (LegendEntry("dot", "blue", "ours"), LegendEntry("dot", "amber", "rivals")),
     )
-
-
-def best_method(metrics: Mapping[str, Any], pool: str) -> str | None:
-    """The one of ours that closes most of the gap in a pool; over all pools where the pool has no gap."""
-    roles = {method["name"]: method["role"] for method in metrics["methods"]}
-    found = part(metrics, "pools", pool, "methods") or part(metrics, "pools", "all", "methods") or {}
-    own = {name: row["share"]["value"] for name, row in found.items() if roles.get(name) == "ours"}
-    return max(own, key=own.__getitem__) if own else None

@@ -13,17 +13,18 @@ from rich.text import Text
 from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, part, percent, percent_range
 from rewardsmith.report.terminal import TEXT_WIDTH, plain
 
-ROLES = ("ours", "rival", "diagnostic")
-ROLE_NAMES = {"ours": "ours", "rival": "rival", "diagnostic": "diagnostic"}
+USABLE = ("ours", "rival")
+ROLES = (*USABLE, "diagnostic")
 POOL_NAMES = {
+    "votes": "single votes",
     "uniform": "uniform",
     "hard": "hard pairs",
     "longer": "longer wins",
     "clustered": "clustered",
     "structured": "structured",
-    "all": "all kinds",
+    "all": "all planted kinds",
 }
-KIND_NAMES = {**POOL_NAMES, "none": "as it came", "votes": "single votes"}
+KIND_NAMES = {**POOL_NAMES, "none": "as it came"}
 CHOSEN_BY = {
     "given": "of every arm by the held-out likelihood of the given, noisy labels",
     "own": "of every arm by the held-out likelihood of its own labels, noisy or repaired",
@@ -103,48 +104,83 @@ def gap_text(gap: Mapping[str, Any]) -> str:
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
-    """What the study says, in one paragraph."""
-    pools = metrics["pools"]
-    if not pools:
-        return "No planted noise made a gap that exceeds twice its standard error: there is nothing to close here."
-    sentences = []
-    for name in [column for column in pool_columns(metrics) if column != "all"]:
-        best = _best(metrics, name)
-        if best:
-            sentences.append(_pool_sentence(pools[name], POOL_NAMES[name], *best))
-    return " ".join([*sentences, _chosen_sentence(metrics)]).strip()
+    """What the study says, in one paragraph: of methods that were chosen on other seeds, where there are enough."""
+    columns = pool_columns(metrics)
+    if not columns:
+        return _nothing(metrics)
+    sentences = [_pool_sentence(metrics, column) for column in columns if column != "all"]
+    if "all" in columns and (found := part(metrics, "chosen", "pools", "all", "any")):
+        name = _named(metrics, found["method"]) + ", chosen on half of the seeds,"
+        sentences.append(f"Over all kinds {name} gains {gain_text(found)} points on the others.")
+    return " ".join(sentences)
 
 
-def _best(metrics: Mapping[str, Any], pool: str) -> tuple[str, Mapping[str, Any]] | None:
-    roles = {method["name"]: method["role"] for method in metrics["methods"]}
-    own = {name: found for name, found in metrics["pools"][pool]["methods"].items() if roles.get(name) == "ours"}
-    return max(own.items(), key=lambda item: item[1]["share"]["value"]) if own else None
+def best_in_hindsight(metrics: Mapping[str, Any], pool: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Of all methods that could be used the one that closes most, on the seeds on which that is seen."""
+    roles = roles_of(metrics)
+    found = part(metrics, "pools", pool, "methods") or {}
+    usable = {name: own for name, own in found.items() if roles.get(name) in USABLE and known(own["share"]["value"])}
+    return max(usable.items(), key=lambda item: item[1]["share"]["value"]) if usable else None
 
 
-def _pool_sentence(pool: Mapping[str, Any], words: str, name: str, found: Mapping[str, Any]) -> str:
-    gap, share = decimal(100 * pool["mean_gap"]["value"], 1), found["share"]
-    if found["verdict"] != "better":
-        return f"Noise of kind {words} costs {gap} points, and no method is clearly better than plain training."
+def roles_of(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Of every method."""
+    return {method["name"]: method["role"] for method in metrics["methods"]}
+
+
+def _nothing(metrics: Mapping[str, Any]) -> str:
+    """Why no share is told."""
+    if not metrics["places"]:
+        reason = metrics["skipped"][0]["skipped"] if metrics["skipped"] else "no cell was asked for"
+        return f"Nothing was measured: {reason}"
+    if not metrics["enough_groups"]:
+        return (
+            f"Only {metrics['num_test_groups']} groups were tested, too few to say how sure a difference is: accuracies"
+            " stand below without intervals and shares."
+        )
+    return "No noise made a gap that exceeds twice its standard error: there is nothing to close here."
+
+
+def _pool_sentence(metrics: Mapping[str, Any], pool: str) -> str:
+    gap = metrics["pools"][pool]["mean_gap"]["value"]
+    cost = f"Noise of kind {POOL_NAMES[pool]} costs {decimal(100 * gap, 1)} points"
+    blind = part(metrics, "chosen", "pools", pool, "any")
+    if blind and blind["method"] == "plain":
+        return f"{cost}, and on half of the seeds nothing gained anything on plain training."
+    if blind:
+        chosen = f"{_named(metrics, blind['method'])}, chosen on half of the seeds,"
+        if blind["verdict"] != "better":
+            return f"{cost}; {chosen} is not clearly better than plain training on the others."
+        return f"{cost}; {chosen} closes {_closes(blind['share'])} of that on the others."
+    best = best_in_hindsight(metrics, pool)
+    if best is None or best[1]["verdict"] != "better":
+        return f"{cost}, and no method is clearly better than plain training."
+    return f"{cost}; {_named(metrics, best[0])}, the best in hindsight, closes {_closes(best[1]['share'])} of that."
+
+
+def _named(metrics: Mapping[str, Any], method: str) -> str:
+    """``aum:drop (rival)``."""
+    role = roles_of(metrics).get(method)
+    return f"{method} ({role})" if role in USABLE else "plain training"
+
+
+def _closes(share: Mapping[str, Any] | None) -> str:
+    """``41% (33 to 49%)``."""
+    if not share or not known(share["value"]):
+        return "an unknown part"
     ends = f" ({percent_range(share['low'], share['high'])})" if known(share["low"]) and known(share["high"]) else ""
-    return f"Noise of kind {words} costs {gap} points; {name} closes {percent(share['value'])} of that{ends}."
+    return f"{percent(share['value'])}{ends}"
 
 
-def _chosen_sentence(metrics: Mapping[str, Any]) -> str:
-    found = part(metrics, "chosen", "pools", "all", "any")
-    if not found:
-        return ""
-    gain = gain_text(found)
-    return f"Chosen on the first half of the seeds: {found['method']}; on the other half it gains {gain} points."
-
-
-def chosen_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Pool, method chosen among ours on the first seeds, its share and its gain on the others."""
+def chosen_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Pool, among which methods was chosen on the first seeds, the one chosen, its share and its gain on the others."""
     pools = part(metrics, "chosen", "pools") or {}
     rows = []
-    for name in [column for column in POOL_NAMES if column in pools]:
-        found = pools[name]["ours"]
-        share = {"share": found["share"], "verdict": found["verdict"]} if found["share"] else None
-        rows.append((POOL_NAMES[name], found["method"], share_text(share), gain_text(found)))
+    for name in [column for column in pool_columns(metrics) if column in pools]:
+        for among, words in (("ours", "ours"), ("any", "ours and rivals")):
+            found = pools[name][among]
+            share = {"share": found["share"], "verdict": found["verdict"]} if found["share"] else None
+            rows.append((POOL_NAMES[name], words, found["method"], share_text(share), gain_text(found)))
     return rows
 
 
@@ -164,14 +200,25 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{metrics['num_judges']} judges a pair, folds by {metrics['audit_fold_by']}; it never sees the truth",
         ),
         ("seeds", f"{len(metrics['seeds'])}, each with its own split, noise and folds; {count(cells)} cells"),
-        ("intervals", "95%, paired; bootstrap over test groups and seeds"),
+        ("intervals", _intervals(metrics)),
     ]
-    if metrics["skipped"]:
-        rows.append(
-            ("left out", "; ".join(f"{s['kind']} {s['rate']:g}: {s['skipped']}" for s in metrics["skipped"][:3]))
-        )
-    total = sum(metrics["timings"].values()) if metrics.get("timings") else None
-    return [*rows, ("time", duration(total))] if total is not None else rows
+    if left_out := _left_out(metrics):
+        rows.append(("left out", left_out))
+    return [*rows, ("time", f"{duration(metrics['seconds_a_cell'])} a cell, on one core (median)")]
+
+
+def _intervals(metrics: Mapping[str, Any]) -> str:
+    groups = f"{count(metrics['num_test_groups'])} groups that were tested on"
+    if not metrics["enough_groups"]:
+        return f"none: only {groups}"
+    return f"95%, paired; bootstrap over {groups}, and over seeds"
+
+
+def _left_out(metrics: Mapping[str, Any]) -> str:
+    """Cells, and methods of cells, with the reasons; each reason once."""
+    cells = [f"{cell['kind']} {cell['rate']:g}: {cell['skipped']}" for cell in metrics["skipped"]]
+    methods = [f"{one['method']} at {one['kind']} {one['rate']:g}: {one['reason']}" for one in metrics["failed"]]
+    return "; ".join(list(dict.fromkeys([*cells, *methods]))[:3])
 
 
 def print_study(metrics: Mapping[str, Any], console: Console, report_path: str) -> None:
@@ -190,11 +237,11 @@ def print_study(metrics: Mapping[str, Any], console: Console, report_path: str) 
             "Share of the gap closed (+ clearly better, \N{MINUS SIGN} clearly worse than plain; clean set: points)",
             highlight=False,
         )
-        console.print(_methods(metrics, columns, ("ours", "rival")))
+        console.print(_methods(metrics, columns, USABLE))
         console.print()
-    for name, method, share, gain in chosen_rows(metrics):
+    for name, among, method, share, gain in chosen_rows(metrics):
         console.print(
-            plain(f"{name}: {method}, chosen on the first seeds, closes {share} on the others; gain {gain} points.")
+            plain(f"{name}: {method}, chosen among {among} on half of the seeds; on the others {share}, {gain} points.")
         )
     console.print()
     console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)

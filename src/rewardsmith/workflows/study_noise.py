@@ -12,7 +12,7 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_text
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.study_report import render_study_report
@@ -21,11 +21,13 @@ from rewardsmith.strength.pair_features import pair_features
 from rewardsmith.studies.noise.bootstrap import Codes
 from rewardsmith.studies.noise.cell_log import CellLog
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
+from rewardsmith.studies.noise.enough import check_enough
 from rewardsmith.studies.noise.findings import findings
 from rewardsmith.studies.noise.methods import parse_methods
 from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.studies.noise.planting import KINDS, Kind
 from rewardsmith.studies.noise.run_cells import run_cells
+from rewardsmith.studies.noise.same_work import code_and_recipes
 from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.statistics import Results
 from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
@@ -38,7 +40,6 @@ PAIRS_FILE = "pairs.safetensors"
 MAY_CHANGE = ("kinds", "rates", "num_seeds", "workers")
 """What an interrupted study may be asked for anew: cells do not depend on which others there are."""
 NUM_TRUTH_JUDGES = 4
-MIN_PAIRS = 200
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,24 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
         config.run.output_dir or default_output("study-noise", given.name),
         "study noise",
         flatten(config),
-        dict(given.sources),
+        {**given.sources, **code_and_recipes(options.methods)},
         config.run.overwrite,
         config.run.seed,
         MAY_CHANGE,
     )
-    with folder.abandoned_on_input_error():
+    _keep_quarantine(folder, given)
+    seeds = range(config.run.seed, config.run.seed + study.num_seeds)
+    with folder.abandoned_on_input_error():  # ends before there are cells: these are never thrown away
+        check_enough(given.table, kinds, study, seeds)
         pairs = _pairs(folder, given, config, times)
-        seeds = range(config.run.seed, config.run.seed + config.study.num_seeds)
-        cells = cells_of(kinds, rates, seeds)
-        log = CellLog(folder.path / CELLS_FILE)
-        with times.stage("cells"):
-            _run(folder, log, cells, options, config.study.workers)
+    cells = cells_of(kinds, rates, seeds)
+    log = CellLog(folder.path / CELLS_FILE)
+    with times.stage("cells"):
+        _run(folder, log, cells, options, study.workers)
     log.close(cells)
     with times.stage("statistics"):
-        tested, num_groups = tests_of(pairs, config.study.test_share, seeds)
-        found = findings(Results(log.results(cells), tested, num_groups, tuple(seeds)))
+        tested = tests_of(pairs, study.test_share, seeds)
+        found = findings(Results(log.results(cells), tested, tuple(seeds)))
     metrics = {"dataset_name": given.name, "title": f"Noise study on {given.name}", **_about(config, given), **found}
     metrics["timings"] = times.rounded()
     write_text(folder.path / "report.html", render_study_report(metrics))
@@ -123,14 +126,20 @@ def parse_rates(text: str) -> tuple[float, ...]:
     return tuple(rates)
 
 
-def tests_of(pairs: StudyPairs, test_share: float, seeds: range) -> tuple[dict[int, Codes], int]:
-    """Which group each decided test pair of a seed belongs to, and how many groups there are."""
+def tests_of(pairs: StudyPairs, test_share: float, seeds: range) -> dict[int, Codes]:
+    """With which others each decided test pair of a seed is drawn again."""
     found = {}
     for seed in seeds:
         test = split_pairs(pairs.split_groups, test_share, seed).test
         decided: NDArray[np.bool_] = pairs.facts.target[test] != 0.5
-        found[seed] = pairs.split_groups[test][decided]
-    return found, int(pairs.split_groups.max()) + 1
+        found[seed] = pairs.drawn_together[test][decided]
+    return found
+
+
+def _keep_quarantine(folder: RunFolder, given: PreferenceSet) -> None:
+    if given.quarantine:
+        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
+        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
 
 
 def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, times: StageTimes) -> StudyPairs:
@@ -138,16 +147,10 @@ def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, ti
     file = folder.path / PAIRS_FILE
     if folder.resumed and file.exists():
         return StudyPairs.load(file)
-    if given.quarantine:
-        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
-        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
-    if len(given.table) < MIN_PAIRS:
-        raise DataError(f"{len(given.table)} pairs are too few for a study, which needs {MIN_PAIRS} or more.")
     with times.stage("features"):
         features = pair_features(given.table, config.model, config.study.feature_dtype)
     with times.stage("judging"), progress("Judging the clean labels (repeats)", NUM_TRUTH_JUDGES) as bar:
         pairs = study_pairs(given.table, features.designs, config.study, config.run.seed, bar.advance)
-    split_pairs(pairs.split_groups, config.study.test_share, config.run.seed)  # raises for too few groups
     pairs.save(file)
     return pairs
 

@@ -25,4 +25,5 @@ def made_pairs(num_pairs: int = 1200, num_features: int = 24, seed: int = 0, **o
         votes=np.full((num_pairs, 3), np.nan),
     )
     design = Design(Candidate("features", ()), rows @ principal_axes(rows, num_features))
-    return StudyPairs([design], facts, simulated.group, simulated.group, np.arange(2 * num_pairs).reshape(-1, 2))
+    responses = np.arange(2 * num_pairs).reshape(-1, 2)
+    return StudyPairs([design], facts, simulated.group, simulated.group, responses, simulated.group)

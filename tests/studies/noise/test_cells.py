@@ -1,15 +1,17 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_pairs import made_pairs
 
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.studies.noise import cells as cells_module
 from rewardsmith.studies.noise.arms import Arm
-from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, trainer_of
+from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms, trainer_of
 from rewardsmith.studies.noise.credits import decode
-from rewardsmith.studies.noise.methods import ALL, CLEAN, PLAIN, make_arm, parse_methods
+from rewardsmith.studies.noise.methods import ALL, CLEAN, PLAIN, make_arm, make_arms, parse_methods
 from rewardsmith.studies.noise.planting import plant
 from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.study_pairs import StudyPairs
@@ -99,6 +101,89 @@ def test_a_rate_that_cannot_be_planted_is_skipped_with_a_reason(pairs):
     found = run_cell(short, Cell(0, "longer", 0.3), OPTIONS)
     assert "arms" not in found
     assert found["skipped"] == "only 0.0% of the labels can be turned round this way"
+
+
+def test_the_order_of_the_responses_does_not_tell_the_truth(pairs, monkeypatch):
+    """In a set as it comes every true label is 1; whoever looks for wrong labels must not be able to use that."""
+    ordered = pairs.turned(pairs.facts.target < 0.5)
+    assert (ordered.facts.target == 1).all()
+    seen = []
+
+    def looks(names, suspects, truth):
+        seen.append(truth)
+        return make_arms(names, suspects, truth)
+
+    monkeypatch.setattr(cells_module, "make_arms", looks)
+    run_cell(ordered, Cell(0, "uniform", 0.3), CellOptions((PLAIN, CLEAN), 0.3, 2))
+    assert seen[0].mean() == pytest.approx(0.5, abs=0.07)  # four standard errors of 840 coins
+
+
+def test_turned_pairs_are_the_same_pairs(pairs):
+    which = np.random.default_rng(0).random(len(pairs)) < 0.5
+    turned = pairs.turned(which)
+    np.testing.assert_array_equal(turned.facts.target[which], 1 - pairs.facts.target[which])
+    np.testing.assert_array_equal(turned.facts.longer[which], -pairs.facts.longer[which])
+    np.testing.assert_array_equal(turned.responses[which], pairs.responses[which][:, ::-1])
+    assert turned.widest.rows[which].equal(-pairs.widest.rows[which])
+    assert turned.widest.rows[~which].equal(pairs.widest.rows[~which])
+    votes = replace(pairs, facts=replace(pairs.facts, votes=np.tile([3.0, 2.0, 1.0], (len(pairs), 1)))).turned(which)
+    np.testing.assert_array_equal(votes.facts.votes[which], np.tile([2.0, 3.0, 1.0], (which.sum(), 1)))
+
+
+def test_a_cell_does_not_depend_on_the_order_of_the_responses(pairs):
+    options = CellOptions((PLAIN, CLEAN, "drop", "structured_drop", "cleanlab:flip"), 0.3, 2)
+    turned = pairs.turned(np.random.default_rng(3).random(len(pairs)) < 0.5)
+    one, two = (run_cell(own, Cell(0, "longer", 0.2), options)["arms"] for own in (pairs, turned))
+    for name in (PLAIN, CLEAN, "drop", "structured_drop"):
+        assert one[name]["accuracy"] == pytest.approx(two[name]["accuracy"], abs=0.006)  # rounding turns a close pair
+        assert one[name]["label_error"] == pytest.approx(two[name]["label_error"], abs=0.01)
+
+
+def test_a_tie_is_no_wrong_label(pairs, suspects):
+    """Neither a drawn one nor, to an oracle that turns labels round, a true one."""
+    truth = pairs.facts.target.copy()
+    truth[:50] = 0.5
+    target = make_arm("oracle:flip", suspects, truth).supervision.target
+    np.testing.assert_array_equal(target[:50], suspects.noisy[:50])
+    np.testing.assert_array_equal(target[50:], truth[50:])
+    votes = np.tile([0.0, 0.0, 1.0], (len(pairs), 1))
+    votes[600:] = np.nan
+    drawn = replace(pairs, facts=replace(pairs.facts, votes=votes))
+    found = run_cell(drawn, Cell(0, "votes", 0.0), CellOptions((PLAIN, CLEAN, "aum:drop"), 0.3, 2))
+    assert found["share_turned"] == 0
+    assert found["share_made_ties"] == pytest.approx(0.5, abs=0.1)
+    assert found["detectors"]["aum"]["auroc"] is None
+
+
+def test_an_arm_that_cannot_be_trained_is_named_and_the_others_go_on():
+    class Stumbles:
+        def train(self, arms):
+            if any(arm.name == self.over for arm in arms):
+                raise RunError("a head did not converge")
+            return [SimpleNamespace(name=arm.name) for arm in arms]
+
+    trainer, arms = Stumbles(), [Arm(name, Supervision.plain(np.ones(3))) for name in (PLAIN, CLEAN, "margin", "drop")]
+    trainer.over = "margin"
+    trained, failed = train_arms(trainer, arms)
+    assert list(trained) == [PLAIN, CLEAN, "drop"]
+    assert failed == {"margin": "a head did not converge"}
+    trainer.over = PLAIN
+    with pytest.raises(RunError, match="did not converge"):
+        train_arms(trainer, arms)
+
+
+def test_a_debiased_detector_is_a_detector(pairs):
+    found = run_cell(pairs, Cell(0, "uniform", 0.3), CellOptions((PLAIN, CLEAN, "debias+aum:drop"), 0.3, 2))
+    assert list(found["detectors"]) == ["aum"]
+    assert found["arms"]["debias+aum:drop"]["share_dropped"] > 0.1
+
+
+def test_rates_are_those_of_the_chosen_response_first(pairs):
+    """Where chosen is the longer response, it is called better though it is worse more often than the other way."""
+    noisy = plant("longer", pairs.facts, 0.3, np.random.default_rng(5))
+    rates, longer = Suspects(pairs, noisy, 3, 0).structured_rates, pairs.facts.longer
+    assert rates[longer > 0, 0].mean() > rates[longer > 0, 1].mean() + 0.2
+    assert rates[longer < 0, 1].mean() > rates[longer < 0, 0].mean() + 0.2
 
 
 def test_nothing_but_the_oracle_and_clean_reads_the_truth(pairs, suspects):

@@ -37,6 +37,18 @@ def test_an_error_in_a_process_names_the_cell(pairs_file):
         list(run_cells(CELLS[:1], pairs_file, broken, 1))
 
 
+def test_a_cell_that_its_data_do_not_allow_is_skipped_and_the_others_go_on(pairs_file):
+    cells = [Cell(0, "votes", 0.0), CELLS[0]]
+    found = {result["kind"]: result for result in run_cells(cells, pairs_file, OPTIONS, 1)}
+    assert found["votes"] == {
+        "seed": 0,
+        "kind": "votes",
+        "rate": 0.0,
+        "skipped": 'kind "votes": no pair of this set carries votes.',
+    }
+    assert set(found["uniform"]["arms"]) == {"plain", "clean"}
+
+
 def test_a_process_that_dies_is_told(tmp_path):
     worker = CellWorker(tmp_path / "nowhere.safetensors", OPTIONS, 0)
     try:
@@ -79,9 +91,10 @@ def test_a_line_that_was_cut_off_is_computed_again(tmp_path):
     assert [json.loads(line)["seed"] for line in path.read_text().splitlines()] == [0, 1, 2]
 
 
-def test_the_log_ends_with_the_cells_that_were_asked_for(tmp_path):
+def test_the_log_ends_with_the_cells_that_were_asked_for_before_the_others(tmp_path):
     log = CellLog(tmp_path / "cells.jsonl")
     for cell in reversed(CELLS):
         log.add(result_of(cell))
-    log.close(CELLS[:2])
-    assert [json.loads(line)["seed"] for line in (tmp_path / "cells.jsonl").read_text().splitlines()] == [0, 1]
+    log.close(CELLS[1:])
+    assert [json.loads(line)["seed"] for line in (tmp_path / "cells.jsonl").read_text().splitlines()] == [1, 2, 0]
+    assert CellLog(tmp_path / "cells.jsonl").missing(CELLS) == []

@@ -10,8 +10,8 @@ NUM_TEST, NUM_GROUPS = 600, 120
 SEEDS = (0, 1, 2, 3)
 
 
-def groups_of_test(seed):
-    return np.random.default_rng(100 + seed).integers(NUM_GROUPS, size=NUM_TEST)
+def groups_of_test(seed, num_groups=NUM_GROUPS):
+    return np.random.default_rng(100 + seed).integers(num_groups, size=NUM_TEST)
 
 
 def credit(accuracy, seed, salt=0):
@@ -41,6 +41,7 @@ def cell(kind, rate, seed, **accuracies):
         "num_train": 1000,
         "num_test": NUM_TEST,
         "share_turned": rate,
+        "share_made_ties": 0.0,
         "audit": {"noise": {"value": 0.2, "low": 0.1, "high": 0.3, "identifiable": True}},
         "detectors": {},
         "arms": arms,
@@ -48,8 +49,8 @@ def cell(kind, rate, seed, **accuracies):
     }
 
 
-def results(cells, seeds=SEEDS):
-    return Results(cells, {seed: groups_of_test(seed) for seed in seeds}, NUM_GROUPS, seeds, num_resamples=400)
+def results(cells, seeds=SEEDS, num_groups=NUM_GROUPS):
+    return Results(cells, {seed: groups_of_test(seed, num_groups) for seed in seeds}, seeds, num_resamples=400)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,67 @@ def test_the_choice_is_made_on_one_half_and_reported_on_the_other():
     assert found["pools"]["uniform"]["ours"]["verdict"] == "unclear"
 
 
+def test_nothing_is_chosen_on_a_single_seed():
+    cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80, drop=0.75) for s in SEEDS]
+    assert chosen(results(cells, SEEDS[:3])) is None
+    assert chosen(results(cells)) is not None
+
+
+def test_single_votes_are_a_pool_of_their_own():
+    cells = [cell("votes", 0.0, s, plain=0.70, clean=0.80, drop=0.75) for s in SEEDS]
+    cells += [cell("none", 0.0, s, plain=0.70, clean=0.80, drop=0.75) for s in SEEDS]
+    found = findings(results(cells))
+    assert found["pools"]["votes"]["places"] == [["votes", 0.0]]
+    assert found["pools"]["votes"]["methods"]["drop"]["share"]["value"] == pytest.approx(0.5)
+    assert found["chosen"]["pools"]["votes"]["any"]["method"] == "drop"
+    assert set(found["pools"]) == {"votes"}
+
+
+def test_a_handful_of_groups_gives_no_certainty():
+    import json
+
+    cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80, drop=0.75) for s in SEEDS]
+    few = results(cells, num_groups=9)
+    gain = few.gain(("uniform", 0.2), "drop")
+    assert gain.value == pytest.approx(0.05)
+    assert gain.verdict == "unclear" and np.isnan(gain.standard_error) and np.isnan(gain.interval.low)
+    found = findings(few)
+    json.dumps(found, allow_nan=False)
+    assert found["num_test_groups"] == 9 and not found["enough_groups"]
+    assert found["pools"] == {} and found["chosen"] is None
+    assert results(cells, num_groups=10).gain(("uniform", 0.2), "drop").verdict == "better"
+
+
+def test_groups_that_nobody_tested_do_not_count():
+    cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80) for s in SEEDS]
+    tested = {seed: 1000 * groups_of_test(seed, 12) for seed in SEEDS}
+    found = Results(cells, tested, SEEDS, num_resamples=400)
+    assert found.num_tested_groups == 12
+    same = results(cells, num_groups=12).gain(("uniform", 0.2), "clean").draws
+    np.testing.assert_array_equal(found.gain(("uniform", 0.2), "clean").draws, same)
+
+
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_the_variance_between_seeds_is_not_understated(number):
+    """Groups are all alike, so only seeds vary: the standard error is that of a mean of S numbers."""
+    by_seed = np.random.default_rng(number).normal(0.7, 0.05, number)
+    totals = np.repeat(10 * by_seed[:, None], 40, axis=1)[None]
+    means = Draws.make(number, 40, 4000).means(totals, np.full((number, 40), 10.0))
+    assert Estimate(means[0]).standard_error == pytest.approx(by_seed.std(ddof=1) / np.sqrt(number), rel=0.05)
+
+
+def test_a_method_that_failed_with_one_seed_is_left_out_and_named():
+    cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80, drop=0.75, margin=0.79) for s in SEEDS]
+    for broken in (0, 3):  # with a seed to choose on, and with one to report on
+        del cells[broken]["arms"]["margin"]
+        cells[broken]["failed"] = {"margin": "did not converge"}
+        found = findings(results(cells))
+        assert set(found["places"][0]["arms"]) == {"plain", "clean", "drop"}
+        assert found["chosen"]["pools"]["uniform"]["any"]["method"] == "drop"
+        assert found["failed"][0]["method"] == "margin"
+        cells[broken]["arms"]["margin"] = cells[1]["arms"]["margin"]
+
+
 def test_plain_training_is_chosen_where_nothing_gains():
     cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80, drop=0.69, flip=0.60) for s in SEEDS]
     assert chosen(results(cells))["pools"]["uniform"]["any"]["method"] == "plain"
@@ -146,7 +208,9 @@ def test_what_needs_the_truth_is_never_chosen():
     cells = [cell("uniform", 0.2, s, plain=0.70, clean=0.80, drop=0.71, oracle__flip=0.80) for s in SEEDS]
     assert chosen(results(cells))["pools"]["uniform"]["any"]["method"] == "drop"
     assert role_of("oracle:flip") == role_of("aum:oracle") == "diagnostic"
-    assert role_of("aum:drop") == "rival"
+    assert role_of("aum:drop") == role_of("cleanlab:flip") == role_of("single_model:soft") == "rival"
+    assert role_of("smooth") == role_of("structured_smooth") == role_of("debias+aum:drop") == "rival"
+    assert role_of("ours:flip") == role_of("debias+soft_label") == "ours"
     assert role_of("clean") == "reference"
     assert role_of("structured_drop") == role_of("my.yaml") == "ours"
 
@@ -170,3 +234,4 @@ def test_findings_are_plain_values(made):
     assert found["clean"]["good"]["gain"]["value"] == pytest.approx(-0.01)
     assert found["places"][0]["kind"] == "none"
     assert set(found["pools"]) == {"uniform", "all"}
+    assert found["num_test_groups"] == NUM_GROUPS and found["enough_groups"]

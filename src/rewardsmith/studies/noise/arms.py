@@ -28,7 +28,7 @@ class Arm:
     given: Floats | None = None
     """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
     error_rates: Floats | None = None
-    """[N, 2], for `noise_aware`: P(labelled better | worse) of the rejected and of the chosen response."""
+    """[N, 2], for `noise_aware`: P(labelled better | worse) of the chosen and of the rejected response."""
 
 
 @dataclass(frozen=True)

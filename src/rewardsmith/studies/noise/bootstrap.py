@@ -32,10 +32,14 @@ class Draws:
 
     @classmethod
     def make(cls, num_seeds: int, num_groups: int, num_resamples: int = NUM_RESAMPLES, seed: int = 0) -> Draws:
-        """As many resamples of each. With one seed, only the groups vary."""
+        """As many resamples of each. With one seed, only the groups vary.
+
+        Of n, n - 1 are drawn: the variance of their mean is then that of the mean, and not (n - 1) / n of it, which
+        with few seeds would be far too little (Rao and Wu 1988).
+        """
         rng = np.random.default_rng(seed)
         weights = [
-            np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1 / n), size=num_resamples)])
+            np.concatenate([np.ones((1, n)), rng.multinomial(max(n - 1, 1), np.full(n, 1 / n), size=num_resamples)])
             for n in (num_seeds, num_groups)
         ]
         return cls(weights[0], weights[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,15 @@ class CellLog:
         line = json_text(result, where=self._path.name, sort_keys=False)
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         self._results[_key(result)] = result
 
     def close(self, cells: list[Cell]) -> None:
-        """Leaves the lines of these cells, in their order."""
-        write_jsonl(self._path, self.results(cells))
+        """Puts the lines of these cells first, in their order; those of others, computed before, stay behind them."""
+        asked = {cell.key for cell in cells}
+        others = [result for key, result in self._results.items() if key not in asked]
+        write_jsonl(self._path, [*self.results(cells), *others])
 
 
 def _key(result: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.artifacts.atomic import json_text
-from rewardsmith.errors import InputError, RewardsmithError, RunError
+from rewardsmith.errors import DataError, InputError, RunError
 from rewardsmith.studies.noise.cells import Cell, CellOptions, run_cell
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 
@@ -43,7 +43,10 @@ class CellWorker:
         self._send({"pairs_file": str(pairs_file), "options": asdict(options)})
 
     def compute(self, cell: Cell) -> dict[str, Any]:
-        """The cell's result. Raises what the process died of, or what it refused."""
+        """The cell's result, ``skipped`` saying why where its data or its fits do not allow one.
+
+        Raises RunError for what the process died of, InputError for options that have become wrong.
+        """
         self._send(asdict(cell))
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -51,7 +54,7 @@ class CellWorker:
             raise RunError(f"cell {cell.key}: {self._last_words()}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise (InputError if answer["input"] else RunError)(f"cell {cell.key}: {answer['error']}")
+            raise InputError(f"cell {cell.key}: {answer['error']}")
         return answer
 
     def end(self) -> None:
@@ -85,8 +88,10 @@ def main() -> int:
         cell = Cell(**json.loads(lines.get()))
         try:
             answer = run_cell(pairs, cell, options)
-        except RewardsmithError as error:
-            answer = {"error": str(error), "input": isinstance(error, InputError)}
+        except (DataError, RunError) as error:  # would come again: the other cells go on without this one
+            answer = {**asdict(cell), "skipped": str(error)}
+        except InputError as error:
+            answer = {"error": str(error)}
         sys.stdout.write(json_text(answer, where=f"cell {cell.key}", sort_keys=False) + "\n")
         sys.stdout.flush()
 

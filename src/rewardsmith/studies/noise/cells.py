@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rewardsmith.errors import RunError
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.likelihood import negative_log_likelihood
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.studies.noise.arms import Arm, Trained
+from rewardsmith.studies.noise.arms import Arm, Trained, Trainer
 from rewardsmith.studies.noise.credits import encode
-from rewardsmith.studies.noise.methods import ORACLE, STRUCTURED, TREATMENTS, make_arms
-from rewardsmith.studies.noise.planting import Kind, highest_rate, plant
+from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, ORACLE, PLAIN, STRUCTURED, TREATMENTS, make_arms
+from rewardsmith.studies.noise.planting import Kind, highest_rate, plant, turned_round
 from rewardsmith.studies.noise.probe_trainer import ProbeTrainer
 from rewardsmith.studies.noise.splits import Split, split_pairs
 from rewardsmith.studies.noise.study_pairs import StudyPairs
@@ -63,10 +64,13 @@ def cells_of(kinds: Sequence[Kind], rates: Sequence[float], seeds: Sequence[int]
 
 
 def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, Any]:
-    """Plants, audits, repairs, trains and tests: JSON-ready. ``skipped`` says why where the noise cannot be planted."""
+    """Plants, audits, repairs, trains and tests: JSON-ready.
+
+    ``skipped`` says why where the noise cannot be planted, ``failed`` of which methods the head could not be fitted.
+    """
     started = time.monotonic()
     split = split_pairs(pairs.split_groups, options.test_share, cell.seed)
-    train = pairs.take(split.train)
+    train = pairs.take(split.train).turned(sides(cell.seed, len(split.train)))
     truth = train.facts.target
     result: dict[str, Any] = {"kind": cell.kind, "rate": cell.rate, "seed": cell.seed}
     limit = highest_rate(cell.kind, train.facts)
@@ -75,18 +79,21 @@ def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, A
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
     arms = make_arms(options.methods, suspects, truth)
-    trained = trainer_of(pairs, split, train, noisy, options.choose_by).train(arms)
+    trained, failed = train_arms(trainer_of(pairs, split, train, noisy, options.choose_by), arms)
     return {
         **result,
         "num_train": len(truth),
         "num_test": len(split.test),
-        "share_turned": float((noisy != truth).mean()),
+        "share_turned": float(turned_round(noisy, truth).mean()),
+        "share_made_ties": float(((noisy == 0.5) & (truth != 0.5)).mean()),
         "audit": _found_by_audit(suspects, options.methods),
         "detectors": _detectors(suspects, truth, options.methods),
         "arms": {
-            arm.name: _outcome(arm, own, truth, pairs.facts.target[split.test])
-            for arm, own in zip(arms, trained, strict=True)
+            arm.name: _outcome(arm, trained[arm.name], truth, pairs.facts.target[split.test])
+            for arm in arms
+            if arm.name in trained
         },
+        "failed": failed,
         "seconds": round(time.monotonic() - started, 2),
     }
 
@@ -96,14 +103,36 @@ def noise_rng(cell: Cell) -> np.random.Generator:
     return np.random.default_rng([cell.seed, zlib.crc32(cell.kind.encode()), round(cell.rate * 10_000)])
 
 
+def sides(seed: int, number: int) -> NDArray[np.bool_]:
+    """Which training pairs get their responses in the other order: else the order, in which the true labels are mostly
+    1, would tell what is wrong to whatever does not treat both sides alike."""
+    return np.random.default_rng([seed, zlib.crc32(b"sides")]).random(number) < 0.5
+
+
+def train_arms(trainer: Trainer, arms: Sequence[Arm]) -> tuple[dict[str, Trained], dict[str, str]]:
+    """By name, and the reasons of those that cannot be trained; RunError where that is `plain` or `clean`."""
+    try:
+        return {trained.name: trained for trained in trainer.train(arms)}, {}
+    except RunError:  # of some arm: which one shows when each is trained alone
+        done, failed = {}, {}
+    for arm in arms:
+        try:
+            done[arm.name] = trainer.train([arm])[0]
+        except RunError as error:
+            if arm.name in (PLAIN, CLEAN):
+                raise
+            failed[arm.name] = str(error)
+    return done, failed
+
+
 def trainer_of(
     pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats, choose_by: Literal["given", "own"] = "given"
 ) -> ProbeTrainer:
     """The `probe` trainer of a cell, on the widest features."""
-    rows = pairs.widest.rows
+    test = torch.from_numpy(split.test)
     return ProbeTrainer(
-        rows[torch.from_numpy(split.train)],
-        rows[torch.from_numpy(split.test)],
+        train.widest.rows,
+        pairs.widest.rows[test],
         split.inner_fold,
         noisy,
         train.facts.longer,
@@ -154,14 +183,15 @@ def _found_by_audit(suspects: Suspects, methods: Sequence[str]) -> dict[str, Any
 
 def _detectors(suspects: Suspects, truth: Floats, methods: Sequence[str]) -> dict[str, Any]:
     """How well each detector that some method uses finds the planted labels."""
-    names = {name.partition(":")[0] for name in methods if name.partition(":")[2] in TREATMENTS} - {ORACLE}
-    wrong = suspects.noisy != truth
-    decided = suspects.noisy != 0.5
+    parts = [name.removeprefix(DEBIAS).partition(":") for name in methods]
+    names = {detector for detector, _, treatment in parts if treatment in TREATMENTS} - {ORACLE}
+    wrong = turned_round(suspects.noisy, truth)
+    decided = (suspects.noisy != 0.5) & (truth != 0.5)
     found = {}
     for name in sorted(names):
         suspicion, flagged = suspects.suspicion(name), suspects.flagged(name)
         area = auroc(suspicion[decided], wrong[decided])
-        share = precision_recall(flagged, wrong)
+        share = precision_recall(flagged[decided], wrong[decided])
         found[name] = {
             "auroc": area if np.isfinite(area) else None,
             **{key: share[key] for key in ("num_flagged", "precision", "recall", "f1")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from rewardsmith.studies.noise.statistics import POOLS, Place, Results, role_of
 from rewardsmith.studies.noise.suspects import DETECTORS
 
 DEPLOYABLE = ("ours", "rival")
+MIN_SEEDS = 2
+"""To choose on, and to report on."""
 
 
 def findings(results: Results) -> dict[str, Any]:
@@ -19,6 +22,8 @@ def findings(results: Results) -> dict[str, Any]:
     return {
         "methods": [{"name": name, "role": role_of(name)} for name in results.methods],
         "seeds": list(results.seeds),
+        "num_test_groups": results.num_tested_groups,
+        "enough_groups": results.enough_groups,
         "places": [_place(results, place) for place in results.places],
         "pools": {name: pool for name, kinds in POOLS.items() if (pool := _pool(results, results.pool(kinds)))},
         "clean": _clean(results),
@@ -30,6 +35,11 @@ def findings(results: Results) -> dict[str, Any]:
             for cell in results.cells
             if "skipped" in cell
         ],
+        "failed": [
+            {**{key: cell[key] for key in ("kind", "rate", "seed")}, "method": name, "reason": reason}
+            for cell in results.cells
+            for name, reason in cell.get("failed", {}).items()
+        ],
         "seconds_a_cell": _median([cell["seconds"] for cell in results.cells if "seconds" in cell]),
     }
 
@@ -40,7 +50,7 @@ def _place(results: Results, place: Place) -> dict[str, Any]:
     cells = [c for c in results.cells if (c["kind"], c["rate"]) == place and c["seed"] in results.seeds and "arms" in c]
     gap = results.gain(place, CLEAN)
     arms = {}
-    for name in cells[0]["arms"]:
+    for name in [name for name in results.methods if (place, name) in results.measured]:
         gain = results.gain(place, name)
         own = [cell["arms"][name] for cell in cells]
         arms[name] = {
@@ -53,14 +63,16 @@ def _place(results: Results, place: Place) -> dict[str, Any]:
             "share_at_end_of_grid": _mean([float(arm["at_end_of_grid"]) for arm in own]),
         }
     noise = [cell["audit"]["noise"] for cell in cells if cell["audit"]["noise"]]
+    error = gap.standard_error if isfinite(gap.standard_error) else None
     return {
         "kind": kind,
         "rate": rate,
         "num_train": _mean([cell["num_train"] for cell in cells]),
         "num_test": _mean([cell["num_test"] for cell in cells]),
         "share_turned": _mean([cell["share_turned"] for cell in cells]),
+        "share_made_ties": _mean([cell["share_made_ties"] for cell in cells]),
         "noise_found": _mean([found["value"] for found in noise]),
-        "gap": {**gap.as_dict(), "standard_error": gap.standard_error, "counts": results.has_gap(place)},
+        "gap": {**gap.as_dict(), "standard_error": error, "counts": results.has_gap(place)},
         "arms": arms,
     }
 
@@ -95,10 +107,10 @@ def _clean(results: Results) -> dict[str, Any] | None:
 def chosen(results: Results) -> dict[str, Any] | None:
     """The method that gains most on the first half of the seeds, and what it does on the others; by pool.
 
-    Plain training takes part: where nothing gains, it is chosen. None with fewer than two seeds.
+    Plain training takes part: where nothing gains, it is chosen. None with fewer than four seeds: on one, luck chooses.
     """
     half = len(results.seeds) // 2
-    if not half:
+    if half < MIN_SEEDS:
         return None
     first, second = results.of_seeds(results.seeds[:half]), results.of_seeds(results.seeds[half:])
     found = {}
@@ -113,7 +125,8 @@ def chosen(results: Results) -> dict[str, Any] | None:
 
 
 def _choose(first: Results, second: Results, places: list[Place], roles: Sequence[str]) -> dict[str, Any]:
-    names = [PLAIN, *(name for name in _common(first, places) if role_of(name) in roles)]
+    both = [name for name in _common(first, places) if name in _common(second, places)]
+    names = [PLAIN, *(name for name in both if role_of(name) in roles)]
     best = max(names, key=lambda name: first.mean_gain(places, name).value)
     gain = second.mean_gain(places, best)
     reported = [place for place in places if second.has_gap(place)]

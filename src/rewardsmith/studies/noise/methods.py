@@ -28,6 +28,7 @@ from rewardsmith.refining.data_smoothing import smooth_labels
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.arms import Arm
+from rewardsmith.studies.noise.planting import turned_round
 from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
 
 PLAIN, CLEAN = "plain", "clean"
@@ -38,7 +39,7 @@ OWN_FORM = ("noise_aware", "structured_noise_aware", "debias", "early_stop", "cl
 SPECIAL = ("data_smoothing", "noise_aware", "structured_noise_aware", "debias", "early_stop")
 
 RECIPES = (
-    *("drop", "drop_lowest", "flip", "flip_wrong", "smooth", "soft_label", "margin", "flip+margin"),
+    *("drop", "drop_lowest", "flip", "flip_wrong", "soft_label", "margin", "flip+margin"),
     *("soft_label+margin", "paper_flip", "paper_margin", "paper_flip+margin", "paper_soft_label+margin"),
 )
 OURS = (
@@ -46,14 +47,14 @@ OURS = (
     *("data_smoothing", "noise_aware", "debias", "debias+soft_label"),
     *("structured_drop", "structured_flip_wrong", "structured_soft_label", "structured_noise_aware"),
 )
-RIVALS = ("single_model:drop", "cleanlab:drop", "aum:drop", "small_loss:drop", "early_stop")
-DIAGNOSTICS = tuple(
+RIVALS = ("single_model:drop", "cleanlab:drop", "aum:drop", "small_loss:drop", "early_stop", "smooth")
+DETECTED = tuple(
     f"{detector}:{treatment}"
     for detector in (*DETECTORS, ORACLE)
     for treatment in TREATMENTS
     if f"{detector}:{treatment}" not in (*RIVALS, f"{ORACLE}:{ORACLE}")
 )
-ALL = (PLAIN, CLEAN, *OURS, *RIVALS, *DIAGNOSTICS)
+ALL = (PLAIN, CLEAN, *OURS, *RIVALS, *DETECTED)
 
 HIGHEST_RATE = 0.45
 """Of wrong labels that a loss is told of: at a half, it would learn nothing."""
@@ -124,7 +125,7 @@ def _supervision(name: str, suspects: Suspects, truth: Floats, given: Supervisio
         return replace(given, target=_smoothed(suspects))
     detector, colon, treatment = name.partition(":")
     if colon and treatment in TREATMENTS:
-        wrong = suspects.noisy != truth
+        wrong = turned_round(suspects.noisy, truth)
         flagged = wrong if detector == ORACLE else suspects.flagged(detector)
         return TREATED[treatment](given, flagged, wrong)
     evidence = suspects.structured[0] if name.startswith(STRUCTURED) else suspects.evidence

@@ -1,6 +1,6 @@
 """A loss that knows how often labels err (forward correction: Patrini et al. 2017, arXiv 1609.03683).
 
-With r the probability that a label turns the truth round, by which response is the better one,
+With r_0 the probability that chosen is labelled better though it is worse, and r_1 that of rejected,
 
     P(chosen is labelled better | x) = (1 - r_1) sigmoid(x b) + r_0 (1 - sigmoid(x b))
 
@@ -25,8 +25,8 @@ def fit_noise_aware(
     l2: Float[Tensor, " T"],
     start: Float[Tensor, "T E"],
 ) -> Float[Tensor, "T E"]:
-    """Heads from those of the plain loss. ``rates``: P(labelled better | worse) of the rejected and of the chosen side,
-    in that order of the truth: r_1 is how often a better chosen response is called worse."""
+    """Heads from those of the plain loss. ``rates``: r_0 and r_1, P(labelled better | worse) of chosen and of rejected,
+    in this order."""
     # Errors shrink a head by about what labels and truth correlate.
     heads = start / (1 - rates.sum(1).mean(0)).clamp(min=0.1)[:, None]
     for _ in range(NUM_ROUNDS):

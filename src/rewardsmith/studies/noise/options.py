@@ -18,8 +18,9 @@ class NoiseStudyOptions:
     methods: str = "all"
     """Methods, separated by commas: those of docs/methods/study.md, names of recipes, or recipe files. `all`: every
     method of that page; `plain` and `clean` always take part."""
-    num_seeds: int = 3
-    """Repetitions, each with its own split, noise and folds."""
+    num_seeds: int = 6
+    """Repetitions, each with its own split, noise and folds. The method is chosen on half of them and reported on the
+    other half, which takes four."""
     test_share: float = 0.3
     """Share of the pairs that is tested on, in whole groups."""
     fold_by: Literal["prompt", "pair", "category"] = "prompt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,15 @@ class Facts:
         """Those of some pairs."""
         return Facts(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
+    def turned(self, which: Mask) -> Facts:
+        """The same with the two responses of some pairs [N] in the other order."""
+        return replace(
+            self,
+            target=np.where(which, 1 - self.target, self.target),
+            longer=np.where(which, -self.longer, self.longer),
+            votes=np.where(which[:, None], self.votes[:, [1, 0, 2]], self.votes),
+        )
+
 
 def plant(kind: Kind, facts: Facts, rate: float, rng: np.random.Generator) -> Floats:
     """Noisy targets [N]. A share ``rate`` of the decided labels is turned round, exactly; ties are left alone.
@@ -60,6 +69,11 @@ def plant(kind: Kind, facts: Facts, rate: float, rng: np.random.Generator) -> Fl
     else:
         turned = plant_flips(kind, decided, facts.belief, rate, rng)
     return np.where(turned, 1 - facts.target, facts.target)
+
+
+def turned_round(noisy: Floats, truth: Floats) -> Mask:
+    """Labels [N] that prefer the other response than the truth does; ties, drawn or true, prefer none."""
+    return (noisy - 0.5) * (truth - 0.5) < 0
 
 
 def highest_rate(kind: Kind, facts: Facts) -> float:

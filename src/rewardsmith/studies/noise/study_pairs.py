@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ from rewardsmith.studies.noise.planting import Facts
 TRUTH_SEED = 20_000
 """Begins the seeds of the judges that are asked how close a pair is: none of a study's own."""
 MIN_CLUSTERS = 2
+GROUPS = ("split_groups", "fold_groups", "responses", "drawn_together")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class StudyPairs:
     """What judges of training labels leave out together."""
     responses: NDArray[np.int64]
     """[N, 2]: a number for each distinct response (with its prompt) on the chosen and the rejected side."""
+    drawn_together: NDArray[np.int64]
+    """Groups [N] that the bootstrap draws as one: prompts, or what splits keep whole where that is more."""
 
     def __len__(self) -> int:
         return len(self.split_groups)
@@ -59,11 +63,22 @@ class StudyPairs:
             _renumbered(self.split_groups[rows]),
             _renumbered(self.fold_groups[rows]),
             _renumbered(self.responses[rows]),
+            self.drawn_together[rows],
+        )
+
+    def turned(self, which: NDArray[np.bool_]) -> StudyPairs:
+        """The same with the two responses of some pairs [N] in the other order."""
+        sign = torch.from_numpy(np.where(which, -1.0, 1.0))[:, None]
+        return replace(
+            self,
+            designs=[Design(design.candidate, design.rows * sign.to(design.rows)) for design in self.designs],
+            facts=self.facts.turned(which),
+            responses=np.where(which[:, None], self.responses[:, ::-1], self.responses),
         )
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file, atomically."""
-        arrays = {name: getattr(self, name) for name in ("split_groups", "fold_groups", "responses")}
+        arrays = {name: getattr(self, name) for name in GROUPS}
         arrays |= {f"facts.{name}": getattr(self.facts, name) for name in Facts.__dataclass_fields__}
         tensors = {name: torch.tensor(value) for name, value in arrays.items()}  # copies: some may be one array
         tensors |= {f"design.{i}": design.rows.contiguous() for i, design in enumerate(self.designs)}
@@ -78,7 +93,7 @@ class StudyPairs:
         number = sum(name.startswith("design.") for name in tensors)
         designs = [Design(Candidate(str(i), ()), tensors[f"design.{i}"]) for i in range(number)]
         facts = Facts(*(tensors[f"facts.{name}"].numpy() for name in Facts.__dataclass_fields__))
-        arrays = (tensors[name].numpy() for name in ("split_groups", "fold_groups", "responses"))
+        arrays = (tensors[name].numpy() for name in GROUPS)
         return cls(designs, facts, *arrays)
 
 
@@ -104,7 +119,13 @@ def study_pairs(
         clusters=clusters_of(pairs),
         votes=np.stack(votes, axis=1),
     )
-    return StudyPairs(designs, facts, fold_groups(pairs, options.fold_by), groups, response_codes(pairs))
+    split_groups, together = fold_groups(pairs, options.fold_by), drawn_together(pairs, options.fold_by)
+    return StudyPairs(designs, facts, split_groups, groups, response_codes(pairs), together)
+
+
+def drawn_together(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:
+    """What is alike and must not pass for independent [N]: pairs of a prompt at least."""
+    return fold_groups(pairs, "prompt" if fold_by == "pair" else fold_by)
 
 
 def clean_belief(

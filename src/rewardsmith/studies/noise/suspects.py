@@ -76,7 +76,7 @@ class Suspects:
         if first is None:
             return self._evidence(judged, np.full(len(self.noisy), np.nan)), None
         soft = believed(self.noisy, first.p_wrong)
-        judged = self._judge(designs, soft, STRUCTURED_SEED + 1 + self.seed)
+        judged = self._judge(designs, soft, 10_000 + STRUCTURED_SEED + self.seed)  # no seed of another study's first
         gap = judged.held_out().mean
         second = self._cell_noise(gap)
         if second is not None:
@@ -87,7 +87,7 @@ class Suspects:
 
     @property
     def structured_rates(self) -> Floats:
-        """P(labelled better | worse) of the rejected and of the chosen response, [N, 2], by the structured audit."""
+        """P(labelled better | worse) of the chosen and of the rejected response, [N, 2], by the structured audit."""
         found = self.structured[1]
         if found is None:
             return np.zeros((len(self.noisy), 2))

@@ -1,0 +1,30 @@
+"""What cells were computed with besides data and options: an interrupted study goes on only where it is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rewardsmith import __version__
+from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.refining.recipe import load_recipe, recipe_names
+from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, PLAIN, SPECIAL, STRUCTURED, TREATMENTS
+
+PACKAGES = ("metrics", "strength", "refining", "studies")
+
+
+def code_and_recipes(methods: Iterable[str]) -> dict[str, str]:
+    """Fingerprints by name: of the code that computes cells, and of the recipe of every method that has one."""
+    found = {"code of rewardsmith": f"{__version__} {_code()}"}
+    for method in methods:
+        name = method.removeprefix(DEBIAS)
+        if name not in (PLAIN, CLEAN, *SPECIAL) and name.partition(":")[2] not in TREATMENTS:
+            recipe = name if name in recipe_names() else name.removeprefix(STRUCTURED)
+            found[f"recipe {recipe}"] = load_recipe(recipe).fingerprint
+    return found
+
+
+def _code() -> str:
+    root = Path(__file__).resolve().parents[2]
+    files = sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))
+    return fingerprint_json({file.relative_to(root).as_posix(): fingerprint_file(file) for file in files})

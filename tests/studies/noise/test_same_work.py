@@ -1,0 +1,13 @@
+from rewardsmith.studies.noise.same_work import code_and_recipes
+
+
+def test_recipes_count_by_their_content(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.5, null]}}\n")
+    methods = ("plain", "clean", "aum:drop", "early_stop", "drop", "debias+soft_label", "structured_margin", str(path))
+    before = code_and_recipes(methods)
+    named = {"recipe drop", "recipe soft_label", "recipe margin", f"recipe {path}"}
+    assert set(before) == {"code of rewardsmith", *named}
+    path.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.6, null]}}\n")
+    after = code_and_recipes(methods)
+    assert {name for name in before if before[name] != after[name]} == {f"recipe {path}"}

@@ -93,8 +93,8 @@ class Suspects:
             return np.zeros((len(self.noisy), 2))
         rates = found.cluster_rates[self.pairs.facts.clusters]
         # Chosen is called better though it is worse: at the rate of longer responses where it is the longer one.
-        chosen_is_longer = self.pairs.facts.longer >= 0
-        return np.where(chosen_is_longer[:, None], rates, rates[:, ::-1])
+        longer, even = self.pairs.facts.longer[:, None], rates.mean(axis=1, keepdims=True)
+        return np.where(longer > 0, rates, np.where(longer < 0, rates[:, ::-1], even))
 
     @property
     def share(self) -> float:

@@ -110,6 +110,9 @@ def main() -> None:
         arms = {OURS: (train_ours, spec), TRL: (train_trl, spec)}
         if args.ours_bf16:
             arms[f"{OURS} --bf16"] = (train_ours, {**spec, "ours": {"bf16": True}})
+        if args.ours_max_tokens:
+            name = f"{OURS} --max_tokens_per_batch {args.ours_max_tokens}"
+            arms[name] = (train_ours, {**spec, "ours": bf16 | {"max_tokens_per_batch": args.ours_max_tokens}})
         if args.trl_as_shipped:
             arms[SHIPPED] = (train_trl, {**spec, "trl": {}})
         if args.trl_best:
@@ -131,6 +134,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--bf16", action="store_true", help="bf16 on both sides, for a GPU")
     parser.add_argument("--ours_bf16", action="store_true", help="also our --bf16 against TRL's float32")
+    parser.add_argument("--ours_max_tokens", type=int, help="also ours with another --max_tokens_per_batch")
     parser.add_argument("--trl_as_shipped", action="store_true")
     parser.add_argument("--trl_best", action="store_true")
     parser.add_argument("--search_pairs", type=int, default=32, help="pairs of the block on which the best is found")

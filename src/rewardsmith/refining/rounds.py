@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.refining.effects import ways
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
+from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
+from rewardsmith.refining.rules.rule import Rule
 from rewardsmith.refining.supervision import Mask, Supervision
 from rewardsmith.strength.judgements import Judgements
 
@@ -76,14 +79,22 @@ def overlap(one: Mask, other: Mask) -> float:
     return int((one & other).sum()) / union if union else 1.0
 
 
-def round_metrics(rounds: list[Round]) -> list[dict[str, Any]]:
-    """One entry a round, JSON-ready."""
-    return [
-        {
-            "num_flagged": int(round_.flagged.sum()),
-            "overlap_with_last": round_.overlap,
-            "num_turned": int((round_.refined.supervision.turned() & (round_.refined.supervision.weight > 0)).sum()),
-            "num_dropped": int((round_.refined.supervision.weight == 0).sum()),
-        }
-        for round_ in rounds
-    ]
+def reads_in_sample(rule: Rule) -> bool:
+    """Whether a rule goes by members that trained on the pairs, whose word on a repaired label is the repair itself."""
+    return rule.where.in_sample or (isinstance(rule, AdaptiveMargin) and rule.source == "in_sample")
+
+
+def round_metrics(given: Supervision, rounds: list[Round]) -> list[dict[str, Any]]:
+    """One entry a round, JSON-ready; turned and dropped by the recipe, as in ``effects.ways``."""
+    found = []
+    for round_ in rounds:
+        changed = ways(given, round_.refined.supervision)
+        found.append(
+            {
+                "num_flagged": int(round_.flagged.sum()),
+                "overlap_with_last": round_.overlap,
+                "num_turned": int(changed["turned"].sum()),
+                "num_dropped": int(changed["dropped"].sum()),
+            }
+        )
+    return found

@@ -91,6 +91,7 @@ class _Outcome:
     evidence: Evidence
     refined: Refined
     strengths: pa.Table
+    label_noise: dict[str, Any] | None
     rounds: list[dict[str, Any]] | None
 
 
@@ -109,9 +110,11 @@ def _refined(
 
         found = run_rounds(audit, recipe, given, num_rounds, folder.path / "rounds", decisions, rows)
         last = found.rounds[-1]
-        return _Outcome(given, last.evidence, last.refined, found.strengths, round_metrics(found.rounds))
+        by_round = round_metrics(given, found.rounds)
+        return _Outcome(given, last.evidence, last.refined, found.strengths, found.label_noise, by_round)
     evidence = Evidence.from_tables(audit.pairs, audit.strengths, decisions, rows)
-    return _Outcome(given, evidence, apply_recipe(recipe, evidence, given), audit.strengths, None)
+    refined = apply_recipe(recipe, evidence, given)
+    return _Outcome(given, evidence, refined, audit.strengths, audit.metrics["label_noise"], None)
 
 
 def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: RefineConfig) -> RefineResult:
@@ -129,7 +132,7 @@ def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: R
 
 
 def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing) -> dict[str, Any]:
-    recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], audit.metrics["label_noise"]
+    recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], outcome.label_noise
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": audit.metrics["dataset_name"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +17,12 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Recipe
-from rewardsmith.refining.rounds import Round, learnable, refine_in_rounds
+from rewardsmith.refining.rounds import Round, learnable, reads_in_sample, refine_in_rounds
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, make_ensemble
 from rewardsmith.workflows.audit_folder import AuditFolder
 from rewardsmith.workflows.options import AuditConfig
@@ -34,6 +36,8 @@ class Rounds:
     rounds: list[Round]
     strengths: pa.Table
     """The strengths table of the last one."""
+    label_noise: dict[str, Any] | None
+    """The share of wrong labels by the last one: at least ``low``, ``high`` and ``identifiable``."""
 
 
 def run_rounds(
@@ -48,17 +52,22 @@ def run_rounds(
     """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
 
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
-    ``ConfigError`` where the ensemble learns nothing from labels.
+    ``ConfigError`` where the ensemble learns nothing from labels, or where those who judge a pair have learned its label.
     """
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
-    if config.strength.ensemble == "given":
-        raise ConfigError(f"--rounds {max_rounds}: given scores do not change when labels do, so one round is all.")
+    _check(config, recipe, max_rounds)
     groups = fold_groups(audit.pairs, config.strength.fold_by)
-    tables = [audit.strengths]
+    tables: list[pa.Table] = []
+    noise: list[dict[str, Any] | None] = []
 
     def examine(judged: Judgements) -> Evidence:
-        if judged is not first:
-            tables.append(audit_pairs(audit.pairs, judged, groups, config.run.seed).table)
+        if judged is first:  # also in a later round that begins with the labels as given
+            tables.append(audit.strengths)
+            noise.append(audit.metrics["label_noise"])
+        else:
+            audited = audit_pairs(audit.pairs, judged, groups, config.run.seed)
+            tables.append(audited.table)
+            noise.append(_range(audited.noise))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
 
     def judge(target: NDArray[np.float32]) -> Judgements:
@@ -72,7 +81,7 @@ def run_rounds(
     ensemble = make_ensemble(audit.pairs, groups, config, work_dir, StageTimes())
     rounds = refine_in_rounds(judge, examine, recipe, given, max_rounds)
     shutil.rmtree(work_dir)
-    return Rounds(rounds, tables[-1])
+    return Rounds(rounds, tables[-1], noise[-1])
 
 
 def saved_judgements(strengths: pa.Table) -> Judgements:
@@ -81,3 +90,25 @@ def saved_judgements(strengths: pa.Table) -> Judgements:
     gaps = [strengths[f"gap_{m}"].cast(pa.float32()).to_numpy() for m in range(num_members)]
     trained = [strengths[f"trained_{m}"].to_numpy() for m in range(num_members)]
     return Judgements(np.stack(gaps, axis=1), np.stack(trained, axis=1).astype(bool), ("",) * num_members)
+
+
+def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
+    if config.strength.ensemble == "given":
+        raise ConfigError(f"--rounds {max_rounds}: given scores do not change when labels do, so one round is all.")
+    if config.strength.crossfit == "none":
+        raise ConfigError(
+            f"--rounds {max_rounds}: every member of the audit trained on the pairs that it judges (--crossfit none) and "
+            "would confirm what the round before did. Audit with --crossfit groups, or take one round."
+        )
+    for number, rule in enumerate(recipe.rules, 1):
+        if reads_in_sample(rule):
+            raise ConfigError(
+                f"--rounds {max_rounds}: rule {number} ({rule.name}) of the recipe {recipe.name} goes by members that "
+                "trained on the pairs, who would confirm what the round before did. Take held-out strengths, or one round."
+            )
+
+
+def _range(noise: LabelNoise | None) -> dict[str, Any] | None:
+    if noise is None:
+        return None
+    return {"low": noise.low, "high": noise.high, "identifiable": noise.identifiable}

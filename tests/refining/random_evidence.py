@@ -38,8 +38,9 @@ def random_evidence(num_pairs: int = 400, seed: int = 0) -> tuple[Evidence, Supe
         longer=rng.choice([-1.0, 0.0, 1.0], num_pairs),
         rows=rng.normal(size=(num_pairs, 5)),
     )
-    given = replace(Supervision.plain(target), margin=rng.choice([0.0, 0.5], num_pairs), weight=evidence.weight.copy())
-    return evidence, given
+    margin = rng.choice([0.0, 0.5], num_pairs)
+    given = replace(Supervision.plain(target), margin=margin, weight=evidence.weight.copy())
+    return replace(evidence, margin=margin.copy()), given
 
 
 def same(one: Supervision, other: Supervision) -> bool:

@@ -1,18 +1,19 @@
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from rewardsmith.errors import DataError
-from rewardsmith.refining.decisions_file import read_decisions
+from rewardsmith.refining.decisions_file import decisions_path, read_decisions
 
 PAIRS = pa.table({"pair_id": ["aa", "bb", "cc"], "row": pa.array([0, 2, 5], pa.int64())})
 
 
-def written(path: Path, *records: object) -> str:
+def written(path: Path, *records: object) -> Path:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    return str(path)
+    return path
 
 
 def test_pairs_are_named_by_id_or_row_and_the_last_word_counts(tmp_path):
@@ -28,7 +29,7 @@ def test_pairs_are_named_by_id_or_row_and_the_last_word_counts(tmp_path):
 def test_a_csv_file_is_as_good(tmp_path):
     path = tmp_path / "decided.csv"
     path.write_text("row,decision\n0,tie\n2,drop\n", encoding="utf-8")
-    assert read_decisions(str(path), PAIRS) == ["tie", "drop", None]
+    assert read_decisions(path, PAIRS) == ["tie", "drop", None]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,16 @@ def test_a_decision_that_nobody_can_follow_is_told(tmp_path, record, message):
         read_decisions(written(tmp_path / "decided.jsonl", record), PAIRS)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
-        read_decisions(str(tmp_path / "nowhere.jsonl"), PAIRS)
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "decided*.jsonl", "owner/decided", "folder"])
+def test_only_a_file_on_this_machine_holds_decisions(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "decided.jsonl", {"row": 0, "decision": "keep"})
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=re.escape(f"--decisions {name}: there is no such file")):
+        decisions_path(name)
+
+
+def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = written(tmp_path / "decided.jsonl", {"row": 0, "decision": "keep"})
+    assert decisions_path("~/decided.jsonl") == path

@@ -127,11 +127,13 @@ def test_a_person_overrules_the_rules_before():
     evidence, given = random_evidence(600)
     drop, flip = Drop(where=Where(category=("a",))), Flip(where=Where(category=("b",)))
     before = flip.apply(evidence, drop.apply(evidence, given).supervision).supervision
+    before = replace(before, margin=before.margin + 3)  # as the judges would have it
     change = Decisions().apply(evidence, before)
     now, decision = change.supervision, np.array([word or "" for word in evidence.decision])
     kept, flipped, tied, dropped = (decision == word for word in ("keep", "flip", "tie", "drop"))
     assert np.array_equal(change.selected, decision != "")
     assert np.array_equal(now.target[kept], given.target[kept]) and not now.swapped[kept].any()
+    assert np.array_equal(now.margin[kept | flipped], given.margin[kept | flipped]) and given.margin[flipped].any()
     assert np.array_equal(now.weight[kept | flipped | tied], given.weight[kept | flipped | tied])
     assert np.array_equal(now.target[flipped], 1 - given.target[flipped])
     assert np.array_equal(now.swapped[flipped], given.target[flipped] != 0.5)

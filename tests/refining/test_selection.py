@@ -79,6 +79,13 @@ def test_names_select_those_who_bear_them(field):
     assert selected.tolist() == [value == name for value in values]
 
 
+def test_decisions_that_nobody_took_are_missed():
+    evidence, _ = random_evidence(50)
+    with pytest.raises(DataError, match="--decisions"):
+        Where(decision=("flip",)).select(replace(evidence, decision=[None] * 50))
+    assert not Where(decision=("flip",)).select(replace(evidence, decision=["keep"] * 50)).any()
+
+
 def test_the_spread_is_ranked_too():
     gaps = np.array([[0.0, 4.0], [5.0, 5.0], [0.0, 2.0]], dtype=np.float32)
     evidence = Evidence.from_judgements(np.ones(3), Judgements(gaps, np.zeros((3, 2), dtype=bool), ("", "")))

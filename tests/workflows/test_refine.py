@@ -15,7 +15,7 @@ from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.refining.recipe import recipe_names
+from rewardsmith.refining.recipe import load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
 
 NUM_PAIRS = 120
@@ -159,6 +159,25 @@ def test_decisions_are_followed_whatever_the_recipe(audit_dir: Path, tmp_path: P
     assert found["reason"][3].endswith("; dropped by a person")
     recipe = yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())
     assert [rule["rule"] for rule in recipe["rules"]] == ["soft_label", "decisions"]
+    inputs = json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]
+    assert inputs["recipe"] == result.metrics["recipe"]["fingerprint"] == load_recipe(str(tmp_path / "r" / "recipe.yaml")).fingerprint
+    assert inputs["recipe"].encode() == result.ledger.schema.metadata[b"recipe_fingerprint"]
+    assert inputs[str(decided)].startswith("sha256:")
+
+
+def test_decisions_are_followed_by_a_recipe_that_only_looks_at_them(audit_dir: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "decided.csv").write_text("row,decision\n0,flip\n1,keep\n")
+    recipe = tmp_path / "trusted.yaml"
+    recipe.write_text("rules:\n- {rule: reweight, by: constant, factor: 3, where: {decision: [keep, flip]}}\n")
+    options = {"recipe": str(recipe), "quiet": True}
+    result = rewardsmith.refine(audit_dir, decisions="~/decided.csv", output_dir=tmp_path / "r", **options)
+    assert result.ledger["rules"].to_pylist()[:3] == [["reweight", "decisions"], ["reweight", "decisions"], []]
+    assert result.ledger["target"].to_pylist()[:3] == [0.0, 1.0, 1.0]
+    with pytest.raises(DataError, match=r"rule 1 \(reweight\): `where` asks for a person's decisions"):
+        rewardsmith.refine(audit_dir, output_dir=tmp_path / "s", **options)
+    with pytest.raises(DataError, match="--decisions nobody/decided: there is no such file"):
+        rewardsmith.refine(audit_dir, decisions="nobody/decided", output_dir=tmp_path / "s", **options)
 
 
 def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -13,7 +14,15 @@ from rewardsmith.refining.evidence import Names
 from rewardsmith.refining.selection import DECISIONS
 
 
-def read_decisions(path: str, pairs: pa.Table) -> Names:
+def decisions_path(name: str) -> Path:
+    """The file that ``--decisions`` names: one on this machine, never a pattern or a data set of the Hub."""
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise DataError(f"--decisions {name}: there is no such file. Name one in JSON Lines or CSV.")
+    return path
+
+
+def read_decisions(path: Path, pairs: pa.Table) -> Names:
     """The decision for each pair [N], None where there is none; the last one of a pair counts.
 
     ``DataError`` names the line of a decision that nobody can follow.

@@ -31,6 +31,8 @@ class Evidence:
     """As given."""
     weight: Floats
     """As given."""
+    margin: Floats
+    """As given, in the direction of the input."""
     strength_mean: Floats
     strength_std: Floats
     strength_mean_in_sample: Floats
@@ -69,6 +71,7 @@ class Evidence:
         return cls(
             target=_floats(pairs["target"]),
             weight=_floats(pairs["weight"]),
+            margin=_floats(pairs["margin"]),
             strength_mean=_floats(strengths["strength_mean"]),
             strength_std=_floats(strengths["strength_std"]),
             strength_mean_in_sample=_floats(strengths["strength_mean_in_sample"]),
@@ -102,6 +105,7 @@ class Evidence:
         votes: Floats | None = None,
         decision: Names | None = None,
         longer: Floats | None = None,
+        margin: Floats | None = None,
         rows: NDArray[np.floating] | None = None,
     ) -> Evidence:
         """From an ensemble's judgements, without files. ``classes``: indices into ``STRENGTH_CLASSES``, -1 for none."""
@@ -111,6 +115,7 @@ class Evidence:
         return cls(
             target=np.asarray(target, dtype=np.float64),
             weight=np.ones(number) if weight is None else weight,
+            margin=np.zeros(number) if margin is None else margin,
             strength_mean=held_out.mean,
             strength_std=held_out.std,
             strength_mean_in_sample=in_sample.mean,

@@ -16,8 +16,8 @@ class RefineOptions:
     recipe: str = DEFAULT_RECIPE
     """Name of a recipe that comes with the package, or a YAML file of rules."""
     decisions: str | None = None
-    """A person's decisions, JSON Lines or CSV: `pair_id` or `row`, and `decision` (keep, flip, tie, drop). A rule of
-    the recipe follows them; where none does, they are followed after all its rules."""
+    """A person's decisions, JSON Lines or CSV: `pair_id` or `row`, and `decision` (keep, flip, tie, drop). The rule
+    `decisions` of the recipe follows them; where it has none, they are followed after all its rules."""
     rounds: int = 1
     """Audit and refine again, each time with the repaired labels, until the doubtful pairs stay the same, at most
     this many times."""

@@ -69,6 +69,8 @@ class Where:
             require_measured(evidence, self.in_sample)
         for name, limits in self._ranges():
             selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
+        if self.decision is not None and not any(evidence.decision):
+            raise DataError("`where` asks for a person's decisions, and there are none: name their file, --decisions.")
         for name, chosen in self._names():
             known = getattr(evidence, FIELDS.get(name, name))
             selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))

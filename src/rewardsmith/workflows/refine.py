@@ -18,7 +18,7 @@ from rewardsmith.contracts.tables import SCHEMA_VERSION
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
-from rewardsmith.refining.decisions_file import read_decisions
+from rewardsmith.refining.decisions_file import decisions_path, read_decisions
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.ledger import build_ledger
@@ -70,13 +70,15 @@ def run_refine(config: RefineConfig) -> RefineResult:
         raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
     recipe = load_recipe(options.recipe)
     audit = read_audit(options.audit_dir)
-    inputs = {**audit.fingerprints, "recipe": recipe.fingerprint}
+    inputs = dict(audit.fingerprints)
     decisions = None
     if options.decisions is not None:
-        decisions = read_decisions(options.decisions, audit.pairs)
-        inputs[options.decisions] = fingerprint_file(options.decisions)
-        if not any(isinstance(rule, Decisions) or rule.where.decision is not None for rule in recipe.rules):
+        path = decisions_path(options.decisions)
+        decisions = read_decisions(path, audit.pairs)
+        inputs[str(path)] = fingerprint_file(path)
+        if not any(isinstance(rule, Decisions) for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
+    inputs["recipe"] = recipe.fingerprint
     output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
     folder = RunFolder.open(output, "refine", flatten(config), inputs, config.run.overwrite, config.run.seed)
     with folder.abandoned_on_input_error():

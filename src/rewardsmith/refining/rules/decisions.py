@@ -18,9 +18,10 @@ WORDS = {"keep": "kept", "flip": "flipped", "tie": "called a tie", "drop": "drop
 
 @dataclass(frozen=True)
 class Decisions:
-    """Follows a person over everything that rules before it did to the label and the weight of a pair.
+    """Follows a person over everything that rules before it did to a pair.
 
-    keep: target and weight as given; flip: the given label turned round; tie: target 0.5 and margin 0; drop: weight 0.
+    keep: target, margin and weight as given; flip: the given label turned round, with margin and weight as given, in
+    the input's direction; tie: target 0.5 and margin 0; drop: weight 0.
     """
 
     name: ClassVar[str] = "decisions"
@@ -40,7 +41,7 @@ class Decisions:
         supervision = now.changed(
             selected,
             target=target,
-            margin=np.where(tied, 0.0, now.margin),
+            margin=np.where(tied, 0.0, evidence.margin),
             weight=np.where(decision == "drop", 0.0, evidence.weight),
             swapped=flipped & evidence.decided,
         )

@@ -84,6 +84,15 @@ def test_judges_that_never_miss_get_a_finite_factor_and_misleading_ones_none():
     assert temperature_factor(np.array([np.nan, 1.0]), np.array([1.0, 0.5])) == 0
 
 
+def test_given_margins_are_not_lost_to_judges_that_tell_nothing():
+    evidence, labels = random_evidence()
+    misled = replace(evidence, strength_mean=np.where(evidence.target < 0.5, 1.0, -1.0) * np.abs(evidence.strength_mean))
+    with pytest.raises(DataError, match="held-out gaps do not predict these labels"):
+        AdaptiveMargin().apply(misled, labels)
+    without = replace(labels, margin=np.zeros(len(labels)))
+    assert same(AdaptiveMargin().apply(misled, without).supervision, without)
+
+
 def test_strengths_that_do_not_exist_are_an_error():
     evidence, labels = random_evidence()
     nothing = np.full(len(evidence), np.nan)

@@ -115,7 +115,7 @@ def read_recipe(text: str, where: str) -> Recipe:
     """A recipe from its YAML. ``where`` begins every message."""
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # YAML's own dates and numbers can be impossible ones
         raise ConfigError(f"recipe {where} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, Mapping) or not isinstance(values.get("rules"), list):
         raise ConfigError(f"recipe {where} must hold a list of rules under `rules:`.")

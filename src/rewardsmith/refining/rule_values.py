@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -62,6 +63,8 @@ def _fitted(key: str, value: Any, hint: Any) -> Any:
     if origin is Literal and value in inner:
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= sys.float_info.max:
+            raise ConfigError(f"{key} must be a finite number, not {value}; an open end of a range is null.")
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
         return value

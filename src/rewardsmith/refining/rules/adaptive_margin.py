@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.metrics.temperature import fit_scale
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rules.rule import Change, figures, known_where
@@ -40,7 +40,7 @@ class AdaptiveMargin:
             raise ConfigError(f"clip [{low:g}, {high:g}]: the low end comes first.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """New margins where selected and judged."""
+        """New margins where selected and judged. ``DataError`` where margins would be lost to gaps that tell nothing."""
         in_sample = self.source == "in_sample"
         require_measured(evidence, in_sample)
         strength = evidence.strength(in_sample)
@@ -51,6 +51,11 @@ class AdaptiveMargin:
             own = np.clip(own, low, high)
         margin = np.where(evidence.target < 0.5, -own, own)
         selected = known_where(self.where.select(evidence), margin)
+        if factor == 0 and now.margin[selected].any():
+            raise DataError(
+                "held-out gaps do not predict these labels, so every margin would be 0, and those that are there would be "
+                "lost. Leave the rule out, or audit with a model whose judges agree with the labels."
+            )
         return Change(
             selected,
             now.changed(selected, margin=np.nan_to_num(margin)),

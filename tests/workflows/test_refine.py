@@ -101,7 +101,8 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
     )
     result = rewardsmith.refine(audit_dir, recipe=str(recipe), output_dir=tmp_path / "r", quiet=True)
     ledger = Supervision.of(result.ledger)
-    kept, exported = ledger.weight > 0, ledger.as_exported()
+    exported, ties = ledger.as_exported(), ledger.target == 0.5
+    kept = (ledger.weight > 0) & ~ties  # TRL would take the order of a tie for a preference
     read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions(), quiet=True).table
     assert len(read) == kept.sum() == result.metrics["train_file"]["num_rows"] < NUM_PAIRS
     for name in ("target", "margin", "weight"):
@@ -120,7 +121,9 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
     ids = result.ledger["pair_id"].filter(kept).to_pylist()
     lines = (tmp_path / "r" / "train.jsonl").read_text().splitlines()
     assert [json.loads(text)["pair_id"] for text in lines] == ids
-    assert result.metrics["train_file"]["left_out"] == {"weight_0": int((~kept).sum())}
+    left_out = {"weight_0": int((ledger.weight == 0).sum()), "tie": int((ties & (ledger.weight > 0)).sum())}
+    assert result.metrics["train_file"]["left_out"] == left_out and left_out["tie"] == 6
+    assert "train.jsonl leaves 6 ties out" in (tmp_path / "r" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("name", ["pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"])

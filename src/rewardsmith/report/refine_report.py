@@ -113,6 +113,12 @@ def notes(metrics: Mapping[str, Any]) -> list[str]:
             f"On {count(twice)} pairs the judges' evidence counts twice, in the target and in the margin: the gap that "
             "training aims at is margin + log-odds of the target."
         )
+    ties = part(metrics, "train_file", "left_out", "tie")
+    if ties:
+        found.append(
+            f"train.jsonl leaves {count(ties)} ties out: other trainers would take the order of a tie for a preference. "
+            "rewardsmith train reads the folder, and learns that neither response is better."
+        )
     unsaid = part(metrics, "train_file", "not_expressed") or {}
     if unsaid:
         words = " and ".join(f"the {name} of {count(number)}" for name, number in unsaid.items())

@@ -122,7 +122,7 @@ def _refined(
 def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: RefineConfig) -> RefineResult:
     refined = outcome.refined
     ledger = build_ledger(audit.pairs, outcome.strengths, outcome.given, refined)
-    leaving = outgoing(ledger, TRL, keep_ties=True)
+    leaving = outgoing(ledger, TRL)
     metrics = _metrics(folder, audit, outcome, leaving)
     write_table(folder.path / LEDGER_FILE, ledger)
     TRL.write(leaving.pairs, folder.path / TRAIN_FILE, str(metrics["dataset_name"]))

@@ -138,3 +138,18 @@ def test_every_consumer_can_be_named() -> None:
     from typing import get_args, get_type_hints
 
     assert list(get_args(get_type_hints(ExportConfig)["to"])) == list(EXPORTS)
+
+
+@pytest.mark.parametrize("to", ["trl", "datasets"])
+def test_what_is_read_is_never_replaced(to: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = refined(tmp_path / "refined")
+    rewardsmith.export(ROWS, to=to, quiet=True, **({"output_file": "p.jsonl"} if to == "trl" else {"output_dir": "p"}))
+    sources = [folder, Path("p")] if to == "datasets" else [Path("p.jsonl")]
+    flag = "output_dir" if to == "datasets" else "output_file"
+    for source in sources:
+        place = tmp_path / "refined" / ".." / source.name
+        before = {path: path.read_bytes() for path in [source, *source.rglob("*")] if path.is_file()}
+        with pytest.raises(ConfigError, match=rf"--{flag} .* is read from there and would be replaced"):
+            rewardsmith.export(source, to=to, overwrite=True, quiet=True, **{flag: place})
+        assert {path: path.read_bytes() for path in before} == before

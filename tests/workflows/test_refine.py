@@ -1,6 +1,7 @@
 """`refine` and `undo` on the folder of an audit of given scores, which needs no model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +129,6 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
 
 @pytest.mark.parametrize("name", ["pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"])
 def test_an_audit_that_was_changed_is_refused_and_named(name, source: Path, audit_dir: Path, tmp_path: Path):
-    import shutil
-
     copy = tmp_path / "audit"
     shutil.copytree(audit_dir, copy)
     (copy / name).write_bytes((copy / name).read_bytes() + b"\n")
@@ -237,6 +236,13 @@ def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path:
         rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
     rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"
+
+
+def test_the_audit_is_never_replaced_by_what_is_made_of_it(audit_dir: Path, tmp_path: Path):
+    shutil.copytree(audit_dir, tmp_path / "a")
+    with pytest.raises(ConfigError, match=r"--output_dir .*a is read from there and would be replaced"):
+        rewardsmith.refine(tmp_path / "a", output_dir=tmp_path / "b" / ".." / "a", overwrite=True, quiet=True)
+    assert (tmp_path / "a" / "pairs.parquet").exists() and (tmp_path / "a" / "manifest.json").exists()
 
 
 def test_training_on_the_folder_is_training_on_the_exported_file(

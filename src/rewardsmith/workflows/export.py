@@ -21,6 +21,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.refined_folder import is_refined, read_ledger
 from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import ExportConfig
 
 _WHY_LEFT_OUT = {
@@ -66,6 +67,7 @@ def run_export(config: ExportConfig, dataset: Any = None) -> ExportResult:
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in leaving.left_out.items() if number)
         raise DataError(f"{given.name}: no pair is left to write for {export.name} ({reasons}).")
     path = _output(config, export, given.name)
+    refuse_inputs("--output_dir" if export.is_folder else "--output_file", path, given.sources)
     metrics = {
         "to": export.name,
         "consumer": export.consumer,

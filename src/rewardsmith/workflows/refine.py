@@ -30,6 +30,7 @@ from rewardsmith.report.refine_report import render_refine_report
 from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import RefineConfig
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
@@ -80,6 +81,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint
     output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
+    refuse_inputs("--output_dir", output, [audit.path])
     folder = RunFolder.open(output, "refine", flatten(config), inputs, config.run.overwrite, config.run.seed)
     with folder.abandoned_on_input_error():
         return _written(folder, audit, _refined(folder, audit, recipe, decisions, options.rounds), config)

@@ -64,6 +64,23 @@ def test_a_tie_asks_for_no_gap():
     assert (change.supervision.margin[change.selected] == 0).all()
 
 
+@pytest.mark.parametrize("rule", [SoftLabel(), Tie(where=DOUBTED), Smooth(alpha=0.5)])
+def test_what_writes_a_flipped_target_anew_takes_the_flip_back(rule):
+    evidence, given = random_evidence()
+    flipped = Flip(where=DOUBTED).apply(evidence, given).supervision
+    change = rule.apply(evidence, flipped)
+    assert (change.selected & flipped.swapped).any()
+    assert not change.supervision.swapped[change.selected].any()
+    assert np.array_equal(change.supervision.swapped[~change.selected], flipped.swapped[~change.selected])
+    assert not Flip(where=DOUBTED).apply(evidence, Tie(where=DOUBTED).apply(evidence, given).supervision).supervision.swapped.any()
+
+
+def test_a_flip_that_is_smoothed_stays_one():
+    evidence, given = random_evidence()
+    flipped = Flip(where=DOUBTED).apply(evidence, given).supervision
+    assert np.array_equal(Smooth(alpha=0.1).apply(evidence, flipped).supervision.swapped, flipped.swapped)
+
+
 def test_the_posterior_is_that_of_chosen_whichever_side_the_label_takes():
     evidence, given = random_evidence()
     evidence = replace(evidence, p_wrong=np.where(evidence.decided, 0.3, np.nan))

@@ -17,9 +17,10 @@ Mask = NDArray[np.bool_]
 class Supervision:
     """Arrays [N] in the order of the input: ``chosen`` is the response that the input called chosen, always.
 
-    A flip is ``target -> 1 - target`` with ``swapped`` set. Margins keep the input's direction too, so a margin and a
-    flip may come in either order. L(chosen, rejected, t, m) = L(rejected, chosen, 1 - t, -m), so training on these
-    numbers equals training on ``as_exported`` with the responses in their new places.
+    A flip is ``target -> 1 - target`` with ``swapped`` set, until a rule after it writes the target anew or makes a
+    tie of it. Margins keep the input's direction too, so a margin and a flip may come in either order.
+    L(chosen, rejected, t, m) = L(rejected, chosen, 1 - t, -m), so training on these numbers equals training on
+    ``as_exported`` with the responses in their new places.
     """
 
     target: Floats

@@ -58,7 +58,7 @@ def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoi
 
 
 def oriented(pairs: pa.Table) -> pa.Table:
-    """The pairs with the responses of those whose target is under 0.5, and of flipped ties, in each other's place.
+    """The pairs with the responses of those whose target is under 0.5 in each other's place; ties keep their order.
 
     Target, margin, votes, scores and mean strength turn along, so every loss of the pairs stays what it was:
     L(c, r, t, m) = L(r, c, 1 - t, -m). A ledger's ``swapped`` is spent, and left out.
@@ -84,8 +84,7 @@ def _either(turned: pa.BooleanArray, where: pa.ChunkedArray, elsewhere: pa.Chunk
 
 
 def _turned(pairs: pa.Table) -> NDArray[np.bool_]:
-    worse = np.asarray(pairs["target"].to_numpy() < 0.5)
-    return worse | (_ties(pairs) & pairs["swapped"].to_numpy()) if "swapped" in pairs.column_names else worse
+    return np.asarray(pairs["target"].to_numpy() < 0.5)
 
 
 def _ties(pairs: pa.Table) -> NDArray[np.bool_]:

@@ -45,11 +45,11 @@ class Flip:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Target 1 - target, and the opposite of ``swapped``; the margin keeps the input's direction."""
+        """Target 1 - target, and the opposite of ``swapped`` unless it is a tie by now; the margin keeps the input's direction."""
         selected = self.where.select(evidence) & evidence.decided
         return Change(
             selected,
-            now.changed(selected, target=1 - now.target, swapped=~now.swapped),
+            now.changed(selected, target=1 - now.target, swapped=~now.swapped & (now.target != 0.5)),
             lambda i: f"flipped: {figures(evidence, i, self.where.in_sample)}",
         )
 
@@ -74,7 +74,7 @@ class Smooth:
         target = (1 - self.alpha) * now.target + self.alpha * (1 - now.target)
         return Change(
             selected,
-            now.changed(selected, target=target),
+            now.changed(selected, target=target, swapped=now.swapped & (target != 0.5)),
             lambda i: f"smoothed by {self.alpha:g}: {figures(evidence, i, self.where.in_sample)}",
         )
 
@@ -95,6 +95,6 @@ class Tie:
         selected = self.where.select(evidence)
         return Change(
             selected,
-            now.changed(selected, target=0.5, margin=0.0),
+            now.changed(selected, target=0.5, margin=0.0, swapped=False),
             lambda i: f"called a tie: {figures(evidence, i, self.where.in_sample)}",
         )

@@ -39,7 +39,7 @@ class SoftLabel:
         selected = self.where.select(evidence) & ~np.isnan(target)
         return Change(
             selected,
-            now.changed(selected, target=target),
+            now.changed(selected, target=target, swapped=False),
             lambda i: f"P(chosen is better) = {target[i]:.3f} by {self._source(evidence, i)}",
         )
 

@@ -97,6 +97,29 @@ def test_the_share_of_judges_is_a_target():
     assert np.array_equal(change.selected, evidence.decided & ~np.isnan(evidence.vote_share))
 
 
+@pytest.mark.parametrize("rule", [SoftLabel(where=Where(in_sample=True)), Reweight(where=Where(in_sample=True))])
+def test_in_sample_members_are_not_taken_for_those_that_p_wrong_rests_on(rule):
+    evidence, given = random_evidence()
+    with pytest.raises(DataError, match="in_sample: p_wrong and the classes of this audit"):
+        rule.apply(evidence, given)
+    nothing = np.full(len(evidence), np.nan)
+    in_sample_only = replace(evidence, strength_mean=nothing, strength_std=nothing)
+    assert rule.apply(in_sample_only, given).selected.any()
+
+
+@pytest.mark.parametrize("rule", [SoftLabel(), SoftLabel(from_="vote_share"), Reweight()])
+def test_what_is_known_of_no_pair_is_an_error_and_not_a_rule_without_effect(rule):
+    evidence, given = random_evidence()
+    nothing = np.full(len(evidence), np.nan)
+    with pytest.raises(DataError, match="it is known of no pair"):
+        rule.apply(replace(evidence, p_wrong=nothing, vote_share=nothing), given)
+
+
+def test_votes_of_judges_are_of_those_that_were_held_out():
+    with pytest.raises(ConfigError, match="leave in_sample out"):
+        SoftLabel(from_="vote_share", where=Where(in_sample=True))
+
+
 def test_votes_are_counted_with_a_prior():
     votes = np.array([[3.0, 1.0, 2.0], [0.0, 0.0, 5.0], [np.nan, np.nan, np.nan], [2.0, np.nan, np.nan]])
     targets = vote_targets(votes, prior_votes=1.0)

@@ -79,6 +79,15 @@ def test_names_select_those_who_bear_them(field):
     assert selected.tolist() == [value == name for value in values]
 
 
+@pytest.mark.parametrize("where", [Where(p_wrong=(0.5, None), in_sample=True), Where(strength_class=("strong",), in_sample=True)])
+def test_probabilities_are_of_the_kind_that_the_audit_has(where):
+    evidence, _ = random_evidence(100)
+    with pytest.raises(DataError, match="in_sample: p_wrong and the classes of this audit"):
+        where.select(evidence)
+    nothing = np.full(len(evidence), np.nan)
+    assert where.select(replace(evidence, strength_mean=nothing, strength_std=nothing)).any()
+
+
 def test_decisions_that_nobody_took_are_missed():
     evidence, _ = random_evidence(50)
     with pytest.raises(DataError, match="--decisions"):
@@ -96,7 +105,7 @@ def test_in_sample_strengths_are_used_only_where_asked_for():
     evidence = judged_evidence([-1.0, 1.0], in_sample=True)
     assert Where(strength=(None, 0.0), in_sample=True).select(evidence).tolist() == [True, False]
     for where in (Where(strength=(None, 0.0)), Where(p_wrong=(0.5, None)), Where(strength_class=("strong",))):
-        with pytest.raises(DataError, match="--crossfit groups, or say `in_sample: true`"):
+        with pytest.raises(DataError, match="--crossfit groups, .*--recipe paper_flip.*`in_sample: true`"):
             where.select(evidence)
     with pytest.raises(DataError, match="no strengths of members that trained"):
         Where(strength=(None, 0.0), in_sample=True).select(judged_evidence([-1.0, 1.0]))

@@ -183,7 +183,7 @@ def test_decisions_are_followed_by_a_recipe_that_only_looks_at_them(audit_dir: P
 
 
 def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member"):
+    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member .*--recipe paper_flip"):
         rewardsmith.refine(in_sample_dir, output_dir=tmp_path / "r", quiet=True)
     assert not (tmp_path / "r" / "unfinished.json").exists()
     result = rewardsmith.refine(in_sample_dir, recipe="paper_flip", output_dir=tmp_path / "r", quiet=True)

@@ -47,7 +47,8 @@ class Where:
     decision: tuple[Literal["keep", "flip", "tie", "drop"], ...] | None = None
     """A person's decisions."""
     in_sample: bool = False
-    """Let the strengths be those of members that trained on the pair, as in the paper."""
+    """Let strengths and spread be those of members that trained on the pair, as in the paper. Probabilities and classes
+    are of the kind that the audit has, and asking for the other one is an error."""
 
     def __post_init__(self) -> None:
         for range_name, limits in self._ranges():
@@ -67,6 +68,8 @@ class Where:
         selected = np.ones(len(evidence), dtype=bool)
         if any(getattr(self, name) is not None for name in MEASURED):
             require_measured(evidence, self.in_sample)
+        if self.p_wrong is not None or self.strength_class is not None:
+            require_p_wrong(evidence, self.in_sample)
         for name, limits in self._ranges():
             selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
         if self.decision is not None and not any(evidence.decision):
@@ -109,10 +112,21 @@ def require_measured(evidence: Evidence, in_sample: bool) -> None:
     if not in_sample and evidence.in_sample_only:
         raise DataError(
             "every member of the audit trained on the pairs that it judges (--crossfit none), which flatters wrong "
-            "labels. Audit with --crossfit groups, or say `in_sample: true` in the rule."
+            "labels. Audit with --crossfit groups, or take a recipe that is meant for such audits, --recipe paper_flip, "
+            "paper_margin, paper_flip+margin or paper_soft_label+margin; rules of your own say `in_sample: true`."
         )
     if not in_sample and np.isnan(evidence.strength_mean).all():
         raise DataError("the audit has no strengths: no pair was judged by two members or more.")
+
+
+def require_p_wrong(evidence: Evidence, in_sample: bool) -> None:
+    """``DataError`` where ``p_wrong``, and the classes made of it, do not rest on the members that a rule asks for."""
+    require_measured(evidence, in_sample)
+    if in_sample and not evidence.in_sample_only:
+        raise DataError(
+            "in_sample: p_wrong and the classes of this audit are those of members that did not train on the pairs. "
+            "Leave in_sample out, or audit with --crossfit none."
+        )
 
 
 def _within(values: Floats, limits: Range, top: float) -> Mask:

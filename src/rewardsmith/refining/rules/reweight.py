@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rules.rule import Change, figures, known_where
-from rewardsmith.refining.selection import Where, require_measured
+from rewardsmith.refining.selection import Where, require_measured, require_p_wrong
 from rewardsmith.refining.supervision import Floats, Supervision
 
 
@@ -35,8 +35,10 @@ class Reweight:
             raise ConfigError(f"factor {self.factor:g} goes with `by: constant`, not with `by: {self.by}`.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """New weights where selected and known."""
+        """New weights where selected and known. ``DataError`` where nothing of the kind was measured."""
         factor = self._factors(evidence)
+        if np.isnan(factor).all():
+            raise DataError(f"reweight by {self.by}: it is known of no pair.")
         selected = known_where(self.where.select(evidence), factor)
         return Change(
             selected,
@@ -47,9 +49,10 @@ class Reweight:
     def _factors(self, evidence: Evidence) -> Floats:
         if self.by == "constant":
             return np.full(len(evidence), self.factor)
-        require_measured(evidence, self.where.in_sample)
         if self.by == "certainty":
+            require_p_wrong(evidence, self.where.in_sample)
             return np.abs(1 - 2 * evidence.p_wrong)
+        require_measured(evidence, self.where.in_sample)
         spread = evidence.std(self.where.in_sample)
         usual = float(np.nanmedian(spread))
         return 1 / (1 + np.square(spread / usual)) if usual > 0 else np.where(np.isnan(spread), np.nan, 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rules.rule import Change, figures
-from rewardsmith.refining.selection import Where, require_measured
+from rewardsmith.refining.selection import Where, require_measured, require_p_wrong
 from rewardsmith.refining.supervision import Floats, Supervision
 
 
@@ -32,10 +32,14 @@ class SoftLabel:
     def __post_init__(self) -> None:
         if not self.prior_votes >= 0:
             raise ConfigError(f"prior_votes {self.prior_votes:g} must be 0 or more.")
+        if self.from_ == "vote_share" and self.where.in_sample:
+            raise ConfigError("vote_share is of the judges that did not train on a pair: leave in_sample out.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New targets where selected and known. ``DataError`` where nothing of the kind was measured."""
         target = self._targets(evidence)
+        if np.isnan(target).all():
+            raise DataError(f"soft_label from {self.from_}: it is known of no pair.")
         selected = self.where.select(evidence) & ~np.isnan(target)
         return Change(
             selected,
@@ -46,9 +50,10 @@ class SoftLabel:
     def _targets(self, evidence: Evidence) -> Floats:
         if self.from_ == "votes":
             return vote_targets(evidence.votes, self.prior_votes)
-        require_measured(evidence, self.where.in_sample)
         if self.from_ == "vote_share":
+            require_measured(evidence, in_sample=False)
             return np.where(evidence.decided, evidence.vote_share, np.nan)
+        require_p_wrong(evidence, self.where.in_sample)
         right = 1 - evidence.p_wrong
         return np.where(evidence.target < 0.5, 1 - right, right)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -177,3 +178,12 @@ def test_the_fingerprint_of_rows_in_memory_follows_their_content(load, good_rows
 def test_the_columns_of_a_row_are_kept_as_they_were(load, write) -> None:
     line = '{"chosen":"a b", "rejected":"a c","extra": {"deep": [1.50, null]}}'
     assert load(str(write("pairs.jsonl", [line]))).table["original"].to_pylist() == [line]
+
+
+def test_rows_that_cannot_be_had_back_are_counted_among_those_that_are_used(load) -> None:
+    rows = [{**GOOD, "prompt": f"p{i}", **({"when": datetime.date(2026, 1, 1)} if i < 7 else {})} for i in range(10)]
+    counts = []
+    for found in (load(rows), load(rows, max_pairs=4), load(rows[7:])):
+        counts.append(sum(f.count for f in found.findings if f.check == "kept_as_text" and f.action == "kept"))
+        assert counts[-1] == sum(row < 7 for row in found.table["row"].to_pylist()) * (len(found.table) != 3)
+    assert counts[0] == 7 and counts[1] <= 4

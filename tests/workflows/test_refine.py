@@ -1,5 +1,6 @@
 """`refine` and `undo` on the folder of an audit of given scores, which needs no model."""
 
+import datetime
 import json
 import shutil
 from pathlib import Path
@@ -199,6 +200,29 @@ def test_a_sampled_audit_says_what_never_came_in(source: Path, tmp_path: Path):
     given = source.read_text().splitlines()
     lines = (tmp_path / "back.jsonl").read_text().splitlines()
     assert len(lines) == 52 and lines == [line for line in given if line in set(lines)]
+
+
+def test_undo_says_what_it_cannot_give_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    dated = [{**row, "when": datetime.date(2026, 1, 1)} if i < 3 else row for i, row in enumerate(rows()[6:-1])]
+    rewardsmith.audit(dated, ensemble="given", planted_rate=0, quiet=True, output_dir=str(tmp_path / "a"))
+    rewardsmith.refine(tmp_path / "a", output_dir=tmp_path / "r", quiet=True)
+    assert main(["undo", "--refined_dir", str(tmp_path / "r"), "--output_file", str(tmp_path / "b.jsonl"), "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 of them held what JSON has no word for" in " ".join(shown.split())
+    assert json.loads(shown.splitlines()[-1])["num_kept_as_text"] == 3
+
+
+def test_undoing_what_was_made_of_a_refined_folder_says_whose_rows_come_back(source: Path, audit_dir: Path, tmp_path: Path, capsys):
+    rewardsmith.refine(audit_dir, recipe="flip", output_dir=tmp_path / "r", quiet=True)
+    again = audited(tmp_path / "r", tmp_path / "a")
+    rewardsmith.refine(again, recipe="drop", output_dir=tmp_path / "s", quiet=True)
+    assert main(["undo", "--refined_dir", str(tmp_path / "s"), "--output_file", str(tmp_path / "b.jsonl"), "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert "the rows of the set that the folder was made from" in " ".join(shown.split())
+    assert json.loads(shown.splitlines()[-1])["of_refined_folder"] is True
+    given = source.read_text().splitlines()
+    assert (tmp_path / "b.jsonl").read_text().splitlines() == [*given[:5], *given[6:-1]]
+    assert not rewardsmith.undo(tmp_path / "r", tmp_path / "c.jsonl").of_refined_folder
 
 
 def test_the_wrong_folder_is_told(audit_dir: Path, tmp_path: Path):

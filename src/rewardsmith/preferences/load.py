@@ -30,7 +30,7 @@ from rewardsmith.preferences.grouping import (
 from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
-from rewardsmith.preferences.preference_set import Finding, Place, PreferenceSet, QuarantinedRow
+from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, Place, PreferenceSet, QuarantinedRow
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
 from rewardsmith.preferences.set_checks import check_set
@@ -65,7 +65,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: b
     return PreferenceSet(
         table=table,
         quarantine=reading.quarantine,
-        findings=_quarantine_findings(reading.quarantine) + findings,
+        findings=_quarantine_findings(reading.quarantine) + findings + _kept_as_text(reading, table),
         num_rows_read=table.num_rows + len(reading.quarantine),
         num_rows_available=num_available,
         format=", ".join(dict.fromkeys(reading.formats)),
@@ -82,6 +82,8 @@ class _Reading:
     several: bool
     builder: PairTableBuilder = field(default_factory=PairTableBuilder)
     quarantine: list[QuarantinedRow] = field(default_factory=list)
+    inexact: list[Place] = field(default_factory=list)
+    """Rows of which the original is not all that was read."""
     files: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -113,6 +115,8 @@ class _Reading:
         """One row: into the table or into the quarantine."""
         row = self.num_rows
         self.num_rows += 1
+        if not raw.exact:
+            self.inexact.append({"file": source.name, "line": raw.line, "row": row})
         try:
             if raw.problem is not None or raw.record is None or form is None:
                 raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
@@ -206,6 +210,17 @@ def _quarantine_findings(quarantine: list[QuarantinedRow]) -> list[Finding]:
         )
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
+
+
+def _kept_as_text(reading: _Reading, table: pa.Table) -> list[Finding]:
+    """Rows, of those that are in the set or in quarantine, that `undo` cannot give back value for value."""
+    here = {bad.row for bad in reading.quarantine}.union(table["row"].to_pylist() if reading.inexact else ())
+    places = [place for place in reading.inexact if place["row"] in here]
+    message = (
+        "rows hold what JSON has no word for (bytes that are no text, dates, decimals, what a damaged file lost); "
+        "it is kept as text"
+    )
+    return [Finding(KEPT_AS_TEXT, len(places), "kept", message, places[:_NUM_EXAMPLES])] if places else []
 
 
 def _nothing_usable(name: str, reading: _Reading) -> str:

@@ -10,6 +10,10 @@ from typing import Literal, TypedDict
 import pyarrow as pa
 
 
+KEPT_AS_TEXT = "kept_as_text"
+"""The finding on rows that cannot be had back value for value."""
+
+
 class Place(TypedDict):
     """Where a row came from. ``line`` counts from 1 (a row number where the file has no lines); ``row`` from 0."""
 

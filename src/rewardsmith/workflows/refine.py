@@ -18,6 +18,7 @@ from rewardsmith.contracts.tables import SCHEMA_VERSION
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
+from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Names
@@ -142,7 +143,10 @@ def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: 
         "dataset_name": audit.metrics["dataset_name"],
         "title": f"Refined: {audit.metrics['dataset_name']}",
         "recipe": {**_named(recipe), "fingerprint": recipe.fingerprint},
-        "data": {name: data[name] for name in ("num_rows_read", "num_rows_available", "num_quarantined")},
+        "data": {
+            **{name: data[name] for name in ("num_rows_read", "num_rows_available", "num_quarantined", "format")},
+            "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),
+        },
         **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
         "num_counted_twice": counted_twice(outcome.given, outcome.refined.supervision),
         "rounds": outcome.rounds,

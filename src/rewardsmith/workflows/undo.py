@@ -27,6 +27,10 @@ class UndoResult:
     """Those of them that the audit had set aside."""
     num_not_sampled: int
     """Rows of the input that the audit never took in, since --max_pairs drew a sample."""
+    num_kept_as_text: int
+    """Rows with what JSON has no word for (bytes that are no text, dates, decimals, the lost end of a damaged file)."""
+    of_refined_folder: bool
+    """The audit read a refined folder: the rows are those of the set that it was made from."""
 
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
@@ -35,6 +39,8 @@ class UndoResult:
             "num_rows": self.num_rows,
             "num_quarantined": self.num_quarantined,
             "num_not_sampled": self.num_not_sampled,
+            "num_kept_as_text": self.num_kept_as_text,
+            "of_refined_folder": self.of_refined_folder,
         }
 
     def print(self, console: Any) -> None:
@@ -44,6 +50,16 @@ class UndoResult:
         if self.num_not_sampled:
             console.print(
                 f"{self.num_not_sampled:,} more rows of the input were left out by --max_pairs: they never came in."
+            )
+        if self.num_kept_as_text:
+            console.print(
+                f"{self.num_kept_as_text:,} of them held what JSON has no word for (bytes that are no text, dates, decimals, "
+                "or what a damaged file lost): that comes back as text."
+            )
+        if self.of_refined_folder:
+            console.print(
+                "The audit had read a refined folder: these are the rows of the set that the folder was made from, less those "
+                "set aside there, and without its repairs. Its own ledger is untouched."
             )
 
 
@@ -70,4 +86,6 @@ def run_undo(config: UndoConfig) -> UndoResult:
         num_rows=len(ledger) + len(quarantine),
         num_quarantined=len(quarantine),
         num_not_sampled=data["num_rows_available"] - len(ledger) - len(quarantine),
+        num_kept_as_text=data.get("num_kept_as_text", 0),
+        of_refined_folder=data.get("format") == "refined",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,3 +59,19 @@ def test_dates_decimals_and_bytes_are_written_down(load) -> None:
     found = load(table.set_column(4, "margin", table["margin"].cast(pa.decimal128(4, 2))))
     assert found.table["margin"].to_pylist() == [1.5]
     assert "2019-04-14" in found.table["original"][0].as_py()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_row_that_is_no_utf8_keeps_its_other_values(nested: bool) -> None:
+    raw = pa.array([b"ok", b"\xff!"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    column = pa.ListArray.from_arrays([0, 1, 2], pa.StructArray.from_arrays([text], ["content"])) if nested else text
+    good, bad = rows_of_table(pa.table({"a": column, "n": [1, 2]}))
+    assert json.loads(bad.original) == {"a": [{"content": "\udcff!"}] if nested else "\udcff!", "n": 2}
+    assert (good.exact, bad.exact) == (True, False)
+
+
+def test_rows_know_whether_json_says_all_of_them() -> None:
+    day = pa.array([18_000], pa.int32()).cast(pa.date32())
+    assert [row.exact for row in rows_of_table(pa.table({"a": ["x"], "n": [1.5]}))] == [True]
+    assert [row.exact for row in rows_of_table(pa.table({"a": ["x"], "d": day}))] == [False]

@@ -76,3 +76,29 @@ def test_pairs_in_csv_reach_the_table(load, write) -> None:
     found = load(str(write("pairs.csv", ["prompt,chosen,rejected,weight,annotator_id", "p,a,b,0.25,7", "p,a,,1,7"])))
     assert (found.table["weight"].to_pylist(), found.table["annotator_id"].to_pylist()) == ([0.25], ["7"])
     assert found.quarantine_by_reason == {"empty_field": 1}
+
+
+def test_the_text_of_a_malformed_record_is_kept(write) -> None:
+    path = write("a.csv", ["a,b", "1,2", '"x"y,2', '"one', 'two"x,3', "3,4", b'"\xff"y,1', '"unclosed,2', "9,9"])
+    rows = list(read_csv(path))
+    assert [row.original for row in rows if row.problem] == [
+        '"x"y,2',
+        '"one\ntwo"x,3',
+        '"\\udcff"y,1',
+        '"unclosed,2\n9,9',
+    ]
+    assert [row.exact for row in rows] == [True, True, True, True, False, True]
+
+
+def test_cells_that_are_no_text_are_not_called_exact(write) -> None:
+    (row,) = read_csv(write("a.csv", ["a,b", b"\xff,2"]))
+    assert (json.loads(row.original), row.exact) == ({"a": "\udcff", "b": "2"}, False)
+
+
+def test_the_lines_of_a_record_that_damage_cut_short_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    content = b'a,b\n1,2\n"' + b"".join(b"%d\n" % (i * 7919) for i in range(5000))
+    path.write_bytes(gzip.compress(content)[:-1000])
+    good, bad = read_csv(path)
+    assert good.exact and not bad.exact
+    assert bad.original.startswith('"0\n7919\n15838\n') and content.decode().find(bad.original) == 8

@@ -73,3 +73,18 @@ def test_bytes_that_are_no_text_make_their_row_bad_only(load, tmp_path) -> None:
     path.write_bytes(b'[{"chosen": "p a\xff", "rejected": "p b"}, {"chosen": "p a", "rejected": "p b"}]')
     found = load(str(path))
     assert [bad.reason for bad in found.quarantine] == ["bad_utf8"]
+
+
+def test_all_that_follows_a_fault_is_kept(tmp_path: Path) -> None:
+    rest = '{"a": ' + "x" * 5000 + "}, 7]"
+    path = tmp_path / "a.json"
+    path.write_text(f'[{{"a": 1}}, {rest}')
+    assert [row.original for row in read_json(path)] == ['{"a": 1}', rest]
+    path.write_text(f"[1] {rest}")
+    assert [row.original for row in read_json(path)] == ["1", rest]
+
+
+def test_rows_with_bytes_that_are_no_text_are_not_called_exact(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'[{"a": "\xff"}, {"a": "\xc3\xa4"}, {"a": "\\ud800"}]')
+    assert [row.exact for row in read_json(path)] == [False, True, True]

@@ -36,6 +36,7 @@ def test_bad_lines_do_not_stop_the_others(write) -> None:
         None,
     ]
     assert rows[1].original == '{"a": "\\xc3("}'
+    assert [row.exact for row in rows] == [True, False, *[True] * 6]
     assert "byte 8" in str(rows[1].problem)
 
 
@@ -47,4 +48,4 @@ def test_a_truncated_file_ends_with_one_bad_row(tmp_path) -> None:
     assert [row.record for row in good] == [{"number": i} for i in range(len(good))]
     assert len(good) > 1000
     assert last.problem is not None
-    assert (last.problem.reason, last.line) == ("truncated_gzip", len(good) + 1)
+    assert (last.problem.reason, last.line, last.exact) == ("truncated_gzip", len(good) + 1, False)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import read_all
-from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_form
 
 _BATCH = 10_000
 PARQUET_MAGIC = b"PAR1"
@@ -41,24 +41,58 @@ def rows_of_batches(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Ra
     """Rows of the batches, numbered from 1."""
     number = 0
     for batch in batches:
-        for record in _records(batch):
+        for record, readable in _records(batch):
             number += 1
-            if record is None:
-                yield bad_row("bad_utf8", "a text of the row is not valid UTF-8", "", number)
+            original, exact = json_form(record)
+            if readable:
+                yield RawRow(record, original, number, exact=exact)
             else:
-                yield RawRow(record, json_text(record), number)
+                yield bad_row("bad_utf8", "a text of the row is not valid UTF-8", original, number, exact=False)
 
 
-def _records(batch: pa.RecordBatch | pa.Table) -> Iterator[dict[str, Any] | None]:
-    """The batch's rows; None for one whose text is not UTF-8, which only shows when it is turned into Python."""
+def _records(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[dict[str, Any], bool]]:
+    """The batch's rows, and whether their text is UTF-8, which only shows when it is turned into Python."""
     try:
-        yield from batch.to_pylist()
+        yield from ((record, True) for record in batch.to_pylist())
     except UnicodeDecodeError:
-        for row in range(batch.num_rows):
+        for number in range(batch.num_rows):
+            row = batch.slice(number, 1)
             try:
-                yield batch.slice(row, 1).to_pylist()[0]
+                yield row.to_pylist()[0], True
             except UnicodeDecodeError:
-                yield None
+                yield {name: _readable(row.column(name)) for name in row.schema.names}, False
+
+
+def _readable(value: pa.Array | pa.ChunkedArray) -> Any:
+    """The one value of a column; bytes that are no text as half characters, which JSON can write; None of odd types."""
+    try:
+        return value[0].as_py()
+    except UnicodeDecodeError:
+        as_bytes = _bytes_type(value.type)
+    try:
+        return _text(value.cast(as_bytes)[0].as_py())
+    except (UnicodeDecodeError, pa.ArrowException):
+        return None
+
+
+def _bytes_type(kind: pa.DataType) -> pa.DataType:
+    """The type with bytes in the place of text."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pa.binary() if pa.types.is_string(kind) else pa.large_binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_bytes_type(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_bytes_type(field.type)) for field in map(kind.field, range(kind.num_fields))])
+    return kind
+
+
+def _text(value: Any) -> Any:
+    """The value with text in the place of bytes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, dict):
+        return {name: _text(item) for name, item in value.items()}
+    return [_text(item) for item in value] if isinstance(value, list) else value
 
 
 def _first_line(error: Exception) -> str:

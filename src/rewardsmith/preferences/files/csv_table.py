@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rewardsmith.errors import DataError
@@ -17,7 +17,8 @@ _LONGEST_CELL = 2**31 - 1  # the largest that every platform takes
 
 def read_csv(path: Path) -> Iterator[RawRow]:
     """A row a record, with the line on which it begins. The delimiter is the commonest of , ; tab in the header."""
-    lines = (line.decode("utf-8", "surrogateescape") + "\n" for line in read_lines(path))
+    taken: list[str] = []
+    lines = _noted((line.decode("utf-8", "surrogateescape") + "\n" for line in read_lines(path)), taken)
     line = 0
     try:
         header = next(lines, "").removeprefix("\ufeff")
@@ -29,28 +30,37 @@ def read_csv(path: Path) -> Iterator[RawRow]:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             line = reader.line_num + 2
+            taken.clear()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield bad_row("malformed_csv", f"not valid CSV: {error}", "", line)
+                yield bad_row("malformed_csv", f"not valid CSV: {error}", "".join(taken).removesuffix("\n"), line)
                 continue
             if cells:
                 yield _row(names, cells, line)
     except csv.Error as error:
         raise DataError(f"{path}: the header is not valid CSV: {error}.") from error
     except DamagedFileError as damage:
-        yield bad_row(damage.reason, damage.message, damage.rest.decode("utf-8", "backslashreplace"), line)
+        lost = "".join(taken) + damage.rest.decode("utf-8", "surrogateescape")
+        yield bad_row(damage.reason, damage.message, lost, line, exact=False)
+
+
+def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines; each is added to ``taken`` as it goes."""
+    for line in lines:
+        taken.append(line)
+        yield line
 
 
 def _row(names: list[str], cells: list[str], line: int) -> RawRow:
-    original = json_text(dict(zip(names, cells, strict=False)))
     if len(cells) != len(names):
         message = f"the record has {len(cells)} cells, the header {len(names)}"
         return bad_row("malformed_csv", message, json_text(cells), line)
+    original = json_text(dict(zip(names, cells, strict=True)))
     if any(not cell.isascii() and valid_text(cell) != cell for cell in cells):
-        return bad_row("bad_utf8", "a cell is not valid UTF-8", original, line)
+        return bad_row("bad_utf8", "a cell is not valid UTF-8", original, line, exact=False)
     return RawRow({name: _value(cell) for name, cell in zip(names, cells, strict=True)}, original, line)
 
 

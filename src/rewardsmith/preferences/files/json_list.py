@@ -9,10 +9,9 @@ from pathlib import Path
 
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_all
 from rewardsmith.preferences.files.jsonl import read_jsonl
-from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, rows_of_records, valid_text
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, rows_of_records
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SHOWN = 2000
 
 
 def read_json(path: Path) -> Iterator[RawRow]:
@@ -49,15 +48,15 @@ def _rows_of_list(text: str, start: int, damage: DamagedFileError | None) -> Ite
         except (ValueError, RecursionError) as error:
             reason = damage.reason if damage else "malformed_json"
             message = damage.message if damage else f"not valid JSON, and the file cannot be read from here on: {error}"
-            yield bad_row(reason, message, text[position : position + _SHOWN], line)
+            yield bad_row(reason, message, text[position:], line, exact=damage is None)
             return
-        yield row_of_value(value, valid_text(text[position:end]), line)
+        yield row_of_value(value, text[position:end], line)
         position = _after_space(text, after + 1) if text[after] == "," else after
     rest = text[position + 1 :].strip()
     if damage or rest:
         reason = damage.reason if damage else "malformed_json"
         message = damage.message if damage else "text follows the end of the list"
-        yield bad_row(reason, message, rest[:_SHOWN], line + 1)
+        yield bad_row(reason, message, rest, line + 1, exact=damage is None)
 
 
 def _after_space(text: str, position: int) -> int:

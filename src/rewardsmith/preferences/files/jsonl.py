@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
-from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, valid_text
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value
 from rewardsmith.preferences.problems import BadRowError
 
 _BOM = b"\xef\xbb\xbf"
@@ -27,7 +27,7 @@ def read_jsonl(path: Path) -> Iterator[RawRow]:
         if last.problem is None:
             yield last
             last = RawRow(None, "", number + 2)
-        yield last._replace(problem=BadRowError(damage.reason, damage.message))
+        yield last._replace(problem=BadRowError(damage.reason, damage.message), exact=False)
 
 
 def _row(line: bytes, number: int) -> RawRow:
@@ -35,11 +35,11 @@ def _row(line: bytes, number: int) -> RawRow:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} of the line is not valid UTF-8"
-        return bad_row("bad_utf8", message, line.decode("utf-8", "backslashreplace"), number)
+        return bad_row("bad_utf8", message, line.decode("utf-8", "backslashreplace"), number, exact=False)
     try:
         value = json.loads(text)
     except RecursionError:
         return bad_row("malformed_json", "the JSON is nested too deeply", text, number)
     except ValueError as error:
         return bad_row("malformed_json", f"not valid JSON: {error}", text, number)
-    return row_of_value(value, valid_text(text), number)
+    return row_of_value(value, text, number)

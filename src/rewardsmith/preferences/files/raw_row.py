@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from rewardsmith.preferences.problems import BadRowError
 
@@ -19,33 +21,44 @@ class RawRow(NamedTuple):
     line: int
     """1-based; the row number where the source has no lines."""
     problem: BadRowError | None = None
+    exact: bool = True
+    """``original`` is the row, value for value; False where it has values that neither JSON nor text can hold."""
 
 
 def rows_of_records(records: Iterable[object]) -> Iterator[RawRow]:
     """Rows of objects that are in memory already."""
     for number, record in enumerate(records, 1):
-        yield row_of_value(record, json_text(record), number)
+        original, exact = json_form(record)
+        yield row_of_value(record, original, number)._replace(exact=exact)
 
 
 def row_of_value(value: object, original: str, line: int) -> RawRow:
     """The row of a parsed value: bad unless it is an object."""
     if isinstance(value, Mapping):
-        return RawRow(value, original, line)
+        text = valid_text(original)
+        return RawRow(value, text, line, exact=text == original)
     return bad_row("not_an_object", f"the row is {type(value).__name__}, not an object with fields", original, line)
 
 
-def bad_row(reason: str, message: str, original: str, line: int) -> RawRow:
+def bad_row(reason: str, message: str, original: str, line: int, exact: bool = True) -> RawRow:
     """A row that cannot be read."""
-    return RawRow(None, valid_text(original), line, BadRowError(reason, message))
+    text = valid_text(original)
+    return RawRow(None, text, line, BadRowError(reason, message), exact and text == original)
 
 
 def json_text(value: object) -> str:
     """JSON of a value, its text kept readable. What JSON cannot say is written as its Python text."""
-    try:
-        text = _encode(value)
-    except (TypeError, ValueError, RecursionError):
-        text = _encode_fallback(value)
-    return valid_text(text)
+    return json_form(value)[0]
+
+
+def json_form(value: object) -> tuple[str, bool]:
+    """The same, and whether JSON could say all of it: every value can be had back from it."""
+    for encode, exact in ((_encode, True), (_encode_as_text, False)):
+        try:
+            return valid_text(encode(value)), exact
+        except (TypeError, ValueError, RecursionError):
+            continue
+    return _encode_fallback(value), False
 
 
 def valid_text(text: str) -> str:
@@ -61,9 +74,24 @@ def valid_text(text: str) -> str:
 
 def _encode_fallback(value: object) -> str:
     try:
-        return _encode(repr(value))
+        return valid_text(_encode(repr(value)))
     except (ValueError, RecursionError):
         return '"<a value that cannot be written down>"'
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+def _number(value: Any) -> Any:
+    """The Python value of a number of numpy's."""
+    if isinstance(value, np.integer | np.floating | np.bool_) and not isinstance(value, np.timedelta64 | np.longdouble):
+        return value.item()
+    raise TypeError(f"JSON has no word for a {type(value).__name__}")
+
+
+def _number_or_text(value: Any) -> Any:
+    try:
+        return _number(value)
+    except TypeError:
+        return str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_number).encode
+_encode_as_text = json.JSONEncoder(ensure_ascii=False, default=_number_or_text).encode

@@ -12,6 +12,7 @@ import pytest
 import rewardsmith
 from rewardsmith.contracts.tables import PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
+from rewardsmith.workflows import audit as audit_workflow
 
 
 def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
@@ -96,6 +97,35 @@ def test_ties_have_no_p_wrong_and_count_for_no_accuracy(tmp_path: Any) -> None:
     result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True)
     assert result.strengths["p_wrong"].isna().tolist() == [True] * 20 + [False] * 180
     assert result.metrics["data"]["num_ties"] == 20
+
+
+def test_dropped_pairs_neither_teach_nor_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = []
+    make = audit_workflow.make_ensemble
+
+    def noted(*arguments: Any) -> Any:
+        ensemble = make(*arguments)
+        judge = ensemble.judge
+        ensemble.judge = lambda target, *rest, **named: learned.append(target) or judge(target, *rest, **named)
+        return ensemble
+
+    monkeypatch.setattr(audit_workflow, "make_ensemble", noted)
+    rows = scored_rows(200)
+    sides = ("chosen_score_list", "rejected_score_list")
+    dropped = [
+        {**row, "prompt": "dropped " + row["prompt"], sides[0]: row[sides[1]], sides[1]: row[sides[0]], "weight": 0}
+        for row in rows
+    ]
+    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "quiet": True}
+    alone = rewardsmith.audit(rows, output_dir=str(tmp_path / "alone"), **options)
+    both = rewardsmith.audit([*rows, *dropped], output_dir=str(tmp_path / "both"), **options)
+    assert learned[1].tolist() == [1.0] * 200 + [0.5] * 200
+    for name in ("label_noise", "annotators"):
+        assert both.metrics[name] == alone.metrics[name]
+    assert both.metrics["accuracy"]["held_out"]["value"] == alone.metrics["accuracy"]["held_out"]["value"]
+    p_wrong = both.strengths["p_wrong"].to_numpy()
+    np.testing.assert_array_equal(p_wrong[:200], alone.strengths["p_wrong"].to_numpy())
+    assert (p_wrong[200:] > 0.5).mean() > 0.5  # they are judged all the same
 
 
 def test_a_finished_folder_is_not_overwritten_unasked(result: Any, rows: list[dict[str, Any]]) -> None:

@@ -40,13 +40,17 @@ class Audited:
 
 
 def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], seed: int = 0) -> Audited:
-    """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes."""
+    """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes.
+
+    The share of wrong labels is that of pairs with weight; one of weight 0 is judged, and counts nowhere.
+    """
     held_out = judged.held_out()
     in_sample = bool(np.isnan(held_out.mean).all())
     strength = judged.in_sample() if in_sample else held_out
     target = pairs["target"].to_numpy()
     decided, gap = target != 0.5, as_labelled(strength.mean, target)
-    noise = estimate_label_noise(gap[decided], groups[decided], seed)
+    counted = decided & (pairs["weight"].to_numpy() > 0)
+    noise = estimate_label_noise(gap[counted], groups[counted], seed)
     belief = noise.belief(gap) if noise else np.full(len(pairs), np.nan)
     p_wrong = np.full(len(pairs), np.nan)
     annotators: list[Annotator] = []
@@ -55,7 +59,7 @@ def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], 
         rate = None
         if pairs["annotator_id"].null_count < len(pairs):
             names = pairs["annotator_id"].to_pylist()
-            annotators, rate = annotator_error_rates(names, np.where(decided, belief, np.nan), noise.value)
+            annotators, rate = annotator_error_rates(names, np.where(counted, belief, np.nan), noise.value)
         p_wrong = noise.p_wrong(gap, rate)
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan

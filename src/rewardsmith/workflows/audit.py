@@ -18,6 +18,8 @@ from rewardsmith.engine.reward_training import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.refining.rounds import learnable
+from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.audit_report import render_audit_report
 from rewardsmith.report.notebook import inline_report
 from rewardsmith.report.terminal import print_verdict
@@ -103,7 +105,8 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
 def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, times: StageTimes) -> AuditResult:
     write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
     write_table(folder.path / PAIRS_FILE, given.table)
-    target, groups = given.table["target"].to_numpy(), fold_groups(given.table, config.strength.fold_by)
+    target = learnable(Supervision.of(given.table))  # a dropped pair teaches nobody
+    groups = fold_groups(given.table, config.strength.fold_by)
     ensemble = make_ensemble(given.table, groups, config, folder.path, times)
     judged = ensemble.judge(target, config.run.seed)
     with times.stage("statistics"):

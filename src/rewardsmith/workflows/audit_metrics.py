@@ -42,7 +42,7 @@ def audit_metrics(
     """Everything that the report shows, JSON-ready: no NaN, no arrays. A part that could not be measured is None."""
     pairs, gap = given.table, audited.gap
     target = pairs["target"].to_numpy()
-    decided = (target != 0.5) & ~np.isnan(gap)
+    decided = (target != 0.5) & ~np.isnan(gap) & (pairs["weight"].to_numpy() > 0)  # dropped pairs count nowhere
     groups = _codes(pairs["split_group"])
     longer = as_labelled(np.subtract(*response_lengths(pairs)), target)
     metrics: dict[str, Any] = {
@@ -53,7 +53,7 @@ def audit_metrics(
         "ensemble": _ensemble(config, audited),
         "strength": _strength(audited, target, decided),
         "accuracy": _accuracy(audited, target, decided, longer, groups, config.run.seed),
-        "label_noise": _label_noise(audited),
+        "label_noise": _label_noise(audited, decided),
         "planted_flips": planted or None,
         "length": _length(gap, longer, decided),
         "categories": _categories(pairs, audited, decided),
@@ -163,7 +163,7 @@ def _accuracy(
     noise = None if audited.in_sample else audited.noise
     if noise:
         accuracy["attainable"] = {"value": 1 - noise.value, "low": 1 - noise.high, "high": 1 - noise.low}
-    accuracy["sentence"] = accuracy_sentence(accuracy, _label_noise(audited))
+    accuracy["sentence"] = accuracy_sentence(accuracy, _label_noise(audited, decided))
     return accuracy
 
 
@@ -180,7 +180,7 @@ def _length_only(longer: Floats, groups: NDArray[np.int64], seed: int) -> dict[s
     return {**found, "prefers": "longer" if sign > 0 else "shorter"}
 
 
-def _label_noise(audited: Audited) -> dict[str, Any] | None:
+def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any] | None:
     if audited.noise is None:
         return None
     noise = audited.noise
@@ -193,7 +193,7 @@ def _label_noise(audited: Audited) -> dict[str, Any] | None:
         "num_groups": noise.num_groups,
         "assumption": ASSUMPTION,
         "vote_error": audited.vote_error,
-        "expected_wrong": float(np.nansum(audited.p_wrong)),
+        "expected_wrong": float(np.nansum(audited.p_wrong[decided])),
     }
     return {**found, "sentence": noise_sentence(found)}
 

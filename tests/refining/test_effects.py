@@ -3,7 +3,7 @@ import pytest
 from random_evidence import random_evidence
 
 from rewardsmith.refining.effects import counted_twice, effects, group_effects, length_balance, pair_counts
-from rewardsmith.refining.recipe import apply_recipe, load_recipe
+from rewardsmith.refining.recipe import apply_recipe, load_recipe, read_recipe
 from rewardsmith.refining.supervision import Supervision
 
 
@@ -49,10 +49,31 @@ def test_groups_are_told_by_size_with_what_happened_to_them():
     assert group_effects([None] * 4, given, now, max_named=5) is None
 
 
-def test_what_counts_twice_is_told():
-    given = made([1, 1, 1], [1, 1, 1])
-    now = made([0.8, 0.0, 1.0], [1, 1, 1], margin=1.0)
-    assert counted_twice(given, now) == 1
+SOFT, SMOOTH, MARGIN = "{rule: soft_label}", "{rule: smooth}", "{rule: adaptive_margin}"
+DOUBTED = "where: {p_wrong: [0.5, null]}"
+
+
+@pytest.mark.parametrize(
+    ("rules", "who"),
+    [
+        ([SOFT, MARGIN], "judged"),
+        ([MARGIN, SOFT, SMOOTH], "judged"),
+        ([f"{{rule: smooth, {DOUBTED}}}", MARGIN], "doubted"),
+        ([f"{{rule: tie, {DOUBTED}}}", MARGIN], "doubted"),
+        ([MARGIN, f"{{rule: tie, {DOUBTED}}}"], "nobody"),
+        ([SMOOTH, MARGIN], "nobody"),
+        ([f"{{rule: flip, {DOUBTED}}}", SMOOTH, MARGIN], "nobody"),
+        (["{rule: soft_label, from: votes}", MARGIN], "nobody"),
+        ([SOFT], "nobody"),
+    ],
+)
+def test_only_what_the_same_judges_say_in_both_numbers_counts_twice(rules, who):
+    evidence, given = random_evidence(500)
+    judged = evidence.decided & ~np.isnan(evidence.strength_mean) & ~np.isnan(evidence.p_wrong)
+    expected = {"judged": judged, "doubted": judged & (evidence.p_wrong >= 0.5), "nobody": np.zeros(500, dtype=bool)}
+    recipe = read_recipe("rules:\n" + "".join(f"  - {rule}\n" for rule in rules), "mine")
+    assert counted_twice(given, apply_recipe(recipe, evidence, given)) == expected[who].sum()
+    assert expected["doubted"].any()
 
 
 def test_the_effects_of_rules_add_up():

@@ -92,6 +92,18 @@ def test_the_recipes_do_what_they_are_called():
     assert np.array_equal(moved, contradicted)
 
 
+def test_rules_of_one_name_are_told_apart_and_reasons_name_the_conditions_that_were_met():
+    evidence, before = random_evidence()
+    low, high = {"p_wrong": [0.5, 0.9], "category": ["a", "b"]}, {"p_wrong": [0.9, None]}
+    text = recipe_of({"rule": "drop", "where": high}, {"rule": "smooth"}, {"rule": "drop", "where": low})
+    refined = apply_recipe(read_recipe(text, "mine"), evidence, before)
+    assert refined.recipe.labels == ["drop 1", "smooth", "drop 3"]
+    first, third = (int(np.flatnonzero(refined.changes[i].selected)[0]) for i in (0, 2))
+    assert refined.rules_of_row()[first] == ["drop 1", "smooth"] and refined.rules_of_row()[third] == ["smooth", "drop 3"]
+    assert re.search(r"^dropped: [^;]* \(p_wrong 0\.9 or more\); smoothed", refined.reasons()[first])
+    assert refined.reasons()[third].endswith(" (p_wrong 0.5 to 0.9, category a or b)")
+
+
 def test_rules_follow_one_another_and_sign_what_they_did():
     evidence, before = random_evidence()
     text = recipe_of(

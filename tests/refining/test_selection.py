@@ -95,6 +95,19 @@ def test_decisions_that_nobody_took_are_missed():
     assert not Where(decision=("flip",)).select(replace(evidence, decision=["keep"] * 50)).any()
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (Where(), ""),
+        (Where(strength_quantile=(0.0, 0.1), in_sample=True), "strength_quantile 0 to 0.1"),
+        (Where(strength=(None, 0.0), p_wrong=(None, None)), "strength under 0, p_wrong known"),
+        (Where(p_wrong=(0.9, None), source=("x", "y")), "p_wrong 0.9 or more, source x or y"),
+    ],
+)
+def test_conditions_have_words(where, words):
+    assert where.words() == words
+
+
 def test_the_spread_is_ranked_too():
     gaps = np.array([[0.0, 4.0], [5.0, 5.0], [0.0, 2.0]], dtype=np.float32)
     evidence = Evidence.from_judgements(np.ones(3), Judgements(gaps, np.zeros((3, 2), dtype=bool), ("", "")))

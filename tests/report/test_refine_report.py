@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,7 @@ def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[st
         "recipe": {"name": recipe, "description": done.recipe.description, "fingerprint": done.recipe.fingerprint},
         "data": {"num_rows_read": NUM_PAIRS, "num_quarantined": 0},
         **effects(evidence, given, done, 200),
-        "num_counted_twice": counted_twice(given, done.supervision),
+        "num_counted_twice": counted_twice(given, done),
         "train_file": {"num_rows": NUM_PAIRS, "not_expressed": {"target": 7}},
         "next_steps": [{"text": "Train.", "command": "rewardsmith train r"}],
     }
@@ -141,6 +142,19 @@ def test_examples_are_the_most_doubtful_of_a_rule_and_one_a_group(refined: Refin
     assert len({row // 3 for row in rows}) == 4
     doubt = ledger["p_wrong"].to_numpy()
     assert rows[0] == dropped[np.argmax(doubt[dropped])]
+
+
+def test_examples_are_those_of_each_rule_where_several_bear_a_name(refined: Refine, tmp_path: Path):
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "rules:\n- {rule: drop, where: {strength_quantile: [0, 0.1]}}\n- {rule: drop, where: {category: [cooking]}}\n"
+    )
+    metrics, ledger = refined(str(path))
+    assert [rule["rule"] for rule in metrics["rules"]] == ["drop 1", "drop 2"]
+    low, cooking = rule_examples(ledger, ["drop 1", "drop 2"], 3, with_text=False)
+    assert all("(strength_quantile 0 to 0.1)" in example.reason for example in low.examples)
+    assert all(example.reason.endswith("(category cooking)") for example in cooking.examples)
+    assert "<h3>drop 2</h3>" in render_refine_report(metrics, ledger)
 
 
 def test_a_pair_is_shown_once_under_the_first_rule_that_was_for_it(refined: Refine):

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Refined
 from rewardsmith.refining.rule_values import plain
+from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
+from rewardsmith.refining.rules.labels import Flip, Smooth
+from rewardsmith.refining.rules.soft_label import SoftLabel
 from rewardsmith.refining.supervision import Floats, Mask, Supervision
 
 
@@ -54,20 +57,30 @@ def ways(given: Supervision, now: Supervision) -> dict[str, Mask]:
     }
 
 
-def counted_twice(given: Supervision, now: Supervision) -> int:
-    """Pairs whose target was softened and whose margin was set: the optimum gap is margin + logit(target)."""
-    both = ways(given, now)
-    return int((both["softened"] & both["with_margin"]).sum())
+def counted_twice(given: Supervision, refined: Refined) -> int:
+    """Pairs whose target was softened and whose margin was set by the same judges.
+
+    The optimum gap is margin + logit(target). Targets that votes, a person or plain smoothing gave do not count.
+    """
+    target, margin = (np.zeros(len(given), dtype=bool) for _ in range(2))
+    now = given
+    for rule, change in zip(refined.recipe.rules, refined.changes, strict=True):
+        judged = rule.where.reads_judges or (isinstance(rule, SoftLabel) and rule.from_ != "votes")
+        softens, adds_to = judged and not isinstance(rule, Flip), isinstance(rule, Flip | Smooth)
+        target = np.where(change.supervision.target != now.target, softens | (adds_to & target), target)
+        margin = np.where(change.supervision.margin != now.margin, isinstance(rule, AdaptiveMargin), margin)
+        now = change.supervision
+    return int((ways(given, now)["softened"] & target & margin).sum())
 
 
 def rule_effects(given: Supervision, refined: Refined) -> list[dict[str, Any]]:
     """For each rule, how many pairs it was for and how many of them it changed."""
     found, before = [], given
-    for rule, change in zip(refined.recipe.rules, refined.changes, strict=True):
+    for rule, label, change in zip(refined.recipe.rules, refined.recipe.labels, refined.changes, strict=True):
         changed = ~before.equal(change.supervision)
         found.append(
             {
-                "rule": rule.name,
+                "rule": label,
                 "parameters": plain(rule),
                 "num_selected": int(change.selected.sum()),
                 "num_changed": int(changed.sum()),

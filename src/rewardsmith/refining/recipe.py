@@ -31,6 +31,12 @@ class Recipe:
     description: str
     rules: tuple[Rule, ...]
 
+    @property
+    def labels(self) -> list[str]:
+        """A label for each rule: its name, with its number where several bear it."""
+        names = [rule.name for rule in self.rules]
+        return [f"{name} {number}" if names.count(name) > 1 else name for number, name in enumerate(names, 1)]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as in its file; what stands at its default is left out."""
         rules = [{"rule": rule.name, **plain(rule)} for rule in self.rules]
@@ -56,19 +62,20 @@ class Refined:
     """One a rule, in their order."""
 
     def rules_of_row(self) -> list[list[str]]:
-        """Names of the rules that were for each pair, in their order."""
+        """Labels of the rules that were for each pair, in their order."""
         names: list[list[str]] = [[] for _ in range(len(self.supervision))]
-        for rule, change in zip(self.recipe.rules, self.changes, strict=True):
+        for label, change in zip(self.recipe.labels, self.changes, strict=True):
             for index in change.selected.nonzero()[0].tolist():
-                names[index].append(rule.name)
+                names[index].append(label)
         return names
 
     def reasons(self) -> list[str]:
-        """Why each pair was changed, rule by rule; empty where none was for it."""
+        """What was done to each pair and which conditions it met, rule by rule; empty where none was for it."""
         reasons: list[list[str]] = [[] for _ in range(len(self.supervision))]
-        for change in self.changes:
+        for rule, change in zip(self.recipe.rules, self.changes, strict=True):
+            where = f" ({rule.where.words()})" if rule.where.words() else ""
             for index in change.selected.nonzero()[0].tolist():
-                reasons[index].append(change.reason(index))
+                reasons[index].append(change.reason(index) + where)
         return ["; ".join(words) for words in reasons]
 
 

@@ -63,6 +63,17 @@ class Where:
         """There is no condition."""
         return all(getattr(self, field.name) is None for field in fields(self) if field.name != "in_sample")
 
+    @property
+    def reads_judges(self) -> bool:
+        """A condition is on what the judges say."""
+        return any(getattr(self, name) is not None for name in (*RANGES, "strength_class"))
+
+    def words(self) -> str:
+        """The conditions in words, ``p_wrong 0.9 or more, category code or maths``; empty without any."""
+        found = [f"{name} {_range_words(limits)}" for name, limits in self._ranges()]
+        found += [f"{name} {' or '.join(chosen)}" for name, chosen in self._names()]
+        return ", ".join(found)
+
     def select(self, evidence: Evidence) -> Mask:
         """The pairs [N] that fulfil every condition. ``DataError`` where what a condition needs was not measured."""
         selected = np.ones(len(evidence), dtype=bool)
@@ -144,6 +155,13 @@ def _ranks(values: Floats) -> Floats:
     order = seen[np.argsort(values[seen], kind="stable")]
     ranks[order] = np.arange(len(order)) / max(1, len(order))
     return ranks
+
+
+def _range_words(limits: Range) -> str:
+    low, high = limits
+    if low is None:
+        return "known" if high is None else f"under {high:g}"
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
 def _check_range(name: str, limits: Range) -> None:

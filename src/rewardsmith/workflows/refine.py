@@ -148,7 +148,7 @@ def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: 
             "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),
         },
         **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
-        "num_counted_twice": counted_twice(outcome.given, outcome.refined.supervision),
+        "num_counted_twice": counted_twice(outcome.given, outcome.refined),
         "rounds": outcome.rounds,
         "label_noise": noise and {name: noise[name] for name in ("low", "high", "identifiable")},
         "train_file": {

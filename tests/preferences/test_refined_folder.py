@@ -11,9 +11,11 @@ import pytest
 from any_pairs import ledger_of, write_refined
 from rewardsmith.artifacts.atomic import write_table
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import ConfigError, DataError, OutputError
-from rewardsmith.preferences.options import RowOptions
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.streaming import stream_rows
 
 PROMPT = [{"role": "user", "content": "p"}]
@@ -76,6 +78,16 @@ def test_an_unfinished_or_incomplete_folder_is_refused(load, tmp_path: Path) -> 
 def test_options_that_would_read_it_otherwise_are_refused(load, tmp_path: Path, option: str) -> None:
     with pytest.raises(ConfigError, match=f"--{option} z: a refined folder keeps"):
         load(str(refined(tmp_path / "x")), **{option: "z"})
+
+
+def test_options_that_change_nothing_about_it_are_told(tmp_path: Path, capsys) -> None:
+    set_quiet(False)
+    folder = refined(tmp_path / "x")
+    load_preferences(folder, DataOptions(format="hh", near_duplicates="off", on_bad_row="error"))
+    words = "--format hh, --on_bad_row error, --near_duplicates off changes nothing about it"
+    assert words in capsys.readouterr().err
+    load_preferences(folder, DataOptions(max_pairs=2))
+    assert capsys.readouterr().err == ""
 
 
 def test_folders_of_other_verbs_are_no_preference_sets(load, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_what_counts_twice_and_what_others_cannot_read_is_said(refined: Refine):
     [
         ({}, ""),
         ({"alpha": 0.2}, "alpha: 0.2"),
+        ({"where": {"category": ["数学", "Übung"]}}, "where: {category: [数学, Übung]}"),
         ({"where": {"p_wrong": [0.5, None], "category": ["a"]}}, "where: {p_wrong: [0.5, null], category: [a]}"),
     ],
 )

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.progress import ProgressHandle, progress
+from rewardsmith.artifacts.progress import ProgressHandle, progress, say
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.checks import check_pair
 from rewardsmith.preferences.files.raw_row import RawRow
@@ -38,6 +38,7 @@ from rewardsmith.preferences.sources import Source, find_sources
 
 _NUM_EXAMPLES = 5
 _REPORT_EVERY = 1000
+_READING = ("dataset_config", "dataset_split", "format", "on_bad_row", "near_duplicates")
 
 
 def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: bool = False) -> PreferenceSet:
@@ -50,7 +51,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: b
     if options.max_pairs is not None and options.max_pairs < 1:
         raise ConfigError(f"--max_pairs {options.max_pairs} leaves nothing to read; it must be at least 1.")
     if is_refined(dataset):
-        return _load_refined(Path(dataset).expanduser(), options, seed)
+        return _load_refined(Path(dataset).expanduser(), options, seed, quiet)
     name, sources = find_sources(dataset, options)
     reading = _Reading(options, several=len(sources) > 1)
     with progress("Reading preferences", None, quiet) as handle:
@@ -136,8 +137,11 @@ class _Reading:
             self.quarantine.append(bad)
 
 
-def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSet:
+def _load_refined(folder: Path, options: DataOptions, seed: int, quiet: bool) -> PreferenceSet:
     """The pairs of a refined folder: checked, named and grouped they were before the audit."""
+    unused = [f"--{f} {getattr(options, f)}" for f in _READING if getattr(options, f) != getattr(DataOptions(), f)]
+    if unused and not quiet:
+        say(f"{folder} is a refined folder, read as its ledger stands: {', '.join(unused)} changes nothing about it.")
     for flag in ("prompt_key", "chosen_key", "rejected_key", "group_by"):
         value = getattr(options, flag)
         if value is not None:

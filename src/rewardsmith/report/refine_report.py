@@ -147,7 +147,8 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
 
 def parameter_words(parameters: Mapping[str, Any]) -> str:
     """A rule's parameters as a recipe writes them, on one line."""
-    text = str(yaml.safe_dump(dict(parameters), default_flow_style=True, sort_keys=False, width=10_000)).strip()
+    flow = yaml.safe_dump(dict(parameters), default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+    text = str(flow).strip()
     return text.removeprefix("{").removesuffix("}")
 
 

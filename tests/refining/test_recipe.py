@@ -12,6 +12,7 @@ from random_evidence import random_evidence, same
 
 from rewardsmith.cli.refine import HELP
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.refining.effects import pair_counts
 from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, read_recipe, recipe_names
 from rewardsmith.refining.rules.labels import Drop, Flip
@@ -69,6 +70,8 @@ def test_counts_are_conserved_and_numbers_stay_in_their_ranges(name):
     refined = apply_recipe(load_recipe(name), evidence, before)
     now, rules = refined.supervision, refined.rules_of_row()
     assert len(now) == len(rules) == len(refined.reasons()) == len(before)
+    counts = pair_counts(before, now)
+    assert counts["num_unchanged"] == before.equal(now).sum() and counts["num_changed"] == 500 - counts["num_unchanged"]
     changed = ~before.equal(now)
     assert all(bool(names) for names, was in zip(rules, changed, strict=True) if was)
     assert all(bool(names) == bool(why) for names, why in zip(rules, refined.reasons(), strict=True))

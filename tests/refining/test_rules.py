@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_evidence import random_evidence, same
 
 from rewardsmith.errors import ConfigError, DataError
@@ -9,7 +11,9 @@ from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.rules.labels import Drop, Flip, Smooth, Tie
 from rewardsmith.refining.rules.reweight import Reweight
 from rewardsmith.refining.rules.soft_label import SoftLabel, vote_targets
+from rewardsmith.refining.rules.table import RULES
 from rewardsmith.refining.selection import Where
+from rewardsmith.refining.supervision import Supervision
 
 DOUBTED = Where(p_wrong=(0.5, None))
 
@@ -18,6 +22,56 @@ DOUBTED = Where(p_wrong=(0.5, None))
 def test_a_rule_that_makes_no_sense_everywhere_needs_a_condition(rule):
     with pytest.raises(ConfigError, match="needs a condition under `where`"):
         rule()
+
+
+PARAMETERS: dict[str, list[dict]] = {
+    "drop": [{}],
+    "flip": [{}],
+    "smooth": [{"alpha": 0.2}],
+    "soft_label": [{}, {"from_": "votes"}, {"from_": "vote_share"}],
+    "tie": [{}],
+    "reweight": [{}, {"by": "spread"}, {"by": "constant", "factor": 0.5}],
+    "influence_weights": [{}, {"group": "category"}],
+    "adaptive_margin": [{}, {"source": "in_sample"}, {"clip": (0.0, 1.0)}],
+    "decisions": [{}],
+}
+CONDITIONS: dict[str, list] = {
+    "strength_quantile": [(0.0, 0.3), (0.5, 1.0)],
+    "strength": [(None, 0.0), (1.0, None)],
+    "p_wrong": [(0.5, None), (0.2, 0.6)],
+    "spread_quantile": [(0.0, 0.5)],
+    "strength_class": [("incorrect", "strong")],
+    "category": [("a",)],
+    "source": [("s",)],
+    "annotator": [("ann", "bob")],
+    "decision": [("keep", "flip"), ("drop",)],
+}
+CHOSEN = st.lists(st.sampled_from(sorted(CONDITIONS)), min_size=1, max_size=2, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(CONDITIONS[name]) for name in names})
+)
+
+
+@pytest.mark.parametrize("name", RULES)
+@settings(deadline=None, max_examples=15)
+@given(conditions=CHOSEN, seed=st.integers(0, 1000))
+def test_a_rule_changes_only_pairs_that_it_selected_and_that_its_conditions_allow(name, conditions, seed):
+    evidence, given_labels = random_evidence(300, seed)
+    rng, number = np.random.default_rng(seed), len(given_labels)
+    now = Supervision(  # whatever rules before it may have left
+        rng.choice([0.0, 0.3, 0.5, 0.9, 1.0], number),
+        rng.choice([-1.0, 0.0, 2.0], number),
+        rng.choice([0.0, 0.5, 1.0], number),
+        rng.random(number) < 0.3,
+    )
+    for parameters in PARAMETERS[name]:
+        rule = RULES[name](where=Where(**conditions), **parameters)
+        try:
+            change = rule.apply(evidence, now)
+        except DataError:  # too few pairs to balance, or judges that tell nothing
+            assert name in ("influence_weights", "adaptive_margin")
+            continue
+        assert (now.equal(change.supervision) | change.selected).all()
+        assert not (change.selected & ~Where(**conditions).select(evidence)).any()
 
 
 def test_drop_takes_the_weight_and_nothing_else():

@@ -88,7 +88,11 @@ def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
 @pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "decisions"])
 def test_every_recipe_can_be_undone(recipe, source: Path, audit_dir: Path, in_sample_dir: Path, tmp_path: Path):
     audit = in_sample_dir if recipe.startswith("paper_") else audit_dir
-    rewardsmith.refine(audit, recipe=recipe, output_dir=tmp_path / "r", quiet=True)
+    result = rewardsmith.refine(audit, recipe=recipe, output_dir=tmp_path / "r", quiet=True)
+    pairs, train = result.metrics["pairs"], result.metrics["train_file"]
+    assert pairs["num_unchanged"] + pairs["num_changed"] == NUM_PAIRS
+    assert train["num_rows"] + sum(train["left_out"].values()) == NUM_PAIRS
+    assert len((tmp_path / "r" / "train.jsonl").read_text().splitlines()) == train["num_rows"]
     back = rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
     assert (tmp_path / "back.jsonl").read_bytes() == source.read_bytes()
     assert (back.num_rows, back.num_quarantined, back.num_not_sampled) == (NUM_PAIRS + 2, 2, 0)

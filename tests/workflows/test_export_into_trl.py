@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 
@@ -51,8 +53,9 @@ def reward_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "saved")
 
 
-def loss_of_the_ledger(reward_model: str) -> float:
-    pairs, scorer = ledger(), load_scorer(reward_model, device="cpu")
+def loss_of(reward_model: str, pairs: pa.Table) -> float:
+    """Our loss of the pairs as a table has them."""
+    scorer = load_scorer(reward_model, device="cpu")
     sides = [
         scorer.score([p + r for p, r in zip(pairs["prompt"].to_pylist(), pairs[side].to_pylist(), strict=True)])
         for side in ("chosen", "rejected")
@@ -61,24 +64,12 @@ def loss_of_the_ledger(reward_model: str) -> float:
     return float(weighted_mean(preference_loss(torch.tensor(sides[0] - sides[1]), target, margin), weight))
 
 
-@pytest.mark.parametrize("to", ["trl", "datasets", "openrlhf"])
-def test_its_reward_trainer_trains_on_the_exported_pairs_with_their_loss(
-    to: str, reward_model: str, tmp_path: Path
-) -> None:
+def train_with_trl(reward_model: str, rows: Any, folder: Path) -> list[float]:
+    """The losses of two steps of TRL's own trainer, each on all rows; it must have moved the head."""
     trl = pytest.importorskip("trl")
-    import datasets
-
-    folder = write_refined(tmp_path / "refined", ledger())
-    place = {"output_dir": tmp_path / "out"} if to == "datasets" else {"output_file": tmp_path / "out.jsonl"}
-    result = rewardsmith.export(folder, to=to, quiet=True, **place)
-    assert result.metrics["num_written"] == 16
-    if to == "datasets":
-        rows = datasets.load_from_disk(result.path)
-    else:
-        rows = datasets.load_dataset("json", data_files=result.path, split="train", cache_dir=str(tmp_path / "cache"))
     args = trl.RewardConfig(
-        output_dir=str(tmp_path / "trained"),
-        per_device_train_batch_size=16,
+        output_dir=str(folder),
+        per_device_train_batch_size=len(rows),
         max_steps=2,
         learning_rate=1e-3,
         logging_steps=1,
@@ -92,8 +83,60 @@ def test_its_reward_trainer_trains_on_the_exported_pairs_with_their_loss(
     trainer = trl.RewardTrainer(model=reward_model, args=args, train_dataset=rows)
     before = trainer.model.score.weight.detach().clone()
     trainer.train()
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    assert len(losses) == 2
-    np.testing.assert_allclose(losses[0], loss_of_the_ledger(reward_model), rtol=1e-4)  # TRL logs rounded losses
-    assert losses[1] < losses[0]
     assert not torch.equal(trainer.model.score.weight, before)
+    return [line["loss"] for line in trainer.state.log_history if "loss" in line]
+
+
+def json_rows(path: str | Path, tmp_path: Path) -> Any:
+    import datasets
+
+    return datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("to", ["trl", "datasets", "openrlhf"])
+def test_its_reward_trainer_trains_on_the_exported_pairs_with_their_loss(
+    to: str, reward_model: str, tmp_path: Path
+) -> None:
+    import datasets
+
+    folder = write_refined(tmp_path / "refined", ledger())
+    place = {"output_dir": tmp_path / "out"} if to == "datasets" else {"output_file": tmp_path / "out.jsonl"}
+    result = rewardsmith.export(folder, to=to, quiet=True, **place)
+    assert result.metrics["num_written"] == 16
+    rows = datasets.load_from_disk(result.path) if to == "datasets" else json_rows(result.path, tmp_path)
+    losses = train_with_trl(reward_model, rows, tmp_path / "trained")
+    assert len(losses) == 2
+    np.testing.assert_allclose(losses[0], loss_of(reward_model, ledger()), rtol=1e-4)  # TRL logs rounded losses
+    assert losses[1] < losses[0]
+
+
+def test_its_reward_trainer_trains_on_what_refine_wrote_with_the_loss_of_the_ledger(
+    reward_model: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    pairs = [
+        {
+            "prompt": f"Question {i}?",
+            "chosen": f"An answer to {i}, at length.",
+            "rejected": f"No {i}.",
+            "category": "odd" if i % 2 else "even",
+            "chosen_score_list": ((-2.0 if i < 6 else 1.5) + rng.normal(0, 0.3, 4)).tolist(),
+            "rejected_score_list": [0.0] * 4,
+        }
+        for i in range(30)
+    ]
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "rules:\n- {rule: flip, where: {strength: [null, -1]}}\n- rule: adaptive_margin\n"
+        "- {rule: drop, where: {strength_quantile: [0.2, 0.4], category: [odd]}}\n"
+        "- {rule: tie, where: {strength_quantile: [0.9, 1]}}\n"
+    )
+    rewardsmith.audit(pairs, ensemble="given", planted_rate=0, quiet=True, output_dir=str(tmp_path / "audit"))
+    refined = rewardsmith.refine(tmp_path / "audit", recipe=str(recipe), output_dir=tmp_path / "r", quiet=True)
+    known = refined.ledger.filter(pc.not_equal(refined.ledger["target"], pa.scalar(0.5, pa.float32())))
+    counts = refined.metrics["pairs"]
+    assert counts["num_turned"] == 6 and counts["num_dropped"] > 0 and len(known) == 27
+    losses = train_with_trl(reward_model, json_rows(tmp_path / "r" / "train.jsonl", tmp_path), tmp_path / "trained")
+    assert len(losses) == 2
+    np.testing.assert_allclose(losses[0], loss_of(reward_model, known), rtol=1e-4)
+    assert losses[1] < losses[0]

@@ -86,7 +86,8 @@ def test_judges_that_never_miss_get_a_finite_factor_and_misleading_ones_none():
 
 def test_given_margins_are_not_lost_to_judges_that_tell_nothing():
     evidence, labels = random_evidence()
-    misled = replace(evidence, strength_mean=np.where(evidence.target < 0.5, 1.0, -1.0) * np.abs(evidence.strength_mean))
+    wrong_way = np.where(evidence.target < 0.5, 1.0, -1.0)
+    misled = replace(evidence, strength_mean=wrong_way * np.abs(evidence.strength_mean))
     with pytest.raises(DataError, match="held-out gaps do not predict these labels"):
         AdaptiveMargin().apply(misled, labels)
     without = replace(labels, margin=np.zeros(len(labels)))

@@ -126,7 +126,8 @@ def test_what_writes_a_flipped_target_anew_takes_the_flip_back(rule):
     assert (change.selected & flipped.swapped).any()
     assert not change.supervision.swapped[change.selected].any()
     assert np.array_equal(change.supervision.swapped[~change.selected], flipped.swapped[~change.selected])
-    assert not Flip(where=DOUBTED).apply(evidence, Tie(where=DOUBTED).apply(evidence, given).supervision).supervision.swapped.any()
+    tied = Tie(where=DOUBTED).apply(evidence, given).supervision
+    assert not Flip(where=DOUBTED).apply(evidence, tied).supervision.swapped.any()
 
 
 def test_a_flip_that_is_smoothed_stays_one():

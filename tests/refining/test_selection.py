@@ -79,8 +79,9 @@ def test_names_select_those_who_bear_them(field):
     assert selected.tolist() == [value == name for value in values]
 
 
-@pytest.mark.parametrize("where", [Where(p_wrong=(0.5, None), in_sample=True), Where(strength_class=("strong",), in_sample=True)])
-def test_probabilities_are_of_the_kind_that_the_audit_has(where):
+@pytest.mark.parametrize("condition", [{"p_wrong": (0.5, None)}, {"strength_class": ("strong",)}])
+def test_probabilities_are_of_the_kind_that_the_audit_has(condition):
+    where = Where(**condition, in_sample=True)
     evidence, _ = random_evidence(100)
     with pytest.raises(DataError, match="in_sample: p_wrong and the classes of this audit"):
         where.select(evidence)

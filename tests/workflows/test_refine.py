@@ -167,7 +167,8 @@ def test_decisions_are_followed_whatever_the_recipe(audit_dir: Path, tmp_path: P
     recipe = yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())
     assert [rule["rule"] for rule in recipe["rules"]] == ["soft_label", "decisions"]
     inputs = json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]
-    assert inputs["recipe"] == result.metrics["recipe"]["fingerprint"] == load_recipe(str(tmp_path / "r" / "recipe.yaml")).fingerprint
+    assert inputs["recipe"] == load_recipe(str(tmp_path / "r" / "recipe.yaml")).fingerprint
+    assert inputs["recipe"] == result.metrics["recipe"]["fingerprint"]
     assert inputs["recipe"].encode() == result.ledger.schema.metadata[b"recipe_fingerprint"]
     assert inputs[str(decided)].startswith("sha256:")
 
@@ -188,7 +189,7 @@ def test_decisions_are_followed_by_a_recipe_that_only_looks_at_them(audit_dir: P
 
 
 def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member .*--recipe paper_flip"):
+    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member .*recipe paper_flip"):
         rewardsmith.refine(in_sample_dir, output_dir=tmp_path / "r", quiet=True)
     assert not (tmp_path / "r" / "unfinished.json").exists()
     result = rewardsmith.refine(in_sample_dir, recipe="paper_flip", output_dir=tmp_path / "r", quiet=True)
@@ -210,17 +211,19 @@ def test_undo_says_what_it_cannot_give_back(tmp_path: Path, capsys: pytest.Captu
     dated = [{**row, "when": datetime.date(2026, 1, 1)} if i < 3 else row for i, row in enumerate(rows()[6:-1])]
     rewardsmith.audit(dated, ensemble="given", planted_rate=0, quiet=True, output_dir=str(tmp_path / "a"))
     rewardsmith.refine(tmp_path / "a", output_dir=tmp_path / "r", quiet=True)
-    assert main(["undo", "--refined_dir", str(tmp_path / "r"), "--output_file", str(tmp_path / "b.jsonl"), "--json"]) == 0
+    back = str(tmp_path / "b.jsonl")
+    assert main(["undo", "--refined_dir", str(tmp_path / "r"), "--output_file", back, "--json"]) == 0
     shown = capsys.readouterr().out
     assert "3 of them held what JSON has no word for" in " ".join(shown.split())
     assert json.loads(shown.splitlines()[-1])["num_kept_as_text"] == 3
 
 
-def test_undoing_what_was_made_of_a_refined_folder_says_whose_rows_come_back(source: Path, audit_dir: Path, tmp_path: Path, capsys):
+def test_undoing_what_was_made_of_a_refined_folder_says_whose_rows_come_back(source, audit_dir, tmp_path, capsys):
     rewardsmith.refine(audit_dir, recipe="flip", output_dir=tmp_path / "r", quiet=True)
     again = audited(tmp_path / "r", tmp_path / "a")
     rewardsmith.refine(again, recipe="drop", output_dir=tmp_path / "s", quiet=True)
-    assert main(["undo", "--refined_dir", str(tmp_path / "s"), "--output_file", str(tmp_path / "b.jsonl"), "--json"]) == 0
+    back = str(tmp_path / "b.jsonl")
+    assert main(["undo", "--refined_dir", str(tmp_path / "s"), "--output_file", back, "--json"]) == 0
     shown = capsys.readouterr().out
     assert "the rows of the set that the folder was made from" in " ".join(shown.split())
     assert json.loads(shown.splitlines()[-1])["of_refined_folder"] is True

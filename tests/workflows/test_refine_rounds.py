@@ -108,7 +108,8 @@ def test_a_round_on_the_labels_as_given_is_the_audit_whatever_came_between(
     monkeypatch.setattr(refine_rounds, "make_ensemble", agreeing)
     flip, audited = recipe(tmp_path, FLIP), pq.read_table(audit_dir / "strengths.parquet")
     noise = json.loads((audit_dir / "metrics.json").read_text())["label_noise"]
-    found = {n: rewardsmith.refine(audit_dir, recipe=flip, rounds=n, quiet=True, output_dir=tmp_path / str(n)) for n in (2, 3)}
+    options = {"recipe": flip, "quiet": True}
+    found = {n: rewardsmith.refine(audit_dir, rounds=n, output_dir=tmp_path / str(n), **options) for n in (2, 3)}
     turned = [entry["num_turned"] for entry in found[3].metrics["rounds"]]
     assert turned[0] == turned[2] > 10 and turned[1] == 0  # the second gives every label back
     assert found[3].ledger["strength_mean"].equals(audited["strength_mean"])

@@ -123,8 +123,9 @@ def require_measured(evidence: Evidence, in_sample: bool) -> None:
     if not in_sample and evidence.in_sample_only:
         raise DataError(
             "every member of the audit trained on the pairs that it judges (--crossfit none), which flatters wrong "
-            "labels. Audit with --crossfit groups, or take a recipe that is meant for such audits, --recipe paper_flip, "
-            "paper_margin, paper_flip+margin or paper_soft_label+margin; rules of your own say `in_sample: true`."
+            "labels. Audit with --crossfit groups, or take a recipe that is meant for such audits: "
+            "--recipe paper_flip, paper_margin, paper_flip+margin or paper_soft_label+margin. Rules of your own say "
+            "`in_sample: true`."
         )
     if not in_sample and np.isnan(evidence.strength_mean).all():
         raise DataError("the audit has no strengths: no pair was judged by two members or more.")

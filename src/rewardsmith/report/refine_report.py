@@ -116,7 +116,7 @@ def notes(metrics: Mapping[str, Any]) -> list[str]:
     ties = part(metrics, "train_file", "left_out", "tie")
     if ties:
         found.append(
-            f"train.jsonl leaves {count(ties)} ties out: other trainers would take the order of a tie for a preference. "
+            f"train.jsonl leaves {count(ties)} ties out, whose order other trainers would take for a preference. "
             "rewardsmith train reads the folder, and learns that neither response is better."
         )
     unsaid = part(metrics, "train_file", "not_expressed") or {}

@@ -14,4 +14,4 @@ def refuse_inputs(flag: str, output: str | Path, inputs: Iterable[str | Path]) -
     for name in inputs:
         read = Path(name).resolve()
         if read.exists() and (target == read or target in read.parents):
-            raise ConfigError(f"{flag} {output}: {name} is read from there and would be replaced. Choose another place.")
+            raise ConfigError(f"{flag} {output}: {name} is read from there and would be replaced. Choose another.")

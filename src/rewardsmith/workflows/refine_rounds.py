@@ -52,7 +52,7 @@ def run_rounds(
     """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
 
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
-    ``ConfigError`` where the ensemble learns nothing from labels, or where those who judge a pair have learned its label.
+    ``ConfigError`` where the ensemble learns nothing from labels, or where who judges a pair has learned its label.
     """
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     _check(config, recipe, max_rounds)
@@ -97,14 +97,15 @@ def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
         raise ConfigError(f"--rounds {max_rounds}: given scores do not change when labels do, so one round is all.")
     if config.strength.crossfit == "none":
         raise ConfigError(
-            f"--rounds {max_rounds}: every member of the audit trained on the pairs that it judges (--crossfit none) and "
-            "would confirm what the round before did. Audit with --crossfit groups, or take one round."
+            f"--rounds {max_rounds}: every member of the audit trained on the pairs that it judges (--crossfit none), "
+            "and would confirm what the round before did. Audit with --crossfit groups, or take one round."
         )
     for number, rule in enumerate(recipe.rules, 1):
         if reads_in_sample(rule):
             raise ConfigError(
                 f"--rounds {max_rounds}: rule {number} ({rule.name}) of the recipe {recipe.name} goes by members that "
-                "trained on the pairs, who would confirm what the round before did. Take held-out strengths, or one round."
+                "trained on the pairs, and they would confirm what the round before did. Take held-out strengths, or "
+                "one round."
             )
 
 

@@ -53,13 +53,13 @@ class UndoResult:
             )
         if self.num_kept_as_text:
             console.print(
-                f"{self.num_kept_as_text:,} of them held what JSON has no word for (bytes that are no text, dates, decimals, "
-                "or what a damaged file lost): that comes back as text."
+                f"{self.num_kept_as_text:,} of them held what JSON has no word for (bytes that are no text, dates, "
+                "decimals, or what a damaged file lost): that comes back as text."
             )
         if self.of_refined_folder:
             console.print(
-                "The audit had read a refined folder: these are the rows of the set that the folder was made from, less those "
-                "set aside there, and without its repairs. Its own ledger is untouched."
+                "The audit had read a refined folder: these are the rows of the set that the folder was made from, "
+                "less those set aside there, and without its repairs. Its own ledger is untouched."
             )
 
 

@@ -82,7 +82,8 @@ def _bytes_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind):
         return pa.list_(kind.value_field.with_type(_bytes_type(kind.value_type)))
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_bytes_type(field.type)) for field in map(kind.field, range(kind.num_fields))])
+        fields = [kind.field(index) for index in range(kind.num_fields)]
+        return pa.struct([field.with_type(_bytes_type(field.type)) for field in fields])
     return kind
 
 

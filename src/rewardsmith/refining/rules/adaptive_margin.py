@@ -40,7 +40,7 @@ class AdaptiveMargin:
             raise ConfigError(f"clip [{low:g}, {high:g}]: the low end comes first.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """New margins where selected and judged. ``DataError`` where margins would be lost to gaps that tell nothing."""
+        """New margins where selected and judged. ``DataError`` where gaps that tell nothing would overwrite some."""
         in_sample = self.source == "in_sample"
         require_measured(evidence, in_sample)
         strength = evidence.strength(in_sample)
@@ -53,7 +53,7 @@ class AdaptiveMargin:
         selected = known_where(self.where.select(evidence), margin)
         if factor == 0 and now.margin[selected].any():
             raise DataError(
-                "held-out gaps do not predict these labels, so every margin would be 0, and those that are there would be "
+                "held-out gaps do not predict these labels: every margin would be 0, and those that are there would be "
                 "lost. Leave the rule out, or audit with a model whose judges agree with the labels."
             )
         return Change(

@@ -45,7 +45,7 @@ class Flip:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Target 1 - target, and the opposite of ``swapped`` unless it is a tie by now; the margin keeps the input's direction."""
+        """Target 1 - target, the opposite of ``swapped`` but for ties; the margin keeps the input's direction."""
         selected = self.where.select(evidence) & evidence.decided
         return Change(
             selected,

@@ -150,3 +150,13 @@ def test_influence_weights_read_the_features_of_the_audit(audit_dir: Path, tmp_p
     assert np.ptp(weight) > 0.01 and weight.min() >= 0.5 and weight.max() <= 1.5
     assert "held-out losses: the longer response is better 0." in result.ledger["reason"][0].as_py()
     assert (result.ledger["target"].to_numpy() == 1).all()
+
+
+def test_the_influence_of_labels_is_a_condition_of_any_rule(audit_dir: Path, tmp_path: Path) -> None:
+    worst = "rules:\n- {rule: reweight, by: constant, factor: 0, where: {influence_quantile: [0.9, 1]}}\n"
+    result = rewardsmith.refine(audit_dir, recipe=recipe(tmp_path, worst), quiet=True, output_dir=tmp_path / "r")
+    dropped = result.ledger["weight"].to_numpy() == 0
+    assert dropped.sum() == NUM_PAIRS // 10
+    assert "(influence_quantile 0.9 to 1)" in result.ledger["reason"][int(dropped.argmax())].as_py()
+    wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
+    assert wrong[dropped].mean() > 2 * wrong.mean()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
+from rewardsmith.errors import DataError
 from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
 from rewardsmith.strength.judgements import Judgements, as_labelled
@@ -145,6 +146,15 @@ class Evidence:
     def in_sample_only(self) -> bool:
         """Nobody judged a pair without having trained on it, and somebody did who had: ``p_wrong`` rests on them."""
         return bool(np.isnan(self.strength_mean).all() and not np.isnan(self.strength_mean_in_sample).all())
+
+    @cached_property
+    def influence(self) -> Floats:
+        """Of each given label on the loss of pairs of other prompts (``label_influence.py``), from the features."""
+        from rewardsmith.refining.label_influence import label_influence
+
+        if self.rows is None:
+            raise DataError("influence_quantile needs features of the pairs, and there are none.")
+        return label_influence(self.rows, self.target, self.margin, self.weight, self.groups)
 
     def mean(self, in_sample: bool) -> Floats:
         """Mean strength, of the kind asked for."""

@@ -18,6 +18,7 @@ Range = tuple[float | None, float | None]
 Choices = tuple[str, ...]
 
 RANGES = ("strength_quantile", "strength", "p_wrong", "spread_quantile")
+FROM_FEATURES = ("influence_quantile",)
 NAMES = ("strength_class", "category", "source", "annotator", "decision")
 FIELDS = {"annotator": "annotator_id"}
 """Fields of the evidence that go by another name than their condition."""
@@ -46,6 +47,9 @@ class Where:
     annotator: Choices | None = None
     decision: tuple[Literal["keep", "flip", "tie", "drop"], ...] | None = None
     """A person's decisions."""
+    influence_quantile: Range | None = None
+    """Range of ranks by how much the label raises the loss of pairs of other prompts: [0.9, 1] is the most harmful
+    tenth. Needs the features of the audit's model."""
     in_sample: bool = False
     """Let strengths and spread be those of members that trained on the pair, as in the paper. Probabilities and classes
     are of the kind that the audit has, and asking for the other one is an error."""
@@ -62,6 +66,11 @@ class Where:
     def is_everything(self) -> bool:
         """There is no condition."""
         return all(getattr(self, field.name) is None for field in fields(self) if field.name != "in_sample")
+
+    @property
+    def needs_features(self) -> bool:
+        """A condition is on what the features of the pairs say."""
+        return any(getattr(self, name) is not None for name in FROM_FEATURES)
 
     @property
     def reads_judges(self) -> bool:
@@ -92,7 +101,7 @@ class Where:
 
     def _ranges(self) -> Iterator[tuple[str, Range]]:
         """The conditions on numbers."""
-        for name in RANGES:
+        for name in (*RANGES, *FROM_FEATURES):
             limits = getattr(self, name)
             if limits is not None:
                 yield name, limits
@@ -109,6 +118,8 @@ class Where:
             return evidence.p_wrong
         if name == "spread_quantile":
             return _ranks(evidence.std(self.in_sample))
+        if name == "influence_quantile":
+            return _ranks(evidence.influence)
         strength = evidence.strength(self.in_sample)
         return _ranks(strength) if name == "strength_quantile" else strength
 

@@ -105,7 +105,7 @@ def _refined(
 ) -> _Outcome:
     """Applies the recipe, in rounds if asked for. The engine is loaded only where features or rounds need it."""
     given, rows = Supervision.of(audit.pairs), None
-    if any(rule.needs_features for rule in recipe.rules):
+    if any(rule.needs_features or rule.where.needs_features for rule in recipe.rules):
         from rewardsmith.workflows.rule_features import rule_features
 
         rows = rule_features(audit)

@@ -9,7 +9,6 @@ from typing import Literal, TypedDict
 
 import pyarrow as pa
 
-
 KEPT_AS_TEXT = "kept_as_text"
 """The finding on rows that cannot be had back value for value."""
 

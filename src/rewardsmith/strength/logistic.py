@@ -2,11 +2,11 @@
 
 Each problem is minimised over ``b``:
 
-    sum_i w_i * [ -t_i logsigmoid(x_i b) - (1 - t_i) logsigmoid(-x_i b) ]  +  l2 / 2 * |b|^2
+    sum_i w_i * [ -t_i logsigmoid(s_i) - (1 - t_i) logsigmoid(-s_i) ]  +  l2 / 2 * |b|^2,      s_i = x_i b - m_i
 
-the Bradley-Terry loss of a linear reward on feature differences. All problems share the rows ``x``, so a step of all
-of them is two matrix products. In the principal axes of ``x`` the Hessian is nearly diagonal; that diagonal
-preconditions Barzilai-Borwein steps, which converge in about ten.
+the one loss of pairs (target t, margin m, weight w) for a linear reward on feature differences. All problems share the
+rows ``x``, so a step of all of them is two matrix products. In the principal axes of ``x`` the Hessian is nearly
+diagonal; that diagonal preconditions Barzilai-Borwein steps, which converge in about ten.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rewardsmith.errors import RunError
 
-MAX_STEPS = 200
+MAX_STEPS = 300
 CURVATURE = 0.25  # the largest second derivative of the logistic loss
 
 
@@ -34,19 +34,23 @@ def principal_axes(rows: Float[Tensor, "N D"], max_dimensions: int) -> Float[Ten
 
 def fit_heads(
     rows: Float[Tensor, "N D"],
-    target: Float[Tensor, " N"],
+    target: Float[Tensor, " N"] | Float[Tensor, "N T"],
     weight: Float[Tensor, "N T"],
     l2: Float[Tensor, " T"],
     start: Float[Tensor, "T D"] | None = None,
     tolerance: float = 5e-3,
+    margin: Float[Tensor, "N T"] | None = None,
 ) -> Float[Tensor, "T D"]:
     """Heads of T weightings and penalties. ``rows`` should stand in their principal axes; ``start`` saves steps.
+
+    All problems share the targets [N], or each has its own. A head whose weights are all 0 is 0.
 
     Each problem stops by itself, so that none depends on labels that only another one sees. ``tolerance`` bounds the
     root mean square change of logits that a further Newton step would make. Raises RunError where a fit does not
     converge: rows that are not finite, or strongly correlated columns.
     """
     heads = rows.new_zeros(len(l2), rows.shape[1]) if start is None else start
+    targets = target[:, None] if target.ndim == 1 else target
     total = weight.sum(0).clamp(min=1.0)
     spread = CURVATURE * rows.square().mean(0)
     scale = 1.0 / (total[:, None] * spread + l2[:, None])
@@ -54,7 +58,10 @@ def fit_heads(
     moving = torch.ones_like(rate, dtype=torch.bool)
     previous: tuple[Tensor, Tensor] | None = None
     for _ in range(MAX_STEPS):
-        residual = weight * ((rows @ heads.T).sigmoid_() - target[:, None])
+        logits = rows @ heads.T
+        if margin is not None:
+            logits.sub_(margin)
+        residual = logits.sigmoid_().sub_(targets).mul_(weight)
         gradient = residual.T @ rows + l2[:, None] * heads
         step = scale * gradient
         moving &= ~((gradient * step).sum(-1, keepdim=True) / total[:, None] <= tolerance**2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.refining.rounds import learnable
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.audit_report import render_audit_report
-from rewardsmith.report.notebook import inline_report
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
@@ -32,6 +30,7 @@ from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_se
 from rewardsmith.workflows.audit_metrics import audit_metrics
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:
@@ -44,11 +43,9 @@ Targets = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class AuditResult(ReportedResult):
     """Everything an audit found: numbers, tables, and the folder that holds them with the report."""
 
-    path: str
-    metrics: dict[str, Any]
     pairs: pa.Table
     strengths_table: pa.Table
 
@@ -62,21 +59,9 @@ class AuditResult:
         """One row a pair: strength, spread, p_wrong, class (see ``contracts.tables``)."""
         return self.strengths_table.to_pandas()
 
-    @property
-    def report_path(self) -> str:
-        """The HTML report."""
-        return f"{self.path}/report.html"
-
-    def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {"path": self.path, "report": self.report_path, **self.metrics}
-
     def print(self, console: Any) -> None:
         """The verdict for a reader, on a rich console."""
         print_verdict(self.metrics, console, self.report_path)
-
-    def _repr_html_(self) -> str:
-        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
 
 
 def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:

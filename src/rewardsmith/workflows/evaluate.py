@@ -26,28 +26,19 @@ from rewardsmith.models.kept_temperature import (
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate_report import render_evaluate_report
-from rewardsmith.report.notebook import inline_report
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
+from rewardsmith.workflows.reported_result import ReportedResult
 
-REPORT = "report.html"
 EVAL_INPUT = "eval: "
 """Begins the names of what a training only evaluated on, among the inputs in its manifest."""
 
 
 @dataclass(frozen=True)
-class EvaluateResult:
+class EvaluateResult(ReportedResult):
     """Numbers of a reward model on a set, and the folder with the reward of every response."""
-
-    path: str
-    metrics: dict[str, Any]
-
-    @property
-    def report_path(self) -> str:
-        """The report, one HTML file."""
-        return str(Path(self.path) / REPORT)
 
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
@@ -58,9 +49,6 @@ class EvaluateResult:
         print_metrics(self.metrics, console)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
-
-    def _repr_html_(self) -> str:
-        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
 
 
 def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
@@ -111,7 +99,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         for name, column in reward_table(other).items():
             rewards = rewards.append_column(f"{name}_compared", column)
     write_table(folder.path / "rewards.parquet", rewards)
-    write_text(folder.path / REPORT, render_evaluate_report(metrics))
+    write_text(folder.path / "report.html", render_evaluate_report(metrics))
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, print_, given.name))
         say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")

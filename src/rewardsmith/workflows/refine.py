@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,42 +25,28 @@ from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.report.notebook import inline_report
 from rewardsmith.report.refine_report import render_refine_report
 from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import RefineConfig
+from rewardsmith.workflows.reported_result import ReportedResult
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger
 
 
 @dataclass(frozen=True)
-class RefineResult:
+class RefineResult(ReportedResult):
     """What was decided of every pair, and the folder that holds it."""
 
-    path: str
-    metrics: dict[str, Any]
     ledger: pa.Table
     """One row a pair, schema ``contracts.tables.LEDGER``."""
-
-    @property
-    def report_path(self) -> str:
-        """The HTML report."""
-        return f"{self.path}/report.html"
-
-    def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {"path": self.path, "report": self.report_path, **self.metrics}
 
     def print(self, console: Any) -> None:
         """The result for a reader, on a rich console."""
         print_refined(self.metrics, console, self.report_path)
-
-    def _repr_html_(self) -> str:
-        return inline_report(Path(self.report_path).read_text(encoding="utf-8"))
 
 
 def run_refine(config: RefineConfig) -> RefineResult:

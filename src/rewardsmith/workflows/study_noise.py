@@ -33,6 +33,7 @@ from rewardsmith.studies.noise.statistics import Results
 from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import StudyNoiseConfig
+from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"
@@ -43,20 +44,8 @@ NUM_TRUTH_JUDGES = 4
 
 
 @dataclass(frozen=True)
-class StudyResult:
+class StudyResult(ReportedResult):
     """Numbers of a study and the folder that holds them with the report and every cell."""
-
-    path: str
-    metrics: dict[str, Any]
-
-    @property
-    def report_path(self) -> str:
-        """The HTML report."""
-        return f"{self.path}/report.html"
-
-    def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {"path": self.path, "report": self.report_path, **self.metrics}
 
     def print(self, console: Any) -> None:
         """The tables for a reader, on a rich console."""

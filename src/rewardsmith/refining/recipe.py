@@ -17,6 +17,7 @@ from rewardsmith.errors import ConfigError, InputError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rule_values import build, plain
 from rewardsmith.refining.rules.rule import Change, Rule
+from rewardsmith.refining.rules.soft_label import SoftLabel
 from rewardsmith.refining.rules.table import RULES
 from rewardsmith.refining.supervision import Supervision
 
@@ -30,6 +31,14 @@ class Recipe:
     name: str
     description: str
     rules: tuple[Rule, ...]
+
+    @property
+    def reads_structured(self) -> bool:
+        """Whether a rule asks for what the structured audit found."""
+        return any(
+            rule.where.p_wrong_structured is not None or (isinstance(rule, SoftLabel) and rule.from_ == "structured")
+            for rule in self.rules
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as in its file; what stands at its default is left out."""

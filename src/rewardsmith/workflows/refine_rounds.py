@@ -47,6 +47,7 @@ def run_rounds(
 ) -> Rounds:
     """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
 
+    What the structured audit found stays: it has two rounds of its own in it.
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
     ``ConfigError`` where the ensemble learns nothing from labels.
     """
@@ -58,7 +59,8 @@ def run_rounds(
 
     def examine(judged: Judgements) -> Evidence:
         if judged is not first:
-            tables.append(audit_pairs(audit.pairs, judged, groups, config.run.seed).table)
+            table = audit_pairs(audit.pairs, judged, groups, config.run.seed).table
+            tables.append(with_structured(table, audit.strengths))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
 
     def judge(target: NDArray[np.float32]) -> Judgements:
@@ -81,3 +83,11 @@ def saved_judgements(strengths: pa.Table) -> Judgements:
     gaps = [strengths[f"gap_{m}"].cast(pa.float32()).to_numpy() for m in range(num_members)]
     trained = [strengths[f"trained_{m}"].to_numpy() for m in range(num_members)]
     return Judgements(np.stack(gaps, axis=1), np.stack(trained, axis=1).astype(bool), ("",) * num_members)
+
+
+def with_structured(strengths: pa.Table, audited: pa.Table) -> pa.Table:
+    """The strengths with ``p_wrong_structured`` of an audit, if it is new enough to have it."""
+    name = "p_wrong_structured"
+    if name not in audited.column_names:
+        return strengths
+    return strengths.set_column(strengths.column_names.index(name), name, audited[name])

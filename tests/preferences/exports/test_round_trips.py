@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from any_pairs import ALTERNATING, PROMPTS, ledger_of, pair_rows, table_of
 from hypothesis import HealthCheck, given, settings
 
+from any_pairs import ALTERNATING, PROMPTS, ledger_of, pair_rows, table_of
 from rewardsmith.preferences.exports.consumers import EXPORTS
 from rewardsmith.preferences.exports.outgoing import outgoing
 from rewardsmith.preferences.exports.trl import trl_rows

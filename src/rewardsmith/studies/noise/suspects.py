@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,11 @@ class Suspects:
         judged, found = structured_audit(self.pairs.designs, self.noisy, self.pairs.structure, self._options, self.seed)
         p_wrong = found.p_wrong if found else np.full(len(self.noisy), np.nan)
         return self._evidence(judged, p_wrong), found
+
+    @property
+    def evidence_of_both(self) -> Evidence:
+        """What the audit gives to recipes, with what the structured audit found beside it."""
+        return replace(self.evidence, p_wrong_structured=self.structured[0].p_wrong)
 
     @property
     def structured_rates(self) -> Floats:

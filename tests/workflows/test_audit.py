@@ -193,7 +193,10 @@ class TestStructuredAudit:
         assert "structured" not in str(without.metrics["planted_flips"])
         assert "Do errors follow" not in read(without, "report.html")
 
-    def test_judges_that_know_every_label_are_not_asked(self, tiny_llama: Path, tmp_path: Path) -> None:
+    def test_judges_that_know_every_label_are_not_asked(
+        self, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(audit_ensembles, "structured_audit", None)
         options = {**PROBES, "crossfit": "none", "planted_rate": 0, "model_name_or_path": str(tiny_llama)}
         result = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
         assert result.metrics["structured"] is None and result.strengths["p_wrong_structured"].isna().all()

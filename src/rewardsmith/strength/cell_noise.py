@@ -115,7 +115,7 @@ def _posterior(counts: Floats, centres: Floats) -> _Posterior:
                 total + weight * part
                 for total, part in zip((p_wrong, cluster_rates, rates), (wrong, found, centre), strict=True)
             )
-    return _Posterior(p_wrong, rates, p_rates_differ, cluster_rates)
+    return _Posterior(p_wrong, rates, min(p_rates_differ, 1.0), cluster_rates)
 
 
 def _likelihood(counts: Floats, centres: Floats, scale: float, a: Floats, b: Floats) -> Floats:

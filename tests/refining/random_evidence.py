@@ -28,6 +28,7 @@ def random_evidence(num_pairs: int = 400, seed: int = 0) -> tuple[Evidence, Supe
         target,
         Judgements(gaps, trained, ("",) * 6),
         p_wrong=p_wrong,
+        p_wrong_structured=np.where(np.isnan(p_wrong), np.nan, np.random.default_rng(seed + 1).random(num_pairs)),
         weight=rng.choice([0.0, 1.0, 2.0], num_pairs),
         classes=rng.integers(-1, len(STRENGTH_CLASSES), num_pairs).astype(np.int8),
         category=[("a", "b", None)[i % 3] for i in range(num_pairs)],

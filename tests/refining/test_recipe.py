@@ -93,6 +93,24 @@ def test_the_recipes_do_what_they_are_called():
     contradicted = evidence.strength(in_sample=False) < 0
     moved = done["soft_label+margin"].supervision.target != before.target
     assert np.array_equal(moved, contradicted)
+    suspected = evidence.p_wrong_structured
+    dropped = done["structured_drop"].supervision.weight == 0
+    assert np.array_equal(dropped, (suspected >= 0.5) | (before.weight == 0))
+    flipped = done["structured_flip_wrong"].supervision
+    assert np.array_equal(flipped.swapped, suspected >= 0.9)
+    softened = (suspected >= 0.5) & (suspected < 0.9)
+    soft = np.where(evidence.target < 0.5, suspected, 1 - suspected)
+    np.testing.assert_allclose(flipped.target[softened], soft[softened])
+    everywhere = done["structured_soft_label"].supervision.target
+    np.testing.assert_allclose(everywhere[~np.isnan(soft)], soft[~np.isnan(soft)])
+
+
+def test_recipes_know_whether_they_read_the_structured_audit():
+    assert {name for name in RECIPES if load_recipe(name).reads_structured} == {
+        name for name in RECIPES if name.startswith("structured_")
+    }
+    one = recipe_of({"rule": "tie", "where": {"p_wrong_structured": [0.4, 0.6]}})
+    assert read_recipe(one, "mine").reads_structured
 
 
 def test_rules_of_one_name_are_told_apart_and_reasons_name_the_conditions_that_were_met():

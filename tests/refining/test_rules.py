@@ -145,6 +145,24 @@ def test_the_posterior_is_that_of_chosen_whichever_side_the_label_takes():
     assert np.array_equal(change.selected, evidence.decided)
 
 
+def test_the_structured_posterior_is_that_of_chosen_too():
+    evidence, given = random_evidence()
+    evidence = replace(evidence, p_wrong_structured=np.where(evidence.decided, 0.4, np.nan))
+    change = SoftLabel(from_="structured").apply(evidence, given)
+    np.testing.assert_allclose(change.supervision.target[given.target > 0.5], 0.6, atol=1e-15)
+    np.testing.assert_allclose(change.supervision.target[given.target < 0.5], 0.4, atol=1e-15)
+    assert np.array_equal(change.selected, evidence.decided)
+    index = int(np.flatnonzero(change.selected)[0])
+    assert "by structured posterior: " in change.reason(index) and "p_wrong_structured 0.40" in change.reason(index)
+
+
+def test_a_structured_posterior_that_does_not_exist_is_not_guessed():
+    evidence, given = random_evidence()
+    unknown = np.full(len(evidence), np.nan)
+    with pytest.raises(DataError, match="no p_wrong_structured"):
+        SoftLabel(from_="structured").apply(replace(evidence, p_wrong_structured=unknown), given)
+
+
 def test_the_share_of_judges_is_a_target():
     evidence, given = random_evidence()
     change = SoftLabel(from_="vote_share").apply(evidence, given)

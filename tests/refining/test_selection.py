@@ -125,11 +125,24 @@ def test_in_sample_strengths_are_used_only_where_asked_for():
         Where(strength=(None, 0.0), in_sample=True).select(judged_evidence([-1.0, 1.0]))
 
 
+def test_the_structured_audit_is_a_condition_of_its_own():
+    evidence = replace(judged_evidence([1.0, 1.0, 1.0]), p_wrong=np.array([0.9, 0.1, 0.9]))
+    evidence = replace(evidence, p_wrong_structured=np.array([0.2, 0.7, np.nan]))
+    assert Where(p_wrong_structured=(0.5, None)).select(evidence).tolist() == [False, True, False]
+    assert Where(p_wrong_structured=(None, 0.5), p_wrong=(0.5, None)).select(evidence).tolist() == [True, False, False]
+
+
+def test_a_structured_audit_that_was_not_made_is_missed():
+    with pytest.raises(DataError, match="no p_wrong_structured. Audit with --ensemble probe and without --no_struct"):
+        Where(p_wrong_structured=(0.5, None)).select(judged_evidence([1.0, -1.0]))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"strength_quantile": (0.5, 0.1)}, "is empty: the low end comes first"),
         ({"p_wrong": (0.5, 1.5)}, "must lie between 0 and 1"),
+        ({"p_wrong_structured": (0.5, 1.5)}, "must lie between 0 and 1"),
         ({"strength_class": ("wrong",)}, "none of incorrect, ambiguous"),
         ({"decision": ("fliped",)}, "none of keep, flip"),
     ],

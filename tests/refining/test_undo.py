@@ -47,7 +47,8 @@ def refined_ledger(found: PreferenceSet, recipe: str, seed: int) -> pa.Table:
     pairs = found.table
     gaps = rng.normal(0.5, 1, (len(pairs), 4)).astype(np.float32)
     judged = Judgements(gaps, np.tile([False, False, True, True], (len(pairs), 1)), ("",) * 4)
-    strengths = strengths_table(pairs, judged, rng.random(len(pairs)), rng.integers(0, 4, len(pairs)).astype(np.int8))
+    p_wrong, structured = rng.random((2, len(pairs)))
+    strengths = strengths_table(pairs, judged, p_wrong, rng.integers(0, 4, len(pairs)).astype(np.int8), structured)
     decisions = [("keep", "flip", "tie", "drop", None)[i % 5] for i in range(len(pairs))]
     evidence, labels = Evidence.from_tables(pairs, strengths, decisions), Supervision.of(pairs)
     return build_ledger(pairs, strengths, labels, apply_recipe(load_recipe(recipe), evidence, labels))

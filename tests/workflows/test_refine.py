@@ -85,7 +85,7 @@ def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
     assert json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]["recipe"].startswith("sha256:")
 
 
-@pytest.mark.parametrize("recipe", [name for name in recipe_names() if name != "decisions"])
+@pytest.mark.parametrize("recipe", [n for n in recipe_names() if n != "decisions" and "structured" not in n])
 def test_every_recipe_can_be_undone(recipe, source: Path, audit_dir: Path, in_sample_dir: Path, tmp_path: Path):
     audit = in_sample_dir if recipe.startswith("paper_") else audit_dir
     result = rewardsmith.refine(audit, recipe=recipe, output_dir=tmp_path / "r", quiet=True)
@@ -96,6 +96,12 @@ def test_every_recipe_can_be_undone(recipe, source: Path, audit_dir: Path, in_sa
     back = rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
     assert (tmp_path / "back.jsonl").read_bytes() == source.read_bytes()
     assert (back.num_rows, back.num_quarantined, back.num_not_sampled) == (NUM_PAIRS + 2, 2, 0)
+
+
+@pytest.mark.parametrize("recipe", ["structured_soft_label", "structured_drop", "structured_flip_wrong"])
+def test_what_only_the_structured_audit_knows_is_not_guessed(recipe, audit_dir: Path, tmp_path: Path):
+    with pytest.raises(DataError, match=f"recipe {recipe}, rule 1 .*: the audit has no p_wrong_structured"):
+        rewardsmith.refine(audit_dir, recipe=recipe, output_dir=tmp_path / "r", quiet=True)
 
 
 def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: Path, tmp_path: Path):

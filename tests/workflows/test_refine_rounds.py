@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
-from rewardsmith.errors import ConfigError
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.judgements import Judgements
@@ -60,7 +61,7 @@ def recipe(tmp_path: Path, text: str) -> str:
 def test_what_an_audit_saved_says_what_its_judges_said(audit_dir: Path) -> None:
     pairs, strengths = (pq.read_table(audit_dir / f"{name}.parquet") for name in ("pairs", "strengths"))
     again = audit_pairs(pairs, saved_judgements(strengths), fold_groups(pairs, "prompt"), 0).table
-    assert again.equals(strengths)
+    assert again.drop_columns(["p_wrong_structured"]).equals(strengths.drop_columns(["p_wrong_structured"]))
 
 
 def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_strengths(
@@ -160,3 +161,35 @@ def test_the_influence_of_labels_is_a_condition_of_any_rule(audit_dir: Path, tmp
     assert "(influence_quantile 0.9 to 1)" in result.ledger["reason"][int(dropped.argmax())].as_py()
     wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
     assert wrong[dropped].mean() > 2 * wrong.mean()
+
+
+def test_the_structured_audit_repairs_labels_and_stays_as_it_was_in_every_round(
+    audit_dir: Path, tmp_path: Path
+) -> None:
+    audited = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
+    result = rewardsmith.refine(audit_dir, recipe="structured_flip_wrong", quiet=True, output_dir=tmp_path / "r")
+    np.testing.assert_array_equal(result.ledger["swapped"].to_numpy(), audited >= 0.9)
+    wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
+    assert wrong[audited >= 0.5].mean() > 0.8 and (audited >= 0.5)[wrong].mean() > 0.8
+    drop = recipe(tmp_path, "name: d\nrules:\n  - rule: drop\n    where: {p_wrong_structured: [0.5, null]}\n")
+    rounds = rewardsmith.refine(audit_dir, recipe=drop, rounds=2, quiet=True, output_dir=tmp_path / "rounds")
+    assert len(rounds.metrics["rounds"]) == 2
+    np.testing.assert_array_equal(rounds.ledger["weight"].to_numpy() == 0, audited >= 0.5)
+
+
+def test_an_older_audit_can_be_refined(audit_dir: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(audit_dir, older)
+    strengths = pq.read_table(older / "strengths.parquet").drop_columns(["p_wrong_structured"])
+    pq.write_table(strengths, older / "strengths.parquet")
+    manifest = json.loads((older / "manifest.json").read_text())
+    manifest["outputs"]["strengths.parquet"] = fingerprint_file(older / "strengths.parquet")
+    manifest["config"].pop("structured")
+    (older / "manifest.json").write_text(json.dumps(manifest))
+    now, then = (
+        rewardsmith.refine(folder, recipe="drop", rounds=2, quiet=True, output_dir=tmp_path / name)
+        for folder, name in ((audit_dir, "now"), (older, "then"))
+    )
+    assert now.ledger["target"].equals(then.ledger["target"]) and now.ledger["weight"].equals(then.ledger["weight"])
+    with pytest.raises(DataError, match="no p_wrong_structured"):
+        rewardsmith.refine(older, recipe="structured_drop", quiet=True, output_dir=tmp_path / "r")

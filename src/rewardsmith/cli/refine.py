@@ -9,7 +9,8 @@ CONFIG = RefineConfig
 HELP = """Repairs an audited set by stated rules: drop, flip, soften, weigh, set margins. Every row can be had back.
 
 Recipes: soft_label, drop, drop_lowest, flip, flip_wrong, smooth, margin, flip+margin, soft_label+margin, votes,
-decisions, none; as the paper has them, by in-sample strengths: paper_flip, paper_margin, paper_flip+margin,
+decisions, none; where errors follow length or category: structured_soft_label, structured_drop,
+structured_flip_wrong; as the paper has them, by in-sample strengths: paper_flip, paper_margin, paper_flip+margin,
 paper_soft_label+margin. Or a YAML file of rules: docs/methods/refine.md.
 
 Examples:

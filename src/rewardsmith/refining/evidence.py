@@ -40,6 +40,8 @@ class Evidence:
     strength_std_in_sample: Floats
     p_wrong: Floats
     """NaN for ties."""
+    p_wrong_structured: Floats
+    """By the structured audit; NaN for ties, and everywhere where it was not asked."""
     vote_share: Floats
     """Share of the judges whose gap favours ``chosen``; a gap of 0 counts half."""
     groups: NDArray[np.int64]
@@ -78,6 +80,7 @@ class Evidence:
             strength_mean_in_sample=_floats(strengths["strength_mean_in_sample"]),
             strength_std_in_sample=_floats(strengths["strength_std_in_sample"]),
             p_wrong=_floats(strengths["p_wrong"]),
+            p_wrong_structured=_structured(strengths),
             vote_share=_vote_share(np.stack(gaps, axis=1), np.stack(trained, axis=1)),
             groups=_codes(strengths["split_group"].to_pylist()),
             strength_class=strengths["strength_class"].cast(pa.string()).to_pylist(),
@@ -97,6 +100,7 @@ class Evidence:
         judged: Judgements,
         *,
         p_wrong: Floats | None = None,
+        p_wrong_structured: Floats | None = None,
         weight: Floats | None = None,
         groups: NDArray[np.int64] | None = None,
         classes: NDArray[np.int8] | None = None,
@@ -122,6 +126,7 @@ class Evidence:
             strength_mean_in_sample=in_sample.mean,
             strength_std_in_sample=in_sample.std,
             p_wrong=np.full(number, np.nan) if p_wrong is None else p_wrong,
+            p_wrong_structured=np.full(number, np.nan) if p_wrong_structured is None else p_wrong_structured,
             vote_share=_vote_share(judged.gaps, judged.trained),
             groups=np.arange(number) if groups is None else groups,
             strength_class=nobody if classes is None else [STRENGTH_CLASSES[c] if c >= 0 else None for c in classes],
@@ -175,6 +180,12 @@ def _vote_share(gaps: NDArray[np.floating], trained: NDArray[np.bool_]) -> Float
     favour = np.where(judges, 0.5 * (1 + np.sign(np.where(judges, gaps, 0.0))), 0.0).sum(axis=1)
     number = judges.sum(axis=1)
     return np.where(number > 0, favour / np.maximum(number, 1), np.nan)
+
+
+def _structured(strengths: pa.Table) -> Floats:
+    """``p_wrong_structured``, which audits of older versions do not have."""
+    name = "p_wrong_structured"
+    return _floats(strengths[name]) if name in strengths.column_names else np.full(len(strengths), np.nan)
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

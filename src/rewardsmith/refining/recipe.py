@@ -17,6 +17,7 @@ from rewardsmith.errors import ConfigError, InputError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rule_values import build, plain
 from rewardsmith.refining.rules.rule import Change, Rule
+from rewardsmith.refining.rules.soft_label import SoftLabel
 from rewardsmith.refining.rules.table import RULES
 from rewardsmith.refining.supervision import Supervision
 
@@ -36,6 +37,14 @@ class Recipe:
         """A label for each rule: its name, with its number where several bear it."""
         names = [rule.name for rule in self.rules]
         return [f"{name} {number}" if names.count(name) > 1 else name for number, name in enumerate(names, 1)]
+
+    @property
+    def reads_structured(self) -> bool:
+        """Whether a rule asks for what the structured audit found."""
+        return any(
+            rule.where.p_wrong_structured is not None or (isinstance(rule, SoftLabel) and rule.from_ == "structured")
+            for rule in self.rules
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as in its file; what stands at its default is left out."""

@@ -17,12 +17,12 @@ Range = tuple[float | None, float | None]
 """Low end, which belongs to it, and high end, which does not unless it is the end of the scale; None: an open end."""
 Choices = tuple[str, ...]
 
-RANGES = ("strength_quantile", "strength", "p_wrong", "spread_quantile")
+RANGES = ("strength_quantile", "strength", "p_wrong", "p_wrong_structured", "spread_quantile")
 FROM_FEATURES = ("influence_quantile",)
 NAMES = ("strength_class", "category", "source", "annotator", "decision")
 FIELDS = {"annotator": "annotator_id"}
 """Fields of the evidence that go by another name than their condition."""
-MEASURED = (*RANGES, "strength_class")
+MEASURED = ("strength_quantile", "strength", "p_wrong", "spread_quantile", "strength_class")
 DECISIONS = ("keep", "flip", "tie", "drop")
 
 
@@ -39,6 +39,8 @@ class Where:
     """Range in logits: [null, 0] is every pair whose judges would have labelled it the other way round."""
     p_wrong: Range | None = None
     """Range of the probability that the label is wrong: [0.5, null] is every label that is more likely wrong."""
+    p_wrong_structured: Range | None = None
+    """The same by the structured audit, whose errors may follow length and category."""
     spread_quantile: Range | None = None
     """Range of ranks by rising spread of the judges."""
     strength_class: tuple[Literal["incorrect", "ambiguous", "normal", "strong"], ...] | None = None
@@ -90,6 +92,8 @@ class Where:
             require_measured(evidence, self.in_sample)
         if self.p_wrong is not None or self.strength_class is not None:
             require_p_wrong(evidence, self.in_sample)
+        if self.p_wrong_structured is not None:
+            require_structured(evidence)
         for name, limits in self._ranges():
             selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
         if self.decision is not None and not any(evidence.decision):
@@ -116,6 +120,8 @@ class Where:
     def _values(self, name: str, evidence: Evidence) -> Floats:
         if name == "p_wrong":
             return evidence.p_wrong
+        if name == "p_wrong_structured":
+            return evidence.p_wrong_structured
         if name == "spread_quantile":
             return _ranks(evidence.std(self.in_sample))
         if name == "influence_quantile":
@@ -149,6 +155,15 @@ def require_p_wrong(evidence: Evidence, in_sample: bool) -> None:
         raise DataError(
             "in_sample: p_wrong and the classes of this audit are those of members that did not train on the pairs. "
             "Leave in_sample out, or audit with --crossfit none."
+        )
+
+
+def require_structured(evidence: Evidence) -> None:
+    """``DataError`` where the structured audit that a rule asks for was not made."""
+    if np.isnan(evidence.p_wrong_structured).all():
+        raise DataError(
+            "the audit has no p_wrong_structured. Audit with --ensemble probe and without --no_structured and "
+            "--crossfit none, or take p_wrong."
         )
 
 

@@ -25,6 +25,7 @@ from rewardsmith.report.strength_figures import (
     spread_figure,
     strength_columns,
 )
+from rewardsmith.report.structured_section import structured_table
 
 
 def render_audit_report(
@@ -62,6 +63,8 @@ def render_audit_report(
             category_finding=sections.bar_finding(categories),
             annotators=annotators,
             annotator_finding=sections.bar_finding(annotators),
+            structured=part(metrics, "structured") or {},
+            structured_categories=structured_table(metrics, with_text),
             galleries=galleries(pairs, strengths, options.report_examples, with_text),
             is_held_out=strength_columns(strengths)[2],
             measured=sections.measured(metrics),

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.classes import strength_classes
 from rewardsmith.strength.judgements import Judgements, Strength, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
@@ -35,14 +36,23 @@ class Audited:
     annotators: list[Annotator]
     vote_error: float | None
     """How often a single vote is wrong, where the set has votes."""
+    structured: CellNoise | None
+    """What the structured audit found, where it was asked."""
     table: pa.Table
     """The strengths table."""
 
 
-def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], seed: int = 0) -> Audited:
+def audit_pairs(
+    pairs: pa.Table,
+    judged: Judgements,
+    groups: NDArray[np.int64],
+    seed: int = 0,
+    structured: CellNoise | None = None,
+) -> Audited:
     """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes.
 
     The share of wrong labels is that of pairs with weight; one of weight 0 is judged, and counts nowhere.
+    ``structured`` is handed on as it is: the classes do not depend on it.
     """
     held_out = judged.held_out()
     in_sample = bool(np.isnan(held_out.mean).all())
@@ -64,8 +74,10 @@ def audit_pairs(pairs: pa.Table, judged: Judgements, groups: NDArray[np.int64], 
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
     classes = strength_classes(belief, p_wrong, decided)
-    table = strengths_table(pairs, judged, p_wrong, classes)
-    return Audited(judged, strength, gap, in_sample, noise, belief, p_wrong, classes, annotators, vote_error, table)
+    table = strengths_table(pairs, judged, p_wrong, classes, None if structured is None else structured.p_wrong)
+    return Audited(
+        judged, strength, gap, in_sample, noise, belief, p_wrong, classes, annotators, vote_error, structured, table
+    )
 
 
 def _with_votes(

@@ -41,6 +41,8 @@ class CellNoise:
     """P(the label prefers the longer response | it is worse), over the whole set."""
     shorter_rate: float
     """P(the label prefers the shorter response | it is worse)."""
+    p_rates_differ: float
+    """P(these two are not one and the same | labels and gaps), from even odds."""
     cluster_rates: Floats
     """[C, 2]: the same two of each cluster."""
 
@@ -66,7 +68,8 @@ def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: N
     found = _posterior(counts, centres)
     own = weight * found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
     p_wrong = np.where(seen, np.bincount(row, weights=own, minlength=len(gap)), np.nan)
-    return CellNoise(p_wrong, float(found.rates[0]), float(found.rates[1]), found.cluster_rates)
+    longer_rate, shorter_rate = found.rates.tolist()
+    return CellNoise(p_wrong, longer_rate, shorter_rate, found.p_rates_differ, found.cluster_rates)
 
 
 def _bins(x: Floats) -> tuple[NDArray[np.int64], Floats]:
@@ -95,6 +98,7 @@ class _Posterior(NamedTuple):
     """[C, bins, 2]: by label, that for the shorter response first."""
     rates: Floats
     """[2]: means for the whole set."""
+    p_rates_differ: float
     cluster_rates: Floats
     """[C, 2]"""
 
@@ -111,16 +115,18 @@ def _posterior(counts: Floats, centres: Floats) -> _Posterior:
     weights = np.exp(of_scale - logsumexp(of_scale))
     weights = np.where(weights > LEAST_WEIGHT, weights, 0.0) / weights[weights > LEAST_WEIGHT].sum()
     p_wrong, cluster_rates, rates = np.zeros(counts.shape), np.zeros((len(counts), 2)), np.zeros(2)
+    p_rates_differ = 0.0
     for scale, weight, joint in zip(SCALES, weights, of_set, strict=True):
         if weight:
             own = np.exp(joint - logsumexp(joint))
             centre = np.array([own @ a, own @ b])
+            p_rates_differ += float(weight * own[~alike].sum())
             wrong, found = _of_clusters(counts, centres, scale, a, b, centre)
             p_wrong, cluster_rates, rates = (
                 total + weight * part
                 for total, part in zip((p_wrong, cluster_rates, rates), (wrong, found, centre), strict=True)
             )
-    return _Posterior(p_wrong, rates, cluster_rates)
+    return _Posterior(p_wrong, rates, min(p_rates_differ, 1.0), cluster_rates)
 
 
 def _likelihood(counts: Floats, centres: Floats, scale: float, a: Floats, b: Floats) -> Floats:

@@ -31,6 +31,9 @@ class StrengthOptions:
     feature_dtype: Literal["float32", "bfloat16"] = "float32"
     """With `probe`: number type of the trunk's forward pass; bfloat16 is about 3 times as fast where the processor
     has it."""
+    structured: bool = True
+    """With `probe`: also ask, with judges of its own, which labels are wrong if errors gather in categories or follow
+    length (`p_wrong_structured`)."""
     given_chosen_key: str = "chosen_score_list"
     """With `given`: column of the members' rewards of the chosen response (a list, one number a member); underscores
     also find spaces, so the defaults fit the paper's released set."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.design import Design
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
@@ -67,6 +68,12 @@ def gap_rivals(judged: Judgements, target: NDArray[np.float32], seed: int) -> li
     in_sample = _one_member(judged, judged.trained)
     note = "of each pair one member that trained on it; loss of the label at the end of training"
     return [*rivals, Rival("small loss", -sign * in_sample, None, note)]
+
+
+def structured_finder(found: CellNoise | None, num_pairs: int) -> Rival:
+    """The structured audit as one more finder of wrong labels; it suspects nobody where it found nothing."""
+    suspicion = np.zeros(num_pairs) if found is None else found.p_wrong
+    return Rival("rewardsmith, structured", suspicion, suspicion > 0.5, "p_wrong_structured; mask: above 0.5")
 
 
 def _one_member(judged: Judgements, counted: NDArray[np.bool_]) -> NDArray[np.float64]:

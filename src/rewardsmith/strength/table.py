@@ -12,9 +12,16 @@ from rewardsmith.strength.judgements import Judgements
 
 
 def strengths_table(
-    pairs: pa.Table, judged: Judgements, p_wrong: NDArray[np.float64], classes: NDArray[np.int8]
+    pairs: pa.Table,
+    judged: Judgements,
+    p_wrong: NDArray[np.float64],
+    classes: NDArray[np.int8],
+    structured: NDArray[np.float64] | None = None,
 ) -> pa.Table:
-    """Members' gaps, their summaries and the verdict on each pair, by the schema in ``contracts.tables``."""
+    """Members' gaps, their summaries and the verdict on each pair, by the schema in ``contracts.tables``.
+
+    ``structured`` [N]: ``p_wrong`` by the structured audit, where it was asked.
+    """
     schema = strengths_schema(judged.gaps.shape[1])
     held_out, in_sample = judged.held_out(), judged.in_sample()
     known = held_out.mean if not np.isnan(held_out.mean).all() else in_sample.mean
@@ -32,6 +39,7 @@ def strengths_table(
         "p_wrong": _floats(p_wrong),
         "strength_class": names,
         "strength_bin": pa.array(bins, mask=bins < 0),
+        "p_wrong_structured": _floats(np.full(len(pairs), np.nan) if structured is None else structured),
     }
     return pa.table(columns).cast(schema)
 

@@ -25,6 +25,7 @@ from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.planting import Kind
+from rewardsmith.strength.rivals import Rival, structured_finder
 from rewardsmith.strength.self_audit import Pairs, can_plant, merge_repeats, planted_findings
 from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_set, make_ensemble
 from rewardsmith.workflows.audit_metrics import audit_metrics
@@ -94,8 +95,9 @@ def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, times
     groups = fold_groups(given.table, config.strength.fold_by)
     ensemble = make_ensemble(given.table, groups, config, folder.path, times)
     judged = ensemble.judge(target, config.run.seed)
+    structured = ensemble.structured(target, config.run.seed)
     with times.stage("statistics"):
-        audited = audit_pairs(given.table, judged, groups, config.run.seed)
+        audited = audit_pairs(given.table, judged, groups, config.run.seed, structured)
     planted = _self_audit(ensemble, Pairs(target, groups, audited.belief), audited, config)
     with times.stage("statistics"):
         metrics = audit_metrics(config, given, audited, planted, ensemble.truncated_share, str(folder.path))
@@ -128,11 +130,16 @@ def _self_audit(ensemble: Ensemble, pairs: Pairs, audited: Audited, config: Audi
     def judge(target: Targets, at: int) -> Judgements:
         return ensemble.judge(target, at, labels="planted")
 
-    rivals = ensemble.rivals if options.baselines else None
+    def others(judged: Judgements, target: Targets, at: int) -> list[Rival]:
+        found = ensemble.rivals(judged, target, at) if options.baselines else []
+        if audited.structured is None:
+            return found
+        return [structured_finder(ensemble.structured(target, at, labels="planted"), len(target)), *found]
+
     found = []
     for kind in KINDS:
         repeats = [
-            planted_findings(kind, pairs, judge, rivals, audited.noise, rate, seed + 1 + repeat)
+            planted_findings(kind, pairs, judge, others, audited.noise, rate, seed + 1 + repeat)
             for repeat in range(options.planted_repeats)
         ]
         found.append(merge_repeats(repeats))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,6 +18,7 @@ from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.ensemble_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.models.loading import EXTRA_FILE
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob
 from rewardsmith.strength.forked import train_forked_members
@@ -24,14 +27,18 @@ from rewardsmith.strength.given import given_judgements
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.membership import check_blocks
 from rewardsmith.strength.pair_features import PairFeatures, pair_features
+from rewardsmith.strength.pair_structure import PairStructure, pair_structure
 from rewardsmith.strength.probe import check_enough, probe_judgements
 from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
+from rewardsmith.strength.structured import structured_audit
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.stage_times import StageTimes
 
 PAIRS_FILE = "pairs.parquet"
 MEMBERS = "members"
 AVERAGE = "average"
+STRUCTURED_JUDGES = 4
+"""At most, of the structured audit, which fits two ensembles; it has been measured with so many."""
 
 Targets = NDArray[np.float32]
 Labels = Literal["given", "planted", "refined"]
@@ -47,6 +54,10 @@ class Ensemble(Protocol):
 
     def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
         """Gaps of members fitted to these targets [N]. ``labels``: what they are; models of the given ones stay."""
+        ...
+
+    def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
+        """What the structured audit finds of these targets; None where it is not asked for or not to be had."""
         ...
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
@@ -88,7 +99,7 @@ class ProbeEnsemble:
     refits = True
 
     def __init__(self, pairs: pa.Table, groups: NDArray[np.int64], config: AuditConfig, times: StageTimes) -> None:
-        self._groups, self._options, self._times = groups, config.strength, times
+        self._pairs, self._groups, self._options, self._times = pairs, groups, config.strength, times
         with times.stage("features"):
             self._features: PairFeatures = pair_features(pairs, config.model, config.strength.feature_dtype)
         self.truncated_share: float | None = self._features.truncated_share
@@ -97,6 +108,18 @@ class ProbeEnsemble:
         description = "Judging" if labels == "given" else f"Judging by {labels} labels"
         with self._times.stage("judging"), progress(f"{description} (repeats)", self._options.judges) as bar:
             return probe_judgements(self._features.designs, target, self._groups, self._options, seed, bar.advance)
+
+    def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
+        if not self._options.structured or self._options.crossfit == "none":
+            return None
+        options = replace(self._options, num_judges=min(self._options.judges, STRUCTURED_JUDGES))
+        description = "Judging without length" if labels == "given" else f"Judging without length by {labels} labels"
+        with self._times.stage("structured_audit"), progress(f"{description} (repeats)", 2 * options.judges) as bar:
+            return structured_audit(self._features.designs, target, self._structure, options, seed, bar.advance)[1]
+
+    @cached_property
+    def _structure(self) -> PairStructure:
+        return pair_structure(self._pairs, self._groups)
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
         with self._times.stage("rivals"):
@@ -117,6 +140,9 @@ class GivenEnsemble:
 
     def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
         return self._judged
+
+    def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
+        return None
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
         return []
@@ -155,6 +181,9 @@ class ModelEnsemble:
             outcome = self._train(job, target)
         self.truncated_share = outcome.truncated_share
         return outcome.judged
+
+    def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
+        return None
 
     def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
         return gap_rivals(judged, target, seed)

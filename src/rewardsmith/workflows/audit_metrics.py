@@ -24,6 +24,7 @@ from rewardsmith.strength.label_noise import ASSUMPTION
 from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.workflows.audit_verdict import accuracy_sentence, limits_sentence, next_steps, noise_sentence, verdict
 from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.structured_metrics import structured_metrics
 
 NUM_LENGTH_BINS = 20
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the tables
@@ -57,6 +58,7 @@ def audit_metrics(
         "planted_flips": planted or None,
         "length": _length(gap, longer, decided),
         "categories": _categories(pairs, audited, decided),
+        "structured": structured_metrics(pairs, audited.structured, MAX_NAMED),
         "annotators": [asdict(a) for a in audited.annotators[:MAX_NAMED]] or None,
     }
     metrics["verdict"] = verdict(metrics)

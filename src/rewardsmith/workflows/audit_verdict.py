@@ -17,6 +17,7 @@ def verdict(metrics: Metrics) -> str:
     sentences = [
         _noise(metrics),
         _classes(metrics),
+        (metrics["structured"] or {}).get("sentence"),
         _judges(metrics["ensemble"]),
         _self_audit(metrics),
         metrics["accuracy"]["sentence"],
@@ -98,6 +99,13 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
             {
                 "text": "Let targets say how likely each label is, or drop, flip, weigh: every row can be had back.",
                 "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}",
+            }
+        )
+    if metrics["structured"] and metrics["structured"]["sentence"]:
+        steps.append(
+            {
+                "text": "Or let them follow what was found of errors by length and category, if that is no true taste.",
+                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)} --recipe structured_soft_label",
             }
         )
     if config.strength.ensemble == "probe" and config.strength.fold_by != "pair" and _reuses_responses(metrics["data"]):

@@ -51,6 +51,7 @@ def run_rounds(
 ) -> Rounds:
     """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
 
+    What the structured audit found stays: it has two rounds of its own in it.
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
     ``ConfigError`` where the ensemble learns nothing from labels, or where who judges a pair has learned its label.
     """
@@ -66,7 +67,7 @@ def run_rounds(
             noise.append(audit.metrics["label_noise"])
         else:
             audited = audit_pairs(audit.pairs, judged, groups, config.run.seed)
-            tables.append(audited.table)
+            tables.append(with_structured(audited.table, audit.strengths))
             noise.append(_range(audited.noise))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
 
@@ -113,3 +114,11 @@ def _range(noise: LabelNoise | None) -> dict[str, Any] | None:
     if noise is None:
         return None
     return {"low": noise.low, "high": noise.high, "identifiable": noise.identifiable}
+
+
+def with_structured(strengths: pa.Table, audited: pa.Table) -> pa.Table:
+    """The strengths with ``p_wrong_structured`` of an audit, if it is new enough to have it."""
+    name = "p_wrong_structured"
+    if name not in audited.column_names:
+        return strengths
+    return strengths.set_column(strengths.column_names.index(name), name, audited[name])

@@ -3,10 +3,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from made_pairs import made_pairs
 
 from rewardsmith.errors import ConfigError, RunError
+from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.strength.design import Design
 from rewardsmith.studies.noise import cells as cells_module
 from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms, trainer_of
@@ -239,6 +242,36 @@ def test_debiased_arms_differ_only_in_form(suspects, pairs):
     debiased = make_arm("debias+soft_label", suspects, pairs.facts.target)
     assert debiased.form == "debiased"
     assert plain.supervision.equal(debiased.supervision).all()
+
+
+@pytest.mark.parametrize("name", ["drop", "flip_wrong", "soft_label"])
+def test_a_structured_recipe_does_what_the_recipe_does_on_the_structured_audit(suspects, pairs, name):
+    arm = make_arm(f"structured_{name}", suspects, pairs.facts.target)
+    given = Supervision.plain(suspects.noisy)
+    expected = apply_recipe(load_recipe(name), suspects.structured[0], given).supervision
+    assert arm.supervision.equal(expected).all()
+    assert not arm.supervision.equal(make_arm(name, suspects, pairs.facts.target).supervision).all()
+
+
+def test_any_recipe_may_be_put_on_the_structured_audit(suspects, pairs):
+    arm = make_arm("structured_margin", suspects, pairs.facts.target)
+    expected = apply_recipe(load_recipe("margin"), suspects.structured[0], Supervision.plain(suspects.noisy))
+    assert arm.supervision.equal(expected.supervision).all() and arm.supervision.margin.any()
+
+
+def test_a_file_of_rules_may_read_both_audits(suspects, pairs, tmp_path):
+    path = tmp_path / "both.yaml"
+    path.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.5, null], p_wrong_structured: [0.5, null]}}\n")
+    dropped = make_arm(str(path), suspects, pairs.facts.target).supervision.weight == 0
+    both = (suspects.evidence.p_wrong >= 0.5) & (suspects.structured[0].p_wrong >= 0.5)
+    assert np.array_equal(dropped, both) and both.any()
+
+
+def test_judges_that_say_nothing_change_nothing(pairs):
+    blind = [Design(design.candidate, torch.zeros_like(design.rows)) for design in pairs.designs]
+    suspects = Suspects(replace(pairs, designs=blind), pairs.facts.target, 3, 0)
+    arm = make_arm("structured_soft_label", suspects, pairs.facts.target)
+    assert arm.supervision.equal(Supervision.plain(pairs.facts.target)).all()
 
 
 def test_cells_share_the_set_as_it_came():

@@ -58,6 +58,8 @@ def figures(evidence: Evidence, index: int, in_sample: bool = False) -> str:
         words.append(f"{kind} {mean:.2f} \N{PLUS-MINUS SIGN} {std:.2f}")
     if not np.isnan(evidence.p_wrong[index]):
         words.append(f"p_wrong {evidence.p_wrong[index]:.2f}")
+    if not np.isnan(evidence.p_wrong_structured[index]):
+        words.append(f"p_wrong_structured {evidence.p_wrong_structured[index]:.2f}")
     return ", ".join(words) or "not judged"
 
 

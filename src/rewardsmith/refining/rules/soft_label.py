@@ -10,21 +10,24 @@ import numpy as np
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rules.rule import Change, figures
-from rewardsmith.refining.selection import Where, require_measured, require_p_wrong
+from rewardsmith.refining.selection import Where, require_measured, require_p_wrong, require_structured
 from rewardsmith.refining.supervision import Floats, Supervision
+
+SOURCES = {"posterior": "posterior", "structured": "structured posterior", "vote_share": "the judges' votes"}
 
 
 @dataclass(frozen=True)
 class SoftLabel:
     """The target becomes P(chosen is better) by what is known; pairs of which nothing is known stay as they are.
 
-    ``posterior``: 1 - p_wrong in the direction of the given label; ``vote_share``: of the judges; ``votes``: of people,
-    (n_chosen + c) / (n_chosen + n_rejected + 2 c). Ties keep their target, except by votes.
+    ``posterior``: 1 - p_wrong in the direction of the given label; ``structured``: the same by the structured audit;
+    ``vote_share``: of the judges; ``votes``: of people, (n_chosen + c) / (n_chosen + n_rejected + 2 c). Ties keep their
+    target, except by votes.
     """
 
     name: ClassVar[str] = "soft_label"
     needs_features: ClassVar[bool] = False
-    from_: Literal["posterior", "votes", "vote_share"] = "posterior"
+    from_: Literal["posterior", "structured", "votes", "vote_share"] = "posterior"
     prior_votes: float = 1.0
     """c: votes for each side that are added to those counted."""
     where: Where = field(default_factory=Where)
@@ -50,18 +53,26 @@ class SoftLabel:
     def _targets(self, evidence: Evidence) -> Floats:
         if self.from_ == "votes":
             return vote_targets(evidence.votes, self.prior_votes)
+        if self.from_ == "structured":
+            require_structured(evidence)
+            return _by_posterior(evidence, evidence.p_wrong_structured)
         if self.from_ == "vote_share":
             require_measured(evidence, in_sample=False)
             return np.where(evidence.decided, evidence.vote_share, np.nan)
         require_p_wrong(evidence, self.where.in_sample)
-        right = 1 - evidence.p_wrong
-        return np.where(evidence.target < 0.5, 1 - right, right)
+        return _by_posterior(evidence, evidence.p_wrong)
 
     def _source(self, evidence: Evidence, index: int) -> str:
         if self.from_ == "votes":
             return f"votes {evidence.votes[index, 0]:.0f} : {evidence.votes[index, 1]:.0f}"
-        name = "the judges' votes" if self.from_ == "vote_share" else "posterior"
+        name = SOURCES[self.from_]
         return f"{name}: {figures(evidence, index, self.where.in_sample)}"
+
+
+def _by_posterior(evidence: Evidence, p_wrong: Floats) -> Floats:
+    """P(chosen is better) [N], by the direction of the given label."""
+    right = 1 - p_wrong
+    return np.where(evidence.target < 0.5, 1 - right, right)
 
 
 def vote_targets(votes: Floats, prior_votes: float) -> Floats:

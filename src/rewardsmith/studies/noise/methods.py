@@ -3,8 +3,8 @@
 A method turns suspects into the supervision of one arm. Its name says what it is:
 
     plain, clean               nothing; the labels before noise was planted
-    RECIPE or FILE.yaml        a recipe on what the audit found
-    structured_RECIPE          a recipe on what the structured audit found
+    RECIPE or FILE.yaml        a recipe on what the audits found
+    structured_RECIPE          that recipe; where there is none of the name, RECIPE on what the structured audit found
     data_smoothing             labels and head learn in turn
     early_stop                 the noisy labels, as many steps as held-out labels want
     noise_aware                a loss that knows the audit's share of wrong labels
@@ -87,7 +87,7 @@ def check_method(name: str) -> None:
         if detector in (*DETECTORS, ORACLE) and treatment in TREATMENTS and (detector, treatment) != (ORACLE, ORACLE):
             return
         raise ConfigError(f"--methods: {name!r} is no method.{suggest(name, ALL)}")
-    recipe = name.removeprefix(STRUCTURED)
+    recipe = _recipe_name(name)
     if recipe not in recipe_names() and not recipe.endswith((".yaml", ".yml")):
         raise ConfigError(f"--methods: {name!r} is no method.{suggest(name, [*ALL, *recipe_names()])}")
     load_recipe(recipe)
@@ -128,8 +128,22 @@ def _supervision(name: str, suspects: Suspects, truth: Floats, given: Supervisio
         wrong = turned_round(suspects.noisy, truth)
         flagged = wrong if detector == ORACLE else suspects.flagged(detector)
         return TREATED[treatment](given, flagged, wrong)
+    return _by_recipe(name, suspects, given)
+
+
+def _by_recipe(name: str, suspects: Suspects, given: Supervision) -> Supervision:
+    recipe = load_recipe(_recipe_name(name))
+    if recipe.reads_structured and suspects.structured[1] is None:
+        return given
+    if recipe.reads_structured:
+        return apply_recipe(recipe, suspects.evidence_of_both, given).supervision
     evidence = suspects.structured[0] if name.startswith(STRUCTURED) else suspects.evidence
-    return apply_recipe(load_recipe(name.removeprefix(STRUCTURED)), evidence, given).supervision
+    return apply_recipe(recipe, evidence, given).supervision
+
+
+def _recipe_name(method: str) -> str:
+    """Of a recipe or its file: the method's own name, or what follows on `structured_`."""
+    return method if method in recipe_names() else method.removeprefix(STRUCTURED)
 
 
 def _smoothed(suspects: Suspects) -> Floats:

@@ -17,11 +17,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.strength.nuisance import with_nuisance, without_nuisance
 from rewardsmith.studies.noise.arms import Arm, Form, Trained
 from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
 from rewardsmith.studies.noise.noise_aware import fit_noise_aware
-from rewardsmith.studies.noise.nuisance import with_nuisance, without_nuisance
 from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0, 1600.0, 6400.0)

@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from rewardsmith.artifacts.atomic import atomic_path
-from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.design import Candidate, Design
 from rewardsmith.strength.judgements import as_labelled
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.pair_structure import PairStructure, clusters_of, longer_side, response_codes
 from rewardsmith.strength.probe import Advance, probe_judgements
 from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.studies.noise.planting import Facts
 
 TRUTH_SEED = 20_000
 """Begins the seeds of the judges that are asked how close a pair is: none of a study's own."""
-MIN_CLUSTERS = 2
 GROUPS = ("split_groups", "fold_groups", "responses", "drawn_together")
 
 
@@ -53,6 +52,11 @@ class StudyPairs:
     def widest(self) -> Design:
         """The design with the most columns: what the arms of a study train on."""
         return max(self.designs, key=lambda design: design.rows.shape[1])
+
+    @property
+    def structure(self) -> PairStructure:
+        """What the structured audit knows of them."""
+        return PairStructure(self.facts.longer, self.facts.clusters, self.fold_groups, self.responses)
 
     def take(self, rows: NDArray[np.int64]) -> StudyPairs:
         """Some of the pairs, with groups numbered anew."""
@@ -109,14 +113,13 @@ def study_pairs(
     Clusters are categories; where there are fewer than two, they are split groups.
     """
     target = pairs["target"].to_numpy().astype(np.float64)
-    chosen_length, rejected_length = response_lengths(pairs)
     votes = [pairs[f"votes_{side}"].cast(pa.float64()).to_numpy() for side in ("chosen", "rejected", "tie")]
     groups = fold_groups(pairs, options.audit_fold_by)
     facts = Facts(
         target=target,
         belief=clean_belief(designs, target, groups, TRUTH_SEED + seed, advance),
-        longer=np.sign(chosen_length - rejected_length).astype(np.float64),
-        clusters=clusters_of(pairs),
+        longer=longer_side(pairs),
+        clusters=clusters_of(pairs).codes,
         votes=np.stack(votes, axis=1),
     )
     split_groups, together = fold_groups(pairs, options.fold_by), drawn_together(pairs, options.fold_by)
@@ -141,24 +144,6 @@ def clean_belief(
     decided = target != 0.5
     noise = estimate_label_noise(gap[decided], groups[decided], seed)
     return np.full(len(target), 0.5) if noise is None else noise.belief(gap)
-
-
-def clusters_of(pairs: pa.Table) -> NDArray[np.int64]:
-    """A number for each category, or for each split group where the set does not have two categories."""
-    category = pairs["category"]
-    names = category.fill_null("") if len(category.unique().drop_null()) >= MIN_CLUSTERS else pairs["split_group"]
-    return _renumbered(np.asarray(names.to_pylist()))
-
-
-def response_codes(pairs: pa.Table) -> NDArray[np.int64]:
-    """[N, 2]: equal numbers for equal texts under equal prompts."""
-    prompts = pairs["prompt_id"].to_pylist()
-    seen: dict[tuple[str, str], int] = {}
-    columns = []
-    for side in ("chosen", "rejected"):
-        texts = (json.dumps(messages) for messages in pairs[side].to_pylist())
-        columns.append([seen.setdefault(key, len(seen)) for key in zip(prompts, texts, strict=True)])
-    return np.array(columns, dtype=np.int64).reshape(2, len(pairs)).T.copy()
 
 
 def _renumbered(codes: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.refining.evidence import Evidence
-from rewardsmith.strength.cell_noise import CellNoise, estimate_cell_noise
-from rewardsmith.strength.design import Design
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.probe import probe_judgements
-from rewardsmith.strength.response_effects import gaps_in_graph
 from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
-from rewardsmith.studies.noise.nuisance import debiased
+from rewardsmith.strength.structured import structured_audit
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 
 DETECTORS = ("ours", "structured", "in_sample", "single_model", "cleanlab", "aum", "small_loss")
@@ -27,7 +25,6 @@ RIVAL_NAMES = {
     "aum": "AUM",
     "small_loss": "small loss",
 }
-STRUCTURED_SEED = 30_000
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,7 +43,8 @@ class Suspects:
     @cached_property
     def judged(self) -> Judgements:
         """The audit's ensemble."""
-        return self._judge(self.pairs.designs, self.noisy, self.seed)
+        labels = self.noisy.astype(np.float32)
+        return probe_judgements(self.pairs.designs, labels, self.pairs.fold_groups, self._options, self.seed)
 
     @cached_property
     def noise(self) -> LabelNoise | None:
@@ -68,22 +66,15 @@ class Suspects:
 
     @cached_property
     def structured(self) -> tuple[Evidence, CellNoise | None]:
-        """The structured audit: judges that do not share a preference for length, rates by cluster and direction, the
-        other pairs of the same responses; and once more with the labels that this gives."""
-        designs = debiased(self.pairs.designs, self.pairs.facts.longer)
-        judged = self._judge(designs, self.noisy, STRUCTURED_SEED + self.seed)
-        first = self._cell_noise(judged.held_out().mean)
-        if first is None:
-            return self._evidence(judged, np.full(len(self.noisy), np.nan)), None
-        soft = believed(self.noisy, first.p_wrong)
-        judged = self._judge(designs, soft, 10_000 + STRUCTURED_SEED + self.seed)  # no seed of another study's first
-        gap = judged.held_out().mean
-        second = self._cell_noise(gap)
-        if second is not None:
-            in_graph = gaps_in_graph(gap, believed(self.noisy, second.p_wrong), self.pairs.responses, self.seed)
-            second = second if in_graph is None else self._cell_noise(in_graph)
-        found = second or first
-        return self._evidence(judged, found.p_wrong), found
+        """What the structured audit says in the place of the audit, and the rates it found; NaN and None: nothing."""
+        judged, found = structured_audit(self.pairs.designs, self.noisy, self.pairs.structure, self._options, self.seed)
+        p_wrong = found.p_wrong if found else np.full(len(self.noisy), np.nan)
+        return self._evidence(judged, p_wrong), found
+
+    @property
+    def evidence_of_both(self) -> Evidence:
+        """What the audit gives to recipes, with what the structured audit found beside it."""
+        return replace(self.evidence, p_wrong_structured=self.structured[0].p_wrong)
 
     @property
     def structured_rates(self) -> Floats:
@@ -138,13 +129,9 @@ class Suspects:
         by_method = {rival.method: rival for rival in found}
         return {name: by_method[method] for name, method in RIVAL_NAMES.items()}
 
-    def _judge(self, designs: list[Design], labels: Floats, seed: int) -> Judgements:
-        options = StrengthOptions(num_judges=self.num_judges)
-        return probe_judgements(designs, labels.astype(np.float32), self.pairs.fold_groups, options, seed)
-
-    def _cell_noise(self, gap: Floats) -> CellNoise | None:
-        facts = self.pairs.facts
-        return estimate_cell_noise(gap, self.noisy, facts.longer, facts.clusters)
+    @property
+    def _options(self) -> StrengthOptions:
+        return StrengthOptions(num_judges=self.num_judges)
 
     def _evidence(self, judged: Judgements, p_wrong: Floats) -> Evidence:
         return Evidence.from_judgements(
@@ -155,8 +142,3 @@ class Suspects:
             category=[str(code) for code in self.pairs.facts.clusters],
             longer=self.pairs.facts.longer,
         )
-
-
-def believed(target: Floats, p_wrong: Floats) -> Floats:
-    """P(chosen is better) by label and suspicion; the label as it is where there is no suspicion to be had."""
-    return np.where(np.isnan(p_wrong), target, target * (1 - p_wrong) + (1 - target) * p_wrong)

@@ -24,7 +24,7 @@ SCALE = 4.0
 
 def with_nuisance(
     rows: Float[Tensor, "N E"], nuisance: NDArray[np.float64]
-) -> tuple[Float[Tensor, "N F"], Float[Tensor, "F F"]]:
+) -> tuple[Float[Tensor, "N F"], Float[Tensor, "E+1 F"]]:
     """The rows with ``nuisance`` [N] as one more column, in new principal axes, and these axes."""
     column = torch.from_numpy(SCALE * nuisance).to(rows)[:, None]
     joined = torch.cat([rows, column], dim=1)
@@ -32,7 +32,7 @@ def with_nuisance(
     return joined @ axes, axes
 
 
-def without_nuisance(rows: Float[Tensor, "N E"], axes: Float[Tensor, "F F"]) -> Float[Tensor, "N F"]:
+def without_nuisance(rows: Float[Tensor, "N E"], axes: Float[Tensor, "E+1 F"]) -> Float[Tensor, "N F"]:
     """The same axes, the column being 0."""
     return rows @ axes[:-1]
 

@@ -8,6 +8,7 @@ from accelerate import Accelerator, FullyShardedDataParallelPlugin  # type: igno
 from accelerate.state import AcceleratorState, PartialState  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 
+from rewardsmith.engine.precision import bf16_pays
 from rewardsmith.errors import ConfigError
 
 ASKED_FOR_FSDP = "ACCELERATE_USE_FSDP"
@@ -17,7 +18,7 @@ NOT_SUPPORTED = (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM, Distrib
 def make_accelerator(device: str = "cpu", bf16: bool = False) -> Accelerator:
     """An accelerator for a device; under ``accelerate launch`` or ``torchrun`` also for its processes.
 
-    ``bf16`` is autocast, which a CPU is slower with: there ``engine/precision.py`` does what helps.
+    ``bf16`` is autocast, on a CPU only where that is faster.
 
     accelerate remembers the first device and precision of a process for good. A second training in the same process
     (a notebook, a study) may want others, so a single process forgets them; several ones have only one run.
@@ -30,7 +31,7 @@ def make_accelerator(device: str = "cpu", bf16: bool = False) -> Accelerator:
     if sharded:
         # Else transformers leaves all processes but one without weights, and none of those could check its model.
         os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if bf16 and device != "cpu" else None)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if bf16_pays(device, bf16) else None)
     if sharded and accelerator.distributed_type == DistributedType.MULTI_CPU:
         _shard_on_cpu(accelerator)
     if accelerator.distributed_type in NOT_SUPPORTED:

@@ -25,7 +25,7 @@ from rewardsmith.engine.interrupts import Interrupts
 from rewardsmith.engine.member_optimizer import MemberAdamW
 from rewardsmith.engine.optimizers import rate_factor
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
-from rewardsmith.engine.precision import fast_matrix_products
+from rewardsmith.engine.precision import bf16_pays
 from rewardsmith.engine.reward_training import check_options
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
@@ -108,10 +108,9 @@ def train_forked(
         work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
     run = _Run(forked, loader, options, torch.device(device), checkpoints)
-    with fast_matrix_products(run.device.type, options.bf16):
-        run.train(log, quiet)
-        started = time.perf_counter()
-        gaps = member_gaps(forked, loader, run.kept, run.device, options.bf16, quiet)
+    run.train(log, quiet)
+    started = time.perf_counter()
+    gaps = member_gaps(forked, loader, run.kept, run.device, run.bf16, quiet)
     score_seconds = time.perf_counter() - started
     return ForkedOutcome(
         forked, gaps, loader.num_steps, encoded.num_truncated, run.seconds, score_seconds, run.meter.line
@@ -153,6 +152,7 @@ class _Run:
         checkpoints: Checkpoints | None,
     ) -> None:
         self.device = device
+        self.bf16 = bf16_pays(device.type, options.bf16)
         self.kept = KeptStates()
         self.meter = _Meter()
         self.seconds = 0.0
@@ -194,7 +194,7 @@ class _Run:
         """Gradients of one batch; gives the losses of its pairs [m, B]."""
         batch = batch.to(self.device)
         parts = []
-        with _precision(self.device, self._options.bf16):
+        with _precision(self.device, self.bf16):
             states = self._forked.lower_states(batch.inputs)
         if comes_back:
             self.kept.keep(batch, states)
@@ -202,7 +202,7 @@ class _Run:
             torch.split(whole, batch.members_per_pass) for whole in (batch.members, batch.weight, batch.total_weight)
         )
         for members, weight, total in zip(*by_pass, strict=True):
-            with _precision(self.device, self._options.bf16):
+            with _precision(self.device, self.bf16):
                 rewards = self._forked(batch.inputs, members, states)
             chosen, rejected = rewards.chunk(2, dim=-1)
             per_pair = preference_loss(chosen - rejected, batch.target, batch.margin)
@@ -306,5 +306,4 @@ class _Meter:
 
 
 def _precision(device: torch.device, bf16: bool) -> torch.autocast:
-    """bfloat16 products where an accelerator was asked for them; a CPU stays in float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=bf16 and device.type != "cpu")
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)

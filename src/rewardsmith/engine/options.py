@@ -47,8 +47,8 @@ class TrainOptions:
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory for about a third more time."""
     bf16: bool = False
-    """Compute in bfloat16 where that is safe; weights, head and loss stay in float32. On a CPU: matrix products only,
-    and only on a processor that is faster at them."""
+    """Compute in bfloat16 where that is safe (autocast); weights, loss and a decoder's head stay in float32. On a CPU:
+    only on a processor that is faster at it, which a short measurement tells."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
-"""bfloat16 on a CPU: matrix products of float32 tensors in bfloat16 hardware, where that is faster.
+"""Whether bfloat16 is worth having: processors with matrix units for it gain, all others lose.
 
-Autocast would convert every tensor, which costs a CPU more than it gains. oneDNN can instead take float32, multiply in
-bfloat16 and add up in float32 (AMX, AVX512-BF16), so weights, activations and gradients keep their type. On other
-devices accelerate's autocast does the work (``engine/accelerators.py``).
+What ``--bf16`` means is the same on every device: autocast around the model, with weights, head and loss in float32.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -20,40 +17,29 @@ SHAPE = (512, 768, 2048)
 REPEATS = 5
 
 
-@contextmanager
-def fast_matrix_products(device: str, bf16: bool) -> Iterator[None]:
-    """Within it, products on a CPU use bfloat16 if ``bf16`` is wanted and a short measurement shows a gain."""
+def bf16_pays(device: str, bf16: bool) -> bool:
+    """Whether to compute in bfloat16 where ``bf16`` asks for it; on a CPU a short measurement decides, and says so."""
     if device != "cpu" or not bf16:
-        yield
-        return
-    gain = bfloat16_gain()
+        return bf16
+    gain = cpu_gain()
     if gain < LEAST_GAIN:
-        say(f"--bf16: this processor multiplies bfloat16 at {gain:.1f} times the speed of float32; staying in float32.")
-        yield
-        return
-    with _products_in("medium"):
-        yield
+        say(
+            f"--bf16: this processor computes bfloat16 at {gain:.1f} times the speed of float32; staying in float32."
+        )
+    return gain >= LEAST_GAIN
 
 
-def bfloat16_gain() -> float:
-    """How many times faster this CPU multiplies float32 matrices when it may use bfloat16."""
+@cache
+def cpu_gain() -> float:
+    """How many times faster a linear layer and its gradient are on this CPU under autocast to bfloat16."""
     rows, inner, columns = SHAPE
-    left, right = torch.ones(rows, inner), torch.ones(inner, columns)
-    seconds: dict[str, list[float]] = {"highest": [], "medium": []}
+    layer, hidden = torch.nn.Linear(inner, columns), torch.ones(rows, inner, requires_grad=True)
+    seconds: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(REPEATS):
-        for precision, taken in seconds.items():
-            with _products_in(precision):
-                begun = time.perf_counter()
-                torch.mm(left, right)
-                taken.append(time.perf_counter() - begun)
-    return min(seconds["highest"]) / min(seconds["medium"])
-
-
-@contextmanager
-def _products_in(precision: str) -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+        for shorter, taken in seconds.items():
+            begun = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=shorter):
+                out = layer(hidden)
+            out.backward(torch.ones_like(out))
+            taken.append(time.perf_counter() - begun)
+    return min(seconds[False]) / min(seconds[True])

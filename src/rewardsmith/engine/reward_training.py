@@ -20,7 +20,6 @@ from rewardsmith.engine.data_smoothing import DataSmoothing
 from rewardsmith.engine.loop import Log, TrainOutcome, train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
-from rewardsmith.engine.precision import fast_matrix_products
 from rewardsmith.engine.recomputation import recomputed_blocks
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.run_state import average_with_earlier
@@ -89,8 +88,7 @@ def train_reward_model(
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
     step = RewardStep(options.center_rewards_coefficient, tuple(corrections))
-    recomputed = recomputed_blocks(model, options.gradient_checkpointing)
-    with recomputed, fast_matrix_products(accelerator.device.type, options.bf16):
+    with recomputed_blocks(model, options.gradient_checkpointing):
         module = RewardModule(model)
         outcome = train(module, loader, step, options, accelerator, log, checkpoints)
     if checkpoints is not None and saving.average_checkpoints > 1:

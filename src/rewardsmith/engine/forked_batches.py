@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,27 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 DEFAULT_MAX_ROWS = 4096
 """Tokens times members in a pass above the fork."""
 KEPT_BYTES = 1 << 30
-"""Memory for the trunk's states between the last epoch and the judging of its pairs."""
+"""Memory for the trunk's states of pairs that come back."""
+BY_MEMBER = ("target", "margin", "error_rates", "weight", "total_weight", "members")
+"""Parts of a batch whose first axis is the member."""
+
+
+@dataclass(frozen=True)
+class MemberLabels:
+    """What N pairs teach each of M members."""
+
+    target: NDArray[np.float32]
+    """[N, M]"""
+    margin: NDArray[np.float32]
+    """[N, M]"""
+    error_rates: NDArray[np.float32] | None = None
+    """[N, M, 2]: how often the label errs, as ``noise_aware_loss`` reads it; None: ``preference_loss``."""
+
+    @classmethod
+    def of_table(cls, pairs: EncodedPairs, num_members: int) -> MemberLabels:
+        """The pairs' own, the same for all members."""
+        shape = (len(pairs), num_members)
+        return cls(*(np.broadcast_to(column[:, None], shape) for column in (pairs.target, pairs.margin)))
 
 
 @dataclass(frozen=True)
@@ -35,8 +56,9 @@ class ForkedBatch:
     """Pairs whose members are the same, in one pass through the trunk: the chosen conversations, then the rejected."""
 
     inputs: ModelInputs
-    target: Float[Tensor, " B"]
-    margin: Float[Tensor, " B"]
+    target: Float[Tensor, "m B"]
+    margin: Float[Tensor, "m B"]
+    error_rates: Float[Tensor, "m B 2"] | None
     weight: Float[Tensor, "m B"]
     """What each pair counts for each of ``members``."""
     total_weight: Float[Tensor, " m"]
@@ -49,14 +71,24 @@ class ForkedBatch:
 
     def to(self, device: torch.device | str) -> ForkedBatch:
         """The same on a device."""
-        names = ("inputs", "target", "margin", "weight", "total_weight", "members")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: value.to(device) for name, value in self._present("inputs", *BY_MEMBER)})
+
+    def passes(self) -> Iterator[ForkedBatch]:
+        """The same in parts, each for as many members as fit together."""
+        for begin in range(0, len(self.members), self.members_per_pass):
+            part = slice(begin, begin + self.members_per_pass)
+            yield replace(self, **{name: value[part] for name, value in self._present(*BY_MEMBER)})
+
+    def _present(self, *names: str) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in names if getattr(self, name) is not None]
 
 
 class ForkedLoader:
     """The optimiser steps of all members: every pair that somebody learns from once an epoch, in an order of the seed.
 
-    ``weights`` [N, M]: what each pair counts for each member.
+    ``weights`` [N, M]: what each pair counts for each member. ``labels`` None: those of the pairs. With ``whole``,
+    steps are not divided by who learns from what, and every batch is for all members: less work where nearly every pair
+    has members of its own.
     """
 
     def __init__(
@@ -70,9 +102,12 @@ class ForkedLoader:
         max_rows: int | None = None,
         num_epochs: float = 1.0,
         max_steps: int = -1,
+        labels: MemberLabels | None = None,
+        whole: bool = False,
     ) -> None:
         self.pairs = pairs
-        self._weights, self._form = weights, form
+        self._weights, self._form, self._whole = weights, form, whole
+        self._labels = labels or MemberLabels.of_table(pairs, weights.shape[1])
         self._pairs_per_step, self._seed = pairs_per_step, seed
         self._max_rows = max_rows or DEFAULT_MAX_ROWS
         self.learned = np.flatnonzero((weights > 0).any(axis=1))
@@ -93,7 +128,7 @@ class ForkedLoader:
         """Members that learn something in a step [M], on the CPU."""
         active = torch.zeros(self._weights.shape[1], dtype=torch.bool)
         for batch in batches:
-            active[batch.members.cpu()] = True
+            active[batch.members[batch.total_weight > 0].cpu()] = True
         return active
 
     def in_last_epoch(self, number: int) -> bool:
@@ -102,14 +137,19 @@ class ForkedLoader:
 
     def all_pairs(self) -> Iterator[ForkedBatch]:
         """Every pair once, for all members: to judge them. Pairs that shared a batch in the last epoch do so again."""
-        everyone = np.arange(self._weights.shape[1])
-        others = np.setdiff1d(np.arange(len(self.pairs)), self.learned)
         for step in self._steps_of((self.num_steps - 1) // self.steps_per_epoch):
-            for _, part in self._parts(step):
-                yield self._batch(part, everyone, np.ones(len(everyone)))
-        for begin in range(0, len(others), self._pairs_per_step):
-            for _, part in self._parts(others[begin : begin + self._pairs_per_step]):
-                yield self._batch(part, everyone, np.ones(len(everyone)))
+            yield from self._judged(step)
+        yield from self.to_judge(np.setdiff1d(np.arange(len(self.pairs)), self.learned))
+
+    def to_judge(self, indices: Indices) -> Iterator[ForkedBatch]:
+        """These pairs once, in this order, for all members."""
+        for begin in range(0, len(indices), self._pairs_per_step):
+            yield from self._judged(indices[begin : begin + self._pairs_per_step])
+
+    def _judged(self, indices: Indices) -> Iterator[ForkedBatch]:
+        everyone = np.arange(self._weights.shape[1])
+        for _, part in self._parts(indices):
+            yield self._batch(part, everyone, np.ones(len(everyone)))
 
     def _steps_of(self, epoch: int) -> list[Indices]:
         lengths = self.pairs.lengths[self.learned]
@@ -123,7 +163,8 @@ class ForkedLoader:
 
     def _parts(self, step: Indices) -> Iterator[tuple[Indices, Indices]]:
         """Members, and the pairs of one batch for them. Pairs that nobody learns from go together."""
-        patterns, pattern_of = np.unique(self._weights[step] > 0, axis=0, return_inverse=True)
+        learns = (self._weights[step] > 0) | self._whole
+        patterns, pattern_of = np.unique(learns, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             members, indices = np.flatnonzero(pattern), step[pattern_of.ravel() == number]
             units = [self.pairs.both(int(i)) for i in indices]
@@ -133,16 +174,34 @@ class ForkedLoader:
     def _batch(self, indices: Indices, members: Indices, total: NDArray[np.float64]) -> ForkedBatch:
         units = [self.pairs.both(int(i)) for i in indices]
         inputs = self._form.inputs([unit[side] for side in (0, 1) for unit in units])
+        rates = self._labels.error_rates
         return ForkedBatch(
             inputs=inputs,
-            target=torch.from_numpy(self.pairs.target[indices]),
-            margin=torch.from_numpy(self.pairs.margin[indices]),
-            weight=torch.from_numpy(np.ascontiguousarray(self._weights[indices][:, members].T)),
+            target=_by_member(self._labels.target, indices, members),
+            margin=_by_member(self._labels.margin, indices, members),
+            error_rates=None if rates is None else _by_member(rates, indices, members),
+            weight=_by_member(self._weights, indices, members),
             total_weight=torch.from_numpy(total.astype(np.float32)),
             indices=indices,
             members=torch.from_numpy(members),
             members_per_pass=even_share(len(members), self._max_rows // inputs.num_tokens),
         )
+
+
+def _by_member(values: NDArray[np.float32], indices: Indices, members: Indices) -> Float[Tensor, "m B *rest"]:
+    return torch.from_numpy(np.ascontiguousarray(values[np.ix_(indices, members)].swapaxes(0, 1)))
+
+
+class StoredStates(Protocol):
+    """Where states that the trunk made of batches are laid down."""
+
+    def keep(self, batch: ForkedBatch, states: Tensor) -> None:
+        """Of a batch whose pairs come back."""
+        ...
+
+    def take(self, batch: ForkedBatch) -> Float[Tensor, "R T D"] | None:
+        """Those of a batch; None: they have to be computed."""
+        ...
 
 
 class KeptStates:
@@ -182,9 +241,8 @@ def encode_for_members(
     """
     if member_weights.ndim != 2 or len(member_weights) != len(pairs):
         raise ValueError(f"member weights of shape {member_weights.shape} for {len(pairs)} pairs")
-    chosen, rejected = (TokenStore.of(encoder, side, quiet) for side in pair_conversations(pairs))
-    differs = np.array([not np.array_equal(chosen.ids(i), rejected.ids(i)) for i in range(len(chosen))], dtype=bool)
-    own = pairs.column("weight").to_numpy().astype(np.float32)
+    encoded, differs = encode_all(encoder, pairs, quiet)
+    own = encoded.weight
     weights = np.where(differs[:, None], own[:, None] * member_weights, 0.0).astype(np.float32)
     without = np.flatnonzero(~(weights > 0).any(axis=0))
     if len(without):
@@ -193,6 +251,16 @@ def encode_for_members(
             f"{int((own <= 0).sum())} have weight 0 and {int((~differs).sum())} are the same twice after truncation to "
             f"{encoder.max_length} tokens."
         )
+    return encoded, weights
+
+
+def encode_all(
+    encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = False
+) -> tuple[EncodedPairs, NDArray[np.bool_]]:
+    """Tokens of all pairs, and which have responses of different tokens, so that they can teach something [N]."""
+    chosen, rejected = (TokenStore.of(encoder, side, quiet) for side in pair_conversations(pairs))
+    differs = np.array([not np.array_equal(chosen.ids(i), rejected.ids(i)) for i in range(len(chosen))], dtype=bool)
+    own = pairs.column("weight").to_numpy().astype(np.float32)
     encoded = EncodedPairs(
         chosen=chosen,
         rejected=rejected,
@@ -205,4 +273,4 @@ def encode_for_members(
         num_identical=int((~differs).sum()),
         num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0)).sum()),
     )
-    return encoded, weights
+    return encoded, differs

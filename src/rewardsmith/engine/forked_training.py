@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.batch_forms import batch_form
 from rewardsmith.engine.checkpoints import Checkpoints
-from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, KeptStates, encode_for_members
+from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, KeptStates, StoredStates, encode_for_members
 from rewardsmith.engine.interrupts import Interrupts
 from rewardsmith.engine.member_optimizer import MemberAdamW
 from rewardsmith.engine.optimizers import rate_factor
@@ -30,7 +31,7 @@ from rewardsmith.engine.reward_training import check_options
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
+from rewardsmith.objectives.preference import centering_loss, noise_aware_loss, preference_loss, weighted_mean
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_PAIRS = 5
@@ -107,41 +108,22 @@ def train_forked(
         kept = saving or CheckpointOptions()
         work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
-    run = _Run(forked, loader, options, torch.device(device), checkpoints)
+    run = ForkedRun(forked, loader, options, torch.device(device), checkpoints)
     run.train(log, quiet)
     started = time.perf_counter()
-    gaps = member_gaps(forked, loader, run.kept, run.device, run.bf16, quiet)
+    gaps = run.gaps(loader.all_pairs(), quiet)
     score_seconds = time.perf_counter() - started
     return ForkedOutcome(
         forked, gaps, loader.num_steps, encoded.num_truncated, run.seconds, score_seconds, run.meter.line
     )
 
 
-@torch.inference_mode()
-def member_gaps(
-    forked: ForkedModel,
-    loader: ForkedLoader,
-    kept: KeptStates,
-    device: torch.device,
-    bf16: bool = False,
-    quiet: bool = False,
-) -> NDArray[np.float32]:
-    """Reward of the chosen response less that of the rejected one, of every pair by every member [N, M]."""
-    gaps = np.zeros((len(loader.pairs), forked.num_members), dtype=np.float32)
-    with progress("Judging pairs", len(loader.pairs), quiet) as bar, _precision(device, bf16):
-        for batch in loader.all_pairs():
-            moved = batch.to(device)
-            states = kept.take(batch)
-            states = forked.lower_states(moved.inputs) if states is None else states
-            for members in torch.split(moved.members, batch.members_per_pass):
-                chosen, rejected = forked(moved.inputs, members, states).chunk(2, dim=-1)
-                gaps[np.ix_(batch.indices, members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
-            bar.advance(len(batch.indices))
-    return gaps
+class ForkedRun:
+    """The loop: like that of `loop.py`, with losses, clipping and clocks of every member its own.
 
-
-class _Run:
-    """The loop: like that of `loop.py`, with losses, clipping and clocks of every member its own."""
+    ``states``: where those of the trunk are taken from; None: they are computed, and those of the last epoch serve its
+    judging.
+    """
 
     def __init__(
         self,
@@ -149,19 +131,22 @@ class _Run:
         loader: ForkedLoader,
         options: TrainOptions,
         device: torch.device,
-        checkpoints: Checkpoints | None,
+        checkpoints: Checkpoints | None = None,
+        states: StoredStates | None = None,
     ) -> None:
         self.device = device
         self.bf16 = bf16_pays(device.type, options.bf16)
-        self.kept = KeptStates()
+        self.kept: StoredStates = states or KeptStates()
         self.meter = _Meter()
         self.seconds = 0.0
         self._forked, self._loader, self._options, self._checkpoints = forked, loader, options, checkpoints
         self._parameters = forked.member_parameters
         self._optimizer = MemberAdamW(list(self._parameters.values()), options.weight_decay, options.max_grad_norm)
 
-    def train(self, log: MetricsLog | None, quiet: bool) -> None:
-        """All steps that are left."""
+    def train(
+        self, log: MetricsLog | None = None, quiet: bool = False, after_epoch: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """All steps that are left. ``after_epoch`` is told of every whole epoch that ends, counted from 1."""
         options, num_steps = self._options, self._loader.num_steps
         done = self._resume()
         before, started = self.seconds, time.perf_counter()
@@ -189,30 +174,49 @@ class _Run:
                 self._save_if_due(number, force=number == num_steps or interrupted)
                 if interrupts is not None:
                     interrupts.act()
+                if number % self._loader.steps_per_epoch == 0:
+                    after_epoch(number // self._loader.steps_per_epoch)
+
+    @torch.inference_mode()
+    def gaps(self, batches: Iterable[ForkedBatch], quiet: bool = False) -> NDArray[np.float32]:
+        """Reward of the chosen response less that of the rejected one, of every pair by every member [N, M].
+
+        0 for pairs that are in none of the batches, which the loader makes for judging.
+        """
+        gaps = np.zeros((len(self._loader.pairs), self._forked.num_members), dtype=np.float32)
+        with progress("Judging pairs", len(gaps), quiet) as bar, _precision(self.device, self.bf16):
+            for batch in batches:
+                moved = batch.to(self.device)
+                states = self.kept.take(batch)
+                states = self._forked.lower_states(moved.inputs) if states is None else states
+                for part in moved.passes():
+                    chosen, rejected = self._forked(part.inputs, part.members, states).chunk(2, dim=-1)
+                    gaps[np.ix_(batch.indices, part.members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
+                bar.advance(len(batch.indices))
+        return gaps
 
     def _backward(self, batch: ForkedBatch, comes_back: bool) -> Tensor:
         """Gradients of one batch; gives the losses of its pairs [m, B]."""
         batch = batch.to(self.device)
-        parts = []
-        with _precision(self.device, self.bf16):
-            states = self._forked.lower_states(batch.inputs)
-        if comes_back:
-            self.kept.keep(batch, states)
-        by_pass = (
-            torch.split(whole, batch.members_per_pass) for whole in (batch.members, batch.weight, batch.total_weight)
-        )
-        for members, weight, total in zip(*by_pass, strict=True):
+        losses = []
+        states = self.kept.take(batch)
+        if states is None:
             with _precision(self.device, self.bf16):
-                rewards = self._forked(batch.inputs, members, states)
+                states = self._forked.lower_states(batch.inputs)
+            if comes_back:
+                self.kept.keep(batch, states)
+        for part in batch.passes():
+            with _precision(self.device, self.bf16):
+                rewards = self._forked(part.inputs, part.members, states)
             chosen, rejected = rewards.chunk(2, dim=-1)
-            per_pair = preference_loss(chosen - rejected, batch.target, batch.margin)
+            per_pair = _loss(chosen - rejected, part)
             if self._options.center_rewards_coefficient:
                 per_pair = per_pair + self._options.center_rewards_coefficient * centering_loss(chosen, rejected)
-            torch.autograd.backward(weighted_mean(per_pair, weight, total).sum())
-            self.meter.add(per_pair.detach(), (chosen - rejected).detach(), weight, batch.target)
-            parts.append(per_pair.detach())
+            torch.autograd.backward(weighted_mean(per_pair, part.weight, part.total_weight).sum())
+            self.meter.add(per_pair.detach(), (chosen - rejected).detach(), part.weight, part.target)
+            losses.append(per_pair.detach())
         self.meter.count(len(batch.indices), batch.inputs.num_tokens)
-        return torch.cat(parts)
+        return torch.cat(losses)
 
     def _stop_unless_finite(self, losses: list[Tensor], norms: Tensor, batches: list[ForkedBatch], number: int) -> None:
         if math.isfinite((norms.sum() + sum(loss.sum() for loss in losses)).item()):
@@ -263,7 +267,7 @@ class _Meter:
         self._seconds = 0.0
 
     def add(self, loss: Tensor, gap: Tensor, weight: Tensor, target: Tensor) -> None:
-        """One pass: everything [m, B] but the target."""
+        """One pass: everything [m, B]."""
         agreement = torch.sign(gap) * torch.sign(target - 0.5) * (weight > 0)  # 0: a tie of rewards or of the label
         sums = {
             "weighted_loss": torch.where(weight > 0, loss * weight, 0.0).sum(),
@@ -307,3 +311,9 @@ class _Meter:
 
 def _precision(device: torch.device, bf16: bool) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+
+
+def _loss(gap: Float[Tensor, "m B"], batch: ForkedBatch) -> Float[Tensor, "m B"]:
+    if batch.error_rates is None:
+        return preference_loss(gap, batch.target, batch.margin)
+    return noise_aware_loss(gap, batch.target, batch.margin, batch.error_rates)

@@ -73,6 +73,12 @@ class ForkedModel(nn.Module):
         if layer.bias is not None:
             layer.bias.zero_()
 
+    @torch.no_grad()
+    def begin_alike(self) -> None:
+        """Lets all members begin where the first does, so that they differ by what they learn alone."""
+        for parameter in self.member_parameters.values():
+            parameter.copy_(parameter[:1].expand_as(parameter))
+
     def forward(
         self,
         inputs: BatchInputs,

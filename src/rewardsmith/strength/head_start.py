@@ -16,13 +16,13 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from rewardsmith.engine.features import Dtype, extract_features
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.heads import has_score_head, head_inputs
+from rewardsmith.objectives.preference import preference_loss
 from rewardsmith.strength.logistic import fit_heads, principal_axes
 from rewardsmith.strength.pair_features import conversations_of
 from rewardsmith.strength.probe import L2_GRID
@@ -58,15 +58,19 @@ def probed_heads(
 
 def fit_member_heads(
     differences: Float[Tensor, "N D"],
-    target: Float[Tensor, " N"],
+    target: Float[Tensor, " N"] | Float[Tensor, "N M"],
     weights: Float[Tensor, "N M"],
     groups: NDArray[np.int64],
     seed: int,
+    margin: Float[Tensor, "N M"] | None = None,
 ) -> Float[Tensor, "M D"]:
     """Logistic heads on differences, each with the penalty that predicts best from one half of its groups to the other.
 
-    The halves are those of ``seed``, the same for all members.
+    The halves are those of ``seed``, the same for all members, who share targets [N] or have their own. No ``margin``
+    is a margin of 0.
     """
+    targets = target[:, None].expand_as(weights) if target.ndim == 1 else target
+    margins = torch.zeros_like(weights) if margin is None else margin
     norm = differences.square().sum(1).mean().sqrt().clamp(min=1e-12)
     axes = principal_axes(differences / norm, MAX_DIMENSIONS)
     rows = differences / norm @ axes
@@ -76,11 +80,11 @@ def fit_member_heads(
     heads: Tensor | None = None
     for l2 in reversed(L2_GRID):
         both = torch.cat([weights * first, weights * ~first], dim=1)
-        heads = fit_heads(rows, target, both, torch.full((both.shape[1],), l2), heads)
-        score = rows @ heads.T
-        fit = target[:, None] * logsigmoid(score) + (1 - target[:, None]) * logsigmoid(-score)
+        penalty = torch.full((both.shape[1],), l2)
+        heads = fit_heads(rows, targets.repeat(1, 2), both, penalty, heads, margin=margins.repeat(1, 2))
+        fit = -preference_loss(rows @ heads.T, targets.repeat(1, 2), margins.repeat(1, 2))
         other = torch.cat([weights * ~first, weights * first], dim=1)
         likelihood.append((fit * other).sum(0).view(2, -1).sum(0))
     best = torch.stack(likelihood).argmax(0)
     penalties = torch.tensor(L2_GRID[::-1])[best]
-    return fit_heads(rows, target, weights, penalties) @ axes.T / norm
+    return fit_heads(rows, targets, weights, penalties, margin=margins) @ axes.T / norm

@@ -15,7 +15,7 @@ from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.refining.options import RefineOptions
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
-from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ class StudyNoiseConfig:
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     study: NoiseStudyOptions = field(default_factory=NoiseStudyOptions)
+    forked: ForkedArmOptions = field(default_factory=ForkedArmOptions)
     run: RunOptions = field(default_factory=RunOptions)
 
 

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_text
+from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.blocks import num_layers
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.files import weights_fingerprint
+from rewardsmith.models.loading import load_config
+from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.study_report import render_study_report
 from rewardsmith.report.study_tables import print_study
 from rewardsmith.strength.pair_features import pair_features
+from rewardsmith.studies.noise.arms import NOT_FORKED
 from rewardsmith.studies.noise.bootstrap import Codes
 from rewardsmith.studies.noise.cell_log import CellLog
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
 from rewardsmith.studies.noise.enough import check_enough
 from rewardsmith.studies.noise.findings import findings
-from rewardsmith.studies.noise.methods import parse_methods
-from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.studies.noise.methods import ALL, parse_methods
+from rewardsmith.studies.noise.options import ForkedJob, NoiseStudyOptions
 from rewardsmith.studies.noise.planting import KINDS, Kind
 from rewardsmith.studies.noise.run_cells import run_cells
 from rewardsmith.studies.noise.same_work import code_and_recipes
@@ -38,6 +45,7 @@ from rewardsmith.workflows.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"
 PAIRS_FILE = "pairs.safetensors"
+TEXTS_FILE = "pairs.parquet"
 MAY_CHANGE = ("kinds", "rates", "num_seeds", "workers")
 """What an interrupted study may be asked for anew: cells do not depend on which others there are."""
 NUM_TRUTH_JUDGES = 4
@@ -56,9 +64,11 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     """Runs every cell that is missing, then writes tables and report. ``dataset``: rows in memory, if not named."""
     set_quiet(config.run.quiet)
     kinds, rates = parse_kinds(config.study.kinds), parse_rates(config.study.rates)
-    study = config.study
-    options = CellOptions(parse_methods(study.methods), study.test_share, study.num_judges, study.choose_by)
-    _check(study)
+    study, forked = config.study, config.study.trainer == "forked"
+    options = CellOptions(_methods(study), study.test_share, study.num_judges, study.choose_by)
+    _check(config)
+    if forked:
+        _check_fork(config)
     times = StageTimes()
     with times.stage("reading"):
         name = dataset if dataset is not None else config.data.dataset_name
@@ -67,7 +77,7 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
         config.run.output_dir or default_output("study-noise", given.name),
         "study noise",
         flatten(config),
-        {**given.sources, **code_and_recipes(options.methods)},
+        {**given.sources, **code_and_recipes(options.methods, forked), **(_weights(config.model) if forked else {})},
         config.run.overwrite,
         config.run.seed,
         MAY_CHANGE,
@@ -77,6 +87,8 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     with folder.abandoned_on_input_error():  # ends before there are cells: these are never thrown away
         check_enough(given.table, kinds, study, seeds)
         pairs = _pairs(folder, given, config, times)
+    if forked:
+        options = replace(options, forked=_forked_job(folder, given, config))
     cells = cells_of(kinds, rates, seeds)
     log = CellLog(folder.path / CELLS_FILE)
     with times.stage("cells"):
@@ -88,7 +100,8 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     metrics = {"dataset_name": given.name, "title": f"Noise study on {given.name}", **_about(config, given), **found}
     metrics["timings"] = times.rounded()
     write_text(folder.path / "report.html", render_study_report(metrics))
-    (folder.path / PAIRS_FILE).unlink()
+    for file in (PAIRS_FILE, TEXTS_FILE):
+        (folder.path / file).unlink(missing_ok=True)
     folder.finish(metrics)
     return StudyResult(str(folder.path), metrics)
 
@@ -144,6 +157,38 @@ def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, ti
     return pairs
 
 
+def _methods(study: NoiseStudyOptions) -> tuple[str, ...]:
+    """Those that take part. What `all` leaves out is said."""
+    if study.trainer == "probe":
+        return parse_methods(study.methods)
+    chosen = parse_methods(study.methods, NOT_FORKED)
+    if study.methods.strip() == "all":
+        say(f"--trainer forked: of all methods, {', '.join(sorted(set(ALL) - set(chosen)))} are left out.")
+    return chosen
+
+
+def _weights(model: ModelOptions) -> dict[str, str]:
+    """The fingerprint of the model that arms begin with."""
+    source = resolve_model(model.model_name_or_path, model.model_revision)
+    return {"model": weights_fingerprint(source)}
+
+
+def _check_fork(config: StudyNoiseConfig) -> None:
+    model, layer = config.model, config.forked.fork_layer
+    number = num_layers(load_config(resolve_model(model.model_name_or_path, model.model_revision)))
+    if layer is not None and not 0 <= layer < number:
+        name = model.model_name_or_path
+        raise ConfigError(f"--fork_layer {layer}: {name} has {number} blocks; use 0 to {number - 1}.")
+
+
+def _forked_job(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig) -> ForkedJob:
+    """What processes need to train language models; the texts are written for them."""
+    file = folder.path / TEXTS_FILE
+    with atomic_path(file) as temporary:
+        pq.write_table(given.table, temporary)
+    return ForkedJob(str(file), config.model, config.forked)
+
+
 def _run(folder: RunFolder, log: CellLog, cells: list[Cell], options: CellOptions, num_workers: int) -> None:
     missing = log.missing(cells)
     with progress("Cells", len(cells)) as bar:
@@ -169,11 +214,15 @@ def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
     }
 
 
-def _check(options: NoiseStudyOptions) -> None:
+def _check(config: StudyNoiseConfig) -> None:
+    options, forked = config.study, config.forked
     for flag, value, least in (
         ("num_seeds", options.num_seeds, 1),
         ("num_judges", options.num_judges, 2),
         ("workers", options.workers, 1),
+        ("num_train_epochs", forked.num_train_epochs, 1),
+        ("per_device_train_batch_size", forked.per_device_train_batch_size, 1),
+        ("lora_r", forked.lora_r, 1),
     ):
         if value < least:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")

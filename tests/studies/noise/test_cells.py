@@ -12,13 +12,15 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.design import Design
 from rewardsmith.studies.noise import cells as cells_module
 from rewardsmith.studies.noise.arms import Arm
-from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms, trainer_of
+from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms
 from rewardsmith.studies.noise.credits import decode
 from rewardsmith.studies.noise.methods import ALL, CLEAN, PLAIN, make_arm, make_arms, parse_methods
 from rewardsmith.studies.noise.planting import plant
+from rewardsmith.studies.noise.probe_trainer import ProbeTrainer
 from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
+from rewardsmith.studies.noise.trial import Trial
 
 METHODS = (PLAIN, CLEAN, "drop", "soft_label", "margin", "early_stop", "noise_aware", "debias")
 STRUCTURED = ("structured_soft_label", "structured_noise_aware")
@@ -93,7 +95,7 @@ def test_what_is_chosen_is_chosen_on_labels_that_were_kept_aside():
     wide = made_pairs(600, 60, seed=5)
     split = split_pairs(wide.split_groups, 0.3, 0)
     noisy = np.random.default_rng(0).integers(2, size=len(split.train)).astype(float)
-    trainer = trainer_of(wide, split, wide.take(split.train), noisy)
+    trainer = ProbeTrainer(Trial(wide, split, np.zeros(len(noisy), dtype=bool), noisy))
     for form in ("plain", "debiased", "early_stopping"):
         trained = trainer.train([Arm(PLAIN, Supervision.plain(noisy), form)])[0]
         assert np.abs(trained.scale * trained.gaps).mean() < 0.15
@@ -220,7 +222,8 @@ def test_no_test_label_is_read_in_training(pairs):
         train = own.take(split.train)
         noisy = plant("uniform", train.facts, 0.2, noise_rng(Cell(0, "uniform", 0.2)))
         arm = make_arm("soft_label", Suspects(train, noisy, 3, 0), train.facts.target)
-        gaps.append(trainer_of(own, split, train, noisy).train([arm])[0].gaps)
+        trial = Trial(own, split, np.zeros(len(noisy), dtype=bool), noisy)
+        gaps.append(ProbeTrainer(trial).train([arm])[0].gaps)
     np.testing.assert_array_equal(*gaps)
 
 

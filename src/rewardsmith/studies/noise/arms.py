@@ -15,6 +15,13 @@ Floats = NDArray[np.float64]
 Form = Literal["plain", "debiased", "early_stopping", "noise_aware"]
 
 
+NOT_FORKED: dict[Form, str] = {
+    "debiased": "the column of its own is one beside frozen features, which are those of --trainer probe",
+    "early_stopping": "here every arm chooses its epoch, so it would be `plain`",
+}
+"""Forms that the `forked` trainer does not have, and why."""
+
+
 @dataclass(frozen=True)
 class Arm:
     """One training of a cell: the supervision of its training pairs [N] and how the trainer is to take it."""
@@ -29,6 +36,11 @@ class Arm:
     """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
     error_rates: Floats | None = None
     """[N, 2], for `noise_aware`: P(labelled better | worse) of the chosen and of the rejected response."""
+
+
+def stack_supervision(arms: Sequence[Arm], name: Literal["target", "margin", "weight"]) -> Floats:
+    """One number of the arms' supervision side by side, [N, A]."""
+    return np.stack([getattr(arm.supervision, name) for arm in arms], axis=1)
 
 
 @dataclass(frozen=True)

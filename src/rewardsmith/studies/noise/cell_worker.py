@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,11 @@ from typing import Any
 
 from rewardsmith.artifacts.atomic import json_text
 from rewardsmith.errors import DataError, InputError, RunError
+from rewardsmith.studies.noise.arms import Trainer
 from rewardsmith.studies.noise.cells import Cell, CellOptions, run_cell
+from rewardsmith.studies.noise.probe_trainer import ProbeTrainer
 from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.studies.noise.trial import Trial
 
 TAIL_LINES = 15
 
@@ -83,17 +87,29 @@ def main() -> int:
     first = json.loads(sys.stdin.readline())
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
     pairs = StudyPairs.load(Path(first["pairs_file"]))
-    options = CellOptions(**{**first["options"], "methods": tuple(first["options"]["methods"])})
+    options = CellOptions.of(first["options"])
+    trainer_of = _trainer_of(options)
     while True:
         cell = Cell(**json.loads(lines.get()))
         try:
-            answer = run_cell(pairs, cell, options)
+            answer = run_cell(pairs, cell, options, trainer_of)
         except (DataError, RunError) as error:  # would come again: the other cells go on without this one
             answer = {**asdict(cell), "skipped": str(error)}
         except InputError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json_text(answer, where=f"cell {cell.key}", sort_keys=False) + "\n")
         sys.stdout.flush()
+
+
+def _trainer_of(options: CellOptions) -> Callable[[Trial], Trainer]:
+    """Of each cell, the trainer that the options ask for."""
+    job = options.forked
+    if job is None:
+        return ProbeTrainer
+    # Heads need no language models, which take seconds to import.
+    from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base
+
+    return lambda trial: ForkedTrainer(forked_base(job), trial)
 
 
 def _listen(lines: queue.SimpleQueue[str]) -> None:

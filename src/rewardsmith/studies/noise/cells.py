@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rewardsmith.errors import RunError
@@ -20,11 +19,13 @@ from rewardsmith.metrics.ranking import auroc
 from rewardsmith.studies.noise.arms import Arm, Trained, Trainer
 from rewardsmith.studies.noise.credits import encode
 from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, ORACLE, PLAIN, STRUCTURED, TREATMENTS, make_arms
+from rewardsmith.studies.noise.options import ForkedJob
 from rewardsmith.studies.noise.planting import Kind, highest_rate, plant, turned_round
 from rewardsmith.studies.noise.probe_trainer import ProbeTrainer
-from rewardsmith.studies.noise.splits import Split, split_pairs
+from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.studies.noise.suspects import Suspects
+from rewardsmith.studies.noise.trial import Trial
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,15 @@ class CellOptions:
     test_share: float
     num_judges: int
     choose_by: Literal["given", "own"] = "given"
+    forked: ForkedJob | None = None
+    """What the `forked` trainer needs; None: the `probe` trainer."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> CellOptions:
+        """From what ``asdict`` made of one, and JSON of that."""
+        forked = values.get("forked")
+        parts = {"methods": tuple(values["methods"]), "forked": forked and ForkedJob.of(forked)}
+        return cls(**{**values, **parts})
 
 
 def cells_of(kinds: Sequence[Kind], rates: Sequence[float], seeds: Sequence[int]) -> list[Cell]:
@@ -63,14 +73,17 @@ def cells_of(kinds: Sequence[Kind], rates: Sequence[float], seeds: Sequence[int]
     return found
 
 
-def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, Any]:
+def run_cell(
+    pairs: StudyPairs, cell: Cell, options: CellOptions, trainer_of: Callable[[Trial], Trainer] = ProbeTrainer
+) -> dict[str, Any]:
     """Plants, audits, repairs, trains and tests: JSON-ready.
 
     ``skipped`` says why where the noise cannot be planted, ``failed`` of which methods the head could not be fitted.
     """
     started = time.monotonic()
     split = split_pairs(pairs.split_groups, options.test_share, cell.seed)
-    train = pairs.take(split.train).turned(sides(cell.seed, len(split.train)))
+    turned = sides(cell.seed, len(split.train))
+    train = pairs.take(split.train).turned(turned)
     truth = train.facts.target
     result: dict[str, Any] = {"kind": cell.kind, "rate": cell.rate, "seed": cell.seed}
     limit = highest_rate(cell.kind, train.facts)
@@ -79,7 +92,8 @@ def run_cell(pairs: StudyPairs, cell: Cell, options: CellOptions) -> dict[str, A
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
     arms = make_arms(options.methods, suspects, truth)
-    trained, failed = train_arms(trainer_of(pairs, split, train, noisy, options.choose_by), arms)
+    trial = Trial(pairs, split, turned, noisy, cell.seed, options.choose_by)
+    trained, failed = train_arms(trainer_of(trial), arms)
     return {
         **result,
         "num_train": len(truth),
@@ -123,22 +137,6 @@ def train_arms(trainer: Trainer, arms: Sequence[Arm]) -> tuple[dict[str, Trained
                 raise
             failed[arm.name] = str(error)
     return done, failed
-
-
-def trainer_of(
-    pairs: StudyPairs, split: Split, train: StudyPairs, noisy: Floats, choose_by: Literal["given", "own"] = "given"
-) -> ProbeTrainer:
-    """The `probe` trainer of a cell, on the widest features."""
-    test = torch.from_numpy(split.test)
-    return ProbeTrainer(
-        train.widest.rows,
-        pairs.widest.rows[test],
-        split.inner_fold,
-        noisy,
-        train.facts.longer,
-        train.facts.clusters,
-        choose_by,
-    )
 
 
 def _outcome(arm: Arm, trained: Trained, truth: Floats, tested: Floats) -> dict[str, Any]:

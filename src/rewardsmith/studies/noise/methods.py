@@ -15,8 +15,9 @@ A method turns suspects into the supervision of one arm. Its name says what it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.refining.data_smoothing import smooth_labels
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.studies.noise.arms import Arm
+from rewardsmith.studies.noise.arms import Arm, Form
 from rewardsmith.studies.noise.planting import turned_round
 from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
 
@@ -35,8 +36,14 @@ PLAIN, CLEAN = "plain", "clean"
 STRUCTURED, DEBIAS = "structured_", "debias+"
 ORACLE = "oracle"
 TREATMENTS = ("drop", "flip", "soft", ORACLE)
-OWN_FORM = ("noise_aware", "structured_noise_aware", "debias", "early_stop", "clean", "plain")
-SPECIAL = ("data_smoothing", "noise_aware", "structured_noise_aware", "debias", "early_stop")
+FORMS: dict[str, Form] = {
+    "noise_aware": "noise_aware",
+    "structured_noise_aware": "noise_aware",
+    "debias": "debiased",
+    "early_stop": "early_stopping",
+}
+"""Methods that are trained in a way of their own."""
+SPECIAL = ("data_smoothing", *FORMS)
 
 RECIPES = (
     *("drop", "drop_lowest", "flip", "flip_wrong", "soft_label", "margin", "flip+margin"),
@@ -65,19 +72,30 @@ SMOOTHING_L2 = 1.0
 Floats = NDArray[np.float64]
 
 
-def parse_methods(text: str) -> tuple[str, ...]:
-    """The methods that an option names, `plain` and `clean` first. ConfigError for a name that means nothing."""
+def parse_methods(text: str, refused: Mapping[Form, str] = MappingProxyType({})) -> tuple[str, ...]:
+    """The methods that an option names, `plain` and `clean` first.
+
+    ``refused`` are forms that the trainer does not have, with the reasons: `all` leaves them out. ConfigError for a
+    name that means nothing, and for one of such a form.
+    """
     names = [name.strip() for name in text.split(",") if name.strip()]
-    asked = ALL if names == ["all"] else (PLAIN, CLEAN, *names)
+    asked = [name for name in ALL if form_of(name) not in refused] if names == ["all"] else [PLAIN, CLEAN, *names]
     chosen = tuple(dict.fromkeys(asked))
     for name in chosen:
         check_method(name)
+        if form_of(name) in refused:
+            raise ConfigError(f"--methods: {name!r} is not for this --trainer: {refused[form_of(name)]}. Leave it out.")
     return chosen
+
+
+def form_of(name: str) -> Form:
+    """How the arm of a method is to be trained."""
+    return "debiased" if name.startswith(DEBIAS) else FORMS.get(name, "plain")
 
 
 def check_method(name: str) -> None:
     """Raises ConfigError for a name that means nothing."""
-    if name.startswith(DEBIAS) and name.removeprefix(DEBIAS) in OWN_FORM:
+    if name.startswith(DEBIAS) and name.removeprefix(DEBIAS) in (PLAIN, CLEAN, *FORMS):
         raise ConfigError(f"--methods: {name!r} is no method: {name.removeprefix(DEBIAS)} is trained in its own way.")
     name = name.removeprefix(DEBIAS)
     if name in (PLAIN, CLEAN, *SPECIAL):
@@ -100,18 +118,15 @@ def make_arm(name: str, suspects: Suspects, truth: Floats) -> Arm:
         return Arm(name, given)
     if name == CLEAN:
         return Arm(name, Supervision.plain(truth), given=truth)
-    if name == "early_stop":
-        return Arm(name, given, "early_stopping")
     if name == "noise_aware":
-        return Arm(
-            name, given, "noise_aware", error_rates=np.full((len(truth), 2), min(suspects.noise_value, HIGHEST_RATE))
-        )
+        rates = np.full((len(truth), 2), min(suspects.noise_value, HIGHEST_RATE))
+        return Arm(name, given, form_of(name), error_rates=rates)
     if name == "structured_noise_aware":
-        return Arm(name, given, "noise_aware", error_rates=suspects.structured_rates)
-    if name == "debias":
-        return Arm(name, given, "debiased")
+        return Arm(name, given, form_of(name), error_rates=suspects.structured_rates)
+    if name in FORMS:
+        return Arm(name, given, form_of(name))
     if name.startswith(DEBIAS):
-        return replace(make_arm(name.removeprefix(DEBIAS), suspects, truth), name=name, form="debiased")
+        return replace(make_arm(name.removeprefix(DEBIAS), suspects, truth), name=name, form=form_of(name))
     return Arm(name, _supervision(name, suspects, truth, given))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from rewardsmith.models.options import ModelOptions
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,9 @@ class NoiseStudyOptions:
     """What judges of the training labels leave out together; `pair` finds more where responses stand in many pairs."""
     num_judges: int = 4
     """Judges of every training pair."""
-    trainer: Literal["probe"] = "probe"
-    """What every arm trains: `probe`, a head on frozen features with its penalty chosen by inner folds."""
+    trainer: Literal["probe", "forked"] = "probe"
+    """What every arm trains: `probe`, a head on frozen features, its penalty chosen by inner folds; `forked`, adapters
+    and a head of its own above a frozen trunk, all arms at the same time, the epoch chosen by an inner fold."""
     choose_by: Literal["given", "own"] = "given"
     """The held-out labels by which every arm chooses its regularisation: the noisy ones as `given`, or its `own`, which
     for repaired arms are the repaired ones."""
@@ -38,3 +42,34 @@ class NoiseStudyOptions:
     """Number type of the trunk's forward pass."""
     workers: int = 2
     """Cells of the study that are computed at the same time, each in a process of its own."""
+
+
+@dataclass(frozen=True)
+class ForkedArmOptions:
+    """How arms are trained with `--trainer forked`."""
+
+    num_train_epochs: int = 4
+    """With `forked`: passes over the training pairs; each arm is tested after that which suits its held-out labels."""
+    learning_rate: float = 3e-3
+    """With `forked`: peak learning rate of adapters and heads (AdamW)."""
+    per_device_train_batch_size: int = 8
+    """With `forked`: pairs of an optimiser step."""
+    fork_layer: int | None = None
+    """With `forked`: blocks of the shared frozen trunk; arms differ above them. Default: all but the last."""
+    lora_r: int = 16
+    """With `forked`: rank of the adapters."""
+
+
+@dataclass(frozen=True)
+class ForkedJob:
+    """All that the `forked` trainer needs besides a cell."""
+
+    pairs_file: str
+    """The study's pairs, a parquet file."""
+    model: ModelOptions
+    arms: ForkedArmOptions
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ForkedJob:
+        """From what ``asdict`` made of one."""
+        return cls(values["pairs_file"], ModelOptions(**values["model"]), ForkedArmOptions(**values["arms"]))

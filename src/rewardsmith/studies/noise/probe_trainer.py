@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.strength.nuisance import with_nuisance, without_nuisance
-from rewardsmith.studies.noise.arms import Arm, Form, Trained
-from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
+from rewardsmith.studies.noise.arms import Arm, Form, Trained, stack_supervision
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
+from rewardsmith.studies.noise.held_out import HeldOut
 from rewardsmith.studies.noise.noise_aware import fit_noise_aware
 from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
+from rewardsmith.studies.noise.trial import Trial
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0, 1600.0, 6400.0)
 STEPS_GRID = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -40,15 +41,6 @@ class Rows(NamedTuple):
     tested: Float[Tensor, "M E"]
 
 
-class Judges(NamedTuple):
-    """The labels [N, A] by which arms are judged, and how much each counts."""
-
-    given: Floats
-    """For the scale of the gaps."""
-    labels: Floats
-    weight: Floats
-
-
 class Found(NamedTuple):
     """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
 
@@ -58,19 +50,9 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class ProbeTrainer:
-    """Trains on ``train_rows`` [N, E] and tests on ``test_rows`` [M, E], in their principal axes.
+    """Trains on the widest features of the training pairs [N, E] and tests on those of the others [M, E]."""
 
-    ``given`` [N] are the noisy labels, ``inner_fold`` [N] numbers from 0 to 2, ``longer`` [N] the sign of the
-    difference in length, ``clusters`` [N] categories.
-    """
-
-    train_rows: Float[Tensor, "N E"]
-    test_rows: Float[Tensor, "M E"]
-    inner_fold: NDArray[np.int16]
-    given: Floats
-    longer: Floats
-    clusters: NDArray[np.int64]
-    choose_by: Literal["given", "own"] = "given"
+    trial: Trial
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
         """Every arm; those of one form are fitted side by side."""
@@ -82,16 +64,16 @@ class ProbeTrainer:
 
     def _train_form(self, form: Form, arms: list[Arm]) -> list[Trained]:
         rows, labels = self._rows(form), stack_labels(arms)
-        judges = self._judges(arms)
+        held_out = HeldOut.of(self.trial, arms)
         if form == "early_stopping":
             unit, grid = "steps", tuple(map(float, STEPS_GRID))
-            found = self._search_steps(rows, labels, judges)
+            found = self._search_steps(rows, labels, held_out)
             path = descend(rows.fitted, labels, STEPS_GRID)
             heads = torch.stack([path[index][column] for column, index in enumerate(found.best)])
         else:
             unit, grid = "l2", L2_GRID
             rates = stack_rates(arms) if form == "noise_aware" else None
-            found = self._search_penalty(rows, labels, rates, judges)
+            found = self._search_penalty(rows, labels, rates, held_out)
             penalties = torch.tensor([L2_GRID[index] for index in found.best])
             heads = fit_arms(rows.fitted, labels, penalties)
             if rates is not None:
@@ -103,18 +85,20 @@ class ProbeTrainer:
         ]
 
     def _rows(self, form: Form) -> Rows:
+        train = self.trial.train.widest.rows
+        test = self.trial.pairs.widest.rows[torch.from_numpy(self.trial.split.test)]
         if form != "debiased":
-            return Rows(self.train_rows, self.train_rows, self.test_rows)
-        fitted, axes = with_nuisance(self.train_rows, self.longer)
-        return Rows(fitted, without_nuisance(self.train_rows, axes), without_nuisance(self.test_rows, axes))
+            return Rows(train, train, test)
+        fitted, axes = with_nuisance(train, self.trial.train.facts.longer)
+        return Rows(fitted, without_nuisance(train, axes), without_nuisance(test, axes))
 
-    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, judges: Judges) -> Found:
+    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, held_out: HeldOut) -> Found:
         """Goes from strong to weak, each fit beginning at the last one.
 
         An arm whose likelihood has fallen twice in a row is past its optimum, and the search ends when that is true of
         all.
         """
-        num_arms = judges.labels.shape[1]
+        num_arms = held_out.num_arms
         inner = self._inner(labels)
         inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
         likelihood = np.full((len(L2_GRID), num_arms), -np.inf)
@@ -126,50 +110,36 @@ class ProbeTrainer:
             heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
             if inner_rates is not None:
                 heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
-            gaps = self._held_out(rows.read, heads, num_arms)
-            found = self._likelihood(gaps, judges)
+            gaps = self._gaps(rows.read, heads, num_arms)
+            found = held_out.likelihood(gaps)
             better = searching & (found > likelihood.max(axis=0))
             likelihood[p, searching] = found[searching]
-            best[better], scale[better] = p, self._scales(gaps, judges)[better]
+            best[better], scale[better] = p, held_out.scales(gaps)[better]
             if p + 2 < len(L2_GRID):
                 searching &= ~((likelihood[p] < likelihood[p + 1]) & (likelihood[p + 1] < likelihood[p + 2]))
             if not searching.any():
                 break
         return Found(best, scale)
 
-    def _search_steps(self, rows: Rows, labels: Labels, judges: Judges) -> Found:
-        num_arms = judges.labels.shape[1]
+    def _search_steps(self, rows: Rows, labels: Labels, held_out: HeldOut) -> Found:
+        num_arms = held_out.num_arms
         path = descend(rows.fitted, self._inner(labels), STEPS_GRID)
-        held_out = [self._held_out(rows.read, heads, num_arms) for heads in path]
-        found = [self._likelihood(gaps, judges) for gaps in held_out]
-        best = np.stack(found).argmax(axis=0)
-        return Found(best, np.array([self._scales(held_out[index], judges)[a] for a, index in enumerate(best)]))
-
-    def _judges(self, arms: Sequence[Arm]) -> Judges:
-        given = np.stack([self.given if arm.given is None else arm.given for arm in arms], axis=1)
-        if self.choose_by == "given":
-            return Judges(given, given, np.ones_like(given))
-        own = [np.stack([getattr(arm.supervision, name) for arm in arms], axis=1) for name in ("target", "weight")]
-        return Judges(given, *own)
-
-    def _likelihood(self, gaps: Floats, judges: Judges) -> Floats:
-        return calibrated_likelihood(gaps, judges.labels, self.longer, self.clusters, judges.weight)
-
-    def _scales(self, gaps: Floats, judges: Judges) -> Floats:
-        """What makes gaps logits of the given labels; 0 where they point the other way."""
-        return np.maximum(fit_calibration(gaps, judges.given, self.longer).scale, 0.0)
+        gaps = [self._gaps(rows.read, heads, num_arms) for heads in path]
+        best = np.stack([held_out.likelihood(own) for own in gaps]).argmax(axis=0)
+        return Found(best, np.array([held_out.scales(gaps[index])[a] for a, index in enumerate(best)]))
 
     def _inner(self, labels: Labels) -> Labels:
         """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""
-        inside = torch.from_numpy(np.stack([self.inner_fold != fold for fold in range(NUM_INNER_FOLDS)], axis=1))
-        weight = (inside[:, :, None] * labels.weight[:, None, :]).reshape(len(self.inner_fold), -1)
+        inner_fold = self.trial.split.inner_fold
+        inside = torch.from_numpy(np.stack([inner_fold != fold for fold in range(NUM_INNER_FOLDS)], axis=1))
+        weight = (inside[:, :, None] * labels.weight[:, None, :]).reshape(len(inner_fold), -1)
         return Labels(labels.target.repeat(1, NUM_INNER_FOLDS), labels.margin.repeat(1, NUM_INNER_FOLDS), weight)
 
-    def _held_out(self, rows: Tensor, heads: Tensor, num_arms: int) -> Floats:
+    def _gaps(self, rows: Tensor, heads: Tensor, num_arms: int) -> Floats:
         """Gaps [N, A] by the heads that left each pair's fold out."""
         gaps = np.empty((len(rows), num_arms))
         for fold in range(NUM_INNER_FOLDS):
-            inside = np.flatnonzero(self.inner_fold == fold)
+            inside = np.flatnonzero(self.trial.split.inner_fold == fold)
             own = heads[fold * num_arms : (fold + 1) * num_arms]
             gaps[inside] = (rows[torch.from_numpy(inside)] @ own.T).numpy()
         return gaps
@@ -177,8 +147,7 @@ class ProbeTrainer:
 
 def stack_labels(arms: Sequence[Arm]) -> Labels:
     """Supervisions side by side, [N, A]."""
-    names = ("target", "margin", "weight")
-    columns = (np.stack([getattr(arm.supervision, name) for arm in arms], axis=1) for name in names)
+    columns = (stack_supervision(arms, name) for name in ("target", "margin", "weight"))
     return Labels(*(torch.from_numpy(column.astype(np.float32)) for column in columns))
 
 

@@ -11,11 +11,12 @@ from rewardsmith.refining.recipe import load_recipe, recipe_names
 from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, PLAIN, SPECIAL, STRUCTURED, TREATMENTS
 
 PACKAGES = ("metrics", "strength", "refining", "studies")
+FORKED_PACKAGES = (*PACKAGES, "objectives", "tokens", "models", "engine")
 
 
-def code_and_recipes(methods: Iterable[str]) -> dict[str, str]:
+def code_and_recipes(methods: Iterable[str], trains_models: bool = False) -> dict[str, str]:
     """Fingerprints by name: of the code that computes cells, and of the recipe of every method that has one."""
-    found = {"code of rewardsmith": f"{__version__} {_code()}"}
+    found = {"code of rewardsmith": f"{__version__} {_code(FORKED_PACKAGES if trains_models else PACKAGES)}"}
     for method in methods:
         name = method.removeprefix(DEBIAS)
         if name not in (PLAIN, CLEAN, *SPECIAL) and name.partition(":")[2] not in TREATMENTS:
@@ -24,7 +25,7 @@ def code_and_recipes(methods: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _code() -> str:
+def _code(packages: Iterable[str]) -> str:
     root = Path(__file__).resolve().parents[2]
-    files = sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))
+    files = sorted(file for package in packages for file in (root / package).rglob("*.py"))
     return fingerprint_json({file.relative_to(root).as_posix(): fingerprint_file(file) for file in files})

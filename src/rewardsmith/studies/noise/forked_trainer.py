@@ -1,0 +1,162 @@
+"""The `forked` trainer: every arm is a member of one forked ensemble, with adapters and a head of its own.
+
+All arms begin alike but for the head, which is fitted on the arm's own labels, and meet the same pairs in the same
+steps: they differ by labels, margins and weights alone. One inner fold of the training groups is kept from all of them;
+after each epoch the gaps on it are judged by the likelihood of labels there, once calibrated, and the best epoch is the
+arm's. So every arm stops early, in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from rewardsmith.engine.batch_forms import PaddedForm
+from rewardsmith.engine.devices import choose_device
+from rewardsmith.engine.forked_batches import ForkedLoader, MemberLabels, encode_all
+from rewardsmith.engine.forked_training import ForkedRun
+from rewardsmith.engine.fresh_model import fresh_model
+from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.pair_batches import EncodedPairs
+from rewardsmith.engine.trunk_states import TrunkStates
+from rewardsmith.models.blocks import num_layers
+from rewardsmith.models.members import ForkedModel, fork
+from rewardsmith.models.options import LoraOptions
+from rewardsmith.strength.head_start import fit_member_heads
+from rewardsmith.studies.noise.arms import Arm, Trained, stack_supervision
+from rewardsmith.studies.noise.held_out import HeldOut
+from rewardsmith.studies.noise.options import ForkedArmOptions, ForkedJob
+from rewardsmith.studies.noise.trial import Trial
+
+HELD_OUT_FOLD = 0
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ForkedBase:
+    """A model and what it makes of a set before anything is trained: the same for every cell."""
+
+    model: Any
+    pairs: EncodedPairs
+    differs: NDArray[np.bool_]
+    """[N]: pairs whose responses differ after truncation. The others teach nothing."""
+    form: PaddedForm
+    layer: int
+    states: TrunkStates
+    options: ForkedArmOptions
+    device: torch.device
+
+
+@cache
+def forked_base(job: ForkedJob) -> ForkedBase:
+    """Loads the model and runs its trunk over every conversation, once in a process. ModelError where it has none."""
+    fresh = fresh_model(job.model, seed=0)
+    pairs, differs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
+    form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
+    last = num_layers(fresh.model.config) - 1
+    layer = last if job.arms.fork_layer is None else job.arms.fork_layer
+    device = torch.device(choose_device(job.model.device))
+    states = TrunkStates(fresh.model.eval(), pairs, form, layer, device)
+    return ForkedBase(fresh.model, pairs, differs, form, layer, states, job.arms, device)
+
+
+@dataclass(frozen=True)
+class ForkedTrainer:
+    """Trains the arms of one cell."""
+
+    base: ForkedBase
+    trial: Trial
+
+    def train(self, arms: Sequence[Arm]) -> list[Trained]:
+        """All arms at once. Raises RunError where a loss is not finite, or a head cannot be fitted."""
+        split, turned = self.trial.split, self.trial.turned
+        held_out, test = np.flatnonzero(split.inner_fold == HELD_OUT_FOLD), split.test
+        judged = split.train[held_out]
+        gaps = self._gaps_by_epoch(arms, np.concatenate([judged, test]))
+        judges = HeldOut.of(self.trial, arms).take(held_out)
+        sides = np.where(turned[held_out], -1.0, 1.0)[:, None]
+        best = np.stack([judges.likelihood(sides * own[judged]) for own in gaps]).argmax(axis=0)
+        scales = np.stack([judges.scales(sides * own[judged]) for own in gaps])
+        ends = (0, len(gaps) - 1)
+        return [
+            Trained(arm.name, gaps[epoch][test, a], float(scales[epoch, a]), f"epoch {epoch + 1}", epoch in ends)
+            for a, (arm, epoch) in enumerate(zip(arms, best.tolist(), strict=True))
+        ]
+
+    def _gaps_by_epoch(self, arms: Sequence[Arm], judged: Indices) -> list[NDArray[np.float64]]:
+        """Gaps of pairs of the set by every arm after each epoch, [N, A], 0 for pairs that were not asked for."""
+        base, (labels, weights) = self.base, self._lessons(arms)
+        options = TrainOptions(
+            learning_rate=base.options.learning_rate,
+            num_train_epochs=base.options.num_train_epochs,
+            per_device_train_batch_size=base.options.per_device_train_batch_size,
+        )
+        loader = ForkedLoader(
+            base.pairs,
+            weights,
+            base.form,
+            pairs_per_step=options.per_device_train_batch_size,
+            seed=self.trial.seed,
+            num_epochs=options.num_train_epochs,
+            labels=labels,
+            whole=True,
+        )
+        run = ForkedRun(self._begin(labels, weights), loader, options, base.device, states=base.states)
+        by_length = judged[np.argsort(base.pairs.lengths[judged], kind="stable")]
+        gaps: list[NDArray[np.float64]] = []
+
+        def judge(_: int) -> None:
+            gaps.append(run.gaps(loader.to_judge(by_length), quiet=True).astype(np.float64))
+
+        run.train(quiet=True, after_epoch=judge)
+        return gaps
+
+    def _lessons(self, arms: Sequence[Arm]) -> tuple[MemberLabels, Floats]:
+        """Labels of all pairs by arm, with the responses where the input has them, and what each counts [N, A]: nothing
+        in the test and the held-out fold."""
+        split, turned = self.trial.split, self.trial.turned[:, None]
+        target, margin = stack_supervision(arms, "target"), stack_supervision(arms, "margin")
+        learned = (split.inner_fold != HELD_OUT_FOLD) & self.base.differs[split.train]
+        rates = None
+        if any(arm.error_rates is not None for arm in arms):
+            none = np.zeros((len(split.train), 2))
+            own = np.stack([none if arm.error_rates is None else arm.error_rates for arm in arms], axis=1)
+            rates = self._everywhere(np.where(turned[..., None], own[..., ::-1], own))
+        labels = MemberLabels(
+            self._everywhere(np.where(turned, 1 - target, target)),
+            self._everywhere(np.where(turned, -margin, margin)),
+            rates,
+        )
+        return labels, self._everywhere(stack_supervision(arms, "weight") * learned[:, None])
+
+    def _everywhere(self, values: NDArray[np.float64]) -> Floats:
+        """Values of the training pairs [n, ...] at their places among all [N, ...], 0 elsewhere."""
+        found = np.zeros((len(self.base.pairs), *values.shape[1:]), dtype=np.float32)
+        found[self.trial.split.train] = values
+        return found
+
+    def _begin(self, labels: MemberLabels, weights: Floats) -> ForkedModel:
+        """The arms before training."""
+        base, seed = self.base, self.trial.seed
+        adapters = LoraOptions(lora_r=base.options.lora_r, lora_alpha=2 * base.options.lora_r)
+        forked = fork(deepcopy(base.model), base.layer, weights.shape[1], adapters, seed).to(base.device)
+        forked.begin_alike()
+        rows = base.states.head_rows
+        if rows is None:  # a head that cannot be probed begins as it is drawn
+            return forked
+        learned = np.flatnonzero((weights > 0).any(axis=1))
+        groups = np.unique(self.trial.pairs.split_groups[learned], return_inverse=True)[1].reshape(-1)
+        target, weight, margin = (torch.from_numpy(own[learned]) for own in (labels.target, weights, labels.margin))
+        rows = rows[torch.from_numpy(learned)].cpu()
+        forked.set_heads(fit_member_heads(rows, target, weight, groups, seed, margin))
+        return forked

@@ -57,6 +57,17 @@ def test_labels_without_a_pattern_get_a_strong_penalty() -> None:
     assert (differences @ heads[0]).abs().mean() < 0.7  # the unpenalised fit has logits above 1
 
 
+def test_members_may_have_labels_and_margins_of_their_own() -> None:
+    differences, target, groups = planted()
+    targets = torch.stack([target, 1 - target], dim=1)
+    both = fit_member_heads(differences, targets, torch.ones(600, 2), groups, seed=0)
+    alone = fit_member_heads(differences, target, torch.ones(600, 1), groups, seed=0)
+    torch.testing.assert_close(both, torch.cat([alone, -alone]), rtol=1e-3, atol=1e-3)
+    margin = differences @ torch.tensor([[1.0], [0.0], [0.0], [0.0], [0.0], [0.0]])
+    shifted = fit_member_heads(differences, target, torch.ones(600, 1), groups, seed=0, margin=margin)
+    torch.testing.assert_close(shifted - alone, torch.eye(6)[:1], rtol=0, atol=0.1)  # the penalty shrinks it a little
+
+
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "bert"])
 def test_head_inputs_are_what_the_reward_is_a_product_of(tmp_path: Path, architecture: str) -> None:
     fresh = fresh_model(ModelOptions(str(save_tiny_model(tmp_path, architecture)), max_length=128), seed=0)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from rewardsmith.errors import ConfigError, DataError, InputError, OutputError, 
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulate import simulate
-from rewardsmith.studies.noise.options import NoiseStudyOptions
+from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
 from rewardsmith.workflows import study_noise
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.study_noise import parse_kinds, parse_rates, run_study_noise
@@ -31,7 +32,7 @@ def config(model, folder, **study):
         DataOptions(),
         ModelOptions(str(model), max_length=64),
         NoiseStudyOptions(**{**options, **study}),
-        RunOptions(output_dir=str(folder), quiet=True),
+        run=RunOptions(output_dir=str(folder), quiet=True),
     )
 
 
@@ -111,6 +112,57 @@ def test_an_input_error_late_in_the_cells_keeps_the_finished_ones(tiny_llama, tm
     monkeypatch.setattr(study_noise, "run_cells", counts)
     run_study_noise(config(tiny_llama, folder), ROWS)
     assert len(asked) == 4
+
+
+FORKED = {"trainer": "forked", "workers": 1, "kinds": "uniform,longer", "rates": "0.2", "methods": "drop,noise_aware"}
+
+
+def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkeypatch):
+    folder, options = tmp_path / "run", ForkedArmOptions(num_train_epochs=2, lora_r=2)
+    asked = replace(config(tiny_llama, folder, **FORKED), forked=options)
+    real, computed = study_noise.run_cells, []
+
+    def stops_after_one(cells, *rest):
+        for number, result in enumerate(real(cells, *rest)):
+            if number == 1:
+                raise RunError("power cut")
+            yield result
+
+    def counts(cells, *rest):
+        computed.extend(cells)
+        return real(cells, *rest)
+
+    monkeypatch.setattr(study_noise, "run_cells", stops_after_one)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_noise(asked, ROWS)
+    first = json.loads((folder / "cells.jsonl").read_text().splitlines()[0])
+    with pytest.raises(OutputError, match=r"differs in num_train_epochs"):
+        run_study_noise(replace(asked, forked=ForkedArmOptions(num_train_epochs=3, lora_r=2)), ROWS)
+    monkeypatch.setattr(study_noise, "run_cells", counts)
+    found = run_study_noise(asked, ROWS)
+    assert len(computed) == 3
+    cells = [json.loads(line) for line in (folder / "cells.jsonl").read_text().splitlines()]
+    assert [(cell["kind"], cell["seed"]) for cell in cells] == [
+        (kind, seed) for seed in (0, 1) for kind in ("uniform", "longer")
+    ]
+    assert first in cells
+    assert {arm["choice"] for cell in cells for arm in cell["arms"].values()} <= {"epoch 1", "epoch 2"}
+    assert all(list(cell["arms"]) == ["plain", "clean", "drop", "noise_aware"] for cell in cells)
+    assert found.metrics["trainer"] == "forked"
+    assert {file.name for file in folder.iterdir()} == {"cells.jsonl", "metrics.json", "report.html", "manifest.json"}
+
+
+def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama, tmp_path, capsys):
+    asked = config(tiny_llama, tmp_path / "x", **FORKED)
+    for changes, reason in (
+        ({"num_train_epochs": 0}, "--num_train_epochs 0 must be at least 1"),
+        ({"fork_layer": 2}, "--fork_layer 2: .* has 2 blocks; use 0 to 1"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            run_study_noise(replace(asked, forked=ForkedArmOptions(**changes)), ROWS)
+    with pytest.raises(ConfigError, match="'debias' is not for this --trainer"):
+        run_study_noise(replace(asked, study=replace(asked.study, methods="debias")), ROWS)
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_a_set_lacks_is_told_before_there_is_a_folder(tiny_llama, tmp_path):

@@ -98,11 +98,16 @@ def head_inputs(model: Any, vectors: Tensor) -> Tensor | None:
     """
     if has_score_head(model):
         return vectors
-    pooler = getattr(getattr(model, model.base_model_prefix), "pooler", None)
-    if not isinstance(pooler, nn.Module) or not isinstance(getattr(model, "classifier", None), nn.Linear):
+    if not reads_first_token(model):
         return None
-    pooled: Tensor = pooler(vectors[:, None])
+    pooled: Tensor = getattr(model, model.base_model_prefix).pooler(vectors[:, None])
     return pooled
+
+
+def reads_first_token(model: Any) -> bool:
+    """Whether a model is an encoder whose reward reads what BERT's pooler makes of the first token, and no other."""
+    pooler = getattr(getattr(model, model.base_model_prefix), "pooler", None)
+    return isinstance(pooler, nn.Module) and isinstance(getattr(model, "classifier", None), nn.Linear)
 
 
 def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:

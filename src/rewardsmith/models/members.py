@@ -5,7 +5,8 @@ D], and go on through the same blocks, whose linear layers tell the members apar
 another: each gives the rewards, and gets the gradients, of a peft model of its own.
 
 A decoder's reward is read where conversations end. Nothing reads what its last block's MLP makes of other tokens, so
-those are left out of it: with few blocks above the fork, a good part of all work.
+those are left out of it: with few blocks above the fork, a good part of all work. An encoder's is read at the first
+token where BERT's pooler reads it, and all that follows the last attention is done for that token alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from transformers.pytorch_utils import Conv1D
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.blocks import num_layers, transformer_blocks
-from rewardsmith.models.heads import exact_products, has_score_head, head_names, initialise_head, output_layer
+from rewardsmith.models.heads import (
+    exact_products,
+    has_score_head,
+    head_names,
+    initialise_head,
+    output_layer,
+    reads_first_token,
+)
 from rewardsmith.models.lora import pooler_names
 from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.options import LoraOptions
@@ -47,12 +55,15 @@ class _ReachedForkError(Exception):
 class ForkedModel(nn.Module):
     """M reward models that share what is below block ``layer``. Made by ``fork``."""
 
-    def __init__(self, model: Any, blocks: list[nn.Module], layer: int, members: Members) -> None:
+    def __init__(
+        self, model: Any, blocks: list[nn.Module], layer: int, members: Members, first_only: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
         """The sequence-classification model, with the layers of the members in it."""
         self.layer = layer
         self.members = members
+        self._first_only = first_only
         self._blocks = blocks  # a plain list: they are registered in the model already
 
     @property
@@ -90,7 +101,7 @@ class ForkedModel(nn.Module):
         self.members.chosen = chosen
         try:
             if not has_score_head(self.model):
-                with self._from_fork(states, inputs.num_rows):
+                with self._from_fork(states, inputs.num_rows), self._after_attention_first_only():
                     logits: Tensor = self.model(**inputs.arguments()).logits
                 return logits.view(self.members.count, -1).float()
             last = self.last_states(inputs, states)
@@ -157,6 +168,20 @@ class ForkedModel(nn.Module):
                 del block.forward  # the class's own is found again
 
     @contextmanager
+    def _after_attention_first_only(self) -> Iterator[None]:
+        """Leaves all tokens but the first out of what follows the last block's attention, where no other is read."""
+        output = getattr(getattr(self._blocks[-1], "attention", None), "output", None)
+        if not self._first_only or not isinstance(output, nn.Module):
+            yield
+            return
+        # Its arguments are what attention gives and what entered the block, [R, T, D] both.
+        handle = output.register_forward_pre_hook(lambda _, arguments: tuple(value[:, :1] for value in arguments))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    @contextmanager
     def _mlp_at_ends(self, inputs: BatchInputs, shape: torch.Size) -> Iterator[None]:
         """Leaves tokens that end no conversation out of the last block's MLP, where a module is called so."""
         mlp = getattr(self._blocks[-1], "mlp", None)
@@ -205,8 +230,9 @@ def fork(model: Any, layer: int, num_members: int, options: LoraOptions, seed: i
     expected = check.plain()
     members = Members(num_members)
     _add_adapters(blocks[layer:], options, members, seed)
+    first_only = reads_first_token(model)
     _add_heads(model, members, seed)
-    forked = ForkedModel(model, blocks, layer, members)
+    forked = ForkedModel(model, blocks, layer, members, first_only)
     with torch.no_grad():
         found = forked.last_states(check, forked.lower_states(check))
     if not (found - expected).abs().max() <= CHECK_TOLERANCE * expected.abs().max():

@@ -1,8 +1,8 @@
-"""Makes the made pairs importable."""
+"""Makes the made pairs and the tiny models importable."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parents[number]) for number in (0, 2)]

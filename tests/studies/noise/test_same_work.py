@@ -11,3 +11,7 @@ def test_recipes_count_by_their_content(tmp_path):
     path.write_text("rules:\n- {rule: drop, where: {p_wrong: [0.6, null]}}\n")
     after = code_and_recipes(methods)
     assert {name for name in before if before[name] != after[name]} == {f"recipe {path}"}
+
+
+def test_who_trains_language_models_counts_their_code_too():
+    assert code_and_recipes(["plain"]) != code_and_recipes(["plain"], trains_models=True)

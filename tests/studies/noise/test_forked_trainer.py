@@ -1,0 +1,149 @@
+"""Arms of a cell as members of one forked ensemble."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.studies.noise import forked_trainer
+from rewardsmith.studies.noise.arms import Arm, Trained
+from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base
+from rewardsmith.studies.noise.held_out import HeldOut
+from rewardsmith.studies.noise.options import ForkedArmOptions, ForkedJob
+from rewardsmith.studies.noise.planting import Facts
+from rewardsmith.studies.noise.splits import split_pairs
+from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.studies.noise.trial import Trial
+from tiny_reward_models import pair_table, save_tiny_llama, some_rows
+
+NUMBER = 60
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> ForkedJob:
+    """Pairs of which a tiny model can tell the better response by a word."""
+    folder = tmp_path_factory.mktemp("forked")
+    rows = some_rows(NUMBER)
+    for row in rows:
+        row["chosen"], row["rejected"] = row["chosen"] + " good", row["rejected"] + " bad"
+    pq.write_table(pair_table(rows), folder / "pairs.parquet")
+    arms = ForkedArmOptions(num_train_epochs=3, learning_rate=1e-2, lora_r=2)
+    return ForkedJob(str(folder / "pairs.parquet"), ModelOptions(str(save_tiny_llama(folder)), max_length=64), arms)
+
+
+@pytest.fixture(scope="module")
+def pairs(job: ForkedJob) -> StudyPairs:
+    groups = fold_groups(pq.read_table(job.pairs_file), "prompt")
+    zeros = np.zeros(NUMBER)
+    facts = Facts(np.ones(NUMBER), zeros + 0.5, zeros, zeros.astype(np.int64), np.full((NUMBER, 3), np.nan))
+    responses = np.arange(2 * NUMBER).reshape(-1, 2)
+    return StudyPairs([Design(Candidate("none", ()), torch.zeros(NUMBER, 1))], facts, groups, groups, responses, groups)
+
+
+def trial_of(pairs: StudyPairs, turned: NDArray[np.bool_] | None = None) -> Trial:
+    """A third of the labels is wrong."""
+    split = split_pairs(pairs.split_groups, 0.3, 0)
+    number = len(split.train)
+    turned = np.zeros(number, dtype=bool) if turned is None else turned
+    wrong = np.random.default_rng(0).random(number) < 0.3
+    return Trial(pairs, split, turned, (turned == wrong).astype(np.float64))
+
+
+def plain(trial: Trial) -> Arm:
+    return Arm("plain", Supervision.plain(trial.given))
+
+
+def clean(trial: Trial) -> Arm:
+    truth = trial.train.facts.target
+    return Arm("clean", Supervision.plain(truth), given=truth)
+
+
+def train(job: ForkedJob, trial: Trial, *arms: Arm) -> list[Trained]:
+    return ForkedTrainer(forked_base(job), trial).train(arms)
+
+
+def test_arms_of_the_same_labels_are_the_same_and_clean_ones_learn_the_truth(job: ForkedJob, pairs: StudyPairs) -> None:
+    trial = trial_of(pairs)
+    one, two, truth = train(job, trial, plain(trial), replace(plain(trial), name="again"), clean(trial))
+    np.testing.assert_allclose(one.gaps, two.gaps, rtol=0, atol=1e-4)
+    assert [one.name, two.name, truth.name] == ["plain", "again", "clean"]
+    assert truth.gaps.shape == (len(trial.split.test),)
+    assert (truth.gaps > 0).mean() > 0.9
+    assert truth.scale > 0
+
+
+def test_an_arm_is_the_same_whoever_trains_beside_it(job: ForkedJob, pairs: StudyPairs) -> None:
+    trial = trial_of(pairs)
+    alone, beside = train(job, trial, plain(trial))[0], train(job, trial, clean(trial), plain(trial))[1]
+    np.testing.assert_allclose(alone.gaps, beside.gaps, rtol=0, atol=1e-4)
+    assert alone.choice == beside.choice
+
+
+def test_the_order_of_the_responses_changes_nothing(job: ForkedJob, pairs: StudyPairs) -> None:
+    found = []
+    for turned in (None, np.random.default_rng(1).random(len(trial_of(pairs).split.train)) < 0.5):
+        trial = trial_of(pairs, turned)
+        sign, number = np.where(trial.turned, -1.0, 1.0), len(trial.turned)
+        rates = np.where(trial.turned[:, None], [[0.1, 0.3]], [[0.3, 0.1]])
+        shifted = replace(Supervision.plain(trial.given), margin=0.5 * sign)
+        arms = plain(trial), Arm("margin", shifted), Arm("aware", plain(trial).supervision, "noise_aware", None, rates)
+        found.append([arm.gaps for arm in train(job, trial, *arms)])
+        assert number == len(rates)
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-4)
+    for other in found[0][1:]:
+        assert np.abs(other - found[0][0]).max() > 1e-2  # margins and rates are learned
+
+
+def test_nothing_is_learned_from_the_held_out_fold_but_the_choice(
+    job: ForkedJob, pairs: StudyPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = trial_of(pairs)
+    held_out = trial.split.inner_fold == forked_trainer.HELD_OUT_FOLD
+    monkeypatch.setattr(HeldOut, "likelihood", lambda self, gaps: np.zeros(gaps.shape[1]))  # the first epoch always
+    other = replace(trial, given=np.where(held_out, 1 - trial.given, trial.given))
+    one, two = train(job, trial, plain(trial))[0], train(job, other, plain(other))[0]
+    np.testing.assert_array_equal(one.gaps, two.gaps)
+    assert one.scale != two.scale  # of the labels there
+
+
+def test_the_epoch_is_that_which_held_out_labels_like_best(
+    job: ForkedJob, pairs: StudyPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gaps after three epochs are given by hand: the second alone sorts the held-out labels, and for the arm `clean`,
+    which has labels of its own, the third."""
+    trial = trial_of(pairs)
+    truth = clean(trial)
+    gaps = []
+    for labels in (np.full(len(trial.given), 0.5), trial.given, trial.train.facts.target):
+        own = np.random.default_rng(len(gaps)).normal(size=(NUMBER, 2)) * 0.1
+        own[trial.split.train] += 4 * (labels[:, None] - 0.5)
+        gaps.append(own)
+    monkeypatch.setattr(ForkedTrainer, "_gaps_by_epoch", lambda self, arms, judged: gaps)
+    one, two = ForkedTrainer(forked_base(job), trial).train([plain(trial), truth])
+    assert (one.choice, one.at_end_of_grid) == ("epoch 2", False)
+    assert (two.choice, two.at_end_of_grid) == ("epoch 3", True)
+    np.testing.assert_array_equal(one.gaps, gaps[1][trial.split.test, 0])
+    np.testing.assert_array_equal(two.gaps, gaps[2][trial.split.test, 1])
+    own = replace(trial, choose_by="own")
+    repaired = Arm("oracle:flip", truth.supervision)
+    for asked, choice in ((trial, "epoch 2"), (own, "epoch 3")):
+        assert ForkedTrainer(forked_base(job), asked).train([plain(trial), repaired])[1].choice == choice
+
+
+def test_an_arm_without_pairs_says_nothing(job: ForkedJob, pairs: StudyPairs) -> None:
+    trial = trial_of(pairs)
+    nothing = replace(plain(trial).supervision, weight=np.zeros(len(trial.given)))
+    assert np.abs(train(job, trial, plain(trial), Arm("empty", nothing))[1].gaps).max() < 1e-6
+
+
+def test_a_set_is_read_once_in_a_process(job: ForkedJob) -> None:
+    assert forked_base(job) is forked_base(job)

@@ -391,6 +391,15 @@ def test_members_with_labels_of_their_own_end_as_if_they_were_alone(llama: Path,
         np.testing.assert_allclose(together[:, own], alone.trained(), rtol=0, atol=2e-4)
 
 
+def test_every_member_overfits_margin_plus_logit_of_its_own_labels(llama: Path) -> None:
+    target, margin = np.tile(np.float32([0.9, 0.2]), (4, 1)), np.tile(np.float32([0.5, -1.0]), (4, 1))
+    changes = {"num_train_epochs": 100.0, "learning_rate": 1e-2, "weight_decay": 0.0}
+    found = Bench.of(
+        llama, some_rows(4), np.ones((4, 2), np.float32), MemberLabels(target, margin), **changes
+    ).trained()
+    np.testing.assert_allclose(found, margin + np.log(target / (1 - target)), atol=0.1)  # as above, Adam circles
+
+
 def test_whole_batches_teach_what_divided_ones_do(llama: Path) -> None:
     weights = some_weights(24, 3)
     weights[6:, 2] = 0.0  # sits steps out

@@ -12,7 +12,10 @@ from rewardsmith.errors import ConfigError, DataError, InputError, OutputError, 
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulate import simulate
+from rewardsmith.studies.noise.cells import run_cell
+from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
+from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.workflows import study_noise
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.study_noise import parse_kinds, parse_rates, run_study_noise
@@ -122,11 +125,10 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
     asked = replace(config(tiny_llama, folder, **FORKED), forked=options)
     real, computed = study_noise.run_cells, []
 
-    def stops_after_one(cells, *rest):
-        for number, result in enumerate(real(cells, *rest)):
-            if number == 1:
-                raise RunError("power cut")
-            yield result
+    def stops_after_one(cells, pairs_file, options, _):
+        base = forked_base(options.forked)
+        yield run_cell(StudyPairs.load(pairs_file), cells[0], options, lambda trial: ForkedTrainer(base, trial))
+        raise RunError("power cut")
 
     def counts(cells, *rest):
         computed.extend(cells)

@@ -154,7 +154,7 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
     assert {file.name for file in folder.iterdir()} == {"cells.jsonl", "metrics.json", "report.html", "manifest.json"}
 
 
-def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama, tmp_path, capsys):
+def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama, tmp_path):
     asked = config(tiny_llama, tmp_path / "x", **FORKED)
     for changes, reason in (
         ({"num_train_epochs": 0}, "--num_train_epochs 0 must be at least 1"),
@@ -162,9 +162,19 @@ def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama,
     ):
         with pytest.raises(ConfigError, match=reason):
             run_study_noise(replace(asked, forked=ForkedArmOptions(**changes)), ROWS)
-    with pytest.raises(ConfigError, match="'debias' is not for this --trainer"):
+    with pytest.raises(ConfigError, match="'debias' is not for --trainer forked"):
         run_study_noise(replace(asked, study=replace(asked.study, methods="debias")), ROWS)
     assert not (tmp_path / "x").exists()
+
+
+def test_what_all_leaves_out_is_said(capsys):
+    assert "early_stop" not in study_noise._methods(NoiseStudyOptions(trainer="forked"))
+    said = capsys.readouterr().err
+    assert "debias, debias+soft_label, early_stop are not for --trainer forked and are left out" in " ".join(
+        said.split()
+    )
+    study_noise._methods(NoiseStudyOptions())
+    assert not capsys.readouterr().err
 
 
 def test_what_a_set_lacks_is_told_before_there_is_a_folder(tiny_llama, tmp_path):

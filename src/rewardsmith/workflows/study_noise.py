@@ -24,7 +24,6 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.study_report import render_study_report
 from rewardsmith.report.study_tables import print_study
 from rewardsmith.strength.pair_features import pair_features
-from rewardsmith.studies.noise.arms import NOT_FORKED
 from rewardsmith.studies.noise.bootstrap import Codes
 from rewardsmith.studies.noise.cell_log import CellLog
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
@@ -159,11 +158,10 @@ def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, ti
 
 def _methods(study: NoiseStudyOptions) -> tuple[str, ...]:
     """Those that take part. What `all` leaves out is said."""
-    if study.trainer == "probe":
-        return parse_methods(study.methods)
-    chosen = parse_methods(study.methods, NOT_FORKED)
-    if study.methods.strip() == "all":
-        say(f"--trainer forked: of all methods, {', '.join(sorted(set(ALL) - set(chosen)))} are left out.")
+    chosen = parse_methods(study.methods, study.trainer)
+    left_out = sorted(set(ALL) - set(chosen))
+    if study.methods.strip() == "all" and left_out:
+        say(f"--methods all: {', '.join(left_out)} are not for --trainer {study.trainer} and are left out.")
     return chosen
 
 

@@ -11,7 +11,7 @@ from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.design import Design
 from rewardsmith.studies.noise import cells as cells_module
-from rewardsmith.studies.noise.arms import NOT_FORKED, Arm
+from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms
 from rewardsmith.studies.noise.credits import decode
 from rewardsmith.studies.noise.methods import ALL, CLEAN, PLAIN, make_arm, make_arms, parse_methods
@@ -306,8 +306,8 @@ def test_methods_are_checked_when_they_are_named():
 
 
 def test_methods_that_a_trainer_cannot_train_are_refused_or_left_out_of_all():
-    assert set(ALL) - set(parse_methods("all", NOT_FORKED)) == {"debias", "debias+soft_label", "early_stop"}
-    with pytest.raises(ConfigError, match=r"'debias\+drop' is not for this --trainer: .*frozen features"):
-        parse_methods("drop,debias+drop", NOT_FORKED)
-    with pytest.raises(ConfigError, match="'early_stop' is not for this --trainer: .*`plain`"):
-        parse_methods("early_stop", NOT_FORKED)
+    assert set(ALL) - set(parse_methods("all", "forked")) == {"debias", "debias+soft_label", "early_stop"}
+    with pytest.raises(ConfigError, match=r"'debias\+drop' is not for --trainer forked: .*frozen features"):
+        parse_methods("drop,debias+drop", "forked")
+    with pytest.raises(ConfigError, match="'early_stop' is not for --trainer forked: .*`plain`"):
+        parse_methods("early_stop", "forked")

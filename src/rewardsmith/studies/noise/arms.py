@@ -15,11 +15,14 @@ Floats = NDArray[np.float64]
 Form = Literal["plain", "debiased", "early_stopping", "noise_aware"]
 
 
-NOT_FORKED: dict[Form, str] = {
-    "debiased": "the column of its own is one beside frozen features, which are those of --trainer probe",
-    "early_stopping": "here every arm chooses its epoch, so it would be `plain`",
+REFUSED: dict[str, dict[Form, str]] = {
+    "probe": {},
+    "forked": {
+        "debiased": "its column stands beside frozen features, which only --trainer probe has",
+        "early_stopping": "there every arm chooses its epoch, so it would be `plain`",
+    },
 }
-"""Forms that the `forked` trainer does not have, and why."""
+"""Forms that a trainer does not have, and why."""
 
 
 @dataclass(frozen=True)

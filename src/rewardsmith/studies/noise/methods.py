@@ -15,9 +15,8 @@ A method turns suspects into the supervision of one arm. Its name says what it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.refining.data_smoothing import smooth_labels
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.studies.noise.arms import Arm, Form
+from rewardsmith.studies.noise.arms import REFUSED, Arm, Form
 from rewardsmith.studies.noise.planting import turned_round
 from rewardsmith.studies.noise.suspects import DETECTORS, Suspects
 
@@ -72,19 +71,20 @@ SMOOTHING_L2 = 1.0
 Floats = NDArray[np.float64]
 
 
-def parse_methods(text: str, refused: Mapping[Form, str] = MappingProxyType({})) -> tuple[str, ...]:
-    """The methods that an option names, `plain` and `clean` first.
+def parse_methods(text: str, trainer: str = "probe") -> tuple[str, ...]:
+    """The methods that an option names, `plain` and `clean` first; `all` leaves out what the trainer does not have.
 
-    ``refused`` are forms that the trainer does not have, with the reasons: `all` leaves them out. ConfigError for a
-    name that means nothing, and for one of such a form.
+    ConfigError for a name that means nothing, and for a method that the trainer does not have.
     """
+    refused = REFUSED[trainer]
     names = [name.strip() for name in text.split(",") if name.strip()]
     asked = [name for name in ALL if form_of(name) not in refused] if names == ["all"] else [PLAIN, CLEAN, *names]
     chosen = tuple(dict.fromkeys(asked))
     for name in chosen:
         check_method(name)
         if form_of(name) in refused:
-            raise ConfigError(f"--methods: {name!r} is not for this --trainer: {refused[form_of(name)]}. Leave it out.")
+            reason = refused[form_of(name)]
+            raise ConfigError(f"--methods: {name!r} is not for --trainer {trainer}: {reason}. Leave it out.")
     return chosen
 
 

@@ -169,7 +169,7 @@ def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama,
 
 def test_what_all_leaves_out_is_said(capsys):
     assert "early_stop" not in study_noise._methods(NoiseStudyOptions(trainer="forked"))
-    said = capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
     assert "debias, debias+soft_label, early_stop are not for --trainer forked and are left out" in " ".join(
         said.split()
     )

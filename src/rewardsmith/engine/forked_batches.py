@@ -199,6 +199,7 @@ def encode_for_members(
         target=pairs.column("target").to_numpy().astype(np.float32),
         margin=pairs.column("margin").to_numpy().astype(np.float32),
         weight=own,
+        error_rates=None,
         pair_id=pairs.column("pair_id").to_pylist(),
         row=pairs.column("row").to_numpy().astype(np.int64),
         num_without_weight=int((own <= 0).sum()),

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.model_inputs import ModelInputs
 from rewardsmith.engine.pair_conversations import pair_conversations
@@ -39,6 +40,8 @@ class EncodedPairs:
     target: NDArray[np.float32]
     margin: NDArray[np.float32]
     weight: NDArray[np.float32]
+    error_rates: NDArray[np.float32] | None
+    """[N, 2], where the table has them: P(labelled better | worse) of chosen and of rejected."""
     pair_id: list[str]
     row: Indices
     num_without_weight: int
@@ -100,12 +103,19 @@ def encode_pairs(encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = Fa
         target=usable.column("target").to_numpy().astype(np.float32),
         margin=usable.column("margin").to_numpy().astype(np.float32),
         weight=usable.column("weight").to_numpy().astype(np.float32),
+        error_rates=_error_rates(usable),
         pair_id=usable.column("pair_id").to_pylist(),
         row=usable.column("row").to_numpy().astype(np.int64),
         num_without_weight=len(pairs) - len(counted),
         num_identical=len(counted) - len(kept),
         num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0))[kept].sum()),
     )
+
+
+def _error_rates(pairs: pa.Table) -> NDArray[np.float32] | None:
+    if ERROR_RATES[0] not in pairs.column_names:
+        return None
+    return np.stack([pairs[name].to_numpy().astype(np.float32) for name in ERROR_RATES], axis=1)
 
 
 def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int, by_length: bool) -> list[Indices]:

@@ -11,6 +11,7 @@ from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.design import Design
 from rewardsmith.studies.noise import cells as cells_module
+from rewardsmith.studies.noise import probe_trainer
 from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms, trainer_of
 from rewardsmith.studies.noise.credits import decode
@@ -300,3 +301,14 @@ def test_methods_are_checked_when_they_are_named():
         parse_methods("debias+noise_aware")
     with pytest.raises(ConfigError, match="cannot be read"):
         parse_methods("nowhere.yaml")
+
+
+def test_the_best_penalty_is_found_behind_a_valley(pairs, monkeypatch):
+    """Likelihoods in the order of the search, from strong to weak penalties, with two maxima."""
+    found = iter([4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 5.0, 1.0, 0.0, 0.0])
+    monkeypatch.setattr(probe_trainer, "calibrated_likelihood", lambda *_: np.array([next(found)]))
+    split = split_pairs(pairs.split_groups, 0.3, 0)
+    train = pairs.take(split.train)
+    plain = Arm(PLAIN, Supervision.plain(train.facts.target))
+    [trained] = trainer_of(pairs, split, train, train.facts.target).train([plain])
+    assert trained.choice == f"l2 {probe_trainer.L2_GRID[-7]:g}"

@@ -111,16 +111,15 @@ class ProbeTrainer:
     def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, judges: Judges) -> Found:
         """Goes from strong to weak, each fit beginning at the last one.
 
-        An arm whose likelihood has fallen twice in a row is past its optimum, and the search ends when that is true of
-        all.
+        To the end for every arm: where categories want opposite things, very strong and moderate penalties can both
+        be better than those between them.
         """
         num_arms = judges.labels.shape[1]
         inner = self._inner(labels)
         inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
-        likelihood = np.full((len(L2_GRID), num_arms), -np.inf)
+        likelihood = np.full(num_arms, -np.inf)
         best, scale = np.zeros(num_arms, dtype=np.int64), np.zeros(num_arms)
         plain: Tensor | None = None
-        searching = np.ones(num_arms, dtype=bool)
         for p in reversed(range(len(L2_GRID))):
             penalty = torch.full((NUM_INNER_FOLDS * num_arms,), L2_GRID[p])
             heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
@@ -128,13 +127,9 @@ class ProbeTrainer:
                 heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
             gaps = self._held_out(rows.read, heads, num_arms)
             found = self._likelihood(gaps, judges)
-            better = searching & (found > likelihood.max(axis=0))
-            likelihood[p, searching] = found[searching]
+            better = found > likelihood
+            likelihood[better] = found[better]
             best[better], scale[better] = p, self._scales(gaps, judges)[better]
-            if p + 2 < len(L2_GRID):
-                searching &= ~((likelihood[p] < likelihood[p + 1]) & (likelihood[p + 1] < likelihood[p + 2]))
-            if not searching.any():
-                break
         return Found(best, scale)
 
     def _search_steps(self, rows: Rows, labels: Labels, judges: Judges) -> Found:

@@ -51,7 +51,7 @@ def test_gaps_that_say_nothing_leave_a_coin(drawn):
 
 def test_a_cluster_that_is_turned_round_is_neither_praise_nor_blame(drawn):
     """Gaps count there as if they said nothing: a head must not be called good for ranking a cluster backwards."""
-    gaps, given, longer = drawn
+    gaps, given, longer = drawn[0][:, :1], drawn[1][:, :1], drawn[2]
     clusters = np.arange(4000) % 4
     turned = clusters == 1
     labels, silent = np.where(turned[:, None], 1 - given, given), np.where(turned[:, None], 0, gaps)

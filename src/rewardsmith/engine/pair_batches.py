@@ -172,6 +172,7 @@ class PairLoader:
         pairs_per_step: int,
         seed: int,
         max_tokens: int | None = None,
+        usual_tokens: int = DEFAULT_MAX_TOKENS,
         num_epochs: float = 1.0,
         max_steps: int = -1,
         process: int = 0,
@@ -182,7 +183,7 @@ class PairLoader:
         self._process, self._num_processes = process, num_processes
         self._pairs_per_step = pairs_per_step
         self._lengths = pairs.lengths
-        self.max_tokens = token_budget(pairs, form, max_tokens)
+        self.max_tokens = token_budget(pairs, form, max_tokens, usual_tokens)
         self.steps_per_epoch = ceil(len(pairs) / pairs_per_step)
         self.num_steps = max_steps if max_steps > 0 else max(1, ceil(self.steps_per_epoch * num_epochs))
 
@@ -216,12 +217,15 @@ class PairLoader:
         ]
 
 
-def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None) -> int:
-    """Tokens that a batch may have. ``DataError`` where a pair does not fit into what was asked for."""
+def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None, usual: int = DEFAULT_MAX_TOKENS) -> int:
+    """Tokens that a batch may have: ``usual``, or those of the longest pair, where nothing is ``asked`` for.
+
+    ``DataError`` where a pair does not fit into what was asked for.
+    """
     sizes = [form.num_tokens(pairs.both(i)) for i in range(len(pairs))]
     largest = max(sizes, default=0)
     if asked is None:
-        return max(DEFAULT_MAX_TOKENS, largest)
+        return max(usual, largest)
     if largest > asked:
         i = int(np.argmax(sizes))
         raise DataError(

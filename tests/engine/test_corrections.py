@@ -14,8 +14,12 @@ from torch import Tensor
 from rewardsmith.engine.batch_margin import DECAY, BatchMargin
 from rewardsmith.engine.data_smoothing import DataSmoothing
 from rewardsmith.engine.model_inputs import PaddedInputs
+from rewardsmith.engine.noise_aware import NoiseAware
 from rewardsmith.engine.pair_batches import PairBatch
 from rewardsmith.engine.steps import RewardStep
+
+NO_GAP = torch.zeros(1)
+"""For corrections that do not ask for it."""
 
 
 class OneProcess:
@@ -130,7 +134,7 @@ def test_the_margin_of_a_step_is_the_mean_gap_of_those_before() -> None:
     assert second.loss.item() == pytest.approx(np.logaddexp(0, -(5.0 - 0.5 * 2.0)))
     assert step.metrics({name: float(value) for name, value in second.totals.items()})["batch_margin"] == 1.0
     step.finish_step(OneProcess())
-    third = margin.apply(batch_of([0.0]))
+    third = margin.apply(batch_of([0.0]), NO_GAP)
     assert third.margin.item() == pytest.approx(0.5 * (DECAY * 4.0 + 5.0) / (DECAY * 2 + 1))
 
 
@@ -138,7 +142,7 @@ def test_the_margin_points_where_the_label_points() -> None:
     margin = BatchMargin(1.0)
     RewardStep(corrections=(margin,))(reads_its_reward, batch_of([2.0, -2.0, 7.0], target=[1.0, 0.0, 0.5]))
     margin.finish_step(OneProcess())
-    applied = margin.apply(batch_of([0.0] * 4, target=[1.0, 0.0, 0.5, 0.75], margin=[0.1, 0.1, 0.1, 0.1]))
+    applied = margin.apply(batch_of([0.0] * 4, target=[1.0, 0.0, 0.5, 0.75], margin=[0.1, 0.1, 0.1, 0.1]), NO_GAP)
     assert applied.margin.tolist() == pytest.approx([2.1, -1.9, 0.1, 1.1])
 
 
@@ -150,21 +154,21 @@ def test_gaps_of_uncertain_labels_have_a_resting_point(target: float, scale: flo
     margin = BatchMargin(scale)
     RewardStep(corrections=(margin,))(reads_its_reward, batch_of([gap], target=[target]))
     margin.finish_step(OneProcess())
-    assert gap - margin.apply(batch_of([gap], target=[target])).margin.item() == pytest.approx(logit)
+    assert gap - margin.apply(batch_of([gap], target=[target]), NO_GAP).margin.item() == pytest.approx(logit)
 
 
 def test_a_mean_gap_below_zero_is_no_margin() -> None:
     margin = BatchMargin(1.0)
     RewardStep(corrections=(margin,))(reads_its_reward, batch_of([-2.0, 1.0]))
     margin.finish_step(OneProcess())
-    assert margin.apply(batch_of([0.0])).margin.item() == 0.0
+    assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == 0.0
 
 
 def test_weights_count_in_the_mean_gap_and_weight_zero_does_not() -> None:
     margin = BatchMargin(1.0)
     RewardStep(corrections=(margin,))(reads_its_reward, batch_of([1.0, 4.0, 90.0], weight=[1.0, 2.0, 0.0]))
     margin.finish_step(OneProcess())
-    assert margin.apply(batch_of([0.0])).margin.item() == pytest.approx(3.0)
+    assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == pytest.approx(3.0)
 
 
 def test_micro_batches_and_processes_make_one_step() -> None:
@@ -176,7 +180,7 @@ def test_micro_batches_and_processes_make_one_step() -> None:
     other = WithOther(torch.tensor([6.0, 1.0]))
     for margin, accelerator in ((whole, OneProcess()), (parts, OneProcess()), (shared, other)):
         margin.finish_step(accelerator)
-        assert margin.apply(batch_of([0.0])).margin.item() == pytest.approx(3.0)
+        assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == pytest.approx(3.0)
 
 
 def test_no_gradient_flows_into_margin_or_label() -> None:
@@ -185,7 +189,7 @@ def test_no_gradient_flows_into_margin_or_label() -> None:
     step = RewardStep(corrections=(labels, margin))
     for _ in range(2):
         reward.grad = None
-        learned = margin.apply(labels.apply(batch_of([0.0])))
+        learned = margin.apply(labels.apply(batch_of([0.0]), NO_GAP), NO_GAP)
         torch.autograd.backward(step(lambda _: reward, batch_of([0.0])).loss)
         step.finish_step(OneProcess())
         wanted = torch.sigmoid(2.0 - learned.margin) - learned.target
@@ -213,3 +217,31 @@ def test_a_state_brings_back_what_comes_next() -> None:
 
 def test_without_corrections_a_step_has_no_state() -> None:
     assert RewardStep().state() == {}
+
+
+def test_a_doubtful_label_is_believed_as_far_as_the_model_allows() -> None:
+    rates = np.array([[0.0, 0.0], [0.25, 0.25], [0.1, 0.4], [0.1, 0.4]], dtype=np.float32)
+    step = RewardStep(corrections=(NoiseAware(rates),))
+    batch = batch_of([-1.0, 0.5, 0.0, 2.0], indices=[0, 1, 2, 3], target=[1.0, 1.0, 0.0, 0.0], margin=[0.0, 0.5, 0, 1])
+    learned = step.corrections[0].apply(batch, torch.tensor([-1.0, 0.5, 0.0, 2.0]))
+    better = 1 / (1 + np.exp(-1.0))
+    by_hand = [1.0, 0.75, 0.4 / 1.3, 0.4 * better / (0.4 * better + 0.9 * (1 - better))]
+    np.testing.assert_allclose(learned.target, by_hand, rtol=1e-6)
+    out = step(reads_its_reward, batch)
+    change = np.abs(np.array(by_hand) - [1.0, 1.0, 0.0, 0.0]).mean()
+    totals = {name: float(value) for name, value in out.totals.items()}
+    assert step.metrics(totals)["label_change"] == pytest.approx(change)
+
+
+@pytest.mark.parametrize("target", [1.0, 0.0, 0.7])
+def test_the_gradient_is_that_of_the_likelihood_of_noisy_labels(target: float) -> None:
+    rates, gap = np.array([[0.1, 0.3]], dtype=np.float32), torch.tensor([0.8], requires_grad=True)
+    better = (gap - 0.2).sigmoid()
+    says_chosen = (1 - 0.3) * better + 0.1 * (1 - better)
+    (-(target * says_chosen.log() + (1 - target) * (1 - says_chosen).log())).sum().backward()
+    likelihood_gradient = gap.grad.clone() if gap.grad is not None else None
+    rewards = torch.tensor([0.8, 0.0], requires_grad=True)
+    batch = batch_of([0.8], target=[target], margin=[0.2])
+    RewardStep(corrections=(NoiseAware(rates),))(lambda inputs: rewards, batch).loss.backward()
+    assert rewards.grad is not None and likelihood_gradient is not None
+    assert rewards.grad[0].item() == pytest.approx(likelihood_gradient.item(), rel=1e-5)

@@ -392,12 +392,14 @@ def test_members_with_labels_of_their_own_end_as_if_they_were_alone(llama: Path,
 
 
 def test_every_member_overfits_margin_plus_logit_of_its_own_labels(llama: Path) -> None:
-    target, margin = np.tile(np.float32([0.9, 0.2]), (4, 1)), np.tile(np.float32([0.5, -1.0]), (4, 1))
+    """Of a label of 0.6 that errs at the rates 0.1 and 0.3: the logit of (0.6 - 0.1) / (1 - 0.1 - 0.3)."""
+    target, margin = (np.tile(np.float32(own), (4, 1)) for own in ([0.9, 0.2, 0.6], [0.5, -1.0, 0.0]))
+    rates = np.tile(np.float32([[0.0, 0.0], [0.0, 0.0], [0.1, 0.3]]), (4, 1, 1))
     changes = {"num_train_epochs": 100.0, "learning_rate": 1e-2, "weight_decay": 0.0}
-    found = Bench.of(
-        llama, some_rows(4), np.ones((4, 2), np.float32), MemberLabels(target, margin), **changes
-    ).trained()
-    np.testing.assert_allclose(found, margin + np.log(target / (1 - target)), atol=0.1)  # as above, Adam circles
+    labels = MemberLabels(target, margin, rates)
+    found = Bench.of(llama, some_rows(4), np.ones((4, 3), np.float32), labels, **changes).trained()
+    goal = [0.5 + math.log(9), -1.0 - math.log(4), math.log(5)]
+    np.testing.assert_allclose(found, np.tile(goal, (4, 1)), atol=0.1)  # as above, Adam circles
 
 
 def test_whole_batches_teach_what_divided_ones_do(llama: Path) -> None:

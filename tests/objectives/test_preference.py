@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewardsmith.objectives.preference import centering_loss, noise_aware_loss, preference_loss, weighted_mean
+from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
 finite = st.floats(-50, 50)
 probability = st.floats(0, 1)
@@ -133,32 +133,3 @@ def test_centering_is_the_squared_sum_and_gone_when_rewards_are_opposite() -> No
 def test_constant_added_to_both_rewards_changes_nothing(chosen: float, rejected: float, shift: float) -> None:
     plain, moved = as_tensor(chosen) - as_tensor(rejected), as_tensor(chosen + shift) - as_tensor(rejected + shift)
     torch.testing.assert_close(preference_loss(plain), preference_loss(moved), atol=1e-9, rtol=1e-9)
-
-
-def test_a_loss_that_knows_of_errors_is_the_likelihood_of_the_label() -> None:
-    """A gap of 1.5 - 0.5, P(worse called better) 0.1 for chosen and 0.3 for rejected, a label of 0.8."""
-    better = 1 / (1 + math.exp(-1.0))
-    p = 0.7 * better + 0.1 * (1 - better)
-    cost = noise_aware_loss(as_tensor(1.5), as_tensor(0.8), as_tensor(0.5), torch.tensor([[0.1, 0.3]]))
-    assert cost.item() == pytest.approx(-0.8 * math.log(p) - 0.2 * math.log(1 - p), abs=1e-7)
-
-
-@pytest.mark.parametrize("gap", [-1e4, -2.0, 0.0, 3.0, 1e4])
-@pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
-def test_rates_of_zero_are_the_plain_loss_with_its_gradient(gap: float, target: float) -> None:
-    costs, slopes = [], []
-    for rates in (None, torch.zeros(1, 2, dtype=torch.float64)):
-        leaf, label, margin = as_tensor(gap).requires_grad_(), as_tensor(target), as_tensor(0.25)
-        cost = preference_loss(leaf, label, margin) if rates is None else noise_aware_loss(leaf, label, margin, rates)
-        cost.sum().backward()
-        costs.append(cost.item())
-        assert leaf.grad is not None
-        slopes.append(leaf.grad.item())
-    assert costs[0] == costs[1]
-    assert slopes[0] == pytest.approx(slopes[1], abs=1e-12)
-
-
-def test_swapping_the_responses_mirrors_the_rates_too() -> None:
-    one = noise_aware_loss(as_tensor(0.7), as_tensor(0.9), as_tensor(0.2), torch.tensor([[0.1, 0.4]]))
-    other = noise_aware_loss(as_tensor(-0.7), as_tensor(0.1), as_tensor(-0.2), torch.tensor([[0.4, 0.1]]))
-    torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)

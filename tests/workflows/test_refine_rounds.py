@@ -13,6 +13,7 @@ import pytest
 
 import rewardsmith
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
@@ -61,7 +62,8 @@ def recipe(tmp_path: Path, text: str) -> str:
 def test_what_an_audit_saved_says_what_its_judges_said(audit_dir: Path) -> None:
     pairs, strengths = (pq.read_table(audit_dir / f"{name}.parquet") for name in ("pairs", "strengths"))
     again = audit_pairs(pairs, saved_judgements(strengths), fold_groups(pairs, "prompt"), 0).table
-    assert again.drop_columns(["p_wrong_structured"]).equals(strengths.drop_columns(["p_wrong_structured"]))
+    structured = ["p_wrong_structured", *ERROR_RATES]
+    assert again.drop_columns(structured).equals(strengths.drop_columns(structured))
 
 
 def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_strengths(

@@ -20,6 +20,7 @@ def found(p_wrong: list[float], cluster_rates: list[list[float]], **rates: float
     return CellNoise(
         p_wrong=np.array(p_wrong),
         cluster_rates=np.array(cluster_rates),
+        error_rates=np.zeros((len(p_wrong), 2)),
         **{"longer_rate": 0.1, "shorter_rate": 0.1, "p_rates_differ": 0.1, **rates},
     )
 

@@ -52,12 +52,16 @@ LEDGER = pa.schema(
 STRENGTH_CLASSES = ("incorrect", "ambiguous", "normal", "strong")
 
 
+ERROR_RATES = ("error_rate_chosen", "error_rate_rejected")
+"""P(labelled better | worse) of either response."""
+
+
 def strengths_schema(num_members: int) -> pa.Schema:
     """One row a pair, in the order of ``pairs.parquet``. Units: logits; gap = r(chosen) - r(rejected) as labelled.
 
     ``strength_*`` come from members that did not train on the pair's group, ``*_in_sample`` from those that did.
-    Fewer than two judges: null. Ties have a null ``p_wrong``. ``p_wrong_structured`` is null wherever the structured
-    audit has not been asked, and absent from older audits.
+    Fewer than two judges: null. Ties have a null ``p_wrong``. ``p_wrong_structured`` and ``ERROR_RATES`` are null
+    wherever the structured audit has not been asked, and absent from older audits.
     """
     return pa.schema(
         [("pair_id", pa.string()), ("row", pa.int64()), ("split_group", pa.string())]
@@ -73,5 +77,6 @@ def strengths_schema(num_members: int) -> pa.Schema:
             ("strength_class", pa.dictionary(pa.int8(), pa.string())),
             ("strength_bin", pa.int32()),
             ("p_wrong_structured", pa.float32()),
+            *((name, pa.float32()) for name in ERROR_RATES),
         ]
     )

@@ -17,6 +17,8 @@ from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 DEFAULT_MAX_TOKENS = 2048
+CPU_TRAINING_TOKENS = 1024
+"""On a CPU larger passes of training are no faster (docs/performance.md), and hold more activations."""
 """Tokens in a forward pass: enough for full speed on a CPU, little enough for its caches and memory."""
 
 Indices = NDArray[np.int64]

@@ -35,7 +35,7 @@ class BatchMargin:
         self._past = torch.zeros(2)  # decayed sums over steps: weight times gap, weight
         self._step = torch.zeros(2)
 
-    def apply(self, batch: PairBatch) -> PairBatch:
+    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
         """The batch with its margin widened in the direction of each label."""
         self._to(batch.margin.device)
         return replace(batch, margin=batch.margin + (2 * batch.target - 1) * self._margin().to(batch.margin))

@@ -16,8 +16,8 @@ class Correction(Protocol):
     metric: str
     """What ``observe`` sums up, as it is called in the log."""
 
-    def apply(self, batch: PairBatch) -> PairBatch:
-        """The batch as it is to be learned; no gradient flows through what was changed."""
+    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
+        """The batch as it is to be learned, by detached gaps; no gradient flows through what was changed."""
         ...
 
     def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:

@@ -40,7 +40,7 @@ class DataSmoothing:
         """The labels [N] as they stand."""
         return self._labels.cpu().numpy()
 
-    def apply(self, batch: PairBatch) -> PairBatch:
+    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
         """The batch with labels as they stand."""
         self._to(batch.target.device)
         return replace(batch, target=self._labels[self._positions(batch)])

@@ -42,7 +42,8 @@ class MemberLabels:
     margin: NDArray[np.float32]
     """[N, M]"""
     error_rates: NDArray[np.float32] | None = None
-    """[N, M, 2]: how often the label errs, as ``noise_aware_loss`` reads it; None: ``preference_loss``."""
+    """[N, M, 2]: P(labelled better | worse) of the chosen and of the rejected response (`objectives/noise_aware.py`);
+    None: labels are taken as they are."""
 
     @classmethod
     def of_table(cls, pairs: EncodedPairs, num_members: int) -> MemberLabels:
@@ -267,6 +268,7 @@ def encode_all(
         target=pairs.column("target").to_numpy().astype(np.float32),
         margin=pairs.column("margin").to_numpy().astype(np.float32),
         weight=own,
+        error_rates=None,
         pair_id=pairs.column("pair_id").to_pylist(),
         row=pairs.column("row").to_numpy().astype(np.int64),
         num_without_weight=int((own <= 0).sum()),

@@ -31,7 +31,8 @@ from rewardsmith.engine.reward_training import check_options
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.objectives.preference import centering_loss, noise_aware_loss, preference_loss, weighted_mean
+from rewardsmith.objectives.noise_aware import believed_target
+from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_PAIRS = 5
@@ -314,6 +315,9 @@ def _precision(device: torch.device, bf16: bool) -> torch.autocast:
 
 
 def _loss(gap: Float[Tensor, "m B"], batch: ForkedBatch) -> Float[Tensor, "m B"]:
+    """Cost of each pair, at the target that is believed where labels are known to err."""
     if batch.error_rates is None:
         return preference_loss(gap, batch.target, batch.margin)
-    return noise_aware_loss(gap, batch.target, batch.margin, batch.error_rates)
+    shifted = gap.detach().float() - batch.margin
+    target = believed_target(shifted, batch.target, *batch.error_rates.unbind(-1))
+    return preference_loss(gap, target, batch.margin)

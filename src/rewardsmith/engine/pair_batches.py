@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.model_inputs import ModelInputs
 from rewardsmith.engine.pair_conversations import pair_conversations
@@ -39,6 +40,8 @@ class EncodedPairs:
     target: NDArray[np.float32]
     margin: NDArray[np.float32]
     weight: NDArray[np.float32]
+    error_rates: NDArray[np.float32] | None
+    """[N, 2], where the table has them: P(labelled better | worse) of chosen and of rejected."""
     pair_id: list[str]
     row: Indices
     num_without_weight: int
@@ -100,12 +103,19 @@ def encode_pairs(encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = Fa
         target=usable.column("target").to_numpy().astype(np.float32),
         margin=usable.column("margin").to_numpy().astype(np.float32),
         weight=usable.column("weight").to_numpy().astype(np.float32),
+        error_rates=_error_rates(usable),
         pair_id=usable.column("pair_id").to_pylist(),
         row=usable.column("row").to_numpy().astype(np.int64),
         num_without_weight=len(pairs) - len(counted),
         num_identical=len(counted) - len(kept),
         num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0))[kept].sum()),
     )
+
+
+def _error_rates(pairs: pa.Table) -> NDArray[np.float32] | None:
+    if ERROR_RATES[0] not in pairs.column_names:
+        return None
+    return np.stack([pairs[name].to_numpy().astype(np.float32) for name in ERROR_RATES], axis=1)
 
 
 def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int, by_length: bool) -> list[Indices]:
@@ -162,6 +172,7 @@ class PairLoader:
         pairs_per_step: int,
         seed: int,
         max_tokens: int | None = None,
+        usual_tokens: int = DEFAULT_MAX_TOKENS,
         num_epochs: float = 1.0,
         max_steps: int = -1,
         process: int = 0,
@@ -172,7 +183,7 @@ class PairLoader:
         self._process, self._num_processes = process, num_processes
         self._pairs_per_step = pairs_per_step
         self._lengths = pairs.lengths
-        self.max_tokens = token_budget(pairs, form, max_tokens)
+        self.max_tokens = token_budget(pairs, form, max_tokens, usual_tokens)
         self.steps_per_epoch = ceil(len(pairs) / pairs_per_step)
         self.num_steps = max_steps if max_steps > 0 else max(1, ceil(self.steps_per_epoch * num_epochs))
 
@@ -206,12 +217,15 @@ class PairLoader:
         ]
 
 
-def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None) -> int:
-    """Tokens that a batch may have. ``DataError`` where a pair does not fit into what was asked for."""
+def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None, usual: int = DEFAULT_MAX_TOKENS) -> int:
+    """Tokens that a batch may have: ``usual``, or those of the longest pair, where nothing is ``asked`` for.
+
+    ``DataError`` where a pair does not fit into what was asked for.
+    """
     sizes = [form.num_tokens(pairs.both(i)) for i in range(len(pairs))]
     largest = max(sizes, default=0)
     if asked is None:
-        return max(DEFAULT_MAX_TOKENS, largest)
+        return max(usual, largest)
     if largest > asked:
         i = int(np.argmax(sizes))
         raise DataError(

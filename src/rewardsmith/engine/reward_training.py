@@ -12,12 +12,13 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.batch_forms import CPU_TRAINING_TOKENS, DEFAULT_MAX_TOKENS, batch_form
 from rewardsmith.engine.batch_margin import BatchMargin
 from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.corrections import Correction
 from rewardsmith.engine.data_smoothing import DataSmoothing
 from rewardsmith.engine.loop import Log, TrainOutcome, train
+from rewardsmith.engine.noise_aware import NoiseAware
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
 from rewardsmith.engine.recomputation import recomputed_blocks
@@ -43,7 +44,8 @@ def train_reward_model(
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
-    The pairs come back with the labels that they had at the end, which ``data_smoothing`` changes.
+    The pairs come back with the labels that they had at the end, which ``data_smoothing`` changes. A table with the
+    columns ``contracts.tables.ERROR_RATES`` is learned by a loss that knows them.
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
@@ -62,6 +64,7 @@ def train_reward_model(
         form,
         pairs_per_step=per_process * accelerator.num_processes,
         max_tokens=options.max_tokens_per_batch,
+        usual_tokens=CPU_TRAINING_TOKENS if accelerator.device.type == "cpu" else DEFAULT_MAX_TOKENS,
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
@@ -85,6 +88,8 @@ def train_reward_model(
         say(f"--data_smoothing {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
     smoothing = DataSmoothing(encoded.target, options.data_smoothing) if options.data_smoothing else None
     corrections: list[Correction] = [smoothing] if smoothing else []
+    if encoded.error_rates is not None:
+        corrections.append(NoiseAware(encoded.error_rates))
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
     step = RewardStep(options.center_rewards_coefficient, tuple(corrections))

@@ -62,7 +62,7 @@ class RewardStep:
         gap = chosen - rejected
         learned = batch
         for correction in self.corrections:
-            learned = correction.apply(learned)
+            learned = correction.apply(learned, gap.detach())
         per_pair = preference_loss(gap, learned.target, learned.margin)
         if self.center_rewards_coefficient:
             per_pair = per_pair + self.center_rewards_coefficient * centering_loss(chosen, rejected)

@@ -34,30 +34,6 @@ def preference_loss(
     return -target * logsigmoid(shifted) - (1 - target) * logsigmoid(-shifted)
 
 
-def noise_aware_loss(
-    gap: Float[Tensor, "*members B"],
-    target: Float[Tensor, "*members B"],
-    margin: Float[Tensor, "*members B"],
-    error_rates: Float[Tensor, "*members B 2"],
-) -> Float[Tensor, "*members B"]:
-    """``preference_loss`` of labels that are known to err (forward correction: Patrini et al. 2017, arXiv 1609.03683).
-
-    ``error_rates`` are r_0 and r_1, P(labelled better | worse) of the chosen and of the rejected response. With
-    s = gap - margin a pair costs -target * log(p) - (1 - target) * log(1 - p), where
-
-        p = (1 - r_1) sigmoid(s) + r_0 sigmoid(-s)
-
-    is the probability that chosen is labelled better. Rates of 0 give ``preference_loss``.
-    """
-    gap = gap.to(torch.promote_types(gap.dtype, torch.float32))
-    shifted, target = gap - _like_gap(margin, gap, "margin"), _like_gap(target, gap, "target")
-    better, worse = logsigmoid(shifted), logsigmoid(-shifted)
-    r_0, r_1 = error_rates.to(gap).unbind(-1)
-    labelled_chosen = torch.logaddexp((1 - r_1).log() + better, r_0.log() + worse)
-    labelled_rejected = torch.logaddexp(r_1.log() + better, (1 - r_0).log() + worse)
-    return -target * labelled_chosen - (1 - target) * labelled_rejected
-
-
 def weighted_mean(
     values: Float[Tensor, "*members B"],
     weight: Float[Tensor, "*members B"],

@@ -74,7 +74,7 @@ def audit_pairs(
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
     classes = strength_classes(belief, p_wrong, decided)
-    table = strengths_table(pairs, judged, p_wrong, classes, None if structured is None else structured.p_wrong)
+    table = strengths_table(pairs, judged, p_wrong, classes, structured)
     return Audited(
         judged, strength, gap, in_sample, noise, belief, p_wrong, classes, annotators, vote_error, structured, table
     )

@@ -45,6 +45,8 @@ class CellNoise:
     """P(these two are not one and the same | labels and gaps), from even odds."""
     cluster_rates: Floats
     """[C, 2]: the same two of each cluster."""
+    error_rates: Floats
+    """[N, 2]: P(labelled better | worse) of the chosen and of the rejected response; the mean of both where as long."""
 
 
 def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: NDArray[np.int64]) -> CellNoise | None:
@@ -69,7 +71,14 @@ def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: N
     own = weight * found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
     p_wrong = np.where(seen, np.bincount(row, weights=own, minlength=len(gap)), np.nan)
     longer_rate, shorter_rate = found.rates.tolist()
-    return CellNoise(p_wrong, longer_rate, shorter_rate, found.p_rates_differ, found.cluster_rates)
+    rates = _rates_of_pairs(found.cluster_rates[clusters], longer)
+    return CellNoise(p_wrong, longer_rate, shorter_rate, found.p_rates_differ, found.cluster_rates, rates)
+
+
+def _rates_of_pairs(rates: Floats, longer: Floats) -> Floats:
+    """From rates [N, 2] of the longer and of the shorter response to those of chosen and rejected."""
+    side, even = longer[:, None], rates.mean(axis=1, keepdims=True)
+    return np.where(side > 0, rates, np.where(side < 0, rates[:, ::-1], even))
 
 
 def _bins(x: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -75,7 +75,7 @@ class MemberOptions:
     per_device_train_batch_size: int = 8
     """With `full` and `forked`: pairs of an optimiser step."""
     max_tokens_per_batch: int | None = None
-    """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: 2048, or the longest pair.
+    """With `full` and `forked`: tokens in one forward pass, which bounds memory; default: that of `train`.
     With `forked` it counts tokens times members above the fork; default: 4096."""
     bf16: bool = False
     """With `full` and `forked`: train in bfloat16 where the hardware gains from it."""

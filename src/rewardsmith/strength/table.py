@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.tables import STRENGTH_CLASSES, strengths_schema
+from rewardsmith.contracts.tables import ERROR_RATES, STRENGTH_CLASSES, strengths_schema
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.classes import strength_bins
 from rewardsmith.strength.judgements import Judgements
 
@@ -16,12 +17,14 @@ def strengths_table(
     judged: Judgements,
     p_wrong: NDArray[np.float64],
     classes: NDArray[np.int8],
-    structured: NDArray[np.float64] | None = None,
+    structured: CellNoise | None = None,
 ) -> pa.Table:
     """Members' gaps, their summaries and the verdict on each pair, by the schema in ``contracts.tables``.
 
-    ``structured`` [N]: ``p_wrong`` by the structured audit, where it was asked.
+    ``structured``: what the structured audit found, where it was asked.
     """
+    unasked = np.full(len(pairs), np.nan)
+    rates = [unasked, unasked] if structured is None else list(structured.error_rates.T)
     schema = strengths_schema(judged.gaps.shape[1])
     held_out, in_sample = judged.held_out(), judged.in_sample()
     known = held_out.mean if not np.isnan(held_out.mean).all() else in_sample.mean
@@ -39,7 +42,8 @@ def strengths_table(
         "p_wrong": _floats(p_wrong),
         "strength_class": names,
         "strength_bin": pa.array(bins, mask=bins < 0),
-        "p_wrong_structured": _floats(np.full(len(pairs), np.nan) if structured is None else structured),
+        "p_wrong_structured": _floats(unasked if structured is None else structured.p_wrong),
+        **{name: _floats(rate) for name, rate in zip(ERROR_RATES, rates, strict=True)},
     }
     return pa.table(columns).cast(schema)
 

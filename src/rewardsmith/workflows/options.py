@@ -67,6 +67,8 @@ class TrainConfig:
     eval_fraction: float = 0.0
     """Share of the split groups held out for evaluation at the end."""
     model: ModelOptions = field(default_factory=ModelOptions)
+    noise_aware: str | None = None
+    """Folder of an audit of this set: its error rates become part of the loss (arXiv 1609.03683), the labels stay."""
     train: TrainOptions = field(default_factory=TrainOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)

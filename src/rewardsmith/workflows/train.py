@@ -34,7 +34,9 @@ from rewardsmith.models.positions import check_max_length
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.default_output import default_output
+from rewardsmith.workflows.error_rates import with_error_rates
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
@@ -88,9 +90,12 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     if device == "cpu":
         use_all_cores()
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, seed)
-    train_pairs, eval_pairs, eval_inputs = _split(config, given)
+    train_pairs, eval_pairs, other_inputs = _split(config, given)
+    if config.noise_aware:
+        audit = read_audit(config.noise_aware)
+        train_pairs, other_inputs = with_error_rates(train_pairs, audit), other_inputs | audit.fingerprints
     path = Path(config.run.output_dir or default_output("train", given.name))
-    folder = _open_folder(config, path, given, eval_inputs) if main else None
+    folder = _open_folder(config, path, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -143,6 +148,10 @@ def _check(config: TrainConfig) -> None:
     check_trackers(config.trackers)
     if not 0 <= config.eval_fraction < 1:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
+    if config.noise_aware and config.train.data_smoothing:
+        raise ConfigError(
+            f"--noise_aware and --data_smoothing {config.train.data_smoothing} exclude each other: both change labels."
+        )
     if config.eval_fraction and config.eval_dataset_name:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
 
@@ -159,12 +168,12 @@ def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Tabl
     return given.table, None, {}
 
 
-def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, eval_inputs: dict[str, str]) -> RunFolder:
+def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, other_inputs: dict[str, str]) -> RunFolder:
     folder = RunFolder.open(
         path,
         "train",
         flatten(config),
-        {**given.sources, **eval_inputs},
+        {**given.sources, **other_inputs},
         config.run.overwrite,
         config.run.seed,
         may_change=PARTS_OF_A_STEP,

@@ -49,13 +49,15 @@ def test_gaps_that_say_nothing_leave_a_coin(drawn):
     assert found[0] == pytest.approx(-np.log(2))
 
 
-def test_a_cluster_that_is_turned_round_is_no_worse_than_the_others(drawn):
-    """The likelihood asks what gaps say of labels, not on which side the labels of a cluster are."""
-    gaps, given, longer = drawn
+def test_a_cluster_that_is_turned_round_is_neither_praise_nor_blame(drawn):
+    """Gaps count there as if they said nothing: a head must not be called good for ranking a cluster backwards."""
+    gaps, given, longer = drawn[0][:, :1], drawn[1][:, :1], drawn[2]
     clusters = np.arange(4000) % 4
-    turned = np.where(clusters[:, None] == 1, 1 - given, given)
-    as_they_are = calibrated_likelihood(gaps, given, longer, clusters)
-    np.testing.assert_allclose(calibrated_likelihood(gaps, turned, longer, clusters), as_they_are, rtol=1e-6)
+    turned = clusters == 1
+    labels, silent = np.where(turned[:, None], 1 - given, given), np.where(turned[:, None], 0, gaps)
+    found = calibrated_likelihood(gaps, labels, longer, clusters)
+    np.testing.assert_allclose(found, calibrated_likelihood(silent, labels, longer, clusters), rtol=1e-6)
+    assert (found < calibrated_likelihood(gaps, given, longer, clusters) - 0.01).all()
 
 
 def test_small_clusters_are_calibrated_together(drawn):

@@ -11,6 +11,7 @@ from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.design import Design
 from rewardsmith.studies.noise import cells as cells_module
+from rewardsmith.studies.noise import held_out, probe_trainer
 from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, noise_rng, run_cell, train_arms
 from rewardsmith.studies.noise.credits import decode
@@ -311,3 +312,14 @@ def test_methods_that_a_trainer_cannot_train_are_refused_or_left_out_of_all():
         parse_methods("drop,debias+drop", "forked")
     with pytest.raises(ConfigError, match="'early_stop' is not for --trainer forked: .*`plain`"):
         parse_methods("early_stop", "forked")
+
+
+def test_the_best_penalty_is_found_behind_a_valley(pairs, monkeypatch):
+    """Likelihoods in the order of the search, from strong to weak penalties, with two maxima."""
+    found = iter([4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 5.0, 1.0, 0.0, 0.0])
+    monkeypatch.setattr(held_out, "calibrated_likelihood", lambda *_: np.array([next(found)]))
+    split = split_pairs(pairs.split_groups, 0.3, 0)
+    truth = pairs.facts.target[split.train]
+    trial = Trial(pairs, split, np.zeros(len(truth), dtype=bool), truth)
+    [trained] = ProbeTrainer(trial).train([Arm(PLAIN, Supervision.plain(truth))])
+    assert trained.choice == f"l2 {probe_trainer.L2_GRID[-7]:g}"

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +6,7 @@ from made_pairs import made_pairs
 
 from rewardsmith.strength.logistic import fit_heads
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
-from rewardsmith.studies.noise.noise_aware import believed, fit_noise_aware
+from rewardsmith.studies.noise.noise_aware import fit_noise_aware
 
 ROWS = made_pairs(600, 8, seed=2).widest.rows
 L2 = torch.tensor([1.0])
@@ -84,22 +83,6 @@ def test_descent_goes_down_at_every_step():
         gaps = ROWS @ heads.T
         losses.append(float((torch.nn.functional.softplus(gaps) - own.target * gaps).sum()))
     assert np.all(np.diff(losses) < 0)
-
-
-def test_belief_by_hand():
-    """A coin-flip gap, a label that is wrong one time in four: three in four."""
-    rates = torch.full((1, 2, 1), 0.25)
-    one = torch.ones(1, 1)
-    assert believed(torch.zeros(1, 1), one, rates).item() == pytest.approx(0.75)
-    assert believed(torch.zeros(1, 1), 0 * one, rates).item() == pytest.approx(0.25)
-    # A label that never errs leaves nothing to the gap, and one that always says chosen says nothing.
-    assert believed(torch.full((1, 1), -3.0), one, 0 * rates).item() == pytest.approx(1.0)
-    # P(worse called better) 0.1, P(better called worse) 0.4, a coin-flip gap: by Bayes 0.6 / 0.7 and 0.4 / 1.3.
-    uneven = torch.tensor([[[0.1], [0.4]]])
-    assert believed(torch.zeros(1, 1), one, uneven).item() == pytest.approx(0.6 / 0.7)
-    assert believed(torch.zeros(1, 1), 0 * one, uneven).item() == pytest.approx(0.4 / 1.3)
-    deaf = torch.tensor([[[1.0], [0.0]]])
-    assert believed(torch.full((1, 1), 1.0), one, deaf).item() == pytest.approx(torch.tensor(1.0).sigmoid().item())
 
 
 def test_a_loss_that_knows_of_no_errors_is_the_plain_one():

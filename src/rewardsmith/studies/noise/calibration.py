@@ -6,7 +6,8 @@ In each cluster of pairs (category),
 
 with numbers of its own. Margins stretch gaps, and a penalty must not be chosen for its units. An arm whose labels were
 repaired must not be held to the faults of the labels that it is judged by either: a preference for length is the
-offset's, and a cluster in which most labels are turned round has a negative scale. The same is done for every arm.
+offset's, and in a cluster in which most labels are turned round the scale is 0: neither praise nor blame. Below 0 it
+would praise heads that rank a cluster backwards. The same is done for every arm.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Fit(NamedTuple):
 def calibrated_likelihood(
     gaps: Floats, labels: Floats, longer: Floats, clusters: NDArray[np.int64], weight: Floats | None = None
 ) -> Floats:
-    """Mean log likelihood [A] of labels [N, A] under gaps [N, A], calibrated in each cluster.
+    """Mean log likelihood [A] of labels [N, A] under gaps [N, A], calibrated in each cluster, by scales of 0 or more.
 
     ``longer`` [N] is 1, -1 or 0; ``weight`` [N, A] is 1 by default. Clusters of fewer than a hundred pairs are
     calibrated together.
@@ -49,7 +50,12 @@ def calibrated_likelihood(
     total = np.zeros(gaps.shape[1])
     for code in np.unique(own):
         inside = own == code
-        total += fit_calibration(gaps[inside], labels[inside], longer[inside], weight[inside]).likelihood
+        given = (labels[inside], longer[inside], weight[inside])
+        fit = fit_calibration(gaps[inside], *given)
+        backwards = fit.scale < 0
+        total += fit.likelihood
+        if backwards.any():
+            total[backwards] += (fit_calibration(0 * gaps[inside], *given).likelihood - fit.likelihood)[backwards]
     return np.asarray(total / np.maximum(weight.sum(axis=0), 1e-12))
 
 

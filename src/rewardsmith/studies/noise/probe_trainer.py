@@ -95,16 +95,15 @@ class ProbeTrainer:
     def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, held_out: HeldOut) -> Found:
         """Goes from strong to weak, each fit beginning at the last one.
 
-        An arm whose likelihood has fallen twice in a row is past its optimum, and the search ends when that is true of
-        all.
+        To the end for every arm: where categories want opposite things, very strong and moderate penalties can both
+        be better than those between them.
         """
         num_arms = held_out.num_arms
         inner = self._inner(labels)
         inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
-        likelihood = np.full((len(L2_GRID), num_arms), -np.inf)
+        likelihood = np.full(num_arms, -np.inf)
         best, scale = np.zeros(num_arms, dtype=np.int64), np.zeros(num_arms)
         plain: Tensor | None = None
-        searching = np.ones(num_arms, dtype=bool)
         for p in reversed(range(len(L2_GRID))):
             penalty = torch.full((NUM_INNER_FOLDS * num_arms,), L2_GRID[p])
             heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
@@ -112,13 +111,9 @@ class ProbeTrainer:
                 heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
             gaps = self._gaps(rows.read, heads, num_arms)
             found = held_out.likelihood(gaps)
-            better = searching & (found > likelihood.max(axis=0))
-            likelihood[p, searching] = found[searching]
+            better = found > likelihood
+            likelihood[better] = found[better]
             best[better], scale[better] = p, held_out.scales(gaps)[better]
-            if p + 2 < len(L2_GRID):
-                searching &= ~((likelihood[p] < likelihood[p + 1]) & (likelihood[p + 1] < likelihood[p + 2]))
-            if not searching.any():
-                break
         return Found(best, scale)
 
     def _search_steps(self, rows: Rows, labels: Labels, held_out: HeldOut) -> Found:

@@ -80,12 +80,7 @@ class Suspects:
     def structured_rates(self) -> Floats:
         """P(labelled better | worse) of the chosen and of the rejected response, [N, 2], by the structured audit."""
         found = self.structured[1]
-        if found is None:
-            return np.zeros((len(self.noisy), 2))
-        rates = found.cluster_rates[self.pairs.facts.clusters]
-        # Chosen is called better though it is worse: at the rate of longer responses where it is the longer one.
-        longer, even = self.pairs.facts.longer[:, None], rates.mean(axis=1, keepdims=True)
-        return np.where(longer > 0, rates, np.where(longer < 0, rates[:, ::-1], even))
+        return np.zeros((len(self.noisy), 2)) if found is None else found.error_rates
 
     @property
     def share(self) -> float:

@@ -1,0 +1,113 @@
+"""`train --noise_aware`: from an audit's error rates to the loss."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import rewardsmith
+from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.contracts.tables import ERROR_RATES
+from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.workflows.audit_folder import read_audit
+from rewardsmith.workflows.error_rates import HIGHEST_RATE, with_error_rates
+from tiny_reward_models import some_rows
+
+NUM_PAIRS = 160
+
+
+def biased_rows() -> list[dict[str, Any]]:
+    """Good answers and bad ones, as annotators of `wrong` mostly do not know."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for i, row in enumerate(some_rows(NUM_PAIRS)):
+        good, bad = row["chosen"] + " good good", row["rejected"] + " bad bad"
+        category = "wrong" if i % 8 < 2 else "right"
+        if rng.random() < (0.85 if category == "wrong" else 0.05):
+            good, bad = bad, good
+        rows.append({"prompt": row["prompt"], "chosen": good, "rejected": bad, "category": category})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return biased_rows()
+
+
+@pytest.fixture(scope="module")
+def audited(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("audit") / "out")
+    options = {"max_length": 128, "num_judges": 2, "device": "cpu", "planted_rate": 0, "quiet": True}
+    rewardsmith.audit(rows, model_name_or_path=str(tiny_llama), output_dir=folder, **options)
+    return folder
+
+
+def test_the_category_that_errs_has_the_higher_rates(audited: str, rows: list[dict[str, Any]]) -> None:
+    rates = np.stack([pq.read_table(f"{audited}/strengths.parquet")[name].to_numpy() for name in ERROR_RATES], axis=1)
+    wrong = np.array([row["category"] == "wrong" for row in rows])
+    assert rates[wrong].mean() > rates[~wrong].mean() + 0.4
+    pairs = load_preferences(rows, DataOptions()).table
+    found = with_error_rates(pairs, read_audit(audited))
+    learned = np.stack([found[name].to_numpy() for name in ERROR_RATES], axis=1)
+    np.testing.assert_allclose(learned, np.minimum(rates, HIGHEST_RATE))
+    assert (learned == np.float32(HIGHEST_RATE)).any()
+
+
+def test_labels_given_after_the_audit_count_as_right(audited: str, rows: list[dict[str, Any]], capsys: Any) -> None:
+    turned = [{**row, "target": 0.0} if i == 3 else row for i, row in enumerate(rows[:20])]
+    pairs = load_preferences([*turned, {"prompt": "new", "chosen": "one", "rejected": "two"}], DataOptions()).table
+    found = with_error_rates(pairs, read_audit(audited))
+    zero = (found["error_rate_chosen"].to_numpy() == 0) & (found["error_rate_rejected"].to_numpy() == 0)
+    assert np.flatnonzero(zero).tolist() == [3, 20]
+    assert "2 pairs were not audited with this label" in capsys.readouterr().err
+
+
+def test_the_model_learns_less_from_doubtful_labels(
+    audited: str, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"model_name_or_path": str(tiny_llama), "max_length": 128, "device": "cpu", "quiet": True}
+    options |= {"learning_rate": 3e-3, "num_train_epochs": 3}
+    knows = rewardsmith.train(rows, noise_aware=audited, output_dir=str(tmp_path / "knows"), **options)
+    plain = rewardsmith.train(rows, output_dir=str(tmp_path / "plain"), **options)
+    log = [json.loads(line) for line in (Path(knows.path) / "metrics.jsonl").read_text().splitlines()]
+    assert 0.05 < log[-1]["label_change"] < 0.6
+    assert knows.metrics["train_accuracy"] < plain.metrics["train_accuracy"]
+    manifest = json.loads((Path(knows.path) / "manifest.json").read_text())
+    assert f"{audited}/strengths.parquet" in manifest["inputs"]
+
+
+def test_without_the_structured_audit_every_label_errs_alike(tmp_path: Path, capsys: Any) -> None:
+    rng = np.random.default_rng(0)
+    gap = np.abs(rng.normal(size=(200, 1))) * 3 * np.where(rng.random((200, 1)) < 0.2, -1, 1)
+    scores = gap + rng.normal(size=(200, 4)) * 0.2
+    rows = [
+        {**row, "chosen_score_list": own.tolist(), "rejected_score_list": [0.0] * 4}
+        for row, own in zip(some_rows(200), scores, strict=True)
+    ]
+    folder = str(tmp_path / "audit")
+    result = rewardsmith.audit(rows, ensemble="given", output_dir=folder, quiet=True)
+    set_quiet(False)
+    found = with_error_rates(load_preferences(rows, DataOptions()).table, read_audit(folder))
+    share = np.float32(result.metrics["label_noise"]["value"])
+    assert 0.1 < share < 0.3
+    assert all((found[name].to_numpy() == share).all() for name in ERROR_RATES)
+    assert "the share of wrong labels" in capsys.readouterr().err
+
+
+def test_the_audit_of_another_set_is_refused(audited: str) -> None:
+    pairs = load_preferences([{"prompt": "q", "chosen": "one", "rejected": "two"}], DataOptions()).table
+    with pytest.raises(ConfigError, match="none of these pairs"):
+        with_error_rates(pairs, read_audit(audited))
+
+
+def test_two_ways_of_changing_labels_exclude_each_other(tmp_path: Path) -> None:
+    both: dict[str, Any] = {"noise_aware": "a", "data_smoothing": 0.1, "num_train_epochs": 2}
+    with pytest.raises(ConfigError, match="exclude each other"):
+        rewardsmith.train(some_rows(8), output_dir=str(tmp_path / "t"), quiet=True, **both)

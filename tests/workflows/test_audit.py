@@ -205,7 +205,7 @@ class TestStructuredAudit:
         sentence = found.metrics["structured"]["sentence"]
         assert "Wrong labels gather in categories" in sentence and sentence in found.verdict
         assert "Do errors follow length or category?" in read(found, "report.html")
-        assert any("structured_soft_label" in step["command"] for step in found.metrics["next_steps"])
+        assert any("--noise_aware" in step["command"] for step in found.metrics["next_steps"])
 
     def test_the_planted_flips_are_looked_for_anew(self, found: Any) -> None:
         for planted in found.metrics["planted_flips"]:

@@ -104,8 +104,9 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
     if metrics["structured"] and metrics["structured"]["sentence"]:
         steps.append(
             {
-                "text": "Or let them follow what was found of errors by length and category, if that is no true taste.",
-                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)} --recipe structured_soft_label",
+                "text": "Or keep the labels and let the loss know how often they err by length and category, if that is no "
+                "true taste.",
+                "command": f"rewardsmith train {name} --noise_aware {shlex.quote(folder)}",
             }
         )
     if config.strength.ensemble == "probe" and config.strength.fold_by != "pair" and _reuses_responses(metrics["data"]):

@@ -104,8 +104,7 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
     if metrics["structured"] and metrics["structured"]["sentence"]:
         steps.append(
             {
-                "text": "Or keep the labels and let the loss know how often they err by length and category, if that is no "
-                "true taste.",
+                "text": "Or let the loss know of errors by length and category, unless that is what people truly want.",
                 "command": f"rewardsmith train {name} --noise_aware {shlex.quote(folder)}",
             }
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rewardsmith.engine.options import TrainOptions
 from rewardsmith.models.options import ModelOptions
 
 
@@ -58,6 +59,15 @@ class ForkedArmOptions:
     """With `forked`: blocks of the shared frozen trunk; arms differ above them. Default: all but the last."""
     lora_r: int = 16
     """With `forked`: rank of the adapters."""
+
+    @property
+    def training(self) -> TrainOptions:
+        """For the training loop."""
+        return TrainOptions(
+            learning_rate=self.learning_rate,
+            num_train_epochs=self.num_train_epochs,
+            per_device_train_batch_size=self.per_device_train_batch_size,
+        )
 
 
 @dataclass(frozen=True)

@@ -425,7 +425,7 @@ def test_steps_of_given_pairs_do_not_depend_on_who_learns_from_them(llama: Path)
         found = [np.sort(np.concatenate([b.indices for b in batches])) for _, batches in loader.from_step(0)]
         steps.append([indices.tolist() for indices in found])
     assert steps[0] == steps[1] == steps[2]
-    assert sorted(sum(steps[0][:5], [])) == np.flatnonzero(learnable).tolist()
+    assert sorted(i for step in steps[0][:5] for i in step) == np.flatnonzero(learnable).tolist()
 
 
 def test_labels_that_are_known_not_to_err_are_taken_as_they_are() -> None:

@@ -51,7 +51,6 @@ class ForkedBase:
     differs: NDArray[np.bool_]
     """[N]: pairs whose responses differ after truncation. The others teach nothing."""
     form: PaddedForm
-    layer: int
     states: TrunkStates
     options: ForkedArmOptions
     device: torch.device
@@ -63,11 +62,10 @@ def forked_base(job: ForkedJob) -> ForkedBase:
     fresh = fresh_model(job.model, seed=0)
     pairs, differs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
     form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
-    last = num_layers(fresh.model.config) - 1
-    layer = last if job.arms.fork_layer is None else job.arms.fork_layer
+    layer = job.arms.layer(num_layers(fresh.model.config))
     device = torch.device(choose_device(job.model.device))
     states = TrunkStates(fresh.model.eval(), pairs, form, layer, device)
-    return ForkedBase(fresh.model, pairs, differs, form, layer, states, job.arms, device)
+    return ForkedBase(fresh.model, pairs, differs, form, states, job.arms, device)
 
 
 @dataclass(frozen=True)
@@ -149,8 +147,7 @@ class ForkedTrainer:
     def _begin(self, labels: MemberLabels, weights: Floats) -> ForkedModel:
         """The arms before training."""
         base, seed = self.base, self.trial.seed
-        adapters = LoraOptions(lora_r=base.options.lora_r, lora_alpha=2 * base.options.lora_r)
-        forked = fork(deepcopy(base.model), base.layer, weights.shape[1], adapters, seed).to(base.device)
+        forked = fork_arms(deepcopy(base.model), weights.shape[1], base.options, seed).to(base.device)
         forked.begin_alike()
         rows = base.states.head_rows
         if rows is None:  # a head that cannot be probed begins as it is drawn
@@ -161,6 +158,12 @@ class ForkedTrainer:
         rows = rows[torch.from_numpy(learned)].cpu()
         forked.set_heads(fit_member_heads(rows, target, weight, groups, seed, margin))
         return forked
+
+
+def fork_arms(model: Any, num_arms: int, options: ForkedArmOptions, seed: int = 0) -> ForkedModel:
+    """Forks a fresh reward model in place. ModelError where that cannot be done."""
+    adapters = LoraOptions(lora_r=options.lora_r, lora_alpha=2 * options.lora_r)
+    return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="--trainer probe")
 
 
 def learnable_pairs(split: Split, differs: NDArray[np.bool_]) -> NDArray[np.bool_]:

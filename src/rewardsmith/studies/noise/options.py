@@ -60,6 +60,10 @@ class ForkedArmOptions:
     lora_r: int = 16
     """With `forked`: rank of the adapters."""
 
+    def layer(self, num_layers: int) -> int:
+        """Where arms part, in a model of so many blocks."""
+        return num_layers - 1 if self.fork_layer is None else self.fork_layer
+
     @property
     def training(self) -> TrainOptions:
         """For the training loop."""

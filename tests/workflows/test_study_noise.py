@@ -1,6 +1,6 @@
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -152,6 +152,7 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
     assert {arm["choice"] for cell in cells for arm in cell["arms"].values()} <= {"epoch 1", "epoch 2"}
     assert all(list(cell["arms"]) == ["plain", "clean", "drop", "noise_aware"] for cell in cells)
     assert found.metrics["trainer"] == "forked"
+    assert found.metrics["forked"] == {**asdict(options), "fork_layer": 1}
     assert {file.name for file in folder.iterdir()} == {"cells.jsonl", "metrics.json", "report.html", "manifest.json"}
 
 

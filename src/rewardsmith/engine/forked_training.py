@@ -36,7 +36,7 @@ from rewardsmith.objectives.preference import centering_loss, preference_loss, w
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_PAIRS = 5
-TINY = 1e-30
+TINY = 1e-30  # a weight far below that of any pair
 
 
 @dataclass(frozen=True)

@@ -179,10 +179,14 @@ def _model(model: ModelOptions) -> dict[str, str]:
 
 def _check_fork(config: StudyNoiseConfig) -> None:
     model, layer = config.model, config.forked.fork_layer
-    number = num_layers(load_config(resolve_model(model.model_name_or_path, model.model_revision)))
+    number = _num_blocks(model)
     if layer is not None and not 0 <= layer < number:
         name = model.model_name_or_path
         raise ConfigError(f"--fork_layer {layer}: {name} has {number} blocks; use 0 to {number - 1}.")
+
+
+def _num_blocks(model: ModelOptions) -> int:
+    return num_layers(load_config(resolve_model(model.model_name_or_path, model.model_revision)))
 
 
 def _forked_job(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig) -> ForkedJob:
@@ -210,12 +214,17 @@ def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
         "num_pairs": len(given.table),
         "num_quarantined": len(given.quarantine),
         "trainer": config.study.trainer,
+        "forked": _arms(config) if config.study.trainer == "forked" else None,
         "fold_by": config.study.fold_by,
         "audit_fold_by": config.study.audit_fold_by,
         "num_judges": config.study.num_judges,
         "choose_by": config.study.choose_by,
         "test_share": config.study.test_share,
     }
+
+
+def _arms(config: StudyNoiseConfig) -> dict[str, Any]:
+    return {**asdict(config.forked), "fork_layer": config.forked.layer(_num_blocks(config.model))}
 
 
 def _check(config: StudyNoiseConfig) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from rewardsmith.engine.forked_batches import (
     encode_for_members,
     even_share,
 )
-from rewardsmith.engine.forked_training import ForkedOutcome, ForkedRun, train_forked
+from rewardsmith.engine.forked_training import ForkedOutcome, ForkedRun, _loss, train_forked
 from rewardsmith.engine.loop import train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch, collate_pairs
@@ -409,6 +410,32 @@ def test_whole_batches_teach_what_divided_ones_do(llama: Path) -> None:
     np.testing.assert_allclose(whole.trained(), parts.trained(), rtol=0, atol=2e-4)
     (_, batches), *_ = whole.loader.from_step(0)
     assert [len(batch.members) for batch in batches] == [3] * len(batches)
+
+
+def test_steps_of_given_pairs_do_not_depend_on_who_learns_from_them(llama: Path) -> None:
+    parts, weights = Parts.of(llama), some_weights(24, 3)
+    encoded, _ = encode_for_members(parts.encoder, pair_table(some_rows(24)), weights, quiet=True)
+    form = PaddedForm(parts.tokenizer.pad_token_id, parts.encoder.has_token_types)
+    learnable = np.arange(24) % 5 > 0
+    steps = []
+    for own in (weights, weights[:, :1], np.zeros((24, 1), np.float32)):
+        loader = ForkedLoader(
+            encoded, own, form, pairs_per_step=4, seed=SEED, num_epochs=2.0, whole=True, learnable=learnable
+        )
+        found = [np.sort(np.concatenate([b.indices for b in batches])) for _, batches in loader.from_step(0)]
+        steps.append([indices.tolist() for indices in found])
+    assert steps[0] == steps[1] == steps[2]
+    assert sorted(i for step in steps[0][:5] for i in step) == np.flatnonzero(learnable).tolist()
+
+
+def test_labels_that_are_known_not_to_err_are_taken_as_they_are() -> None:
+    """A believed target would forget a label that the model denies strongly enough."""
+    gap = torch.tensor([[-100.0, -100.0]])
+    labels = {"target": torch.ones(1, 2), "margin": torch.zeros(1, 2)}
+    rates = torch.tensor([[[0.0, 0.0], [0.1, 0.1]]])
+    sure, doubted = _loss(gap, SimpleNamespace(**labels, error_rates=rates))[0].tolist()
+    assert sure == _loss(gap, SimpleNamespace(**labels, error_rates=None))[0, 0] == 100
+    assert doubted < 1e-3
 
 
 def test_gaps_may_be_asked_for_after_every_epoch(llama: Path) -> None:

@@ -15,6 +15,7 @@ from rewardsmith.engine.model_inputs import ModelInputs
 from rewardsmith.engine.reward_module import rewards_of
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.heads import initialise_head
 from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model
 from rewardsmith.models.member_folders import save_member, save_members, save_merged_member
 from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
@@ -165,17 +166,50 @@ def test_members_begin_like_peft_and_as_their_seed_says(tmp_path: Path) -> None:
             assert not torch.equal(parameter[0], parameter[1])
 
 
-def test_a_wrong_fork_is_refused_by_the_name_of_its_option(tmp_path: Path) -> None:
+def test_a_wrong_fork_is_refused_by_the_name_of_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
     model = new_reward_model(source, load_tokenizer(source))
     with pytest.raises(ModelError, match="--fork_layer 3: .* 3 blocks; use 0 to 2"):
         fork(model, 3, 2, LoraOptions())
+    with monkeypatch.context() as patch:
+        patch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
+        for advice in ("--ensemble full", "--trainer probe"):
+            with pytest.raises(ModelError, match=f"cannot be forked; use {advice}"):
+                fork(model, 1, 2, LoraOptions(), instead=advice)
     with pytest.raises(ModelError, match="--lora_dropout 0.1"):
         fork(model, 1, 2, LoraOptions(lora_dropout=0.1))
     with pytest.raises(ModelError, match="--num_members 0"):
         fork(model, 1, 0, LoraOptions())
     with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
         fork(model, 1, 2, LoraOptions(lora_target_modules="nonsense"))
+
+
+class MeanPooler(torch.nn.Module):
+    """Stands where BERT's pooler does, and reads every token."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.dense = torch.nn.Linear(size, size)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.dense(hidden.mean(dim=1))
+
+
+def test_only_an_encoder_that_reads_nothing_but_the_first_token_leaves_out_the_others(tmp_path: Path) -> None:
+    assert Case(tmp_path / "bert", "bert").forked.first_only
+    assert not Case(tmp_path / "llama", "llama").forked.first_only
+    source = resolve_model(str(tmp_path / "bert"))
+    tokenizer = load_tokenizer(source)
+    model = new_reward_model(source, tokenizer)
+    model.bert.pooler = MeanPooler(model.config.hidden_size)
+    encoder = ConversationEncoder(tokenizer, 96)
+    inputs = batch_form(model, encoder).inputs(encoder.encode_many(CONVERSATIONS))
+    initialise_head(model, 5)
+    with torch.no_grad():
+        alone = rewards_of(model.eval(), inputs)
+        forked = fork(model, 1, 2, LoraOptions(lora_r=RANK), seed=5)
+        torch.testing.assert_close(forked(inputs)[0], alone, rtol=1e-4, atol=1e-5)
+    assert not forked.first_only
 
 
 def test_named_targets_are_the_only_ones(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def metrics() -> dict[str, Any]:
         "audit_fold_by": "prompt",
         "num_judges": 4,
         "choose_by": "given",
+        "trainer": "probe",
+        "forked": None,
         "seeds": [0, 1, 2, 3],
         "num_test_groups": 70,
         "enough_groups": True,
@@ -172,6 +174,23 @@ def test_what_was_left_out_is_named_with_its_reason(metrics: dict[str, Any]) -> 
     rows = dict(measured(metrics))
     assert rows["left out"] == "longer 0.4: only 30% of the labels; margin at uniform 0.2: a head did not converge"
     assert rows["time"] == "12 s a cell, on one core (median)"
+
+
+def test_the_trainer_that_ran_is_described(metrics: dict[str, Any]) -> None:
+    probe = dict(measured(metrics))
+    assert probe["features"] == "embedded/minilm, frozen; every arm trains one head on them"
+    assert "Every arm chooses its penalty in the same way." in render_study_report(metrics)
+    arms = {"num_train_epochs": 4, "learning_rate": 3e-3, "per_device_train_batch_size": 8, "lora_r": 16}
+    metrics |= {"trainer": "forked", "forked": {**arms, "fork_layer": 5}}
+    forked = dict(measured(metrics))
+    assert forked["arms"] == (
+        "adapters (rank 16) and a head of each, above the first 5 blocks of embedded/minilm, frozen and shared"
+    )
+    assert forked["training"] == "4 epochs of two thirds of the training pairs, 8 a step, learning rate 0.003"
+    assert forked["epochs"] == probe["penalties"]
+    html = render_study_report(metrics)
+    assert "Every arm chooses its epoch in the same way." in html
+    assert "penalt" not in html and "trains one head" not in html
 
 
 def test_the_verdict_admits_that_nothing_helps(metrics: dict[str, Any]) -> None:

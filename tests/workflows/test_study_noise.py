@@ -1,5 +1,6 @@
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 import rewardsmith
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.errors import ConfigError, DataError, InputError, OutputError, RunError
+from rewardsmith.errors import ConfigError, DataError, InputError, ModelError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulate import simulate
@@ -151,6 +152,7 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
     assert {arm["choice"] for cell in cells for arm in cell["arms"].values()} <= {"epoch 1", "epoch 2"}
     assert all(list(cell["arms"]) == ["plain", "clean", "drop", "noise_aware"] for cell in cells)
     assert found.metrics["trainer"] == "forked"
+    assert found.metrics["forked"] == {**asdict(options), "fork_layer": 1}
     assert {file.name for file in folder.iterdir()} == {"cells.jsonl", "metrics.json", "report.html", "manifest.json"}
 
 
@@ -159,12 +161,64 @@ def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama,
     for changes, reason in (
         ({"num_train_epochs": 0}, "--num_train_epochs 0 must be at least 1"),
         ({"fork_layer": 2}, "--fork_layer 2: .* has 2 blocks; use 0 to 1"),
+        ({"learning_rate": -1e-3}, "--learning_rate -0.001 must be above 0"),
+        ({"learning_rate": 0.0}, "--learning_rate 0.0 must be above 0"),
+        ({"learning_rate": float("nan")}, "--learning_rate nan must be above 0"),
     ):
         with pytest.raises(ConfigError, match=reason):
             run_study_noise(replace(asked, forked=ForkedArmOptions(**changes)), ROWS)
     with pytest.raises(ConfigError, match="'debias' is not for --trainer forked"):
         run_study_noise(replace(asked, study=replace(asked.study, methods="debias")), ROWS)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_model_that_cannot_be_forked_is_refused_before_anything_costly(tiny_llama, tmp_path, monkeypatch):
+    def costly(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(study_noise, "pair_features", costly)
+    monkeypatch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
+    with pytest.raises(ModelError, match="cannot be forked; use --trainer probe"):
+        run_study_noise(config(tiny_llama, tmp_path / "x", **FORKED), ROWS)
+    assert not (tmp_path / "x" / "unfinished.json").exists()
+
+
+def test_pairs_that_truncation_makes_the_same_are_told_or_refused(tiny_llama, tmp_path, monkeypatch, capsys):
+    def stops(*_):
+        raise RunError("power cut")
+
+    def asked(rows):
+        long = [{**row, **{side: row[side] + " cat" * 40 for side in ("chosen", "rejected")}} for row in rows]
+        own = config(tiny_llama, tmp_path / "x", **FORKED)
+        own = replace(own, model=replace(own.model, max_length=16), run=replace(own.run, quiet=False))
+        return run_study_noise(own, long + ROWS[len(rows) :])
+
+    monkeypatch.setattr(study_noise, "pair_features", stops)
+    with pytest.raises(DataError, match=r"Seed 0 leaves arms no pair .* 260 have .* 16 tokens\. Raise --max_length"):
+        asked(ROWS)
+    assert not (tmp_path / "x" / "unfinished.json").exists()
+    capsys.readouterr()
+    with pytest.raises(RunError, match="power cut"):
+        asked(ROWS[:100])
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("pairs have the same tokens on both sides (--max_length)") == 1
+    assert said.count("are cut on the left (--max_length)") == 1
+
+
+def test_a_study_does_not_go_on_with_another_tokenizer(tiny_llama, tmp_path, monkeypatch):
+    def stops(*_):
+        raise RunError("power cut")
+
+    model = shutil.copytree(tiny_llama, tmp_path / "model")
+    own = config(model, tmp_path / "run", **FORKED)
+    monkeypatch.setattr(study_noise, "pair_features", stops)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_noise(own, ROWS)
+    words = json.loads((model / "tokenizer.json").read_text())
+    words["model"]["vocab"] |= {"cat": words["model"]["vocab"]["dog"], "dog": words["model"]["vocab"]["cat"]}
+    (model / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(OutputError, match="differs in tokens"):
+        run_study_noise(own, ROWS)
 
 
 def test_what_all_leaves_out_is_said(capsys):

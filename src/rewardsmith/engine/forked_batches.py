@@ -89,7 +89,8 @@ class ForkedLoader:
 
     ``weights`` [N, M]: what each pair counts for each member. ``labels`` None: those of the pairs. With ``whole``,
     steps are not divided by who learns from what, and every batch is for all members: less work where nearly every pair
-    has members of its own.
+    has members of its own. ``learnable`` [N]: the pairs that steps are made of, so that they do not depend on which
+    members there are; None: those that some member learns from.
     """
 
     def __init__(
@@ -105,13 +106,14 @@ class ForkedLoader:
         max_steps: int = -1,
         labels: MemberLabels | None = None,
         whole: bool = False,
+        learnable: NDArray[np.bool_] | None = None,
     ) -> None:
         self.pairs = pairs
         self._weights, self._form, self._whole = weights, form, whole
         self._labels = labels or MemberLabels.of_table(pairs, weights.shape[1])
         self._pairs_per_step, self._seed = pairs_per_step, seed
         self._max_rows = max_rows or DEFAULT_MAX_ROWS
-        self.learned = np.flatnonzero((weights > 0).any(axis=1))
+        self.learned = np.flatnonzero((weights > 0).any(axis=1) if learnable is None else learnable)
         self.steps_per_epoch = -(-len(self.learned) // pairs_per_step)
         wanted = int(np.ceil(self.steps_per_epoch * num_epochs))
         self.num_steps = max_steps if max_steps > 0 else max(1, wanted)

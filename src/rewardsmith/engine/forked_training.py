@@ -36,6 +36,7 @@ from rewardsmith.objectives.preference import centering_loss, preference_loss, w
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_PAIRS = 5
+TINY = 1e-30  # a weight far below that of any pair
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ class _Meter:
         self._totals, self._seconds = {}, seconds
         self.line = {
             **position,
-            "loss": totals["weighted_loss"] / totals["weight"],
+            "loss": totals["weighted_loss"] / max(TINY, totals["weight"]),
             "accuracy": totals["num_correct"] / max(1.0, totals["num_clear"]),
             "pairs_per_s": totals["num_pairs"] / passed,
             "tokens_per_s": totals["num_tokens"] / passed,
@@ -319,5 +320,6 @@ def _loss(gap: Float[Tensor, "m B"], batch: ForkedBatch) -> Float[Tensor, "m B"]
     if batch.error_rates is None:
         return preference_loss(gap, batch.target, batch.margin)
     shifted = gap.detach().float() - batch.margin
-    target = believed_target(shifted, batch.target, *batch.error_rates.unbind(-1))
-    return preference_loss(gap, target, batch.margin)
+    believed = believed_target(shifted, batch.target, *batch.error_rates.unbind(-1))
+    errs = (batch.error_rates > 0).any(-1)  # rounding must not touch the labels of members that know of no errors
+    return preference_loss(gap, torch.where(errs, believed, batch.target), batch.margin)

@@ -55,15 +55,15 @@ class _ReachedForkError(Exception):
 class ForkedModel(nn.Module):
     """M reward models that share what is below block ``layer``. Made by ``fork``."""
 
-    def __init__(
-        self, model: Any, blocks: list[nn.Module], layer: int, members: Members, first_only: bool = False
-    ) -> None:
+    def __init__(self, model: Any, blocks: list[nn.Module], layer: int, members: Members) -> None:
         super().__init__()
         self.model = model
         """The sequence-classification model, with the layers of the members in it."""
         self.layer = layer
         self.members = members
-        self._first_only = first_only
+        self.first_only = False
+        """What follows the last block's attention is computed for the first token alone: an encoder's rewards are the
+        same, which ``fork`` tries out."""
         self._blocks = blocks  # a plain list: they are registered in the model already
 
     @property
@@ -171,7 +171,7 @@ class ForkedModel(nn.Module):
     def _after_attention_first_only(self) -> Iterator[None]:
         """Leaves all tokens but the first out of what follows the last block's attention, where no other is read."""
         output = getattr(getattr(self._blocks[-1], "attention", None), "output", None)
-        if not self._first_only or not isinstance(output, nn.Module):
+        if not self.first_only or not isinstance(output, nn.Module):
             yield
             return
         # Its arguments are what attention gives and what entered the block, [R, T, D] both.
@@ -209,15 +209,17 @@ class ForkedModel(nn.Module):
                 handle.remove()
 
 
-def fork(model: Any, layer: int, num_members: int, options: LoraOptions, seed: int = 0) -> ForkedModel:
+def fork(
+    model: Any, layer: int, num_members: int, options: LoraOptions, seed: int = 0, instead: str = "--ensemble full"
+) -> ForkedModel:
     """Forks a reward model at block ``layer`` (0: at the embedding), in place: all of it but the members is frozen.
 
     Adapters begin without effect, heads as ``initialise_head`` draws them from ``seed + m``. ``ModelError`` for a model
-    whose blocks are not found or do not take the rows of all members.
+    whose blocks are not found or do not take the rows of all members; it advises what to use ``instead``.
     """
     name, found_blocks = type(model).__name__, transformer_blocks(_trunk(model))
     if found_blocks is None:
-        raise ModelError(f"{name} keeps its blocks in a form that cannot be forked; use --ensemble full.")
+        raise ModelError(f"{name} keeps its blocks in a form that cannot be forked; use {instead}.")
     blocks = list(found_blocks)
     if not 0 <= layer < len(blocks):
         raise ModelError(f"--fork_layer {layer}: {name} has {len(blocks)} blocks; use 0 to {len(blocks) - 1}.")
@@ -230,14 +232,22 @@ def fork(model: Any, layer: int, num_members: int, options: LoraOptions, seed: i
     expected = check.plain()
     members = Members(num_members)
     _add_adapters(blocks[layer:], options, members, seed)
-    first_only = reads_first_token(model)
+    may_read_first_only = reads_first_token(model)
     _add_heads(model, members, seed)
-    forked = ForkedModel(model, blocks, layer, members, first_only)
+    forked = ForkedModel(model, blocks, layer, members)
     with torch.no_grad():
         found = forked.last_states(check, forked.lower_states(check))
-    if not (found - expected).abs().max() <= CHECK_TOLERANCE * expected.abs().max():
-        raise ModelError(f"{name} gives other hidden states for several members than for one; use --ensemble full.")
+        if not _close(found, expected):
+            raise ModelError(f"{name} gives other hidden states for several members than for one; use {instead}.")
+        if may_read_first_only:
+            rewards = forked(check)
+            forked.first_only = True
+            forked.first_only = _close(forked(check), rewards)
     return forked
+
+
+def _close(found: Tensor, expected: Tensor) -> bool:
+    return bool((found - expected).abs().max() <= CHECK_TOLERANCE * expected.abs().max())
 
 
 def default_fork_layer(config: Any) -> int:

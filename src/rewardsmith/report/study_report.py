@@ -36,6 +36,7 @@ def render_study_report(metrics: Mapping[str, Any]) -> str:
             rows=tables.method_rows(metrics, tables.USABLE),
             chosen=tables.chosen_rows(metrics),
             gap_text=tables.gap_text,
+            choice=tables.CHOICES[metrics["trainer"]],
             curves=[figure for kind in kinds if (figure := curves_figure(metrics, kind))],
             shares=[figure for column in columns if (figure := shares_figure(metrics, column))],
             measured=tables.measured(metrics),

@@ -29,6 +29,8 @@ CHOSEN_BY = {
     "given": "of every arm by the held-out likelihood of the given, noisy labels",
     "own": "of every arm by the held-out likelihood of its own labels, noisy or repaired",
 }
+CHOICES = {"probe": "penalty", "forked": "epoch"}
+"""What every arm chooses, by trainer."""
 MARKS = {"better": "+", "worse": "\N{MINUS SIGN}", "unclear": ""}
 
 
@@ -189,8 +191,7 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     cells = sum(len(metrics["seeds"]) for _ in metrics["places"])
     rows = [
         ("data", f"{count(metrics['num_pairs'])} pairs of {metrics['dataset_name']}"),
-        ("features", f"{metrics['model']}, frozen; every arm trains one head on them"),
-        ("penalties", CHOSEN_BY[metrics["choose_by"]]),
+        *_trained(metrics),
         (
             "test",
             f"{percent(metrics['test_share'])} of the pairs, whole groups by {metrics['fold_by']}, labels untouched",
@@ -205,6 +206,31 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     if left_out := _left_out(metrics):
         rows.append(("left out", left_out))
     return [*rows, ("time", f"{duration(metrics['seconds_a_cell'])} a cell, on one core (median)")]
+
+
+def _trained(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What every arm trains, and how it chooses."""
+    chosen_by = CHOSEN_BY[metrics["choose_by"]]
+    if metrics["trainer"] == "probe":
+        return [
+            ("features", f"{metrics['model']}, frozen; every arm trains one head on them"),
+            ("penalties", chosen_by),
+        ]
+    arms = metrics["forked"]
+    return [
+        ("features", f"{metrics['model']}, frozen; audits and detectors read them"),
+        (
+            "arms",
+            f"adapters (rank {arms['lora_r']}) and a head of each, above the first {count(arms['fork_layer'])} blocks "
+            f"of {metrics['model']}, frozen and shared",
+        ),
+        (
+            "training",
+            f"{count(arms['num_train_epochs'])} epochs of two thirds of the training pairs, "
+            f"{count(arms['per_device_train_batch_size'])} a step, learning rate {arms['learning_rate']:g}",
+        ),
+        ("epochs", chosen_by),
+    ]
 
 
 def _intervals(metrics: Mapping[str, Any]) -> str:

@@ -13,11 +13,12 @@ from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.engine.reward_training import check_options
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_config
+from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
@@ -29,6 +30,7 @@ from rewardsmith.studies.noise.cell_log import CellLog
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
 from rewardsmith.studies.noise.enough import check_enough
 from rewardsmith.studies.noise.findings import findings
+from rewardsmith.studies.noise.forked_checks import check_forked
 from rewardsmith.studies.noise.methods import ALL, parse_methods
 from rewardsmith.studies.noise.options import ForkedJob, NoiseStudyOptions
 from rewardsmith.studies.noise.planting import KINDS, Kind
@@ -37,6 +39,7 @@ from rewardsmith.studies.noise.same_work import code_and_recipes
 from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.statistics import Results
 from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
+from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.reported_result import ReportedResult
@@ -76,7 +79,7 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
         config.run.output_dir or default_output("study-noise", given.name),
         "study noise",
         flatten(config),
-        {**given.sources, **code_and_recipes(options.methods, forked), **(_weights(config.model) if forked else {})},
+        {**given.sources, **code_and_recipes(options.methods, forked), **(_model(config.model) if forked else {})},
         config.run.overwrite,
         config.run.seed,
         MAY_CHANGE,
@@ -85,6 +88,8 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     seeds = range(config.run.seed, config.run.seed + study.num_seeds)
     with folder.abandoned_on_input_error():  # ends before there are cells: these are never thrown away
         check_enough(given.table, kinds, study, seeds)
+        if forked:
+            check_forked(given.table, config.model, config.forked, study, seeds)
         pairs = _pairs(folder, given, config, times)
     if forked:
         options = replace(options, forked=_forked_job(folder, given, config))
@@ -165,18 +170,23 @@ def _methods(study: NoiseStudyOptions) -> tuple[str, ...]:
     return chosen
 
 
-def _weights(model: ModelOptions) -> dict[str, str]:
-    """The fingerprint of the model that arms begin with."""
+def _model(model: ModelOptions) -> dict[str, str]:
+    """Fingerprints of the model that arms begin with, and of what turns conversations into its tokens."""
     source = resolve_model(model.model_name_or_path, model.model_revision)
-    return {"model": weights_fingerprint(source)}
+    encoder = ConversationEncoder(load_tokenizer(source), model.max_length, model.truncation_side)
+    return {"model": weights_fingerprint(source), "tokens": encoder.fingerprint}
 
 
 def _check_fork(config: StudyNoiseConfig) -> None:
     model, layer = config.model, config.forked.fork_layer
-    number = num_layers(load_config(resolve_model(model.model_name_or_path, model.model_revision)))
+    number = _num_blocks(model)
     if layer is not None and not 0 <= layer < number:
         name = model.model_name_or_path
         raise ConfigError(f"--fork_layer {layer}: {name} has {number} blocks; use 0 to {number - 1}.")
+
+
+def _num_blocks(model: ModelOptions) -> int:
+    return num_layers(load_config(resolve_model(model.model_name_or_path, model.model_revision)))
 
 
 def _forked_job(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig) -> ForkedJob:
@@ -204,12 +214,17 @@ def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
         "num_pairs": len(given.table),
         "num_quarantined": len(given.quarantine),
         "trainer": config.study.trainer,
+        "forked": _arms(config) if config.study.trainer == "forked" else None,
         "fold_by": config.study.fold_by,
         "audit_fold_by": config.study.audit_fold_by,
         "num_judges": config.study.num_judges,
         "choose_by": config.study.choose_by,
         "test_share": config.study.test_share,
     }
+
+
+def _arms(config: StudyNoiseConfig) -> dict[str, Any]:
+    return {**asdict(config.forked), "fork_layer": config.forked.layer(_num_blocks(config.model))}
 
 
 def _check(config: StudyNoiseConfig) -> None:
@@ -224,5 +239,6 @@ def _check(config: StudyNoiseConfig) -> None:
     ):
         if value < least:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")
+    check_options(forked.training)
     if not 0 < options.test_share < 1:
         raise ConfigError(f"--test_share {options.test_share:g} must lie between 0 and 1.")

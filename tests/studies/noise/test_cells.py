@@ -73,6 +73,13 @@ def test_the_same_cell_is_the_same(pairs, uniform):
     assert {**again, "seconds": 0} == {**uniform, "seconds": 0}
 
 
+def test_a_cell_takes_its_training_pairs_once(pairs, monkeypatch):
+    taken, take = [], StudyPairs.take
+    monkeypatch.setattr(StudyPairs, "take", lambda self, rows: taken.append(len(rows)) or take(self, rows))
+    found = run_cell(pairs, Cell(0, "uniform", 0.3), replace(OPTIONS, methods=("plain", "clean")))
+    assert taken == [found["num_train"]]
+
+
 def test_a_preference_for_length_is_repaired_without_the_truth(pairs):
     found = run_cell(pairs, Cell(0, "longer", 0.3), OPTIONS)["arms"]
     gap = found["clean"]["accuracy"] - found["plain"]["accuracy"]
@@ -96,7 +103,7 @@ def test_what_is_chosen_is_chosen_on_labels_that_were_kept_aside():
     wide = made_pairs(600, 60, seed=5)
     split = split_pairs(wide.split_groups, 0.3, 0)
     noisy = np.random.default_rng(0).integers(2, size=len(split.train)).astype(float)
-    trainer = ProbeTrainer(Trial(wide, split, np.zeros(len(noisy), dtype=bool), noisy))
+    trainer = ProbeTrainer(Trial(wide, split, np.zeros(len(noisy), dtype=bool), wide.take(split.train), noisy))
     for form in ("plain", "debiased", "early_stopping"):
         trained = trainer.train([Arm(PLAIN, Supervision.plain(noisy), form)])[0]
         assert np.abs(trained.scale * trained.gaps).mean() < 0.15
@@ -223,7 +230,7 @@ def test_no_test_label_is_read_in_training(pairs):
         train = own.take(split.train)
         noisy = plant("uniform", train.facts, 0.2, noise_rng(Cell(0, "uniform", 0.2)))
         arm = make_arm("soft_label", Suspects(train, noisy, 3, 0), train.facts.target)
-        trial = Trial(own, split, np.zeros(len(noisy), dtype=bool), noisy)
+        trial = Trial(own, split, np.zeros(len(noisy), dtype=bool), train, noisy)
         gaps.append(ProbeTrainer(trial).train([arm])[0].gaps)
     np.testing.assert_array_equal(*gaps)
 
@@ -320,6 +327,6 @@ def test_the_best_penalty_is_found_behind_a_valley(pairs, monkeypatch):
     monkeypatch.setattr(held_out, "calibrated_likelihood", lambda *_: np.array([next(found)]))
     split = split_pairs(pairs.split_groups, 0.3, 0)
     truth = pairs.facts.target[split.train]
-    trial = Trial(pairs, split, np.zeros(len(truth), dtype=bool), truth)
+    trial = Trial(pairs, split, np.zeros(len(truth), dtype=bool), pairs.take(split.train), truth)
     [trained] = ProbeTrainer(trial).train([Arm(PLAIN, Supervision.plain(truth))])
     assert trained.choice == f"l2 {probe_trainer.L2_GRID[-7]:g}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from rewardsmith.engine.forked_batches import ForkedLoader
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.crossfit import fold_groups
@@ -55,7 +59,8 @@ def trial_of(pairs: StudyPairs, turned: NDArray[np.bool_] | None = None) -> Tria
     number = len(split.train)
     turned = np.zeros(number, dtype=bool) if turned is None else turned
     wrong = np.random.default_rng(0).random(number) < 0.3
-    return Trial(pairs, split, turned, (turned == wrong).astype(np.float64))
+    train = pairs.take(split.train).turned(turned)
+    return Trial(pairs, split, turned, train, (turned == wrong).astype(np.float64))
 
 
 def plain(trial: Trial) -> Arm:
@@ -83,9 +88,13 @@ def test_arms_of_the_same_labels_are_the_same_and_clean_ones_learn_the_truth(job
 
 def test_an_arm_is_the_same_whoever_trains_beside_it(job: ForkedJob, pairs: StudyPairs) -> None:
     trial = trial_of(pairs)
-    alone, beside = train(job, trial, plain(trial))[0], train(job, trial, clean(trial), plain(trial))[1]
-    np.testing.assert_allclose(alone.gaps, beside.gaps, rtol=0, atol=1e-4)
-    assert alone.choice == beside.choice
+    given = plain(trial).supervision
+    dropped = given.changed(np.arange(len(trial.given)) % 3 == 0, weight=0.0)
+    arms = clean(trial), plain(trial), Arm("drop", dropped), Arm("empty", given.changed(trial.given >= 0, weight=0.0))
+    for beside in train(job, trial, *arms):
+        alone = train(job, trial, next(arm for arm in arms if arm.name == beside.name))[0]
+        np.testing.assert_allclose(alone.gaps, beside.gaps, rtol=0, atol=1e-4)
+        assert alone.choice == beside.choice
 
 
 def test_the_order_of_the_responses_changes_nothing(job: ForkedJob, pairs: StudyPairs) -> None:
@@ -137,6 +146,28 @@ def test_the_epoch_is_that_which_held_out_labels_like_best(
     repaired = Arm("oracle:flip", truth.supervision)
     for asked, choice in ((trial, "epoch 2"), (own, "epoch 3")):
         assert ForkedTrainer(forked_base(job), asked).train([plain(trial), repaired])[1].choice == choice
+
+
+def test_pairs_that_are_the_same_twice_are_neither_learned_nor_judged(
+    job: ForkedJob, pairs: StudyPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, trial = pq.read_table(job.pairs_file), trial_of(pairs)
+    same = np.concatenate([trial.split.train[:4], trial.split.test[:4]])
+    rows = table.to_pylist()
+    for i in same:
+        rows[i]["rejected"] = rows[i]["chosen"]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), tmp_path / "pairs.parquet")
+    computed: set[int] = set()
+    forward = ForkedLoader._batch
+
+    def seen(self: ForkedLoader, indices: NDArray[np.int64], *rest: Any) -> Any:
+        computed.update(indices.tolist())
+        return forward(self, indices, *rest)
+
+    monkeypatch.setattr(ForkedLoader, "_batch", seen)
+    (arm,) = train(replace(job, pairs_file=str(tmp_path / "pairs.parquet")), trial, plain(trial))
+    assert computed == set(range(NUMBER)) - set(same.tolist())
+    assert (arm.gaps[:4] == 0).all() and (arm.gaps[4:] != 0).all()
 
 
 def test_an_arm_without_pairs_says_nothing(job: ForkedJob, pairs: StudyPairs) -> None:

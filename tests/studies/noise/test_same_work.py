@@ -1,4 +1,9 @@
-from rewardsmith.studies.noise.same_work import code_and_recipes
+import subprocess
+import sys
+
+import pytest
+
+from rewardsmith.studies.noise.same_work import FORKED_PACKAGES, PACKAGES, code_and_recipes
 
 
 def test_recipes_count_by_their_content(tmp_path):
@@ -15,3 +20,15 @@ def test_recipes_count_by_their_content(tmp_path):
 
 def test_who_trains_language_models_counts_their_code_too():
     assert code_and_recipes(["plain"]) != code_and_recipes(["plain"], trains_models=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "packages"), [("cell_worker", PACKAGES), ("forked_trainer", FORKED_PACKAGES)], ids=["probe", "forked"]
+)
+def test_whatever_a_cell_computes_with_counts(module, packages):
+    """All that its process imports, but for files and fingerprints, errors, options and names."""
+    script = f"import sys, rewardsmith.studies.noise.{module}; print(*(m for m in sys.modules if m.startswith('rewa')))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    parts = [name.split(".")[1:] for name in done.stdout.split() if "." in name]
+    computing = {package for package, *rest in parts if rest and rest[-1] not in ("options", "feature_spec")}
+    assert computing - {"artifacts"} <= set(packages)

@@ -92,7 +92,7 @@ def run_cell(
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
     arms = make_arms(options.methods, suspects, truth)
-    trial = Trial(pairs, split, turned, noisy, cell.seed, options.choose_by)
+    trial = Trial(pairs, split, turned, train, noisy, cell.seed, options.choose_by)
     trained, failed = train_arms(trainer_of(trial), arms)
     return {
         **result,

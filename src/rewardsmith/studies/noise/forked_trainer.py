@@ -24,7 +24,6 @@ from rewardsmith.engine.devices import choose_device
 from rewardsmith.engine.forked_batches import ForkedLoader, MemberLabels, encode_all
 from rewardsmith.engine.forked_training import ForkedRun
 from rewardsmith.engine.fresh_model import fresh_model
-from rewardsmith.engine.options import TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.trunk_states import TrunkStates
 from rewardsmith.models.blocks import num_layers
@@ -34,6 +33,7 @@ from rewardsmith.strength.head_start import fit_member_heads
 from rewardsmith.studies.noise.arms import Arm, Trained, stack_supervision
 from rewardsmith.studies.noise.held_out import HeldOut
 from rewardsmith.studies.noise.options import ForkedArmOptions, ForkedJob
+from rewardsmith.studies.noise.splits import Split
 from rewardsmith.studies.noise.trial import Trial
 
 HELD_OUT_FOLD = 0
@@ -51,7 +51,6 @@ class ForkedBase:
     differs: NDArray[np.bool_]
     """[N]: pairs whose responses differ after truncation. The others teach nothing."""
     form: PaddedForm
-    layer: int
     states: TrunkStates
     options: ForkedArmOptions
     device: torch.device
@@ -63,11 +62,10 @@ def forked_base(job: ForkedJob) -> ForkedBase:
     fresh = fresh_model(job.model, seed=0)
     pairs, differs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
     form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
-    last = num_layers(fresh.model.config) - 1
-    layer = last if job.arms.fork_layer is None else job.arms.fork_layer
+    layer = job.arms.layer(num_layers(fresh.model.config))
     device = torch.device(choose_device(job.model.device))
     states = TrunkStates(fresh.model.eval(), pairs, form, layer, device)
-    return ForkedBase(fresh.model, pairs, differs, form, layer, states, job.arms, device)
+    return ForkedBase(fresh.model, pairs, differs, form, states, job.arms, device)
 
 
 @dataclass(frozen=True)
@@ -94,13 +92,9 @@ class ForkedTrainer:
         ]
 
     def _gaps_by_epoch(self, arms: Sequence[Arm], judged: Indices) -> list[NDArray[np.float64]]:
-        """Gaps of pairs of the set by every arm after each epoch, [N, A], 0 for pairs that were not asked for."""
-        base, (labels, weights) = self.base, self._lessons(arms)
-        options = TrainOptions(
-            learning_rate=base.options.learning_rate,
-            num_train_epochs=base.options.num_train_epochs,
-            per_device_train_batch_size=base.options.per_device_train_batch_size,
-        )
+        """Gaps of pairs of the set by every arm after each epoch, [N, A]: 0 for pairs that were not asked for, and for
+        those that are the same twice."""
+        base, (labels, weights), options = self.base, self._lessons(arms), self.base.options.training
         loader = ForkedLoader(
             base.pairs,
             weights,
@@ -110,9 +104,11 @@ class ForkedTrainer:
             num_epochs=options.num_train_epochs,
             labels=labels,
             whole=True,
+            learnable=self._learnable,
         )
         run = ForkedRun(self._begin(labels, weights), loader, options, base.device, states=base.states)
-        by_length = judged[np.argsort(base.pairs.lengths[judged], kind="stable")]
+        asked = judged[base.differs[judged]]
+        by_length = asked[np.argsort(base.pairs.lengths[asked], kind="stable")]
         gaps: list[NDArray[np.float64]] = []
 
         def judge(_: int) -> None:
@@ -124,12 +120,11 @@ class ForkedTrainer:
     def _lessons(self, arms: Sequence[Arm]) -> tuple[MemberLabels, Floats]:
         """Labels of all pairs by arm, with the responses where the input has them, and what each counts [N, A]: nothing
         in the test and the held-out fold."""
-        split, turned = self.trial.split, self.trial.turned[:, None]
+        num_train, turned = len(self.trial.split.train), self.trial.turned[:, None]
         target, margin = stack_supervision(arms, "target"), stack_supervision(arms, "margin")
-        learned = (split.inner_fold != HELD_OUT_FOLD) & self.base.differs[split.train]
         rates = None
         if any(arm.error_rates is not None for arm in arms):
-            none = np.zeros((len(split.train), 2))
+            none = np.zeros((num_train, 2))
             own = np.stack([none if arm.error_rates is None else arm.error_rates for arm in arms], axis=1)
             rates = self._everywhere(np.where(turned[..., None], own[..., ::-1], own))
         labels = MemberLabels(
@@ -137,7 +132,11 @@ class ForkedTrainer:
             self._everywhere(np.where(turned, -margin, margin)),
             rates,
         )
-        return labels, self._everywhere(stack_supervision(arms, "weight") * learned[:, None])
+        return labels, self._everywhere(stack_supervision(arms, "weight")) * self._learnable[:, None]
+
+    @property
+    def _learnable(self) -> NDArray[np.bool_]:
+        return learnable_pairs(self.trial.split, self.base.differs)
 
     def _everywhere(self, values: NDArray[np.float64]) -> Floats:
         """Values of the training pairs [n, ...] at their places among all [N, ...], 0 elsewhere."""
@@ -148,15 +147,27 @@ class ForkedTrainer:
     def _begin(self, labels: MemberLabels, weights: Floats) -> ForkedModel:
         """The arms before training."""
         base, seed = self.base, self.trial.seed
-        adapters = LoraOptions(lora_r=base.options.lora_r, lora_alpha=2 * base.options.lora_r)
-        forked = fork(deepcopy(base.model), base.layer, weights.shape[1], adapters, seed).to(base.device)
+        forked = fork_arms(deepcopy(base.model), weights.shape[1], base.options, seed).to(base.device)
         forked.begin_alike()
         rows = base.states.head_rows
         if rows is None:  # a head that cannot be probed begins as it is drawn
             return forked
-        learned = np.flatnonzero((weights > 0).any(axis=1))
+        learned = np.flatnonzero(self._learnable)
         groups = np.unique(self.trial.pairs.split_groups[learned], return_inverse=True)[1].reshape(-1)
         target, weight, margin = (torch.from_numpy(own[learned]) for own in (labels.target, weights, labels.margin))
         rows = rows[torch.from_numpy(learned)].cpu()
         forked.set_heads(fit_member_heads(rows, target, weight, groups, seed, margin))
         return forked
+
+
+def fork_arms(model: Any, num_arms: int, options: ForkedArmOptions, seed: int = 0) -> ForkedModel:
+    """Forks a fresh reward model in place. ModelError where that cannot be done."""
+    adapters = LoraOptions(lora_r=options.lora_r, lora_alpha=2 * options.lora_r)
+    return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="--trainer probe")
+
+
+def learnable_pairs(split: Split, differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pairs [N] that arms may learn from: the same for all, whatever an arm makes of them."""
+    found = np.zeros(len(differs), dtype=bool)
+    found[split.train[split.inner_fold != HELD_OUT_FOLD]] = True
+    return found & differs

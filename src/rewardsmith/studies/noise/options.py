@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rewardsmith.engine.options import TrainOptions
 from rewardsmith.models.options import ModelOptions
 
 
@@ -58,6 +59,19 @@ class ForkedArmOptions:
     """With `forked`: blocks of the shared frozen trunk; arms differ above them. Default: all but the last."""
     lora_r: int = 16
     """With `forked`: rank of the adapters."""
+
+    def layer(self, num_layers: int) -> int:
+        """Where arms part, in a model of so many blocks."""
+        return num_layers - 1 if self.fork_layer is None else self.fork_layer
+
+    @property
+    def training(self) -> TrainOptions:
+        """For the training loop."""
+        return TrainOptions(
+            learning_rate=self.learning_rate,
+            num_train_epochs=self.num_train_epochs,
+            per_device_train_batch_size=self.per_device_train_batch_size,
+        )
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_jso
 from rewardsmith.refining.recipe import load_recipe, recipe_names
 from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, PLAIN, SPECIAL, STRUCTURED, TREATMENTS
 
-PACKAGES = ("metrics", "strength", "refining", "studies")
-FORKED_PACKAGES = (*PACKAGES, "objectives", "tokens", "models", "engine")
+PACKAGES = ("contracts", "metrics", "objectives", "preferences", "refining", "strength", "studies")
+FORKED_PACKAGES = (*PACKAGES, "tokens", "models", "engine")
 
 
 def code_and_recipes(methods: Iterable[str], trains_models: bool = False) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,12 +20,9 @@ class Trial:
     split: Split
     turned: NDArray[np.bool_]
     """Training pairs whose two responses changed places: arms speak of them as they are then."""
+    train: StudyPairs
+    """The training pairs, responses in their new places."""
     given: NDArray[np.float64]
     """Their noisy labels."""
     seed: int = 0
     choose_by: Literal["given", "own"] = "given"
-
-    @cached_property
-    def train(self) -> StudyPairs:
-        """The training pairs, responses in their new places."""
-        return self.pairs.take(self.split.train).turned(self.turned)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.judgements import Judgements
 
 DECISIONS = (None, None, "keep", "flip", "tie", "drop")
+
+
+def found_by_structure(p_wrong: NDArray[np.float64]) -> CellNoise:
+    """What a structured audit may have found of every label [N]."""
+    rates = np.full((1, 2), 0.1)
+    return CellNoise(p_wrong, 0.1, 0.1, 0.0, rates, np.repeat(rates, len(p_wrong), axis=0))
 
 
 def random_evidence(num_pairs: int = 400, seed: int = 0) -> tuple[Evidence, Supervision]:

@@ -1,8 +1,9 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from random_evidence import found_by_structure
 
-from rewardsmith.contracts.tables import PAIRS
+from rewardsmith.contracts.tables import ERROR_RATES, PAIRS
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.table import strengths_table
@@ -35,7 +36,9 @@ def test_tables_and_judgements_say_the_same():
     pairs = pairs_of([("ab", "a"), ("a", "ab"), ("ab", "ba")], [1.0, 1.0, 0.5])
     p_wrong, classes = np.array([0.1, 0.8, np.nan]), np.array([3, 0, -1], dtype=np.int8)
     structured = np.array([0.3, 0.6, np.nan])
-    table = Evidence.from_tables(pairs, strengths_table(pairs, judged, p_wrong, classes, structured))
+    table = Evidence.from_tables(
+        pairs, strengths_table(pairs, judged, p_wrong, classes, found_by_structure(structured))
+    )
     direct = Evidence.from_judgements(
         pairs["target"].to_numpy(),
         judged,
@@ -80,7 +83,9 @@ def test_in_sample_only_means_that_nobody_is_held_out(num_trained, expected):
 def test_strengths_of_an_older_audit_know_nothing_of_the_structured_one():
     judged = Judgements(np.ones((2, 2), dtype=np.float32), np.zeros((2, 2), dtype=bool), ("", ""))
     pairs = pairs_of([("ab", "a"), ("a", "ab")], [1.0, 1.0])
-    strengths = strengths_table(pairs, judged, np.array([0.1, 0.8]), np.array([3, 0], dtype=np.int8), np.ones(2))
+    strengths = strengths_table(
+        pairs, judged, np.array([0.1, 0.8]), np.array([3, 0], dtype=np.int8), found_by_structure(np.ones(2))
+    )
     older = Evidence.from_tables(pairs, strengths.drop_columns(["p_wrong_structured"]))
     assert np.isnan(older.p_wrong_structured).all()
     np.testing.assert_allclose(older.p_wrong, [0.1, 0.8], rtol=1e-6)
@@ -90,5 +95,5 @@ def test_a_table_without_the_structured_audit_has_its_column_all_the_same():
     judged = Judgements(np.ones((2, 2), dtype=np.float32), np.zeros((2, 2), dtype=bool), ("", ""))
     pairs = pairs_of([("ab", "a"), ("a", "ab")], [1.0, 1.0])
     strengths = strengths_table(pairs, judged, np.array([0.1, 0.8]), np.array([3, 0], dtype=np.int8))
-    assert strengths.column_names[-1] == "p_wrong_structured"
-    assert strengths["p_wrong_structured"].null_count == 2
+    for name in ("p_wrong_structured", *ERROR_RATES):
+        assert strengths[name].null_count == 2

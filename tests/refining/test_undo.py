@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_evidence import found_by_structure
 
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.errors import DataError
@@ -48,7 +49,9 @@ def refined_ledger(found: PreferenceSet, recipe: str, seed: int) -> pa.Table:
     gaps = rng.normal(0.5, 1, (len(pairs), 4)).astype(np.float32)
     judged = Judgements(gaps, np.tile([False, False, True, True], (len(pairs), 1)), ("",) * 4)
     p_wrong, structured = rng.random((2, len(pairs)))
-    strengths = strengths_table(pairs, judged, p_wrong, rng.integers(0, 4, len(pairs)).astype(np.int8), structured)
+    strengths = strengths_table(
+        pairs, judged, p_wrong, rng.integers(0, 4, len(pairs)).astype(np.int8), found_by_structure(structured)
+    )
     decisions = [("keep", "flip", "tie", "drop", None)[i % 5] for i in range(len(pairs))]
     evidence, labels = Evidence.from_tables(pairs, strengths, decisions), Supervision.of(pairs)
     return build_ledger(pairs, strengths, labels, apply_recipe(load_recipe(recipe), evidence, labels))

@@ -102,3 +102,16 @@ def pair_table(rows: list[dict[str, Any]]) -> pa.Table:
         for name in PAIRS.names:
             columns[name].append(made.get(name))
     return pa.table(columns, schema=PAIRS)
+
+
+def rows_with_a_category_that_errs(num: int) -> list[dict[str, Any]]:
+    """Annotators of the category `right` know good from bad; those of `wrong` mostly say the opposite."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for i, row in enumerate(some_rows(num)):
+        good, bad = row["chosen"] + " good good", row["rejected"] + " bad bad"
+        category = "wrong" if i % 8 < 2 else "right"
+        if rng.random() < (0.85 if category == "wrong" else 0.05):
+            good, bad = bad, good
+        rows.append({"prompt": row["prompt"], "chosen": good, "rejected": bad, "category": category})
+    return rows

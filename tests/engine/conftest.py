@@ -16,3 +16,19 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_reward_models import save_tiny_llama
 
     return save_tiny_llama(tmp_path_factory.mktemp("tiny-llama"))
+
+
+@pytest.fixture(scope="module", params=["llama", "bert"])
+def trunk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder and an encoder, by turns."""
+    from tiny_architectures import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("trunk"), request.param)
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny decoder."""
+    from tiny_architectures import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("llama"), "llama")

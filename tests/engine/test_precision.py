@@ -48,6 +48,7 @@ def test_it_rounds_the_trunk_and_neither_weights_nor_rewards(
     monkeypatch.setattr(precision, "cpu_gain", lambda: 3.0)
     exact, rounded = (weights_and_loss(tiny_llama, forked, bf16) for bf16 in (False, True))
     assert {weight.dtype for weight in rounded[0]} == {torch.float32}
+    # A loss of 0.7 in numbers of eight bits, rounded in every layer; three steps of Adam move no weight further.
     assert 0 < max((a - b).abs().max() for a, b in zip(exact[0], rounded[0], strict=True)) < 0.02
     assert rounded[1] == pytest.approx(exact[1], abs=0.02) and rounded[1] != exact[1]
     assert float(torch.tensor(rounded[1]).bfloat16()) != rounded[1]

@@ -14,7 +14,7 @@ from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.workflows import audit as audit_workflow
 from rewardsmith.workflows import audit_ensembles
-from tiny_reward_models import some_rows
+from tiny_reward_models import rows_with_a_category_that_errs
 
 
 def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
@@ -167,15 +167,8 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
 
 
 def learnable(num: int = 240) -> list[dict[str, Any]]:
-    """Annotators of `right` know good from bad; those of `wrong` mostly say the opposite. The last pairs are ties."""
-    rng = np.random.default_rng(3)
-    rows = []
-    for i, row in enumerate(some_rows(num)):
-        good, bad = row["chosen"] + " good good", row["rejected"] + " bad bad"
-        category = "wrong" if i % 8 < 2 else "right"
-        if rng.random() < (0.85 if category == "wrong" else 0.05):
-            good, bad = bad, good
-        rows.append({"prompt": row["prompt"], "chosen": good, "rejected": bad, "category": category})
+    """The last pairs are ties."""
+    rows = rows_with_a_category_that_errs(num)
     for row in rows[-10:]:
         row["target"] = 0.5
     return rows

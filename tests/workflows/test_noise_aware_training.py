@@ -18,27 +18,14 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.error_rates import HIGHEST_RATE, with_error_rates
-from tiny_reward_models import some_rows
+from tiny_reward_models import rows_with_a_category_that_errs, some_rows
 
 NUM_PAIRS = 160
 
 
-def biased_rows() -> list[dict[str, Any]]:
-    """Good answers and bad ones, as annotators of `wrong` mostly do not know."""
-    rng = np.random.default_rng(3)
-    rows = []
-    for i, row in enumerate(some_rows(NUM_PAIRS)):
-        good, bad = row["chosen"] + " good good", row["rejected"] + " bad bad"
-        category = "wrong" if i % 8 < 2 else "right"
-        if rng.random() < (0.85 if category == "wrong" else 0.05):
-            good, bad = bad, good
-        rows.append({"prompt": row["prompt"], "chosen": good, "rejected": bad, "category": category})
-    return rows
-
-
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    return biased_rows()
+    return rows_with_a_category_that_errs(NUM_PAIRS)
 
 
 @pytest.fixture(scope="module")

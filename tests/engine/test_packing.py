@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rewardsmith.engine import packed_attention
-from rewardsmith.engine.batch_forms import PackedForm, PaddedForm, batch_form
+from rewardsmith.engine import packed_attention, packing_check
+from rewardsmith.engine.batch_forms import PackedForm, PaddedForm, batch_form, usual_training_tokens
 from rewardsmith.engine.flex_packing import token_numbers
 from rewardsmith.engine.packing import Group, pack, packed_length
 from rewardsmith.engine.packing_check import why_not_packed
@@ -133,6 +133,27 @@ def test_attention_that_packing_cannot_do_is_refused_by_name(folders: dict[str, 
     reason = why_not_packed(model, encoder, padded, PackedForm())
     assert reason is not None and "softcap" in reason
     assert model.config._attn_implementation != packed_attention.NAME
+
+
+@pytest.mark.parametrize("slips", [1, 2])
+def test_a_difference_that_does_not_come_again_is_not_the_models(folders, slips, monkeypatch) -> None:
+    model, encoder = reward_model(folders["llama"])
+    calls = []
+
+    def slipping(model: Any, inputs: Any) -> torch.Tensor:
+        calls.append(inputs)
+        return rewards_of(model, inputs) * (1.001 if len(calls) in (2, 4)[:slips] else 1)  # 1 and 3 are padded
+
+    monkeypatch.setattr(packing_check, "rewards_of", slipping)
+    reason = why_not_packed(model, encoder, PaddedForm(model.config.pad_token_id), PackedForm())
+    assert len(calls) == 4
+    assert (reason is None) == (slips == 1)
+    assert (model.config._attn_implementation == packed_attention.NAME) == (slips == 1)
+
+
+def test_under_autocast_a_processor_takes_larger_passes() -> None:
+    assert usual_training_tokens("cpu", True) > usual_training_tokens("cpu", False)
+    assert usual_training_tokens("cuda", True) == usual_training_tokens("cuda", False)
 
 
 def sequences_of(texts: list[list[int]], start: int) -> list[Encoded]:

@@ -13,7 +13,6 @@ from random_evidence import random_evidence, same
 from rewardsmith.cli.refine import HELP
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.effects import pair_counts
-from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, read_recipe, recipe_names
 from rewardsmith.refining.rules.labels import Drop, Flip
 from rewardsmith.refining.selection import Where
@@ -29,7 +28,6 @@ def recipe_of(*rules: dict) -> str:
 def test_the_shipped_recipes_are_the_documented_ones():
     papers = {"flip", "margin", "flip+margin", "soft_label+margin"}
     assert papers | {f"paper_{name}" for name in papers} <= set(RECIPES)
-    assert DEFAULT_RECIPE in RECIPES
     assert set(RECIPES) <= set(re.findall(r"[a-z_+]+", HELP.split("Recipes: ")[1].split("Or a YAML")[0]))
 
 

@@ -81,7 +81,8 @@ def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
     assert ledger.equals(result.ledger)
     assert len(ledger) == NUM_PAIRS == result.metrics["pairs"]["num_pairs"]
     assert (tmp_path / "r" / "quarantine.jsonl").read_bytes() == (audit_dir / "quarantine.jsonl").read_bytes()
-    assert yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())["name"] == "soft_label"
+    assert yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())["name"] == "none"
+    assert "every pair is as given: the audit has no p_wrong_structured" in (tmp_path / "r" / "report.html").read_text()
     assert json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]["recipe"].startswith("sha256:")
 
 
@@ -164,7 +165,8 @@ def test_decisions_are_followed_whatever_the_recipe(audit_dir: Path, tmp_path: P
     decided = tmp_path / "decided.jsonl"
     words = ["keep", "flip", "tie", "drop"]
     decided.write_text("".join(json.dumps({"row": row, "decision": w}) + "\n" for row, w in enumerate(words)))
-    result = rewardsmith.refine(audit_dir, decisions=str(decided), output_dir=tmp_path / "r", quiet=True)
+    options = {"recipe": "soft_label", "output_dir": tmp_path / "r", "quiet": True}
+    result = rewardsmith.refine(audit_dir, decisions=str(decided), **options)
     found = result.ledger.slice(0, 5).to_pydict()
     assert found["target"][:3] == [1.0, 0.0, 0.5]
     assert found["weight"][:4] == [1.0, 1.0, 1.0, 0.0]
@@ -196,7 +198,7 @@ def test_decisions_are_followed_by_a_recipe_that_only_looks_at_them(audit_dir: P
 
 def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member .*recipe paper_flip"):
-        rewardsmith.refine(in_sample_dir, output_dir=tmp_path / "r", quiet=True)
+        rewardsmith.refine(in_sample_dir, recipe="soft_label", output_dir=tmp_path / "r", quiet=True)
     assert not (tmp_path / "r" / "unfinished.json").exists()
     result = rewardsmith.refine(in_sample_dir, recipe="paper_flip", output_dir=tmp_path / "r", quiet=True)
     assert np.array(result.ledger["swapped"]).sum() == NUM_PAIRS // 10

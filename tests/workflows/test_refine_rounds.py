@@ -13,6 +13,7 @@ import pytest
 
 import rewardsmith
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.cli.main import main
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
@@ -195,3 +196,14 @@ def test_an_older_audit_can_be_refined(audit_dir: Path, tmp_path: Path) -> None:
     assert now.ledger["target"].equals(then.ledger["target"]) and now.ledger["weight"].equals(then.ledger["weight"])
     with pytest.raises(DataError, match="no p_wrong_structured"):
         rewardsmith.refine(older, recipe="structured_drop", quiet=True, output_dir=tmp_path / "r")
+
+
+def test_without_a_recipe_an_audit_of_a_probe_drops_what_its_structured_audit_doubts(
+    audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["refine", "--audit_dir", str(audit_dir), "--output_dir", str(tmp_path / "r"), "--quiet"]) == 0
+    assert "No --recipe was named: this one was better" in " ".join(capsys.readouterr().out.split())
+    p_wrong = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
+    weight = pq.read_table(tmp_path / "r" / "ledger.parquet")["weight"].to_numpy()
+    assert 0 < (p_wrong >= 0.5).sum() < NUM_PAIRS
+    np.testing.assert_array_equal(weight == 0, p_wrong >= 0.5)

@@ -8,6 +8,8 @@ from rewardsmith.workflows.options import RefineConfig
 CONFIG = RefineConfig
 HELP = """Repairs an audited set by stated rules: drop, flip, soften, weigh, set margins. Every row can be had back.
 
+Without --recipe it is structured_drop where the audit has p_wrong_structured, and none otherwise.
+
 Recipes: soft_label, drop, drop_lowest, flip, flip_wrong, smooth, margin, flip+margin, soft_label+margin, votes,
 decisions, none; where errors follow length or category: structured_soft_label, structured_drop,
 structured_flip_wrong; as the paper has them, by in-sample strengths: paper_flip, paper_margin, paper_flip+margin,

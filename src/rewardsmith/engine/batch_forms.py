@@ -17,9 +17,11 @@ from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 DEFAULT_MAX_TOKENS = 2048
+"""Tokens in a forward pass: enough for full speed on a CPU, little enough for its caches and memory."""
 CPU_TRAINING_TOKENS = 1024
 """On a CPU larger passes of training are no faster (docs/performance.md), and hold more activations."""
-"""Tokens in a forward pass: enough for full speed on a CPU, little enough for its caches and memory."""
+CPU_BF16_TRAINING_TOKENS = 4096
+"""But autocast turns all weights into bfloat16 in every pass, and their gradients back: few large ones cost less."""
 
 Indices = NDArray[np.int64]
 Unit = Sequence[Encoded]
@@ -125,6 +127,13 @@ class PackedForm:
                 block.append(index)
                 size = grown
             yield size, block
+
+
+def usual_training_tokens(device_type: str, bf16: bool) -> int:
+    """Tokens in a pass of training, where nobody names a number."""
+    if device_type != "cpu":
+        return DEFAULT_MAX_TOKENS
+    return CPU_BF16_TRAINING_TOKENS if bf16 else CPU_TRAINING_TOKENS
 
 
 def batch_form(model: Any, encoder: ConversationEncoder, packing: Literal["auto", "off"] = "auto") -> BatchForm:

@@ -21,8 +21,8 @@ class TrainOptions:
     gradient_accumulation_steps: int = 1
     """Multiplies the pairs of an optimiser step; how many forward passes it takes is up to --max_tokens_per_batch."""
     max_tokens_per_batch: int | None = None
-    """Tokens in one forward pass, which bounds memory; default: 2048 (on a CPU 1024), or the longest pair if
-    that is more."""
+    """Tokens in one forward pass, which bounds memory; default: 2048 (on a CPU 1024, with --bf16 4096), or the longest
+    pair if that is more."""
     packing: Literal["auto", "off"] = "auto"
     """`auto`: decoders compute every shared prompt once and no padding, after a check on the model; `off`: padded."""
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"

@@ -17,6 +17,9 @@ from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Largest difference that is rounding, relative to the spread of the rewards; by number type of the weights."""
 
+TRIES = 2
+"""What a model does differently it does twice. Once in thousands of checks rewards were off, and not again."""
+
 PROMPTS = ("What is the capital of France?", "Tell me about trees, rivers and mountains. " * 12)
 RESPONSES = ("Paris.", "I would rather not say, if you do not mind; " * 6, "Trees are tall.")
 
@@ -33,7 +36,7 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
         return f"{name} has no head that reads the last token."
     before = core.config._attn_implementation
     was_training = model.training
-    device = next(model.parameters()).device
+    reason: str | None = None
     conversations = encoder.encode_many(
         [
             [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
@@ -43,23 +46,29 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
     )
     try:
         model.eval()
-        with torch.no_grad():
-            expected = rewards_of(model, padded.inputs(conversations).to(device))
-            use_packed_attention(core)
-            if core.config._attn_implementation != NAME:
-                reason: str | None = f"{name} does not let its attention be chosen."
-            else:
-                found = rewards_of(model, packed.inputs(conversations).to(device))
-                off = ((found - expected).abs().max() / (expected.std() + 1e-6)).item()
-                tolerance = TOLERANCES[next(model.parameters()).dtype]
-                exact = math.isfinite(off) and off <= tolerance
-                reason = (
-                    None if exact else f"{name} gives other rewards when packed (off by {off:.1e} of their spread)."
-                )
+        for _ in range(TRIES):
+            reason = _disagreement(model, core, conversations, padded, packed)
+            if reason is None:
+                return None
+            core.set_attn_implementation(before)
     except (ModelError, TypeError, ValueError, NotImplementedError) as error:
         reason = str(error)
+        core.set_attn_implementation(before)
     finally:
         model.train(was_training)
-    if reason is not None:
-        core.set_attn_implementation(before)
     return reason
+
+
+@torch.no_grad()
+def _disagreement(model: Any, core: Any, conversations: list[Encoded], padded: _Form, packed: _Form) -> str | None:
+    """What speaks against packing, if anything does; leaves the model attending within packs."""
+    device, name = next(model.parameters()).device, type(core).__name__
+    expected = rewards_of(model, padded.inputs(conversations).to(device))
+    use_packed_attention(core)
+    if core.config._attn_implementation != NAME:
+        return f"{name} does not let its attention be chosen."
+    found = rewards_of(model, packed.inputs(conversations).to(device))
+    off = ((found - expected).abs().max() / (expected.std() + 1e-6)).item()
+    if math.isfinite(off) and off <= TOLERANCES[next(model.parameters()).dtype]:
+        return None
+    return f"{name} gives other rewards when packed (off by {off:.1e} of their spread)."

@@ -12,7 +12,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.batch_forms import CPU_TRAINING_TOKENS, DEFAULT_MAX_TOKENS, batch_form
+from rewardsmith.engine.batch_forms import batch_form, usual_training_tokens
 from rewardsmith.engine.batch_margin import BatchMargin
 from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.corrections import Correction
@@ -64,7 +64,7 @@ def train_reward_model(
         form,
         pairs_per_step=per_process * accelerator.num_processes,
         max_tokens=options.max_tokens_per_batch,
-        usual_tokens=CPU_TRAINING_TOKENS if accelerator.device.type == "cpu" else DEFAULT_MAX_TOKENS,
+        usual_tokens=usual_training_tokens(accelerator.device.type, accelerator.mixed_precision == "bf16"),
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,

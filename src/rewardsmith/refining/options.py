@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DEFAULT_RECIPE = "soft_label"
+DEFAULT_RECIPE = "auto"
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class RefineOptions:
     audit_dir: str = ""
     """Folder that `rewardsmith audit` wrote."""
     recipe: str = DEFAULT_RECIPE
-    """Name of a recipe that comes with the package, or a YAML file of rules."""
+    """Name of a recipe that comes with the package, or a YAML file of rules. `auto` takes `structured_drop` where the
+    audit has what it goes by, and otherwise leaves every pair as given."""
     decisions: str | None = None
     """A person's decisions, JSON Lines or CSV: `pair_id` or `row`, and `decision` (keep, flip, tie, drop). The rule
     `decisions` of the recipe follows them; where it has none, they are followed after all its rules."""

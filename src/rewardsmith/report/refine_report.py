@@ -94,7 +94,8 @@ def refined_sentence(metrics: Mapping[str, Any]) -> str:
 
 def notes(metrics: Mapping[str, Any]) -> list[str]:
     """What a reader of the numbers has to know."""
-    found = []
+    why = part(metrics, "recipe", "why")
+    found = [why] if why else []
     rounds = part(metrics, "rounds") or []
     if rounds:
         shared = percent(rounds[-1]["overlap_with_last"])

@@ -97,8 +97,9 @@ def next_steps(config: AuditConfig, metrics: Metrics, folder: str) -> list[dict[
     if metrics["label_noise"] and not metrics["label_noise"]["in_sample"]:
         steps.append(
             {
-                "text": "Let targets say how likely each label is, or drop, flip, weigh: every row can be had back.",
-                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}",
+                "text": "Leave out what is likely wrong, or soften, flip, weigh it: every row can be had back.",
+                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}"
+                + ("" if metrics["structured"] else " --recipe drop"),
             }
         )
     if metrics["structured"] and metrics["structured"]["sentence"]:

@@ -19,6 +19,7 @@ from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
+from rewardsmith.refining.default_recipe import Choice, choose_recipe
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.ledger import build_ledger
@@ -55,8 +56,9 @@ def run_refine(config: RefineConfig) -> RefineResult:
     options = config.refine
     if options.rounds < 1:
         raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
-    recipe = load_recipe(options.recipe)
     audit = read_audit(options.audit_dir)
+    choice = choose_recipe(options.recipe, audit.strengths)
+    recipe = load_recipe(choice.name_or_path)
     inputs = dict(audit.fingerprints)
     decisions = None
     if options.decisions is not None:
@@ -70,7 +72,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
     refuse_inputs("--output_dir", output, [audit.path])
     folder = RunFolder.open(output, "refine", flatten(config), inputs, config.run.overwrite, config.run.seed)
     with folder.abandoned_on_input_error():
-        return _written(folder, audit, _refined(folder, audit, recipe, decisions, options.rounds), config)
+        return _written(folder, audit, _refined(folder, audit, recipe, decisions, options.rounds), config, choice)
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,13 @@ def _refined(
     return _Outcome(given, evidence, refined, audit.strengths, audit.metrics["label_noise"], None)
 
 
-def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: RefineConfig) -> RefineResult:
+def _written(
+    folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: RefineConfig, choice: Choice
+) -> RefineResult:
     refined = outcome.refined
     ledger = build_ledger(audit.pairs, outcome.strengths, outcome.given, refined)
     leaving = outgoing(ledger, TRL)
-    metrics = _metrics(folder, audit, outcome, leaving)
+    metrics = _metrics(folder, audit, outcome, leaving, choice)
     write_table(folder.path / LEDGER_FILE, ledger)
     TRL.write(leaving.pairs, folder.path / TRAIN_FILE, str(metrics["dataset_name"]))
     write_text(folder.path / RECIPE_FILE, refined.recipe.to_yaml())
@@ -121,13 +125,15 @@ def _written(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, config: R
     return RefineResult(str(folder.path), metrics, ledger)
 
 
-def _metrics(folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing) -> dict[str, Any]:
+def _metrics(
+    folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing, choice: Choice
+) -> dict[str, Any]:
     recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], outcome.label_noise
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": audit.metrics["dataset_name"],
         "title": f"Refined: {audit.metrics['dataset_name']}",
-        "recipe": {**_named(recipe), "fingerprint": recipe.fingerprint},
+        "recipe": {**_named(recipe), "fingerprint": recipe.fingerprint, "why": choice.why},
         "data": {
             **{name: data[name] for name in ("num_rows_read", "num_rows_available", "num_quarantined", "format")},
             "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),

@@ -108,11 +108,8 @@ def main() -> None:
         spec |= {"ours": bf16, "trl": PLAIN | bf16}
         check = _parity({**spec, **parity, "epochs": PARITY_EPOCHS}, results, args.bf16)
         arms = {OURS: (train_ours, spec), TRL: (train_trl, spec)}
-        if args.ours_bf16:
-            arms[f"{OURS} --bf16"] = (train_ours, {**spec, "ours": {"bf16": True}})
-        if args.ours_max_tokens:
-            name = f"{OURS} --max_tokens_per_batch {args.ours_max_tokens}"
-            arms[name] = (train_ours, {**spec, "ours": bf16 | {"max_tokens_per_batch": args.ours_max_tokens}})
+        for words in args.ours_also:
+            arms[f"{OURS} {words}"] = (train_ours, {**spec, "ours": bf16 | _options(words)})
         if args.trl_as_shipped:
             arms[SHIPPED] = (train_trl, {**spec, "trl": {}})
         if args.trl_best:
@@ -133,14 +130,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--bf16", action="store_true", help="bf16 on both sides, for a GPU")
-    parser.add_argument("--ours_bf16", action="store_true", help="also our --bf16 against TRL's float32")
-    parser.add_argument("--ours_max_tokens", type=int, help="also ours with another --max_tokens_per_batch")
+    parser.add_argument(
+        "--ours_also",
+        nargs="*",
+        default=[],
+        metavar="OPTIONS",
+        help='also ours with other options, each a word like "bf16 gradient_checkpointing max_tokens_per_batch=2048"',
+    )
     parser.add_argument("--trl_as_shipped", action="store_true")
     parser.add_argument("--trl_best", action="store_true")
     parser.add_argument("--search_pairs", type=int, default=32, help="pairs of the block on which the best is found")
     parser.add_argument("--search_batch_sizes", type=int, nargs="*", default=[1, 2, 4, 8])
     parser.add_argument("--output", type=Path, help="a JSONL file that keeps every result; a killed run goes on")
     return parser.parse_args()
+
+
+def _options(words: str) -> dict[str, bool | int]:
+    """Options as a command line has them, switches and numbers, without their dashes."""
+    pairs = (word.partition("=") for word in words.split())
+    return {name: int(value) if value else True for name, _, value in pairs}
 
 
 def _parity(spec: dict[str, Any], results: Results, bf16: bool) -> dict[str, Any]:

@@ -48,3 +48,11 @@ def test_a_file_that_no_run_wrote_needs_nothing(finished: Path, tmp_path: Path) 
         path.write_text("x")
         amend_output(path)
     assert (finished / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["[]", '{"name": "somebody else\'s"}'])
+def test_a_manifest_of_something_else_is_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    (tmp_path / "mine.json").write_text("x")
+    amend_output(tmp_path / "mine.json")
+    assert (tmp_path / "manifest.json").read_text() == content

@@ -126,6 +126,15 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
         load_reward_model(str(tmp_path))
 
 
+def test_weights_that_were_cut_short_are_named(tmp_path: Path) -> None:
+    model, encoder = make("llama", tmp_path / "tiny")
+    save_reward_model(model, encoder.tokenizer, tmp_path / "saved", {})
+    weights = tmp_path / "saved" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"the reward model of .*saved cannot be loaded: SafetensorError"):
+        load_reward_model(str(tmp_path / "saved"))
+
+
 def test_code_beside_a_model_is_not_run(tmp_path: Path) -> None:
     save_tiny_model(tmp_path, "llama")
     config = json.loads((tmp_path / "config.json").read_text())

@@ -22,7 +22,7 @@ def amend_output(path: str | os.PathLike[str]) -> None:
         return
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     name = file.relative_to(folder).as_posix()
-    if name in manifest["outputs"]:
+    if isinstance(manifest, dict) and name in manifest.get("outputs", {}):  # others have manifests too
         manifest["outputs"][name] = fingerprint_file(file)
         manifest["amended"] = sorted({*manifest.get("amended", []), name})
         write_json(folder / MANIFEST, manifest)

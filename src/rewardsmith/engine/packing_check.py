@@ -18,7 +18,7 @@ TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Largest difference that is rounding, relative to the spread of the rewards; by number type of the weights."""
 
 TRIES = 2
-"""What a model does differently it does twice. Once in thousands of checks rewards were off, and not again."""
+"""What a model does differently it does twice. Once in about a thousand rewards were off."""
 
 PROMPTS = ("What is the capital of France?", "Tell me about trees, rivers and mountains. " * 12)
 RESPONSES = ("Paris.", "I would rather not say, if you do not mind; " * 6, "Trees are tall.")

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source
 
+UNUSABLE = (
+    OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError,
+)  # fmt: skip
 PICKLED_WEIGHTS = ("pytorch_model*.bin", "adapter_model.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.msgpack")
 
 
@@ -57,7 +61,7 @@ def as_model_error(source: ModelSource, what: str) -> Iterator[None]:
     """Turns what transformers raises for unusable files into one line that names the model."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError) as error:
+    except UNUSABLE as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"the {what} of {source.name} cannot be loaded: {type(error).__name__}: {reason}") from error
 

@@ -33,5 +33,5 @@ def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
     return Choice(
         "none",
         f"No --recipe was named, and every pair is as given: the audit has no {name} (--ensemble probe has), and no "
-        "recipe that does without was better than plain training on both sets of the noise study.",
+        "recipe that does without was clearly better than plain training on any set of the noise study.",
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.arms import Arm
-from rewardsmith.studies.noise.methods import make_arms
+from rewardsmith.studies.noise.methods import asks_judges, make_arms
 from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
 from rewardsmith.studies.noise.suspects import Suspects
 
@@ -24,14 +24,14 @@ Indices = NDArray[np.int64]
 
 
 def with_unseen(arms: Sequence[Arm], suspects: Suspects, truth: Floats, inner_fold: NDArray[np.int16]) -> list[Arm]:
-    """The arms of N training pairs, each with what it is where an inner fold is left out of its audit too."""
-    methods = [arm.name for arm in arms]
-    unseen = []
-    for fold in range(NUM_INNER_FOLDS):
+    """The arms of N training pairs; those that judges repaired also as audits without an inner fold make them."""
+    methods = [arm.name for arm in arms if asks_judges(arm.name)]
+    unseen: dict[str, tuple[Arm, ...]] = dict.fromkeys(methods, ())
+    for fold in range(NUM_INNER_FOLDS) if methods else ():
         rows = np.flatnonzero(inner_fold != fold)
-        found = make_arms(methods, suspects.take(rows), truth[rows])
-        unseen.append([_among(arm, rows, len(truth)) for arm in found])
-    return [replace(arm, unseen=own) for arm, own in zip(arms, zip(*unseen, strict=True), strict=True)]
+        for arm in make_arms(methods, suspects.take(rows), truth[rows]):
+            unseen[arm.name] += (_among(arm, rows, len(truth)),)
+    return [replace(arm, unseen=unseen.get(arm.name, ())) for arm in arms]
 
 
 def _among(arm: Arm, rows: Indices, number: int) -> Arm:

@@ -39,6 +39,12 @@ class Arm:
     """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
     error_rates: Floats | None = None
     """[N, 2], for `noise_aware`: P(labelled better | worse) of the chosen and of the rejected response."""
+    unseen: tuple[Arm, ...] = ()
+    """For each inner fold, what the arm is where nobody saw the fold's labels; none: the same as with them."""
+
+    def without(self, fold: int) -> Arm:
+        """What the arm learns where an inner fold judges it. Not to train on the fold is up to the trainer."""
+        return self.unseen[fold] if self.unseen else self
 
 
 def stack_supervision(arms: Sequence[Arm], name: Literal["target", "margin", "weight"]) -> Floats:

@@ -26,6 +26,7 @@ from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.studies.noise.suspects import Suspects
 from rewardsmith.studies.noise.trial import Trial
+from rewardsmith.studies.noise.unseen import with_unseen
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ def run_cell(
         return {**result, "skipped": f"only {limit:.1%} of the labels can be turned round this way"}
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
-    arms = make_arms(options.methods, suspects, truth)
+    arms = with_unseen(make_arms(options.methods, suspects, truth), suspects, truth, split.inner_fold)
     trial = Trial(pairs, split, turned, train, noisy, cell.seed, options.choose_by)
     trained, failed = train_arms(trainer_of(trial), arms)
     return {

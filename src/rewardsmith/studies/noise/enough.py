@@ -13,7 +13,7 @@ from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.studies.noise.planting import Kind
-from rewardsmith.studies.noise.splits import split_pairs
+from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS, split_pairs
 from rewardsmith.studies.noise.study_pairs import drawn_together
 
 MIN_PAIRS = 200
@@ -30,12 +30,12 @@ def check_enough(pairs: pa.Table, kinds: Sequence[Kind], options: NoiseStudyOpti
     for seed in seeds:
         split = split_pairs(groups, options.test_share, seed)
         tested.update(together[split.test].tolist())
-        number = len(np.unique(judged[split.train]))
+        number = min(len(np.unique(judged[split.train[split.inner_fold != fold]])) for fold in range(NUM_INNER_FOLDS))
         if number < NUM_FOLDS:
             raise DataError(
-                f"Seed {seed} leaves {number} groups to train on (--audit_fold_by {options.audit_fold_by}), and judges "
-                f"of their labels need {NUM_FOLDS} or more. Keep less together (--audit_fold_by pair), or lower "
-                f"--test_share {options.test_share:g}."
+                f"Seed {seed} leaves {number} groups to train on, beside those that test and those that choose "
+                f"(--audit_fold_by {options.audit_fold_by}); judges of their labels need {NUM_FOLDS} or more. Keep "
+                f"less together (--audit_fold_by pair), or lower --test_share {options.test_share:g}."
             )
         if "votes" in kinds and not voted[split.train].any():
             raise DataError(

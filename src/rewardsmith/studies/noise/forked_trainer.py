@@ -1,7 +1,8 @@
 """The `forked` trainer: every arm is a member of one forked ensemble, with adapters and a head of its own.
 
 All arms begin alike but for the head, which is fitted on the arm's own labels, and meet the same pairs in the same
-steps: they differ by labels, margins and weights alone. One inner fold of the training groups is kept from all of them;
+steps: they differ by labels, margins and weights alone. One inner fold of the training groups is kept from all of them
+and from their judges;
 after each epoch the gaps on it are judged by the likelihood of labels there, once calibrated, and the best epoch is the
 arm's. So every arm stops early, in the same way.
 """
@@ -94,7 +95,8 @@ class ForkedTrainer:
     def _gaps_by_epoch(self, arms: Sequence[Arm], judged: Indices) -> list[NDArray[np.float64]]:
         """Gaps of pairs of the set by every arm after each epoch, [N, A]: 0 for pairs that were not asked for, and for
         those that are the same twice."""
-        base, (labels, weights), options = self.base, self._lessons(arms), self.base.options.training
+        base, options = self.base, self.base.options.training
+        labels, weights = self._lessons([arm.without(HELD_OUT_FOLD) for arm in arms])
         loader = ForkedLoader(
             base.pairs,
             weights,

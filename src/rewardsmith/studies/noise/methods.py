@@ -43,6 +43,7 @@ FORMS: dict[str, Form] = {
 }
 """Methods that are trained in a way of their own."""
 SPECIAL = ("data_smoothing", *FORMS)
+UNJUDGED = (PLAIN, CLEAN, "smooth", "early_stop", "debias")
 
 RECIPES = (
     *("drop", "drop_lowest", "flip", "flip_wrong", "soft_label", "margin", "flip+margin"),
@@ -128,6 +129,11 @@ def make_arm(name: str, suspects: Suspects, truth: Floats) -> Arm:
     if name.startswith(DEBIAS):
         return replace(make_arm(name.removeprefix(DEBIAS), suspects, truth), name=name, form=form_of(name))
     return Arm(name, _supervision(name, suspects, truth, given))
+
+
+def asks_judges(name: str) -> bool:
+    """Whether a method looks at what detectors found."""
+    return name not in UNJUDGED and not name.removeprefix(DEBIAS).startswith(f"{ORACLE}:")
 
 
 def make_arms(names: Iterable[str], suspects: Suspects, truth: Floats) -> list[Arm]:

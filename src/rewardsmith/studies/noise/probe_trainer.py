@@ -1,8 +1,9 @@
 """The `probe` trainer: for every arm one logistic head, its regularisation chosen in the same way for all.
 
-Heads are fitted on two of three inner folds of the training groups at every penalty of one grid, and judged on the
-third by the likelihood of labels there, once calibrated (``calibration.py``): of the given, noisy ones, or of the arm's
-own, as who splits a refined set would. The best penalty then serves for all training pairs.
+Heads are fitted on two of three inner folds of the training groups, with labels as judges repair them who saw no more
+(``unseen.py``), at every penalty of one grid. They are judged on the third by the likelihood of labels there, once
+calibrated (``calibration.py``): of the given, noisy ones, or of the arm's own, as who splits a refined set would. The
+best penalty then serves for all training pairs.
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ class ProbeTrainer:
         held_out = HeldOut.of(self.trial, arms)
         if form == "early_stopping":
             unit, grid = "steps", tuple(map(float, STEPS_GRID))
-            found = self._search_steps(rows, labels, held_out)
+            found = self._search_steps(rows, self._inner(arms), held_out)
             path = descend(rows.fitted, labels, STEPS_GRID)
             heads = torch.stack([path[index][column] for column, index in enumerate(found.best)])
         else:
             unit, grid = "l2", L2_GRID
             rates = stack_rates(arms) if form == "noise_aware" else None
-            found = self._search_penalty(rows, labels, rates, held_out)
+            found = self._search_penalty(rows, arms, held_out)
             penalties = torch.tensor([L2_GRID[index] for index in found.best])
             heads = fit_arms(rows.fitted, labels, penalties)
             if rates is not None:
@@ -92,23 +93,24 @@ class ProbeTrainer:
         fitted, axes = with_nuisance(train, self.trial.train.facts.longer)
         return Rows(fitted, without_nuisance(train, axes), without_nuisance(test, axes))
 
-    def _search_penalty(self, rows: Rows, labels: Labels, rates: Tensor | None, held_out: HeldOut) -> Found:
+    def _search_penalty(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOut) -> Found:
         """Goes from strong to weak, each fit beginning at the last one.
 
         To the end for every arm: where categories want opposite things, very strong and moderate penalties can both
         be better than those between them.
         """
         num_arms = held_out.num_arms
-        inner = self._inner(labels)
-        inner_rates = None if rates is None else rates.repeat(1, 1, NUM_INNER_FOLDS)
+        inner, rates = self._inner(arms), None
+        if arms[0].form == "noise_aware":
+            rates = torch.cat([stack_rates(own) for own in _by_fold(arms)], dim=2)
         likelihood = np.full(num_arms, -np.inf)
         best, scale = np.zeros(num_arms, dtype=np.int64), np.zeros(num_arms)
         plain: Tensor | None = None
         for p in reversed(range(len(L2_GRID))):
             penalty = torch.full((NUM_INNER_FOLDS * num_arms,), L2_GRID[p])
             heads = plain = fit_arms(rows.fitted, inner, penalty, plain, INNER_TOLERANCE)
-            if inner_rates is not None:
-                heads = fit_noise_aware(rows.fitted, inner, inner_rates, penalty, plain)
+            if rates is not None:
+                heads = fit_noise_aware(rows.fitted, inner, rates, penalty, plain)
             gaps = self._gaps(rows.read, heads, num_arms)
             found = held_out.likelihood(gaps)
             better = found > likelihood
@@ -116,19 +118,22 @@ class ProbeTrainer:
             best[better], scale[better] = p, held_out.scales(gaps)[better]
         return Found(best, scale)
 
-    def _search_steps(self, rows: Rows, labels: Labels, held_out: HeldOut) -> Found:
+    def _search_steps(self, rows: Rows, inner: Labels, held_out: HeldOut) -> Found:
         num_arms = held_out.num_arms
-        path = descend(rows.fitted, self._inner(labels), STEPS_GRID)
+        path = descend(rows.fitted, inner, STEPS_GRID)
         gaps = [self._gaps(rows.read, heads, num_arms) for heads in path]
         best = np.stack([held_out.likelihood(own) for own in gaps]).argmax(axis=0)
         return Found(best, np.array([held_out.scales(gaps[index])[a] for a, index in enumerate(best)]))
 
-    def _inner(self, labels: Labels) -> Labels:
+    def _inner(self, arms: Sequence[Arm]) -> Labels:
         """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""
-        inner_fold = self.trial.split.inner_fold
-        inside = torch.from_numpy(np.stack([inner_fold != fold for fold in range(NUM_INNER_FOLDS)], axis=1))
-        weight = (inside[:, :, None] * labels.weight[:, None, :]).reshape(len(inner_fold), -1)
-        return Labels(labels.target.repeat(1, NUM_INNER_FOLDS), labels.margin.repeat(1, NUM_INNER_FOLDS), weight)
+        by_fold = [stack_labels(own) for own in _by_fold(arms)]
+        inside = [torch.from_numpy(self.trial.split.inner_fold != fold)[:, None] for fold in range(NUM_INNER_FOLDS)]
+        return Labels(
+            torch.cat([labels.target for labels in by_fold], dim=1),
+            torch.cat([labels.margin for labels in by_fold], dim=1),
+            torch.cat([labels.weight * trains for labels, trains in zip(by_fold, inside, strict=True)], dim=1),
+        )
 
     def _gaps(self, rows: Tensor, heads: Tensor, num_arms: int) -> Floats:
         """Gaps [N, A] by the heads that left each pair's fold out."""
@@ -138,6 +143,11 @@ class ProbeTrainer:
             own = heads[fold * num_arms : (fold + 1) * num_arms]
             gaps[inside] = (rows[torch.from_numpy(inside)] @ own.T).numpy()
         return gaps
+
+
+def _by_fold(arms: Sequence[Arm]) -> list[list[Arm]]:
+    """The arms as they are where each of the inner folds is left out."""
+    return [[arm.without(fold) for arm in arms] for fold in range(NUM_INNER_FOLDS)]
 
 
 def stack_labels(arms: Sequence[Arm]) -> Labels:

@@ -40,6 +40,10 @@ class Suspects:
     num_judges: int
     seed: int
 
+    def take(self, rows: NDArray[np.int64]) -> Suspects:
+        """Detectors that know some of the pairs only."""
+        return Suspects(self.pairs.take(rows), self.noisy[rows], self.num_judges, self.seed)
+
     @cached_property
     def judged(self) -> Judgements:
         """The audit's ensemble."""

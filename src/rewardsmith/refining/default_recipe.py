@@ -27,8 +27,8 @@ def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
     if name in strengths.column_names and pc.any(pc.is_valid(strengths[name])).as_py():
         return Choice(
             "structured_drop",
-            "No --recipe was named: this one was better than plain training where errors follow length, and nowhere "
-            "clearly worse, in the noise study of the documentation. `rewardsmith study noise` asks your own data.",
+            "No --recipe was named: this one was better than plain training where errors follow length, and not under "
+            "noise on all pairs alike (docs/experiments.md). `rewardsmith study noise` asks your own data.",
         )
     return Choice(
         "none",

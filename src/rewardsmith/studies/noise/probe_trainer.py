@@ -68,7 +68,7 @@ class ProbeTrainer:
         held_out = HeldOut.of(self.trial, arms)
         if form == "early_stopping":
             unit, grid = "steps", tuple(map(float, STEPS_GRID))
-            found = self._search_steps(rows, self._inner(arms), held_out)
+            found = self._search_steps(rows, arms, held_out)
             path = descend(rows.fitted, labels, STEPS_GRID)
             heads = torch.stack([path[index][column] for column, index in enumerate(found.best)])
         else:
@@ -118,9 +118,9 @@ class ProbeTrainer:
             best[better], scale[better] = p, held_out.scales(gaps)[better]
         return Found(best, scale)
 
-    def _search_steps(self, rows: Rows, inner: Labels, held_out: HeldOut) -> Found:
+    def _search_steps(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOut) -> Found:
         num_arms = held_out.num_arms
-        path = descend(rows.fitted, inner, STEPS_GRID)
+        path = descend(rows.fitted, self._inner(arms), STEPS_GRID)
         gaps = [self._gaps(rows.read, heads, num_arms) for heads in path]
         best = np.stack([held_out.likelihood(own) for own in gaps]).argmax(axis=0)
         return Found(best, np.array([held_out.scales(gaps[index])[a] for a, index in enumerate(best)]))

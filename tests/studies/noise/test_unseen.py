@@ -10,7 +10,7 @@ from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, noise_rng
 from rewardsmith.studies.noise.methods import make_arms
 from rewardsmith.studies.noise.planting import plant
-from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS, split_pairs
+from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.suspects import Suspects
 from rewardsmith.studies.noise.unseen import with_unseen
 
@@ -31,14 +31,14 @@ def arms() -> dict[str, tuple[Arm, Arm, np.ndarray]]:
     for labels in (noisy, np.where(inside, 1 - noisy, noisy)):
         suspects = Suspects(train, labels, 2, 0)
         made = make_arms((*METHODS, *UNJUDGED), suspects, train.facts.target)
-        found.append(with_unseen(made, suspects, train.facts.target, split.inner_fold))
+        found.append(with_unseen(made, suspects, train.facts.target, split.inner_fold, (0, 2)))
     return {one.name: (one, two, inside) for one, two in zip(*found, strict=True)}
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_arm_without_a_fold_has_heard_nothing_of_its_labels(arms, method: str) -> None:
     one, two, inside = arms[method]
-    assert len(one.unseen) == NUM_INNER_FOLDS
+    assert list(one.unseen) == [0, 2] and one.without(1) is one  # asked for two of three
     without, also_without = one.without(0), two.without(0)
     assert without.supervision.equal(also_without.supervision).all()
     assert (without.supervision.weight[inside] == 0).all() and without.supervision.weight[~inside].any()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -39,12 +39,12 @@ class Arm:
     """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
     error_rates: Floats | None = None
     """[N, 2], for `noise_aware`: P(labelled better | worse) of the chosen and of the rejected response."""
-    unseen: tuple[Arm, ...] = ()
-    """For each inner fold, what the arm is where nobody saw the fold's labels; none: the same as with them."""
+    unseen: Mapping[int, Arm] = field(default_factory=dict)
+    """By inner fold, what the arm is where nobody saw the fold's labels; none: the same as with them."""
 
     def without(self, fold: int) -> Arm:
         """What the arm learns where an inner fold judges it. Not to train on the fold is up to the trainer."""
-        return self.unseen[fold] if self.unseen else self
+        return self.unseen.get(fold, self)
 
 
 def stack_supervision(arms: Sequence[Arm], name: Literal["target", "margin", "weight"]) -> Floats:
@@ -69,6 +69,11 @@ class Trained:
 
 class Trainer(Protocol):
     """Trains arms on the same pairs; whatever it chooses for an arm rests on that arm's labels alone."""
+
+    @property
+    def inner_folds(self) -> tuple[int, ...]:
+        """Those that judge arms while it chooses: arms are to be known without their labels."""
+        ...
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
         """In the order of the arms."""

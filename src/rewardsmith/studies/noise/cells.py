@@ -92,9 +92,10 @@ def run_cell(
         return {**result, "skipped": f"only {limit:.1%} of the labels can be turned round this way"}
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
-    arms = with_unseen(make_arms(options.methods, suspects, truth), suspects, truth, split.inner_fold)
-    trial = Trial(pairs, split, turned, train, noisy, cell.seed, options.choose_by)
-    trained, failed = train_arms(trainer_of(trial), arms)
+    trainer = trainer_of(Trial(pairs, split, turned, train, noisy, cell.seed, options.choose_by))
+    made = make_arms(options.methods, suspects, truth)
+    arms = with_unseen(made, suspects, truth, split.inner_fold, trainer.inner_folds)
+    trained, failed = train_arms(trainer, arms)
     return {
         **result,
         "num_train": len(truth),

@@ -75,6 +75,7 @@ class ForkedTrainer:
 
     base: ForkedBase
     trial: Trial
+    inner_folds: tuple[int, ...] = (HELD_OUT_FOLD,)
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
         """All arms at once. Raises RunError where a loss is not finite, or a head cannot be fitted."""

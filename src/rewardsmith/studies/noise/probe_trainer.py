@@ -54,6 +54,7 @@ class ProbeTrainer:
     """Trains on the widest features of the training pairs [N, E] and tests on those of the others [M, E]."""
 
     trial: Trial
+    inner_folds: tuple[int, ...] = tuple(range(NUM_INNER_FOLDS))
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
         """Every arm; those of one form are fitted side by side."""

@@ -16,22 +16,23 @@ from numpy.typing import NDArray
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.methods import asks_judges, make_arms
-from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
 from rewardsmith.studies.noise.suspects import Suspects
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
-def with_unseen(arms: Sequence[Arm], suspects: Suspects, truth: Floats, inner_fold: NDArray[np.int16]) -> list[Arm]:
-    """The arms of N training pairs; those that judges repaired also as audits without an inner fold make them."""
+def with_unseen(
+    arms: Sequence[Arm], suspects: Suspects, truth: Floats, inner_fold: NDArray[np.int16], folds: Sequence[int]
+) -> list[Arm]:
+    """The arms of N training pairs; those that judges repaired also as audits without each of ``folds`` make them."""
     methods = [arm.name for arm in arms if asks_judges(arm.name)]
-    unseen: dict[str, tuple[Arm, ...]] = dict.fromkeys(methods, ())
-    for fold in range(NUM_INNER_FOLDS) if methods else ():
+    unseen: dict[str, dict[int, Arm]] = {name: {} for name in methods}
+    for fold in folds if methods else ():
         rows = np.flatnonzero(inner_fold != fold)
         for arm in make_arms(methods, suspects.take(rows), truth[rows]):
-            unseen[arm.name] += (_among(arm, rows, len(truth)),)
-    return [replace(arm, unseen=unseen.get(arm.name, ())) for arm in arms]
+            unseen[arm.name][fold] = _among(arm, rows, len(truth))
+    return [replace(arm, unseen=unseen.get(arm.name, {})) for arm in arms]
 
 
 def _among(arm: Arm, rows: Indices, number: int) -> Arm:

@@ -136,7 +136,7 @@ def test_attention_that_packing_cannot_do_is_refused_by_name(folders: dict[str, 
 
 
 @pytest.mark.parametrize("slips", [1, 2])
-def test_a_difference_that_does_not_come_again_is_not_the_models(folders, slips, monkeypatch) -> None:
+def test_a_difference_that_does_not_come_again_is_not_the_models(folders, slips, monkeypatch, capsys) -> None:
     model, encoder = reward_model(folders["llama"])
     calls = []
 
@@ -148,6 +148,7 @@ def test_a_difference_that_does_not_come_again_is_not_the_models(folders, slips,
     reason = why_not_packed(model, encoder, PaddedForm(model.config.pad_token_id), PackedForm())
     assert len(calls) == 4
     assert (reason is None) == (slips == 1)
+    assert ("when asked again" in capsys.readouterr().err) == (slips == 1)
     assert (model.config._attn_implementation == packed_attention.NAME) == (slips == 1)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.model_inputs import ModelInputs
 from rewardsmith.engine.packed_attention import NAME, use_packed_attention
 from rewardsmith.engine.reward_module import rewards_of
@@ -47,8 +48,10 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
     try:
         model.eval()
         for _ in range(TRIES):
-            reason = _disagreement(model, core, conversations, padded, packed)
+            slip, reason = reason, _disagreement(model, core, conversations, padded, packed)
             if reason is None:
+                if slip is not None:
+                    say(f"Not so when asked again, so batches are packed: {slip}")
                 return None
             core.set_attn_implementation(before)
     except (ModelError, TypeError, ValueError, NotImplementedError) as error:

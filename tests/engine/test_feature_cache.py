@@ -101,8 +101,10 @@ def test_the_cache_is_listed_cleared_and_private(capsys: pytest.CaptureFixture[s
     assert "embedded/minilm" in capsys.readouterr().out
     assert listed.summary()["num_bytes"] == sum(entry.num_bytes for entry in list_cache()) > 0
     folder = FeatureCache(KEY).folder
+    notes = folder.with_name("notes")
+    notes.mkdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     cleared = run_cache(CacheConfig(clear=True))
     assert cleared.num_bytes_freed == listed.summary()["num_bytes"]
-    assert list_cache() == [] and not folder.exists()
+    assert list_cache() == [] and not folder.exists() and notes.exists()  # of somebody else
     assert clear_cache() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from rewardsmith.contracts.conversations import Conversation
 
 SHARD_VERSION = 1
 DIGEST_BYTES = 32
+DIGEST_NAME = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -131,15 +133,21 @@ def rows_of(vectors: Vectors | None, digests: Sequence[bytes]) -> NDArray[np.int
 
 def list_cache() -> list[CacheEntry]:
     """Every key in the cache, largest first."""
-    entries = [_entry(folder) for folder in features_folder().glob("*") if folder.is_dir()]
-    return sorted(entries, key=lambda entry: -entry.num_bytes)
+    return sorted((_entry(folder) for folder in _key_folders()), key=lambda entry: -entry.num_bytes)
 
 
 def clear_cache() -> int:
-    """Deletes every feature in the cache and gives the number of bytes this frees."""
-    num_bytes = folder_size(features_folder())
-    shutil.rmtree(features_folder(), ignore_errors=True)
+    """Deletes every key in the cache, and nothing else that may lie there, and gives the number of bytes this frees."""
+    folders = _key_folders()
+    num_bytes = sum(map(folder_size, folders))
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
     return num_bytes
+
+
+def _key_folders() -> list[Path]:
+    found = features_folder().glob("*")
+    return [folder for folder in found if DIGEST_NAME.fullmatch(folder.name) and folder.is_dir()]
 
 
 def _entry(folder: Path) -> CacheEntry:

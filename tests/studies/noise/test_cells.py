@@ -116,6 +116,38 @@ def test_a_rate_that_cannot_be_planted_is_skipped_with_a_reason(pairs):
     assert found["skipped"] == "only 0.0% of the labels can be turned round this way"
 
 
+def test_a_recipe_that_cannot_be_applied_fails_alone(pairs, tmp_path):
+    recipe = tmp_path / "balanced.yaml"
+    recipe.write_text("rules: [{rule: influence_weights, group: category}]")  # and no pair has a category
+    found = run_cell(pairs, Cell(0, "uniform", 0.2), CellOptions((PLAIN, CLEAN, str(recipe), "drop"), 0.3, 2))
+    assert set(found["arms"]) == {PLAIN, CLEAN, "drop"}
+    assert list(found["failed"]) == [str(recipe)] and "there is none" in found["failed"][str(recipe)]
+
+
+def test_a_recipe_may_name_categories_and_read_features(pairs, tmp_path):
+    codes = pairs.facts.clusters
+    named = replace(pairs, categories=tuple(f"kind {code}" for code in range(codes.max() + 1)))
+    dropping, balancing = tmp_path / "dropping.yaml", tmp_path / "balancing.yaml"
+    dropping.write_text("rules: [{rule: drop, where: {category: [kind 0]}}]")
+    balancing.write_text("rules: [{rule: influence_weights}]")
+    options = CellOptions((PLAIN, CLEAN, str(dropping), str(balancing)), 0.3, 2)
+    found = run_cell(named, Cell(0, "uniform", 0.2), options)
+    assert found["arms"][str(dropping)]["share_dropped"] == pytest.approx((codes == 0).mean(), abs=0.05)
+    assert (codes == 0).mean() > 0.1
+    assert found["arms"][str(balancing)]["credit"] != found["arms"][PLAIN]["credit"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["decisions", "soft_label, from: votes", "drop, where: {source: [a]}", "influence_weights, group: annotator"],
+)
+def test_recipes_that_go_by_what_a_study_does_not_tell_are_refused_at_the_start(rule, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"rules: [{{rule: {rule}}}]")
+    with pytest.raises(ConfigError, match="which a study does not tell"):
+        parse_methods(str(recipe))
+
+
 def test_the_order_of_the_responses_does_not_tell_the_truth(pairs, monkeypatch):
     """In a set as it comes every true label is 1; whoever looks for wrong labels must not be able to use that."""
     ordered = pairs.turned(pairs.facts.target < 0.5)

@@ -30,8 +30,10 @@ def arms() -> dict[str, tuple[Arm, Arm, np.ndarray]]:
     found = []
     for labels in (noisy, np.where(inside, 1 - noisy, noisy)):
         suspects = Suspects(train, labels, 2, 0)
-        made = make_arms((*METHODS, *UNJUDGED), suspects, train.facts.target)
-        found.append(with_unseen(made, suspects, train.facts.target, split.inner_fold, (0, 2)))
+        made, _ = make_arms((*METHODS, *UNJUDGED), suspects, train.facts.target)
+        unseen, failed = with_unseen(made, suspects, train.facts.target, split.inner_fold, (0, 2))
+        assert not failed
+        found.append(unseen)
     return {one.name: (one, two, inside) for one, two in zip(*found, strict=True)}
 
 

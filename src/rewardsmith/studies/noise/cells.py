@@ -79,7 +79,7 @@ def run_cell(
 ) -> dict[str, Any]:
     """Plants, audits, repairs, trains and tests: JSON-ready.
 
-    ``skipped`` says why where the noise cannot be planted, ``failed`` of which methods the head could not be fitted.
+    ``skipped`` says why where the noise cannot be planted, ``failed`` which methods could not be made or trained.
     """
     started = time.monotonic()
     split = split_pairs(pairs.split_groups, options.test_share, cell.seed)
@@ -93,9 +93,9 @@ def run_cell(
     noisy = plant(cell.kind, train.facts, cell.rate, noise_rng(cell))
     suspects = Suspects(train, noisy, options.num_judges, cell.seed)
     trainer = trainer_of(Trial(pairs, split, turned, train, noisy, cell.seed, options.choose_by))
-    made = make_arms(options.methods, suspects, truth)
-    arms = with_unseen(made, suspects, truth, split.inner_fold, trainer.inner_folds)
-    trained, failed = train_arms(trainer, arms)
+    made, cannot_be_made = make_arms(options.methods, suspects, truth)
+    arms, cannot_be_judged = with_unseen(made, suspects, truth, split.inner_fold, trainer.inner_folds)
+    trained, cannot_be_trained = train_arms(trainer, arms)
     return {
         **result,
         "num_train": len(truth),
@@ -109,7 +109,7 @@ def run_cell(
             for arm in arms
             if arm.name in trained
         },
-        "failed": failed,
+        "failed": cannot_be_made | cannot_be_judged | cannot_be_trained,
         "seconds": round(time.monotonic() - started, 2),
     }
 

@@ -23,9 +23,13 @@ import torch
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.flat_config import suggest
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.data_smoothing import smooth_labels
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
+from rewardsmith.refining.rules.decisions import Decisions
+from rewardsmith.refining.rules.influence_weights import InfluenceWeights
+from rewardsmith.refining.rules.rule import Rule
+from rewardsmith.refining.rules.soft_label import SoftLabel
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.arms import REFUSED, Arm, Form
 from rewardsmith.studies.noise.planting import turned_round
@@ -109,7 +113,10 @@ def check_method(name: str) -> None:
     recipe = _recipe_name(name)
     if recipe not in recipe_names() and not recipe.endswith((".yaml", ".yml")):
         raise ConfigError(f"--methods: {name!r} is no method.{suggest(name, [*ALL, *recipe_names()])}")
-    load_recipe(recipe)
+    for rule in load_recipe(recipe).rules:
+        unknown = _unknown_to_a_study(rule)
+        if unknown:
+            raise ConfigError(f"--methods: {name!r} goes by {unknown}, which a study does not tell. Leave it out.")
 
 
 def make_arm(name: str, suspects: Suspects, truth: Floats) -> Arm:
@@ -136,9 +143,15 @@ def asks_judges(name: str) -> bool:
     return name not in UNJUDGED and not name.removeprefix(DEBIAS).startswith(f"{ORACLE}:")
 
 
-def make_arms(names: Iterable[str], suspects: Suspects, truth: Floats) -> list[Arm]:
-    """Every arm, in the order of the names."""
-    return [make_arm(name, suspects, truth) for name in names]
+def make_arms(names: Iterable[str], suspects: Suspects, truth: Floats) -> tuple[list[Arm], dict[str, str]]:
+    """Every arm, in the order of the names; and the reasons of those that cannot be made of these labels."""
+    arms, failed = [], {}
+    for name in names:
+        try:
+            arms.append(make_arm(name, suspects, truth))
+        except DataError as error:
+            failed[name] = str(error)
+    return arms, failed
 
 
 def _supervision(name: str, suspects: Suspects, truth: Floats, given: Supervision) -> Supervision:
@@ -160,6 +173,18 @@ def _by_recipe(name: str, suspects: Suspects, given: Supervision) -> Supervision
         return apply_recipe(recipe, suspects.evidence_of_both, given).supervision
     evidence = suspects.structured[0] if name.startswith(STRUCTURED) else suspects.evidence
     return apply_recipe(recipe, evidence, given).supervision
+
+
+def _unknown_to_a_study(rule: Rule) -> str | None:
+    """What a rule goes by and no training pair of a study has."""
+    if isinstance(rule, Decisions) or rule.where.decision is not None:
+        return "a person's decisions"
+    if isinstance(rule, SoftLabel) and rule.from_ == "votes":
+        return "people's votes, next to the truth itself"
+    by_annotator = isinstance(rule, InfluenceWeights) and rule.group == "annotator"
+    if by_annotator or rule.where.annotator is not None or rule.where.source is not None:
+        return "who labelled a pair or where it comes from"
+    return None
 
 
 def _recipe_name(method: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from rewardsmith.artifacts.atomic import atomic_path
@@ -44,6 +45,8 @@ class StudyPairs:
     """[N, 2]: a number for each distinct response (with its prompt) on the chosen and the rejected side."""
     drawn_together: NDArray[np.int64]
     """Groups [N] that the bootstrap draws as one: prompts, or what splits keep whole where that is more."""
+    categories: tuple[str, ...] | None = None
+    """Names of ``facts.clusters``, empty for none; None where these are no categories."""
 
     def __len__(self) -> int:
         return len(self.split_groups)
@@ -58,6 +61,12 @@ class StudyPairs:
         """What the structured audit knows of them."""
         return PairStructure(self.facts.longer, self.facts.clusters, self.fold_groups, self.responses)
 
+    @property
+    def category(self) -> list[str | None]:
+        """Of each pair."""
+        names = self.categories
+        return [names[code] or None if names else None for code in self.facts.clusters]
+
     def take(self, rows: NDArray[np.int64]) -> StudyPairs:
         """Some of the pairs, with groups numbered anew."""
         index = torch.from_numpy(rows)
@@ -68,6 +77,7 @@ class StudyPairs:
             _renumbered(self.fold_groups[rows]),
             _renumbered(self.responses[rows]),
             self.drawn_together[rows],
+            self.categories,
         )
 
     def turned(self, which: NDArray[np.bool_]) -> StudyPairs:
@@ -86,9 +96,8 @@ class StudyPairs:
         arrays |= {f"facts.{name}": getattr(self.facts, name) for name in Facts.__dataclass_fields__}
         tensors = {name: torch.tensor(value) for name, value in arrays.items()}  # copies: some may be one array
         tensors |= {f"design.{i}": design.rows.contiguous() for i, design in enumerate(self.designs)}
-        names = json.dumps([design.candidate.name for design in self.designs])
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"designs": names})
+            save_file(tensors, temporary, metadata={"categories": json.dumps(self.categories)})
 
     @classmethod
     def load(cls, path: Path) -> StudyPairs:
@@ -97,8 +106,10 @@ class StudyPairs:
         number = sum(name.startswith("design.") for name in tensors)
         designs = [Design(Candidate(str(i), ()), tensors[f"design.{i}"]) for i in range(number)]
         facts = Facts(*(tensors[f"facts.{name}"].numpy() for name in Facts.__dataclass_fields__))
-        arrays = (tensors[name].numpy() for name in GROUPS)
-        return cls(designs, facts, *arrays)
+        split, folds, responses, together = (tensors[name].numpy() for name in GROUPS)
+        with safe_open(path, "pt") as file:
+            names = json.loads(file.metadata()["categories"])
+        return cls(designs, facts, split, folds, responses, together, names and tuple(names))
 
 
 def study_pairs(
@@ -114,16 +125,16 @@ def study_pairs(
     """
     target = pairs["target"].to_numpy().astype(np.float64)
     votes = [pairs[f"votes_{side}"].cast(pa.float64()).to_numpy() for side in ("chosen", "rejected", "tie")]
-    groups = fold_groups(pairs, options.audit_fold_by)
+    groups, clusters = fold_groups(pairs, options.audit_fold_by), clusters_of(pairs)
     facts = Facts(
         target=target,
         belief=clean_belief(designs, target, groups, TRUTH_SEED + seed, advance),
         longer=longer_side(pairs),
-        clusters=clusters_of(pairs).codes,
+        clusters=clusters.codes,
         votes=np.stack(votes, axis=1),
     )
     split_groups, together = fold_groups(pairs, options.fold_by), drawn_together(pairs, options.fold_by)
-    return StudyPairs(designs, facts, split_groups, groups, response_codes(pairs), together)
+    return StudyPairs(designs, facts, split_groups, groups, response_codes(pairs), together, clusters.categories)
 
 
 def drawn_together(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:

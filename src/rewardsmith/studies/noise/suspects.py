@@ -138,6 +138,7 @@ class Suspects:
             judged,
             p_wrong=p_wrong,
             groups=self.pairs.fold_groups,
-            category=[str(code) for code in self.pairs.facts.clusters],
+            category=self.pairs.category,
             longer=self.pairs.facts.longer,
+            rows=self.pairs.widest.rows.numpy(),
         )

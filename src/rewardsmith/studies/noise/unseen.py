@@ -24,15 +24,21 @@ Indices = NDArray[np.int64]
 
 def with_unseen(
     arms: Sequence[Arm], suspects: Suspects, truth: Floats, inner_fold: NDArray[np.int16], folds: Sequence[int]
-) -> list[Arm]:
-    """The arms of N training pairs; those that judges repaired also as audits without each of ``folds`` make them."""
+) -> tuple[list[Arm], dict[str, str]]:
+    """The arms of N training pairs; those that judges repaired also as audits without each of ``folds`` make them.
+
+    And the reasons of those that cannot be made of fewer pairs: they are not among the arms.
+    """
     methods = [arm.name for arm in arms if asks_judges(arm.name)]
     unseen: dict[str, dict[int, Arm]] = {name: {} for name in methods}
+    failed: dict[str, str] = {}
     for fold in folds if methods else ():
         rows = np.flatnonzero(inner_fold != fold)
-        for arm in make_arms(methods, suspects.take(rows), truth[rows]):
+        made, reasons = make_arms(methods, suspects.take(rows), truth[rows])
+        failed |= {name: f"without an inner fold: {reason}" for name, reason in reasons.items()}
+        for arm in made:
             unseen[arm.name][fold] = _among(arm, rows, len(truth))
-    return [replace(arm, unseen=unseen.get(arm.name, {})) for arm in arms]
+    return [replace(arm, unseen=unseen.get(arm.name, {})) for arm in arms if arm.name not in failed], failed
 
 
 def _among(arm: Arm, rows: Indices, number: int) -> Arm:

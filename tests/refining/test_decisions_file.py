@@ -60,3 +60,8 @@ def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     path = written(tmp_path / "decided.jsonl", {"row": 0, "decision": "keep"})
     assert decisions_path("~/decided.jsonl") == path
+
+
+def test_a_file_without_a_decision_is_not_taken_for_one_that_was_not_named(tmp_path):
+    with pytest.raises(DataError, match="no decision stands in it"):
+        read_decisions(written(tmp_path / "none.jsonl"), PAIRS)

@@ -197,3 +197,25 @@ def test_fifteen_thousand_pairs_take_no_time(name):
         apply_recipe(recipe, evidence, before)
         times.append(time.process_time() - start)
     assert min(times) < SPEED_LIMIT_S
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"rule": "reweight", "by": "constant", "factor": 1e-60}, r"weight \S*e-6[01] "),
+        ({"rule": "reweight", "by": "constant", "factor": 1e40}, r"weight \S*e\+(39|40) "),
+        ({"rule": "adaptive_margin", "scale": 1e300}, r"margin \S*(e\+|inf)"),
+    ],
+)
+def test_numbers_that_a_table_cannot_carry_are_refused(rule, words):
+    evidence, as_given = random_evidence(50)
+    with pytest.raises(DataError, match=f"recipe mine, rule 1 .*{words}"):
+        apply_recipe(read_recipe(recipe_of(rule), "here"), evidence, as_given)
+
+
+def test_a_key_that_stands_twice_is_refused():
+    text = "rules:\n- rule: drop\n  where: {category: [a]}\n  where: {p_wrong: [0.5, null]}\n"
+    with pytest.raises(ConfigError, match="the key 'where' stands twice"):
+        read_recipe(text, "here")
+    with pytest.raises(ConfigError, match="`name` must be text"):
+        read_recipe("name: [a]\nrules: []\n", "here")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
 from rewardsmith.cli.main import main
@@ -200,6 +202,16 @@ def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on(own_model:
     with pytest.raises(ConfigError, match="surer of what it was trained on"):
         run_evaluate(config)
     assert not (tmp_path / "fit").exists()
+    inputs = sources
+    for verb, made in (("audit", "pairs.parquet"), ("refine", "ledger.parquet"), ("train", "model.safetensors")):
+        run = RunFolder.open(tmp_path / verb, verb, {}, dict(inputs))
+        (run.path / made).write_text(verb)
+        if verb == "train":
+            shutil.copytree(own_model, run.path, dirs_exist_ok=True)
+        run.finish()
+        inputs = {str(run.path / made): fingerprint_file(run.path / made)}
+    with pytest.raises(ConfigError, match="surer of what it was trained on"):  # by way of its refined form
+        run_evaluate(replace(config, reward_model_path=str(tmp_path / "train")))
     other = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 24, 4))
     run_evaluate(
         EvaluateConfig(

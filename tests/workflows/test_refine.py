@@ -94,6 +94,8 @@ def test_every_recipe_can_be_undone(recipe, source: Path, audit_dir: Path, in_sa
     assert pairs["num_unchanged"] + pairs["num_changed"] == NUM_PAIRS
     assert train["num_rows"] + sum(train["left_out"].values()) == NUM_PAIRS
     assert len((tmp_path / "r" / "train.jsonl").read_text().splitlines()) == train["num_rows"]
+    with pytest.raises(ConfigError, match="would be replaced"):
+        rewardsmith.undo(tmp_path / "r", tmp_path / "r" / "ledger.parquet", overwrite=True)
     back = rewardsmith.undo(tmp_path / "r", tmp_path / "back.jsonl")
     assert (tmp_path / "back.jsonl").read_bytes() == source.read_bytes()
     assert (back.num_rows, back.num_quarantined, back.num_not_sampled) == (NUM_PAIRS + 2, 2, 0)

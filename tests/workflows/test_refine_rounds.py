@@ -174,7 +174,10 @@ def test_the_structured_audit_repairs_labels_and_stays_as_it_was_in_every_round(
     np.testing.assert_array_equal(result.ledger["swapped"].to_numpy(), audited >= 0.9)
     wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
     assert wrong[audited >= 0.5].mean() > 0.8 and (audited >= 0.5)[wrong].mean() > 0.8
-    drop = recipe(tmp_path, "name: d\nrules:\n  - rule: drop\n    where: {p_wrong_structured: [0.5, null]}\n")
+    text = "name: d\nrules:\n  - rule: drop\n    where: {p_wrong_structured: [0.5, null]}\n"
+    with pytest.raises(ConfigError, match="--rounds 2: no rule of the recipe d goes by judges that learn anew"):
+        rewardsmith.refine(audit_dir, recipe=recipe(tmp_path, text), rounds=2, quiet=True, output_dir=tmp_path / "no")
+    drop = recipe(tmp_path, text + "  - rule: smooth\n    where: {p_wrong: [0.4, null]}\n")
     rounds = rewardsmith.refine(audit_dir, recipe=drop, rounds=2, quiet=True, output_dir=tmp_path / "rounds")
     assert len(rounds.metrics["rounds"]) == 2
     np.testing.assert_array_equal(rounds.ledger["weight"].to_numpy() == 0, audited >= 0.5)

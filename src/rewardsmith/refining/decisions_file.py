@@ -40,6 +40,8 @@ def read_decisions(path: Path, pairs: pa.Table) -> Names:
             if decision not in DECISIONS:
                 raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
             decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
+    if not any(decisions):
+        raise DataError(f"--decisions {path}: no decision stands in it.")
     return decisions
 
 

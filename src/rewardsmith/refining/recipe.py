@@ -9,11 +9,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import suggest
-from rewardsmith.errors import ConfigError, InputError
+from rewardsmith.errors import ConfigError, DataError, InputError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.rule_values import build, plain
 from rewardsmith.refining.rules.rule import Change, Rule
@@ -22,6 +23,7 @@ from rewardsmith.refining.rules.table import RULES
 from rewardsmith.refining.supervision import Supervision
 
 KEYS = ("name", "description", "rules")
+SMALLEST_WEIGHT, LARGEST = 1e-30, 1e30
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,24 @@ def apply_recipe(recipe: Recipe, evidence: Evidence, given: Supervision) -> Refi
     for number, rule in enumerate(recipe.rules, 1):
         try:
             change = rule.apply(evidence, now)
+            _check_numbers(change.supervision)
         except InputError as error:
             raise type(error)(f"recipe {recipe.name}, rule {number} ({rule.name}): {error}") from error
         changes.append(change)
         now = change.supervision
     return Refined(recipe, now, tuple(changes))
+
+
+def _check_numbers(made: Supervision) -> None:
+    """``DataError`` for what the 32-bit numbers of a table make infinite, and for weights that they make 0."""
+    too_large = ~(np.maximum(np.abs(made.margin), made.weight) <= LARGEST)
+    beyond = too_large | ((made.weight > 0) & (made.weight < SMALLEST_WEIGHT))
+    if beyond.any():
+        pair = int(beyond.argmax())
+        raise DataError(
+            f"pair {pair} (from 0) gets weight {made.weight[pair]:g} and margin {made.margin[pair]:g}. Margins go up "
+            f"to {LARGEST:g} in size; weights are 0, or from {SMALLEST_WEIGHT:g} to {LARGEST:g}."
+        )
 
 
 def recipe_names() -> list[str]:
@@ -130,16 +145,33 @@ def load_recipe(name_or_path: str) -> Recipe:
 def read_recipe(text: str, where: str) -> Recipe:
     """A recipe from its YAML. ``where`` begins every message."""
     try:
-        values = yaml.safe_load(text)
+        values, repeated = yaml.safe_load(text), _repeated_key(yaml.compose(text, Loader=yaml.SafeLoader))
     except (yaml.YAMLError, ValueError) as error:  # YAML's own dates and numbers can be impossible ones
         raise ConfigError(f"recipe {where} is not YAML: {' '.join(str(error).split())}") from error
+    if repeated is not None:
+        raise ConfigError(f"recipe {where}: the key {repeated!r} stands twice in the same place.")
     if not isinstance(values, Mapping) or not isinstance(values.get("rules"), list):
         raise ConfigError(f"recipe {where} must hold a list of rules under `rules:`.")
     for key in values:
         if key not in KEYS:
             raise ConfigError(f"recipe {where}: unknown key {key!r}.{suggest(str(key), KEYS)}")
+    for key in ("name", "description"):
+        if not isinstance(values.get(key), str | None):
+            raise ConfigError(f"recipe {where}: `{key}` must be text, not {values[key]!r}.")
     rules = tuple(_rule(entry, f"recipe {where}, rule {number}") for number, entry in enumerate(values["rules"], 1))
     return Recipe(str(values.get("name") or Path(where).stem), str(values.get("description") or "").strip(), rules)
+
+
+def _repeated_key(node: yaml.Node | None) -> str | None:
+    """A key that stands twice in one mapping: YAML forbids it, and its parser would keep the last one."""
+    children = node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        keys = [str(key.value) for key, _ in node.value]
+        children = [child for _, child in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                return key
+    return next((found for child in children if (found := _repeated_key(child))), None)
 
 
 def _rule(entry: Any, where: str) -> Rule:

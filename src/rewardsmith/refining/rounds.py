@@ -18,7 +18,10 @@ from rewardsmith.refining.effects import ways
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
 from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
+from rewardsmith.refining.rules.reweight import Reweight
 from rewardsmith.refining.rules.rule import Rule
+from rewardsmith.refining.rules.soft_label import SoftLabel
+from rewardsmith.refining.selection import MEASURED
 from rewardsmith.refining.supervision import Mask, Supervision
 from rewardsmith.strength.judgements import Judgements
 
@@ -82,6 +85,16 @@ def overlap(one: Mask, other: Mask) -> float:
 def reads_in_sample(rule: Rule) -> bool:
     """Whether a rule goes by members that trained on the pairs, whose word on a repaired label is the repair itself."""
     return rule.where.in_sample or (isinstance(rule, AdaptiveMargin) and rule.source == "in_sample")
+
+
+def heeds_judges(rule: Rule) -> bool:
+    """Whether a rule goes by what judges say once they have learned other labels."""
+    by_rule = (
+        isinstance(rule, AdaptiveMargin)
+        or (isinstance(rule, SoftLabel) and rule.from_ in ("posterior", "vote_share"))
+        or (isinstance(rule, Reweight) and rule.by != "constant")
+    )
+    return by_rule or any(getattr(rule.where, name) is not None for name in MEASURED)
 
 
 def round_metrics(given: Supervision, rounds: list[Round]) -> list[dict[str, Any]]:

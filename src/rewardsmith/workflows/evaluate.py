@@ -125,15 +125,27 @@ def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:
 def _refuse_training_set(home: Path, given: PreferenceSet, split: str) -> None:
     """Raises ``ConfigError`` where the run that wrote the model says that it was trained on this set."""
     manifest = _manifest_of(home.resolve())
-    if manifest is None:
-        return
-    trained_on = {print_ for name, print_ in manifest["inputs"].items() if not name.startswith(EVAL_INPUT)}
-    if trained_on & set(given.sources.values()) and manifest["config"].get("dataset_split", split) == split:
+    if manifest is not None and _made_from(manifest, split) & set(given.sources.values()):
         raise ConfigError(
             f"--fit_temperature: {home} was made from {given.name}, and a model is surer of what it was trained on. "
             "Fit the temperature to pairs that were held out. What --eval_fraction holds out is no file of its own: "
             "split the set before training, and name the second part there (train --eval_dataset_name) and here."
         )
+
+
+def _made_from(manifest: dict[str, Any], split: str) -> set[str]:
+    """Fingerprints of what a run read, and of what that was made from by runs whose folders are still there."""
+    found: set[str] = set()
+    for name, fingerprint in manifest["inputs"].items():
+        if name.startswith(EVAL_INPUT):
+            continue
+        if manifest["config"].get("dataset_split", split) == split:
+            found.add(fingerprint)
+        with suppress(OutputError):  # no run of this tool, or one that has been written anew since
+            before = read_manifest(Path(name).parent)
+            if before["outputs"].get(Path(name).name) == fingerprint:
+                found |= _made_from(before, split)
+    return found
 
 
 def _manifest_of(home: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Recipe
-from rewardsmith.refining.rounds import Round, learnable, reads_in_sample, refine_in_rounds
+from rewardsmith.refining.rounds import Round, heeds_judges, learnable, reads_in_sample, refine_in_rounds
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
@@ -53,7 +53,8 @@ def run_rounds(
 
     What the structured audit found stays: it has two rounds of its own in it.
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
-    ``ConfigError`` where the ensemble learns nothing from labels, or where who judges a pair has learned its label.
+    ``ConfigError`` where the ensemble learns nothing from labels, where who judges a pair has learned its label, and
+    where the recipe does not ask judges.
     """
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     _check(config, recipe, max_rounds)
@@ -100,6 +101,12 @@ def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
         raise ConfigError(
             f"--rounds {max_rounds}: every member of the audit trained on the pairs that it judges (--crossfit none), "
             "and would confirm what the round before did. Audit with --crossfit groups, or take one round."
+        )
+    if not any(heeds_judges(rule) for rule in recipe.rules):
+        raise ConfigError(
+            f"--rounds {max_rounds}: no rule of the recipe {recipe.name} goes by judges that learn anew (what the "
+            "structured audit found stays: it has rounds of its own), so one round is all. Take one, or a --recipe "
+            "that goes by p_wrong or strength, such as drop."
         )
     for number, rule in enumerate(recipe.rules, 1):
         if reads_in_sample(rule):

@@ -13,6 +13,7 @@ from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.refining.undo import undone_lines
 from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
+from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import UndoConfig
 from rewardsmith.workflows.refine import LEDGER_FILE
 
@@ -77,6 +78,7 @@ def run_undo(config: UndoConfig) -> UndoResult:
         raise OutputError(f"{target} exists. Choose another --output_file, or pass --overwrite.")
     for name in (LEDGER_FILE, QUARANTINE, METRICS):
         require_file(folder, name)
+    refuse_inputs("--output_file", target, (folder / name for name in (LEDGER_FILE, QUARANTINE, METRICS)))
     ledger = pq.read_table(folder / LEDGER_FILE, columns=["row", "original"])
     quarantine = read_rows(folder / QUARANTINE)
     write_lines(target, undone_lines(ledger, quarantine))

@@ -45,10 +45,19 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_newest_few_are_kept(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints = Checkpoints(tmp_path, every=1, keep=2)
     save(checkpoints, 1, 2, 1_000_000)
     assert [path.name for path in checkpoints.paths()] == ["step-000002", "step-1000000"]
     assert newest(checkpoints).step == 1_000_000
+
+
+def test_what_an_interruption_left_takes_no_place_of_those_that_are_due(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, every=2, keep=3)
+    save(checkpoints, 6, 8, 9, 10, 11)
+    assert [path.name for path in checkpoints.paths()] == ["step-000008", "step-000010", "step-000011"]
+    assert newest(checkpoints).step == 11
+    save(checkpoints, 12)
+    assert [path.name for path in checkpoints.paths()] == ["step-000008", "step-000010", "step-000012"]
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "state.json", "checksums.json"])
@@ -56,7 +65,7 @@ def test_the_newest_few_are_kept(tmp_path: Path) -> None:
 def test_a_damaged_one_is_passed_over_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, damage: str
 ) -> None:
-    checkpoints = Checkpoints(tmp_path)
+    checkpoints = Checkpoints(tmp_path, every=1)
     save(checkpoints, 1, 2)
     victim = tmp_path / "step-000002" / file
     content = victim.read_bytes()
@@ -72,7 +81,7 @@ def test_a_damaged_one_is_passed_over_and_named(
 
 
 def test_a_damaged_newer_one_goes_when_the_run_has_gone_on(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints = Checkpoints(tmp_path, every=5, keep=2)
     save(checkpoints, 10, 20)
     (tmp_path / "step-000020" / "state.json").unlink()
     save(checkpoints, 15)

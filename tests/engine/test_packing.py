@@ -15,6 +15,7 @@ from torch import Tensor
 from rewardsmith.engine import packed_attention, packing_check
 from rewardsmith.engine.batch_forms import PackedForm, PaddedForm, batch_form, usual_training_tokens
 from rewardsmith.engine.flex_packing import token_numbers
+from rewardsmith.engine.model_inputs import PackedInputs
 from rewardsmith.engine.packing import Group, pack, packed_length
 from rewardsmith.engine.packing_check import why_not_packed
 from rewardsmith.engine.reward_module import rewards_of
@@ -133,6 +134,25 @@ def test_attention_that_packing_cannot_do_is_refused_by_name(folders: dict[str, 
     reason = why_not_packed(model, encoder, padded, PackedForm())
     assert reason is not None and "softcap" in reason
     assert model.config._attn_implementation != packed_attention.NAME
+
+
+def test_a_model_whose_own_code_fails_on_a_pack_is_padded(folders, monkeypatch, capsys) -> None:
+    def failing(model: Any, inputs: Any) -> torch.Tensor:
+        if isinstance(inputs, PackedInputs):
+            raise RuntimeError("view size is not compatible\nand more")
+        return rewards_of(model, inputs)
+
+    monkeypatch.setattr(packing_check, "rewards_of", failing)
+    model, encoder = reward_model(folders["llama"])
+    assert not batch_form(model, encoder).packed
+    assert "LlamaForSequenceClassification: view size is not compatible\n" in capsys.readouterr().err
+
+
+def test_all_processes_pad_where_one_has_to(folders, capsys) -> None:
+    model, encoder = reward_model(folders["llama"])
+    assert not batch_form(model, encoder, everywhere=lambda answer: False).packed
+    assert "the check failed in another process" in capsys.readouterr().err
+    assert batch_form(model, encoder, everywhere=lambda answer: answer).packed
 
 
 @pytest.mark.parametrize("slips", [1, 2])

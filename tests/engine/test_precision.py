@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rewardsmith.engine import precision
-from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.accelerators import computes_in_bf16, make_accelerator
 from rewardsmith.engine.forked_training import train_forked
 from rewardsmith.engine.options import TrainOptions
 from rewardsmith.engine.precision import bf16_pays, cpu_gain
@@ -27,6 +27,14 @@ def test_without_a_gain_it_says_so_and_stays_in_float32(
     monkeypatch.setattr(precision, "cpu_gain", lambda: 0.9)
     assert make_accelerator("cpu", bf16=True).mixed_precision == "no"
     assert "0.9 times the speed of float32; staying in float32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_an_interrupted_run_goes_on_in_the_precision_it_began_with(
+    monkeypatch: pytest.MonkeyPatch, decided: bool
+) -> None:
+    monkeypatch.setattr(precision, "cpu_gain", lambda: 0.5 if decided else 3.0)
+    assert computes_in_bf16(make_accelerator("cpu", True, {"bf16": decided})) == decided
 
 
 @pytest.mark.parametrize(("device", "bf16"), [("cpu", False), ("cuda", True)])

@@ -64,6 +64,21 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(MetricsLog, "log", killing)
 
 
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals) -> None:
+    """A signal to this process in a step of the next run that begins at its first one."""
+    clip = loop._clip
+    num_calls = 0
+
+    def interrupted(*arguments: Any) -> torch.Tensor:
+        nonlocal num_calls
+        num_calls += 1
+        if num_calls == step:
+            os.kill(os.getpid(), number)
+        return clip(*arguments)
+
+    monkeypatch.setattr(loop, "_clip", interrupted)
+
+
 def steps_of(out: Path) -> list[str]:
     return sorted(path.name for path in (out / "checkpoints").iterdir())
 
@@ -127,24 +142,17 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_ctrl_c_and_sigterm_save_the_step_they_come_in(
-    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, raised: type[BaseException]
+    tiny_llama: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    raised: type[BaseException],
 ) -> None:
     train(tiny_llama, tmp_path / "whole")
     before = signal.getsignal(number)  # a background job ignores Ctrl-C
-    with monkeypatch.context() as patch:
-        clip = loop._clip
-        num_calls = 0
-
-        def interrupted(*arguments: Any) -> torch.Tensor:
-            nonlocal num_calls
-            num_calls += 1
-            if num_calls == 5:
-                os.kill(os.getpid(), number)
-            return clip(*arguments)
-
-        patch.setattr(loop, "_clip", interrupted)
-        with pytest.raises(raised):
-            train(tiny_llama, tmp_path / "stopped")
+    with monkeypatch.context() as patch, pytest.raises(raised):
+        interrupt_at(patch, 5, number)
+        train(tiny_llama, tmp_path / "stopped")
     assert steps_of(tmp_path / "stopped") == ["step-000004", "step-000005"]
     assert signal.getsignal(number) is before
     train(tiny_llama, tmp_path / "stopped")
@@ -228,6 +236,19 @@ def test_the_last_checkpoints_can_be_averaged_also_after_a_kill(
     mean = load_file(tmp_path / "mean" / "model.safetensors")
     for name, tensor in mean.items():
         torch.testing.assert_close(tensor, torch.stack([state[name] for state in states]).mean(0))
+
+
+def test_an_interruption_changes_nothing_in_the_mean(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"average_checkpoints": 3, **STEADY}
+    train(tiny_llama, tmp_path / "whole", **options)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_at(patch, 11, signal.SIGINT)
+        train(tiny_llama, tmp_path / "stopped", **options)
+    assert steps_of(tmp_path / "stopped")[-1] == "step-000011"
+    train(tiny_llama, tmp_path / "stopped", **options)
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 
 def killed_training(folder: Path, out: Path, num_kills: int, seed: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -136,16 +136,22 @@ def usual_training_tokens(device_type: str, bf16: bool) -> int:
     return CPU_BF16_TRAINING_TOKENS if bf16 else CPU_TRAINING_TOKENS
 
 
-def batch_form(model: Any, encoder: ConversationEncoder, packing: Literal["auto", "off"] = "auto") -> BatchForm:
+def batch_form(
+    model: Any,
+    encoder: ConversationEncoder,
+    packing: Literal["auto", "off"] = "auto",
+    everywhere: Callable[[bool], bool] = bool,
+) -> BatchForm:
     """The form for a reward model (sequence classification, adapters or not), which is prepared for it.
 
     Packed for decoders that pass a check against their padded rewards; for one that does not, the reason is said.
+    ``everywhere`` says of this process's answer whether all processes give it: they must not plan different batches.
     """
     padded = PaddedForm(int(model.config.get_text_config().pad_token_id), encoder.has_token_types)
     if packing == "off" or encoder.layout == "encoder":
         return padded
     reason = why_not_packed(model, encoder, padded, PackedForm())
-    if reason is None:
+    if everywhere(reason is None):
         return PackedForm()
-    say(f"Batches are padded instead of packed: {reason}")
+    say(f"Batches are padded instead of packed: {reason or 'the check failed in another process.'}")
     return padded

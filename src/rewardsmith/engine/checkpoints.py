@@ -58,6 +58,9 @@ class Checkpoints:
     def save(self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
         """Writes a state, one safetensors file a part, then removes the oldest ones above the number kept.
 
+        A state between those that are due (of an interrupted run) is kept until the next one is there, so that which
+        of the due ones are kept does not depend on interruptions.
+
         On a full disk (``RunError``) or in a place that cannot be written (``OutputError``) the earlier ones stay, and
         the message names the newest.
         """
@@ -74,14 +77,15 @@ class Checkpoints:
         except RewardsmithError as error:
             raise type(error)(f"{error} {self.last_good()}") from error
         found = self.paths()
-        outdated = found[found.index(path) + 1 :]  # damaged ones that were passed over
-        for old in [*outdated, *found[: max(0, found.index(path) + 1 - self._keep)]]:
+        earlier = [old for old in found[: found.index(path)] if self.due(_step(old))]
+        kept = {path, *earlier[max(0, len(earlier) + 1 - self._keep) :]}  # later ones are damaged, and were passed over
+        for old in set(found) - kept:
             shutil.rmtree(old, ignore_errors=True)
         return path
 
     def newest(self) -> Checkpoint | None:
         """The newest whole state; damaged ones are passed over and named. ``ConfigError`` for one of other work."""
-        if self.every <= 0 or not self.folder.is_dir():
+        if not self.folder.is_dir():
             return None
         for entry in self.folder.glob(f"{PARTIAL}*"):
             shutil.rmtree(entry, ignore_errors=True)
@@ -99,7 +103,7 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """Folders of the states there are, damaged ones too, oldest first."""
-        return sorted(self.folder.glob("step-*[0-9]"), key=lambda path: int(path.name.removeprefix("step-")))
+        return sorted(self.folder.glob("step-*[0-9]"), key=_step)
 
     def last_good(self) -> str:
         """A sentence for an error: where the run can go on from."""
@@ -115,6 +119,18 @@ class Checkpoints:
                 f"{path} is a checkpoint of another run ({', '.join(changed)}). Restore the options or the number of "
                 "processes, or pass --overwrite to begin again."
             )
+
+
+def work_before(folder: Path) -> dict[str, Any]:
+    """What the newest state in a folder says that its run was; empty where there is none that can be read."""
+    for path in reversed(Checkpoints(folder).paths()):
+        if not _trouble(path):
+            return dict(json.loads((path / STATE).read_text(encoding="utf-8"))["work"])
+    return {}
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _trouble(path: Path) -> str:

@@ -91,7 +91,7 @@ def train_forked(
         )
     encoded, weights = encode_for_members(encoder, pairs, member_weights, quiet)
     layer = default_fork_layer(model.config) if fork_layer is None else fork_layer
-    form = batch_form(model, encoder, options.packing)
+    form = batch_form(model.to(device), encoder, options.packing)
     forked = fork(model, layer, weights.shape[1], lora, seed).to(device)
     if heads is not None:
         forked.set_heads(heads)
@@ -109,6 +109,7 @@ def train_forked(
     if save_to is not None:
         kept = saving or CheckpointOptions()
         work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
+        work |= {"packed": form.packed}
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
     run = ForkedRun(forked, loader, options, torch.device(device), checkpoints)
     run.train(log, quiet)

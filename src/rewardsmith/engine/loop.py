@@ -258,7 +258,13 @@ class _Meter:
 
     def state(self) -> dict[str, Any]:
         """What a resumed run has to know, over all processes."""
-        return {"totals": self._summed(), "num_pairs": self.num_pairs, "seconds": self.seconds, "line": self.line}
+        return {
+            "totals": self._summed(),
+            "seconds_of_totals": time.perf_counter() - self._read,
+            "num_pairs": self.num_pairs,
+            "seconds": self.seconds,
+            "line": self.line,
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes on from ``state``, whose totals one process keeps for all."""
@@ -268,6 +274,7 @@ class _Meter:
         self._totals = {
             name: torch.tensor(share * value, dtype=kind, device=device) for name, value in state["totals"].items()
         }
+        self._read = time.perf_counter() - state["seconds_of_totals"]
         self.num_pairs, self._seconds_before, self.line = state["num_pairs"], state["seconds"], state["line"]
 
     def _summed(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ from rewardsmith.models.loading import load_config
 
 TRAINED_BYTES = 16  # weight, gradient and the two moments of AdamW, in float32
 FROZEN_BYTES = 4
-WORKING_BYTES = 2**30  # libraries, activations of a batch, data
+WORKING_BYTES = 5 * 2**29  # libraries, activations of a batch, data: what SmolLM2-135M was measured to take besides
 GIB = 2**30
 
 

@@ -24,6 +24,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_jso
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.checkpoints import work_before
 from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.fresh_model import fresh_model
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
@@ -107,7 +108,7 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
             fresh.encoder,
             pairs,
             run.train,
-            make_accelerator(device, run.train.bf16),
+            make_accelerator(device, run.train.bf16, work_before(run.checkpoints_path)),
             run.order_seed,
             MetricsLog(run.model_path / "metrics.jsonl"),
             run.checkpoints_path,

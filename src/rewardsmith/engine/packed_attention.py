@@ -61,7 +61,7 @@ def packed_attention(
         attended = flex_attention_of_pack(query, key, value, pack, scaling, window)
     else:
         attended = attend_by_response(query, repeat_kv(key, repeats), repeat_kv(value, repeats), pack, scaling, window)
-    return attended.transpose(1, 2), None
+    return attended.transpose(1, 2).contiguous(), None
 
 
 def attend_by_response(

@@ -54,8 +54,10 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
                     say(f"Not so when asked again, so batches are packed: {slip}")
                 return None
             core.set_attn_implementation(before)
-    except (ModelError, TypeError, ValueError, NotImplementedError) as error:
-        reason = str(error)
+    except torch.OutOfMemoryError:
+        raise
+    except (ModelError, TypeError, ValueError, RuntimeError) as error:  # whatever a model's own code stumbles over
+        reason = f"{name}: {str(error).splitlines()[0]}" if str(error) else f"{name} raised {type(error).__name__}."
         core.set_attn_implementation(before)
     finally:
         model.train(was_training)

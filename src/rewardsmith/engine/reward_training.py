@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.accelerators import BF16, computes_in_bf16, everywhere
 from rewardsmith.engine.batch_forms import batch_form, usual_training_tokens
 from rewardsmith.engine.batch_margin import BatchMargin
 from rewardsmith.engine.checkpoints import Checkpoints
@@ -57,14 +59,16 @@ def train_reward_model(
             f"No pair to train on: of {len(pairs)} pairs {encoded.num_without_weight} have weight 0 and "
             f"{encoded.num_identical} are the same twice after truncation to {encoder.max_length} tokens."
         )
-    form = batch_form(model, encoder, options.packing)
+    if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
+        model.to(accelerator.device)  # where the check is to look at it
+    form = batch_form(model, encoder, options.packing, lambda answer: everywhere(accelerator, answer))
     per_process = options.per_device_train_batch_size * options.gradient_accumulation_steps
     loader = PairLoader(
         encoded,
         form,
         pairs_per_step=per_process * accelerator.num_processes,
         max_tokens=options.max_tokens_per_batch,
-        usual_tokens=usual_training_tokens(accelerator.device.type, accelerator.mixed_precision == "bf16"),
+        usual_tokens=usual_training_tokens(accelerator.device.type, computes_in_bf16(accelerator)),
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
@@ -78,6 +82,7 @@ def train_reward_model(
             "pairs": len(encoded),
             "steps": loader.num_steps,
             "packed": form.packed,
+            BF16: computes_in_bf16(accelerator),
             **({"labels of": fingerprint_json(encoded.pair_id)} if options.data_smoothing else {}),
         }
         keep = max(saving.save_total_limit, saving.average_checkpoints)
@@ -132,6 +137,8 @@ def check_options(options: TrainOptions) -> None:
             f"--data_smoothing {options.data_smoothing} moves labels from one pass to the next, and --num_train_epochs "
             f"{options.num_train_epochs} has no next: ask for 2 or more."
         )
+    if options.max_tokens_per_batch is not None and options.max_tokens_per_batch < 1:
+        raise ConfigError(f"--max_tokens_per_batch {options.max_tokens_per_batch} must be at least 1.")
     if not 0 < options.learning_rate < float("inf"):
         raise ConfigError(f"--learning_rate {options.learning_rate} must be above 0.")
     if not 0 <= options.warmup_ratio <= 1:

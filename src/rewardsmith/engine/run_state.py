@@ -72,11 +72,13 @@ def weights_from_shards(model: Any, accelerator: Accelerator) -> dict[str, Tenso
 def average_with_earlier(module: Any, checkpoints: Checkpoints, num: int, num_steps: int) -> int:
     """Gives a trained module the mean of its weights and those of the last ``num - 1`` checkpoints; their number.
 
+    Of those that were due: one that an interruption left is no part of the run.
     The mean of adapters is that of their two factors, each for itself.
     """
     tensors = changing_tensors(module)
     mean = RunningMean()
-    earlier = (checkpoint for checkpoint in checkpoints.whole() if checkpoint.step < num_steps)
+    whole = checkpoints.whole()
+    earlier = (found for found in whole if found.step < num_steps and checkpoints.due(found.step))
     for checkpoint in reversed(list(islice(earlier, num - 1))):
         saved = checkpoint.tensors("model")
         mean.add({name: _sharded_like(tensor, saved[name]).to(tensor.device) for name, tensor in tensors.items()})

@@ -144,6 +144,8 @@ def load_scorer(
             )
         return FeatureHeadScorer(head, device, quiet)
     model, tokenizer, extra = load_reward_model(path)
+    if max_length is not None and max_length < 1:
+        raise ConfigError(f"--max_length {max_length} must be at least 1.")
     limit = position_limit(model.config)
     length = max_length or extra.get("max_length") or min(DEFAULT_MAX_LENGTH, limit or DEFAULT_MAX_LENGTH)
     side: Literal["left", "right"] = extra.get("truncation_side", "left")

@@ -17,6 +17,7 @@ from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.checkpoints import work_before
 from rewardsmith.engine.devices import choose_device, use_all_cores
 from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.pair_batches import EncodedPairs
@@ -84,7 +85,9 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     set_quiet(config.run.quiet)
     _check(config)
     seed, device = config.run.seed, choose_device(config.model.device)
-    accelerator = make_accelerator(device, config.train.bf16)
+    path = Path(config.run.output_dir) if config.run.output_dir else None
+    before = work_before(path / CHECKPOINTS) if path and not config.run.overwrite else {}
+    accelerator = make_accelerator(device, config.train.bf16, before)
     main = accelerator.is_main_process
     set_quiet(config.run.quiet or not main)
     if device == "cpu":

@@ -27,11 +27,12 @@ def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
     if name in strengths.column_names and pc.any(pc.is_valid(strengths[name])).as_py():
         return Choice(
             "structured_drop",
-            "No --recipe was named: this one was better than plain training where errors follow length, and not under "
-            "noise on all pairs alike (docs/experiments.md). `rewardsmith study noise` asks your own data.",
+            "No --recipe was named: this one was clearly better than plain training over planted noise of all kinds, "
+            "by what it repairs where errors follow length (docs/experiments.md). `rewardsmith study noise` asks your "
+            "own data.",
         )
     return Choice(
         "none",
         f"No --recipe was named, and every pair is as given: the audit has no {name} (--ensemble probe has), and no "
-        "recipe that does without was clearly better than plain training on any set of the noise study.",
+        "recipe that does without was clearly better than plain training on more than one set of the noise study.",
     )

@@ -241,3 +241,13 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
 def test_too_few_groups_are_an_error_before_anything_is_trained(tiny_llama: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--num_members 10"):
         audit(some_rows(20), tiny_llama, tmp_path / "out", num_members=10)
+
+
+def test_a_model_that_was_trained_on_the_set_is_named(
+    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"max_length": 64, "max_steps": 1, "device": "cpu", "quiet": True}
+    rewardsmith.train(rows, model_name_or_path=str(tiny_llama), output_dir=str(tmp_path / "rm"), **options)
+    for number, own in enumerate((rows, rows[:-1])):
+        audit(own, tmp_path / "rm", tmp_path / str(number), ensemble="probe", planted_rate=0, quiet=False)
+        assert ("it knows the labels that are judged here" in capsys.readouterr().err) == (own is rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_se
 from rewardsmith.workflows.audit_metrics import audit_metrics
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 
@@ -76,6 +78,7 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
     if given.quarantine:
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
     check_set(given.table, config)
+    _warn_of_trained_model(given, config)
     folder = RunFolder.open(
         config.run.output_dir or default_output("audit", given.name),
         "audit",
@@ -86,6 +89,15 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
     )
     with folder.abandoned_on_input_error():
         return _audited(folder, given, config, times)
+
+
+def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
+    model = config.model.model_name_or_path
+    if config.strength.ensemble != "given" and learned_from(Path(model), given, config.data.dataset_split):
+        say(
+            f"{model} was trained on {given.name}: it knows the labels that are judged here, and wrong ones look right "
+            "to every judge made of it. Name the model that it was trained from."
+        )
 
 
 def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, times: StageTimes) -> AuditResult:

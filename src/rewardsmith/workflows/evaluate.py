@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import MANIFEST, RunFolder, read_manifest
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.ensemble_scorer import EnsembleScorer
-from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
@@ -30,10 +29,8 @@ from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
+from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.reported_result import ReportedResult
-
-EVAL_INPUT = "eval: "
-"""Begins the names of what a training only evaluated on, among the inputs in its manifest."""
 
 
 @dataclass(frozen=True)
@@ -124,36 +121,9 @@ def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:
 
 def _refuse_training_set(home: Path, given: PreferenceSet, split: str) -> None:
     """Raises ``ConfigError`` where the run that wrote the model says that it was trained on this set."""
-    manifest = _manifest_of(home.resolve())
-    if manifest is not None and _made_from(manifest, split) & set(given.sources.values()):
+    if learned_from(home, given, split):
         raise ConfigError(
             f"--fit_temperature: {home} was made from {given.name}, and a model is surer of what it was trained on. "
             "Fit the temperature to pairs that were held out. What --eval_fraction holds out is no file of its own: "
             "split the set before training, and name the second part there (train --eval_dataset_name) and here."
         )
-
-
-def _made_from(manifest: dict[str, Any], split: str) -> set[str]:
-    """Fingerprints of what a run read, and of what that was made from by runs whose folders are still there."""
-    found: set[str] = set()
-    for name, fingerprint in manifest["inputs"].items():
-        if name.startswith(EVAL_INPUT):
-            continue
-        if manifest["config"].get("dataset_split", split) == split:
-            found.add(fingerprint)
-        with suppress(OutputError):  # no run of this tool, or one that has been written anew since
-            before = read_manifest(Path(name).parent)
-            if before["outputs"].get(Path(name).name) == fingerprint:
-                found |= _made_from(before, split)
-    return found
-
-
-def _manifest_of(home: Path) -> dict[str, Any] | None:
-    """Of the run that wrote a model: it stands in the model's folder or, for members and averages, further up."""
-    for folder in (home, *home.parents):
-        if (folder / MANIFEST).is_file():
-            with suppress(OutputError):  # of something else than a run of this tool
-                manifest = read_manifest(folder)
-                if folder == home or any((folder / name).is_relative_to(home) for name in manifest["outputs"]):
-                    return manifest
-    return None

@@ -40,6 +40,7 @@ from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.error_rates import with_error_rates
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"
@@ -164,7 +165,7 @@ def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Tabl
     if config.eval_dataset_name:
         options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
         other = load_preferences(config.eval_dataset_name, options, config.run.seed)
-        return given.table, other.table, {f"eval: {name}": print_ for name, print_ in other.sources.items()}
+        return given.table, other.table, {f"{EVAL_INPUT}{name}": print_ for name, print_ in other.sources.items()}
     if config.eval_fraction:
         train_pairs, eval_pairs = hold_out_groups(given.table, config.eval_fraction, config.run.seed)
         return train_pairs, eval_pairs, {}

@@ -34,7 +34,7 @@ from rewardsmith.studies.noise.splits import split_pairs
 
 ARMS = ("plain", "known", "clean", "bayes")
 RATES = (0.1, 0.2, 0.3, 0.4)
-BURN_IN, DRAWS, LEAPS, STEP = 100, 300, 8, 1.0  # of the sampler
+BURN_IN, DRAWS, LEAPS, STEP, LEAST_ACCEPTED = 100, 300, 8, 1.0, 0.4  # of the sampler
 
 
 def main() -> None:
@@ -92,9 +92,12 @@ def measure(rows: Tensor, groups: NDArray[np.int64], accuracy: float, rate: floa
 
 
 def posterior_belief(
-    train: Tensor, noisy: Tensor, rate: float, l2: Tensor, start: Tensor, tested: Tensor, seed: int
+    train: Tensor, noisy: Tensor, rate: float, l2: Tensor, start: Tensor, tested: Tensor, seed: int, finer: int = 1
 ) -> Tensor:
-    """P(chosen is better) of each tested pair, over heads drawn from the posterior of the labels."""
+    """P(chosen is better) of each tested pair, over heads drawn from the posterior of the labels.
+
+    Steps are halved, by way of ``finer``, until enough of them are accepted.
+    """
     generator = torch.Generator().manual_seed(seed)
     sign = 2 * noisy - 1
 
@@ -113,10 +116,10 @@ def posterior_belief(
     beliefs, accepted = torch.zeros(len(tested)), 0
     for draw in range(BURN_IN + DRAWS):
         momentum = torch.randn(len(head), generator=generator)
-        step = STEP * len(head) ** -0.25 * (0.8 + 0.4 * float(torch.rand(1, generator=generator)))
+        step = STEP / finer * len(head) ** -0.25 * (0.8 + 0.4 * float(torch.rand(1, generator=generator)))
         new_head, new_value, new_slope = head, value, slope
         before = value + momentum.double().square().sum() / 2
-        for _ in range(LEAPS):
+        for _ in range(LEAPS * finer):
             momentum = momentum - step / 2 * (factor.T @ new_slope)
             new_head = new_head + step * (factor @ momentum)
             new_value, new_slope = energy(new_head)
@@ -127,7 +130,8 @@ def posterior_belief(
             accepted += 1
         if draw >= BURN_IN:
             beliefs += (tested @ head).sigmoid() / DRAWS
-    assert 0.4 < accepted / (BURN_IN + DRAWS) < 0.99, f"accepted {accepted} of {BURN_IN + DRAWS}"
+    if accepted < LEAST_ACCEPTED * (BURN_IN + DRAWS):
+        return posterior_belief(train, noisy, rate, l2, start, tested, seed, 2 * finer)
     return beliefs
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rewardsmith.engine import member_memory, member_runs
-from rewardsmith.engine.member_memory import affordable
+from rewardsmith.engine.member_memory import GIB, affordable
 from rewardsmith.engine.member_memory import member_memory as memory_of
 from rewardsmith.engine.member_runs import run_members
 from rewardsmith.engine.member_training import MemberRun, finished_member, train_member, write_labels
@@ -112,7 +112,7 @@ def test_no_more_members_at_a_time_than_memory_and_cores_allow(
     monkeypatch.setattr(member_memory, "available_memory", lambda: int(2.5 * memory_of(run)))
     assert affordable(2, run) == 2
     assert affordable(4, run) == 2
-    assert "--parallel_members 4: there are 2.5 GiB of memory" in capsys.readouterr().err
+    assert f"--parallel_members 4: there are {2.5 * memory_of(run) / GIB:.1f} GiB of memory" in capsys.readouterr().err
     monkeypatch.setattr(member_memory, "available_memory", lambda: 10**15)
     assert affordable(8, run) == 4
     assert "there are 4 cores" in capsys.readouterr().err

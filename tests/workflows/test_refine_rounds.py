@@ -205,7 +205,7 @@ def test_without_a_recipe_an_audit_of_a_probe_drops_what_its_structured_audit_do
     audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["refine", "--audit_dir", str(audit_dir), "--output_dir", str(tmp_path / "r"), "--quiet"]) == 0
-    assert "No --recipe was named: this one was better" in " ".join(capsys.readouterr().out.split())
+    assert "No --recipe was named: this one was clearly better" in " ".join(capsys.readouterr().out.split())
     p_wrong = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
     weight = pq.read_table(tmp_path / "r" / "ledger.parquet")["weight"].to_numpy()
     assert 0 < (p_wrong >= 0.5).sum() < NUM_PAIRS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.scorer import FeatureHeadScorer, LocalScorer, load_scorer
+from rewardsmith.engine.system_memory import available_memory
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.metrics.aggregates import Aggregation
 
@@ -122,7 +122,4 @@ def _num_bytes(scorer: Loaded) -> int:
 def _free_memory(device: str) -> float:
     if device.startswith("cuda"):
         return float(torch.cuda.mem_get_info(device)[0])
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not known on this system
-        return float("inf")
+    return float(available_memory())

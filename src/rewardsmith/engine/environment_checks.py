@@ -12,6 +12,7 @@ import torch
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
 from rewardsmith.engine.checkup import Check, verdict
 from rewardsmith.engine.devices import choose_device, device_name
+from rewardsmith.engine.system_memory import total_memory
 from rewardsmith.errors import ModelError, OutputError
 from rewardsmith.models.embedded import EMBEDDED_MODELS, resolve_model
 
@@ -64,10 +65,7 @@ def _device() -> Check:
 
 
 def _memory() -> Check:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return Check("memory", "ok", "The size of the memory is not known on this system.")
+    total = total_memory() / 2**30
     return verdict(
         "memory",
         total >= 4,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from transformers import AutoModelForSequenceClassification
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.devices import choose_device
 from rewardsmith.engine.member_training import MemberRun
+from rewardsmith.engine.system_memory import available_memory
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config
 
@@ -25,10 +25,11 @@ def affordable(parallel: int, run: MemberRun) -> int:
     """``parallel``, or fewer where cores or memory are too few for as many, which is said. At least 1."""
     if choose_device(run.model.device) != "cpu":
         return parallel
-    limits = {f"{num_cores()} cores": num_cores()}
-    if (available := available_memory()) is not None:
-        need = member_memory(run)
-        limits[f"{available / GIB:.1f} GiB of memory, at {need / GIB:.1f} GiB a member"] = available // need
+    available, need = available_memory(), member_memory(run)
+    limits = {
+        f"{num_cores()} cores": num_cores(),
+        f"{available / GIB:.1f} GiB of memory, at {need / GIB:.1f} GiB a member": available // need,
+    }
     reason, number = min(limits.items(), key=lambda limit: limit[1])
     if number >= parallel:
         return parallel
@@ -45,15 +46,6 @@ def member_memory(run: MemberRun) -> int:
         model = architecture.from_config(config)
     num_parameters: int = sum(parameter.numel() for parameter in model.parameters())
     return WORKING_BYTES + num_parameters * (FROZEN_BYTES if run.lora.use_peft else TRAINED_BYTES)
-
-
-def available_memory() -> int | None:
-    """Bytes that new processes can have without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def num_cores() -> int:

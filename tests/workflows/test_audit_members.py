@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification
 
 import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
@@ -17,6 +18,7 @@ from rewardsmith.engine import member_runs
 from rewardsmith.engine.ensemble_scorer import load_scorers
 from rewardsmith.engine.member_training import MemberRun
 from rewardsmith.engine.pair_conversations import pair_conversations
+from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.lora import merge_lora
@@ -170,6 +172,24 @@ def test_members_can_be_averaged_into_one_model(
         torch.testing.assert_close(weight, (states[0][name] + states[1][name]) / 2)
 
 
+@pytest.mark.parametrize("save_members", [True, False])
+def test_members_can_be_merged_into_plain_models(
+    rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, save_members: bool
+) -> None:
+    options = {"ensemble": "forked", "crossfit": "none", "num_members": 2, "planted_rate": 0, "merge_members": True}
+    result = audit(rows, tiny_llama, tmp_path / "out", **options, save_members=save_members)
+    assert Path(result.path, "members", "00").exists() == save_members
+    texts = pair_conversations(pq.read_table(Path(result.path, "pairs.parquet")).slice(0, 4))[0]
+    for number in (0, 1):
+        model = Path(result.path, "merged", f"{number:02d}")
+        plain = AutoModelForSequenceClassification.from_pretrained(model)
+        assert type(plain).__name__ == "LlamaForSequenceClassification"
+        assert not (model / "adapter_model.safetensors").exists()
+        if save_members:
+            expected = load_scorer(f"{result.path}/members/{number:02d}").score(texts)
+            np.testing.assert_allclose(load_scorer(str(model)).score(texts), expected, atol=1e-5)
+
+
 def test_the_average_can_stay_without_the_members(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path) -> None:
     options = {"crossfit": "none", "num_members": 2, "average_members": True, "save_members": False}
     path = audit(rows, tiny_llama, tmp_path / "out", **options).path
@@ -231,6 +251,7 @@ def test_parallel_members_are_the_same_members(
         ({"parallel_members": 0}, "--parallel_members 0"),
         ({"learning_rate": 0.0}, "--learning_rate 0.0"),
         ({"ensemble": "given", "average_members": True}, "--average_members"),
+        ({"ensemble": "given", "merge_members": True}, "--merge_members"),
     ],
 )
 def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Path) -> None:

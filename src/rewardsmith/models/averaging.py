@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.loading import load_reward_model, save_reward_model
-from rewardsmith.models.lora import merge_lora
+from rewardsmith.models.loading import save_reward_model
+from rewardsmith.models.merging import load_merged
 
 # What may differ between configurations of one architecture.
 _NAMES_AND_VERSIONS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}
@@ -49,8 +49,7 @@ def average_reward_models(folders: Sequence[str | Path], output: str | Path) -> 
     mean = RunningMean()
     first: tuple[Any, Any, dict[str, Any]] | None = None
     for folder in folders:
-        model, tokenizer, extra = load_reward_model(str(folder))
-        model = merge_lora(model) if hasattr(model, "peft_config") else model
+        model, tokenizer, extra = load_merged(folder)
         if first is None:
             first = (model.config, tokenizer, extra)
         else:

@@ -86,8 +86,16 @@ class MemberOptions:
     """With `full`: members trained at the same time, each in a process with its share of cores and memory."""
     save_members: bool = True
     """With `full` and `forked`: keep every member's model in members/00, 01, ...; `score` and `evaluate` read them."""
+    merge_members: bool = False
+    """With `full` and `forked`: also write every member as a plain Hugging Face model, its adapters in the weights, to
+    merged/00, 01, ..., for servers that load no adapters."""
     average_members: bool = False
     """With `full` and `forked`: also write the model whose weights are the mean of the members' (WARM) to average/."""
+
+    @property
+    def keeps_models(self) -> bool:
+        """Whether the members' models are needed after training."""
+        return self.save_members or self.average_members or self.merge_members
 
     def bootstraps(self, options: StrengthOptions) -> bool:
         """``bootstrap``, resolved."""

@@ -184,5 +184,6 @@ def _check(config: AuditConfig) -> None:
                 f"--num_judges {options.judges}: with --num_members {members.num_members} nobody would be left to "
                 "train on a pair. Ask for fewer judges or more members."
             )
-    elif members.average_members:
-        raise ConfigError(f"--average_members: the members of --ensemble {options.ensemble} are no models to average.")
+    elif members.average_members or members.merge_members:
+        flag = "average" if members.average_members else "merge"
+        raise ConfigError(f"--{flag}_members: the members of --ensemble {options.ensemble} are no models to {flag}.")

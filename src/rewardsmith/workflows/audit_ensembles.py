@@ -18,6 +18,7 @@ from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.ensemble_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.models.loading import EXTRA_FILE
+from rewardsmith.models.merging import merge_reward_model
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob
@@ -36,6 +37,7 @@ from rewardsmith.workflows.stage_times import StageTimes
 
 PAIRS_FILE = "pairs.parquet"
 MEMBERS = "members"
+MERGED = "merged"
 AVERAGE = "average"
 STRUCTURED_JUDGES = 4
 """At most, of the structured audit, which fits two ensembles; it has been measured with so many."""
@@ -174,7 +176,7 @@ class ModelEnsemble:
             model=config.model,
             lora=config.lora,
             seed=seed,
-            keep_models=labels == "given" and (config.members.save_members or config.members.average_members),
+            keep_models=labels == "given" and config.members.keeps_models,
             description="Members" if labels == "given" else f"Members ({labels} labels)",
         )
         with self._times.stage("judging"):
@@ -193,7 +195,7 @@ class ModelEnsemble:
 
 
 def keep_members(folder: Path, config: AuditConfig) -> None:
-    """Averages the members, lists them or removes their models, as was asked for; may be done again.
+    """Averages and merges the members, lists them or removes their models, as was asked for; may be done again.
 
     Their gaps stay in any case: they are small, and without them an audit that was killed now would train again.
     """
@@ -201,6 +203,10 @@ def keep_members(folder: Path, config: AuditConfig) -> None:
     average = folder / AVERAGE
     if config.members.average_members and not (average / EXTRA_FILE).exists():  # it is written last
         average_reward_models([folder / name for name in names], average)
+    merged = {folder / name: folder / MERGED / Path(name).name for name in names}
+    for member, output in merged.items() if config.members.merge_members else ():
+        if not (output / EXTRA_FILE).exists():
+            merge_reward_model(member, output)
     if config.members.save_members:
         write_json(folder / ENSEMBLE_FILE, {"kind": config.strength.ensemble, "members": names})
         return

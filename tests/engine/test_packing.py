@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rewardsmith.engine import packed_attention, packing_check
+from rewardsmith.engine import flex_packing, packed_attention, packing_check
 from rewardsmith.engine.batch_forms import PackedForm, PaddedForm, batch_form, usual_training_tokens
 from rewardsmith.engine.flex_packing import token_numbers
 from rewardsmith.engine.model_inputs import PackedInputs
@@ -101,6 +102,21 @@ def test_flex_attention_agrees_with_sdpa(folders: dict[str, Path], monkeypatch: 
             monkeypatch.setattr(packed_attention, "flex_is_usable", lambda query: True)
             torch.testing.assert_close(rewards_of(model, form.inputs(encoded)), expected, rtol=1e-5, atol=1e-5)
             monkeypatch.undo()
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_that_cannot_be_compiled_is_not_used(monkeypatch, capsys) -> None:
+    cpu, on_cuda = torch.device("cpu"), SimpleNamespace(is_cuda=True, device=torch.device("cpu"))
+    assert flex_packing.kernel_works.__wrapped__(cpu)
+    assert capsys.readouterr().err == ""
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+
+    monkeypatch.setattr(flex_packing, "_kernel", lambda compiled: failing)
+    monkeypatch.setattr(flex_packing, "kernel_works", flex_packing.kernel_works.__wrapped__)
+    assert not flex_packing.flex_is_usable(on_cuda)
+    assert "(Failed to find C compiler.): packs are attended to response by response" in capsys.readouterr().err
 
 
 def test_model_that_ignores_the_layout_falls_back_and_says_why(

@@ -13,14 +13,32 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from rewardsmith.engine.packing import PackLayout
+from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.packing import Group, PackLayout
 
 BLOCK = 128
 
 
 def flex_is_usable(query: Tensor) -> bool:
-    """Whether FlexAttention runs here: on CUDA, where its kernel is compiled."""
-    return query.is_cuda
+    """Whether FlexAttention runs here: on CUDA, where its kernel is compiled, if a compiler is found."""
+    return query.is_cuda and kernel_works(query.device)
+
+
+@cache
+def kernel_works(device: torch.device) -> bool:
+    """Whether the kernel runs on a pack of two tokens; asked once, and said where it does not."""
+    tokens = torch.zeros(1, 1, 2, 16, device=device)
+    try:
+        flex_attention_of_pack(tokens, tokens, tokens, PackLayout((Group(1, (1,)),)), None, None)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever compiling stumbles over: no C compiler, no Triton, an old card
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        say(
+            f"FlexAttention does not work here ({reason}): packs are attended to response by response, which is slower."
+        )
+        return False
+    return True
 
 
 def flex_attention_of_pack(

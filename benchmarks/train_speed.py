@@ -107,7 +107,7 @@ def main() -> None:
         bf16 = {"bf16": True} if args.bf16 else {}
         spec |= {"ours": bf16, "trl": PLAIN | bf16}
         check = _parity({**spec, **parity, "epochs": PARITY_EPOCHS}, results, args.bf16)
-        arms = {OURS: (train_ours, spec), TRL: (train_trl, spec)}
+        arms = {OURS: (train_ours, spec)} | ({} if args.skip_trl_batch_8 else {TRL: (train_trl, spec)})
         for words in args.ours_also:
             arms[f"{OURS} {words}"] = (train_ours, {**spec, "ours": bf16 | _options(words)})
         if args.trl_as_shipped:
@@ -137,6 +137,7 @@ def _arguments() -> argparse.Namespace:
         metavar="OPTIONS",
         help='also ours with other options, each a word like "bf16 gradient_checkpointing max_tokens_per_batch=2048"',
     )
+    parser.add_argument("--skip_trl_batch_8", action="store_true", help="do not time the first of TRL's ways again")
     parser.add_argument("--trl_as_shipped", action="store_true")
     parser.add_argument("--trl_best", action="store_true")
     parser.add_argument("--search_pairs", type=int, default=32, help="pairs of the block on which the best is found")

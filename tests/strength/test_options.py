@@ -20,8 +20,11 @@ def test_members_are_weighed_at_random_except_in_the_papers_own_ensemble():
 
 
 def test_adapters_learn_faster_unless_a_rate_is_named():
-    assert MemberOptions().training(adapters_only=True).learning_rate > MemberOptions().training(False).learning_rate
-    assert MemberOptions(learning_rate=0.5).training(adapters_only=True).learning_rate == 0.5
+    kinds = (("full", False), ("full", True), ("forked", False))
+    usual = [MemberOptions().training(*kind).learning_rate for kind in kinds]
+    assert usual == sorted(set(usual))
+    assert MemberOptions().training("forked", True) == MemberOptions().training("forked", False)
+    assert [MemberOptions(learning_rate=0.5).training(*kind).learning_rate for kind in kinds] == [0.5] * 3
 
 
 @pytest.mark.parametrize(("ensemble", "rate"), [("probe", 0.2), ("forked", 0.2), ("given", 0.2), ("full", 0.0)])

@@ -66,7 +66,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
             weights,
             job.members.fork_layer,
             job.lora,
-            job.members.training(adapters_only=True),
+            job.members.training("forked", use_peft=True),
             choose_device(job.model.device),
             job.seed,
             MetricsLog(job.folder / LOG),
@@ -112,7 +112,7 @@ def with_target(pairs: pa.Table, target: NDArray[np.float32]) -> pa.Table:
 
 def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> str:
     """Of all that decides the result."""
-    options = flatten(job.members.training(adapters_only=True)) | flatten(job.model) | flatten(job.lora)
+    options = flatten(job.members.training("forked", use_peft=True)) | flatten(job.model) | flatten(job.lora)
     labels = fingerprint_bytes(target.tobytes(), weights.tobytes())
     start = [job.members.head_start, job.strength.feature_dtype]
     return fingerprint_json(

@@ -31,7 +31,7 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
             start_seed=job.seed,
             keep_model=job.keep_models,
             model=job.model,
-            train=job.members.training(adapters_only=job.lora.use_peft),
+            train=job.members.training("full", job.lora.use_peft),
             lora=job.lora,
             checkpoints=job.members.checkpoints,
         )

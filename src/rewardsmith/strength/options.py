@@ -9,13 +9,16 @@ from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 
 FULL_LEARNING_RATE = 1e-5
 ADAPTER_LEARNING_RATE = 2e-4
+FORKED_LEARNING_RATE = 1e-3  # measured: benchmarks/forked_defaults.py
+
+EnsembleKind = Literal["probe", "given", "full", "forked"]
 
 
 @dataclass(frozen=True)
 class StrengthOptions:
     """The ensemble that judges every pair."""
 
-    ensemble: Literal["probe", "given", "full", "forked"] = "probe"
+    ensemble: EnsembleKind = "probe"
     """`probe`: heads fitted on frozen features. `given`: member scores that the rows already carry. `full`: a
     fine-tuned model for every member, as in the paper. `forked`: members that share a frozen lower trunk and are
     trained together."""
@@ -68,8 +71,8 @@ class MemberOptions:
     """Whether each member weighs the groups at random (Bayesian bootstrap) so that members differ; `auto`: on, except
     with `full` and --crossfit none, where members differ by the order of the data alone, as in the paper."""
     learning_rate: float | None = None
-    """With `full` and `forked`: peak learning rate of a member (AdamW); default: 1e-5 for `full`, 2e-4 where only
-    adapters and head are trained."""
+    """With `full` and `forked`: peak learning rate of a member (AdamW); default: 1e-5 for `full`, 2e-4 for it
+    with --use_peft, 1e-3 for `forked`."""
     num_train_epochs: float = 1.0
     """With `full` and `forked`: passes over the pairs."""
     per_device_train_batch_size: int = 8
@@ -103,9 +106,10 @@ class MemberOptions:
             return not (options.ensemble == "full" and options.crossfit == "none")
         return self.bootstrap == "on"
 
-    def training(self, adapters_only: bool) -> TrainOptions:
+    def training(self, ensemble: EnsembleKind, use_peft: bool) -> TrainOptions:
         """How a member is trained."""
-        usual = ADAPTER_LEARNING_RATE if adapters_only else FULL_LEARNING_RATE
+        alone = ADAPTER_LEARNING_RATE if use_peft else FULL_LEARNING_RATE
+        usual = FORKED_LEARNING_RATE if ensemble == "forked" else alone
         return TrainOptions(
             learning_rate=usual if self.learning_rate is None else self.learning_rate,
             num_train_epochs=self.num_train_epochs,

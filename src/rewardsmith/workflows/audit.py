@@ -177,7 +177,7 @@ def _check(config: AuditConfig) -> None:
         if value < least:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")
     if options.trains_models:
-        check_options(members.training(config.lora.use_peft))
+        check_options(members.training(options.ensemble, config.lora.use_peft))
         check_saving(members.checkpoints)
         if options.crossfit == "groups" and options.judges >= members.num_members:
             raise ConfigError(

@@ -79,10 +79,10 @@ def train_forked(
     which an interrupted run goes on. ``heads`` are where the members' heads begin; None: drawn at random.
     """
     check_options(options)
-    if options.gradient_checkpointing or options.train_layers != -1:
+    if options.gradient_checkpointing or options.selective_checkpointing == "on" or options.train_layers != -1:
         raise ConfigError(
-            "forked members have neither --gradient_checkpointing nor --train_layers: less memory takes a lower "
-            "--max_tokens_per_batch, fewer trained blocks a higher --fork_layer."
+            "forked members have no --gradient_checkpointing, --selective_checkpointing or --train_layers: less memory "
+            "takes a lower --max_tokens_per_batch, fewer trained blocks a higher --fork_layer."
         )
     if options.data_smoothing or options.batch_margin:
         raise ConfigError(

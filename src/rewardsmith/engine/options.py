@@ -46,7 +46,10 @@ class TrainOptions:
     train_layers: int = -1
     """Train only so many of the top blocks, the final norm and the head; -1: all. Below them nothing is learned."""
     gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass: less memory for about a third more time."""
+    """Keep the input of each block alone for the backward pass and compute the block again: least memory, more time."""
+    selective_checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Keep only results of matrix products and attention, and compute again what is cheap: a fifth less memory in about
+    the same time. `auto`: on a CPU; elsewhere it cannot be had."""
     bf16: bool = False
     """Compute in bfloat16 where that is safe (autocast); weights, loss and a decoder's head stay in float32. On a CPU:
     only on a processor that is faster at it, which a short measurement tells."""

@@ -1,33 +1,46 @@
-"""Gradient checkpointing: activations within a block are computed again in the backward pass instead of being kept."""
+"""Activation checkpointing: what the backward pass needs of a block is computed again instead of being kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from torch.utils.checkpoint import checkpoint
+import torch
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts, noop_context_fn
 
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import transformer_blocks
 
+Again = Literal["nothing", "cheap", "all"]
+"""What is computed again: `cheap` is all but matrix products and attention, `all` the whole block from its input."""
+
+DEAR = [
+    torch.ops.aten.mm.default,
+    torch.ops.aten.addmm.default,
+    torch.ops.aten.bmm.default,
+    torch.ops.aten.baddbmm.default,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
+]
+
 
 @contextmanager
-def recomputed_blocks(model: Any, wanted: bool = True) -> Iterator[None]:
-    """Within it, each block of a transformer keeps its input alone. Gradients are the same to the bit on a CPU.
+def recomputed_blocks(model: Any, again: Again) -> Iterator[None]:
+    """Within it, each block of a transformer keeps less. Gradients are the same to the bit on a CPU.
 
     transformers' own switch makes the embeddings' output require a gradient, so that frozen lower blocks would be
     differentiated too; this one does not. ``ConfigError`` where the model keeps its blocks in no list.
     """
-    if not wanted:
+    if again == "nothing":
         yield
         return
     blocks = transformer_blocks(model)
     if blocks is None:
         raise ConfigError(f"--gradient_checkpointing: {type(model).__name__} has no list of blocks.")
+    contexts = partial(create_selective_checkpoint_contexts, DEAR) if again == "cheap" else noop_context_fn
     for block in blocks:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
     try:
         yield
     finally:

@@ -24,6 +24,7 @@ from rewardsmith.engine.noise_aware import NoiseAware
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
 from rewardsmith.engine.recomputation import recomputed_blocks
+from rewardsmith.engine.recomputation_check import what_again
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.run_state import average_with_earlier
 from rewardsmith.engine.steps import RewardStep
@@ -98,7 +99,8 @@ def train_reward_model(
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
     step = RewardStep(options.center_rewards_coefficient, tuple(corrections))
-    with recomputed_blocks(model, options.gradient_checkpointing):
+    again = what_again(model, encoder, form, options, accelerator.device.type)
+    with recomputed_blocks(model, again):
         module = RewardModule(model)
         outcome = train(module, loader, step, options, accelerator, log, checkpoints)
     if checkpoints is not None and saving.average_checkpoints > 1:

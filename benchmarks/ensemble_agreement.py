@@ -3,7 +3,9 @@
 Question   Spearman correlation of strength by `forked` (and `probe`) with strength by `full`, beside that of `full`
            with a second `full` of other folds, orders and weights, which nothing can be expected to exceed; AUROC of
            20 % planted uniform flips for each ensemble on the same flips and the same groups; seconds of each.
-           Strength is always that of members which did not train on a pair's group.
+           Strength is always that of members which did not train on a pair's group. `probe` is what an audit takes,
+           with folds and judges of its own; `probe, same folds` has as many heads as `forked` has members, fitted on
+           the pairs and weights of these, each on all layers and poolings that a probe may choose from.
 Workload   --num_pairs pairs of a set, drawn at random over its subsets; every seed draws its own folds, weights and
            flips. `forked` and the second `full` have the same folds, so neither shares more with the first `full`.
            --full_arms leaves out what cannot be afforded: `agreement` needs two `full` a seed, `flips` one more.
@@ -26,6 +28,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 from side_by_side import Results, machine
 
@@ -34,10 +37,12 @@ from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.crossfit import fold_groups
+from rewardsmith.strength.design import Design
 from rewardsmith.strength.ensemble_job import EnsembleJob
 from rewardsmith.strength.forked import train_forked_members
 from rewardsmith.strength.full import train_full
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.head_start import fit_member_heads
+from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.pair_features import pair_features
 from rewardsmith.strength.planting import plant_flips, relabel
@@ -45,6 +50,8 @@ from rewardsmith.strength.probe import probe_judgements
 
 RATE = 0.2
 OTHER_SEED = 1000
+SAME_FOLDS = "probe, same folds"
+CHEAP = ("probe", SAME_FOLDS, "forked")
 
 Targets = NDArray[np.float32]
 
@@ -60,7 +67,7 @@ class Ensembles:
         args.work.mkdir(parents=True, exist_ok=True)
         self.pairs_file = args.work / "pairs.parquet"
         pq.write_table(pairs, self.pairs_file)
-        self.designs: Any = None
+        self.designs: list[Design] = []
 
     def strength(self, kind: str, seed: int, planted: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Mean gap of the members that did not train on the pair, in the direction of the label as given."""
@@ -70,6 +77,7 @@ class Ensembles:
         def measured() -> dict[str, Any]:
             began = time.monotonic()
             judges: dict[str, Callable[[], Any]] = {"probe": lambda: self._probe(target, seed)}
+            judges[SAME_FOLDS] = lambda: self._probe_in_folds(target, self._job(name, seed, "forked"))
             judges["forked"] = lambda: train_forked_members(self._job(name, seed, "forked"), target).judged
             judges["full"] = lambda: train_full(self._job(name, seed, "full"), target).judged
             found = judges[kind]().held_out().mean
@@ -83,9 +91,18 @@ class Ensembles:
         """What it took to fit the ensemble to the labels as given."""
         return float(self.results.once(f"{kind}/{seed}/given", dict)["seconds"])
 
-    def _probe(self, target: Targets, seed: int) -> Any:
+    def _probe(self, target: Targets, seed: int) -> Judgements:
+        return probe_judgements(self._designs(), target, self.groups, StrengthOptions(), seed)
+
+    def _probe_in_folds(self, target: Targets, job: EnsembleJob) -> Judgements:
+        weights, trained = job.membership()
+        [rows] = [design.rows for design in self._designs() if design.candidate.name == "broad"]
+        heads = fit_member_heads(rows, torch.tensor(target), torch.from_numpy(weights), self.groups, job.seed)
+        return Judgements((rows @ heads.T).numpy(), trained, ("broad",) * len(heads))
+
+    def _designs(self) -> list[Design]:
         self.designs = self.designs or pair_features(self.pairs, self.model, self.args.feature_dtype).designs
-        return probe_judgements(self.designs, target, self.groups, StrengthOptions(), seed)
+        return self.designs
 
     def _job(self, name: str, seed: int, kind: Any) -> EnsembleJob:
         members = MemberOptions(
@@ -120,7 +137,7 @@ def main() -> None:
     accuracy: dict[str, list[float]] = {}
     decided = ensembles.target != 0.5
     for seed in range(args.seeds):
-        clean = {kind: ensembles.strength(kind, seed) for kind in ("probe", "forked")}
+        clean = {kind: ensembles.strength(kind, seed) for kind in CHEAP}
         if "agreement" in args.full_arms:
             first = ensembles.strength("full", seed + OTHER_SEED)
             clean["full"] = ensembles.strength("full", seed)
@@ -130,7 +147,7 @@ def main() -> None:
             accuracy.setdefault(kind, []).append(float((strength[decided] > 0).mean()))
         rng = np.random.default_rng(seed)
         planted = plant_flips("uniform", decided, np.full(len(pairs), 0.5), RATE, rng)
-        for kind in ("probe", "forked", *(["full"] if "flips" in args.full_arms else [])):
+        for kind in (*CHEAP, *(["full"] if "flips" in args.full_arms else [])):
             strength = ensembles.strength(kind, seed, planted)
             found.setdefault(kind, []).append(auroc(-strength[decided], planted[decided]))
     print(f"\n{len(pairs):,} pairs, {args.model}, {args.num_members} members, {args.judges} judges a pair")

@@ -6,6 +6,7 @@ of them. So no side inherits memory, threads or warm caches from the other, and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -14,6 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -114,9 +118,27 @@ def shown(values: Sequence[float], digits: int = 2) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores this process may use, system."""
+    """Processor, cores this process may use, system, and the code that is measured: all that rows may not differ in."""
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     name = names[0].split(":", 1)[1].strip() if names else platform.processor()
-    return {"processor": name, "cores": cores, "system": platform.system(), "python": platform.python_version()}
+    code = {"python": platform.python_version(), "versions": _versions(), "source": _source()}
+    return {"processor": name, "cores": cores, "system": platform.system(), **code}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("torch", "transformers", "accelerate", "trl"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _source() -> str:
+    """Digest of the project's code and of the scripts here."""
+    package = find_spec("rewardsmith")
+    assert package is not None and package.submodule_search_locations
+    roots = [Path(package.submodule_search_locations[0]), Path(__file__).parent]
+    files = [file for root in roots for file in sorted(root.rglob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,14 +56,14 @@ def test_the_aggregate_is_part_of_what_an_ensemble_is(folder: Path) -> None:
 
 def test_models_that_do_not_fit_together_are_loaded_in_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = load_scorers(str(folder), device="cpu")
-    monkeypatch.setattr(ensemble_scorer, "_free_memory", lambda device: 1.0)
+    monkeypatch.setattr(ensemble_scorer, "free_memory", lambda device: 1)
     in_turn = load_scorers(str(folder), device="cpu")
     assert len(in_turn._kept) < len(together._kept) == 2
     np.testing.assert_array_equal(in_turn.score_members(CONVERSATIONS), together.score_members(CONVERSATIONS))
 
 
 def test_one_model_stays_loaded_and_is_its_own_member(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble_scorer, "_free_memory", lambda device: 1.0)
+    monkeypatch.setattr(ensemble_scorer, "free_memory", lambda device: 1)
     scorer = load_scorers(str(folder / "members" / "00"), device="cpu")
     assert scorer.num_members == 1 and len(scorer._kept) == 1
     assert scorer.fingerprint == load_scorer(str(folder / "members" / "00"), device="cpu").fingerprint
@@ -86,3 +88,25 @@ def test_a_broken_index_is_told(folder: Path, tmp_path: Path, content: str) -> N
 def test_a_model_must_be_named(paths: str) -> None:
     with pytest.raises(ConfigError, match="--reward_model_path is missing"):
         load_scorers(paths)
+
+
+def test_an_ensemble_named_beside_another_model_counts_once(folder: Path) -> None:
+    scorer = load_scorers(f"{folder}, {folder}/members/00", device="cpu")
+    one, other = alone(folder, "00"), alone(folder, "01")
+    assert scorer.num_members == 2
+    np.testing.assert_allclose(scorer.score_members(CONVERSATIONS), [(one + other) / 2, one], rtol=0, atol=1e-6)
+
+
+def test_models_loaded_in_turn_are_never_there_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models: list[weakref.ref[Any]] = []
+
+    def watched(*arguments: Any) -> Any:
+        assert all(model() is None for model in models)
+        scorer = load_scorer(*arguments)
+        models.append(weakref.ref(scorer.model))
+        return scorer
+
+    monkeypatch.setattr(ensemble_scorer, "load_scorer", watched)
+    monkeypatch.setattr(ensemble_scorer, "free_memory", lambda device: 1)
+    load_scorers(str(folder), device="cpu").score(CONVERSATIONS)
+    assert len(models) == 4

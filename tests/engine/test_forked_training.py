@@ -16,8 +16,10 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from forked_parts import LORA, OPTIONS, SEED, Parts, some_weights
 from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.engine import forked_training
 from rewardsmith.engine.accelerators import make_accelerator
 from rewardsmith.engine.batch_forms import PaddedForm, batch_form
+from rewardsmith.engine.encoded_pairs import EncodedPairs
 from rewardsmith.engine.forked_batches import (
     ForkedLoader,
     KeptStates,
@@ -27,7 +29,7 @@ from rewardsmith.engine.forked_batches import (
 from rewardsmith.engine.forked_training import ForkedOutcome, train_forked
 from rewardsmith.engine.loop import train
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
-from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch, collate_pairs
+from rewardsmith.engine.pair_batches import PairBatch, collate_pairs
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError, RunError
@@ -273,3 +275,31 @@ def test_pairs_that_are_the_same_twice_have_gap_zero_and_count_for_nobody(llama:
 def test_corrections_that_members_do_not_have_are_refused_by_name(llama: Path, option: str) -> None:
     with pytest.raises(ConfigError, match=f"--{option} .*0.5"):
         run(llama, some_rows(16), some_weights(16, 3), num_train_epochs=2.0, **{option: 0.5})
+
+
+def test_a_resumed_run_keeps_its_precision(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, weights = some_rows(24), some_weights(24, 3)
+    saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=1)}
+    pays = [True]  # the second measurement would say no
+    monkeypatch.setattr(forked_training, "bf16_pays", lambda device, wanted: pays.pop())
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(forked_training, "rate_factor", _killed_at(2))
+        run(llama, rows, weights, bf16=True, **saves)
+    seen = []
+    original = forked_training.ForkedRun.train
+    monkeypatch.setattr(
+        forked_training.ForkedRun, "train", lambda self, *given: seen.append(self.bf16) or original(self, *given)
+    )
+    run(llama, rows, weights, bf16=True, **saves)
+    assert seen == [True] and not pays
+
+
+def test_without_checkpoints_nobody_is_promised_one(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def promised() -> Any:
+        raise AssertionError("Ctrl-C would say that a checkpoint is saved")
+
+    monkeypatch.setattr(forked_training, "Interrupts", promised)
+    saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=0)}
+    run(llama, some_rows(8), some_weights(8, 2), **saves)

@@ -13,10 +13,11 @@ import torch
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.accelerators import make_accelerator
 from rewardsmith.engine.batch_forms import batch_form
+from rewardsmith.engine.encoded_pairs import encode_pairs
 from rewardsmith.engine.loop import TrainOutcome, train
 from rewardsmith.engine.optimizers import parameter_groups, rate_factor
 from rewardsmith.engine.options import TrainOptions
-from rewardsmith.engine.pair_batches import PairLoader, encode_pairs
+from rewardsmith.engine.pair_batches import PairLoader
 from rewardsmith.engine.reward_module import RewardModule
 from rewardsmith.engine.steps import RewardStep
 from rewardsmith.errors import RunError

@@ -109,11 +109,11 @@ def test_no_more_members_at_a_time_than_memory_and_cores_allow(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     run = member(tmp_path, model)
-    monkeypatch.setattr(member_memory, "available_memory", lambda: int(2.5 * memory_of(run)))
+    monkeypatch.setattr(member_memory, "free_memory", lambda device: int(2.5 * memory_of(run)))
     assert affordable(2, run) == 2
     assert affordable(4, run) == 2
     assert f"--parallel_members 4: there are {2.5 * memory_of(run) / GIB:.1f} GiB of memory" in capsys.readouterr().err
-    monkeypatch.setattr(member_memory, "available_memory", lambda: 10**15)
+    monkeypatch.setattr(member_memory, "free_memory", lambda device: 10**15)
     assert affordable(8, run) == 4
     assert "there are 4 cores" in capsys.readouterr().err
 
@@ -209,3 +209,14 @@ def test_a_killed_run_takes_its_members_with_it_and_goes_on_from_their_checkpoin
     (tmp_path / "whole").mkdir()
     whole = train_member(member(tmp_path / "whole", model, **long), quiet=True)
     np.testing.assert_allclose(resumed.gaps, whole.gaps, atol=1e-4)
+
+
+def test_on_a_graphics_processor_its_own_memory_counts(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = member(tmp_path, model)
+    monkeypatch.setattr(member_memory, "choose_device", lambda device: "cuda")
+    monkeypatch.setattr(member_memory, "free_memory", lambda device: 2 * memory_of(run) if device == "cuda" else 0)
+    assert affordable(3, run) == 2
+    assert "GiB of memory" in capsys.readouterr().err

@@ -141,6 +141,23 @@ def test_model_that_ignores_the_layout_falls_back_and_says_why(
         assert torch.equal(rewards_of(model, form.inputs(encoded)), before)
 
 
+def test_a_window_that_attention_does_not_name_is_refused(folders, monkeypatch, capsys) -> None:
+    attend = packed_attention.packed_attention
+    monkeypatch.setattr(
+        packed_attention,
+        "packed_attention",
+        lambda *given, sliding_window=None, **named: attend(*given, **named),
+    )
+    model, encoder = reward_model(folders["mistral"], max_length=16)  # no conversation is longer than the window
+    assert batch_form(model, encoder).packed
+    monkeypatch.setattr(packing_check, "PROMPTS", ("Hi.",))
+    monkeypatch.setattr(packing_check, "RESPONSES", ("a", "b"))  # the check itself cannot see the difference
+    model, encoder = reward_model(folders["mistral"], max_length=64)
+    model.config.sliding_window = 60
+    assert not batch_form(model, encoder).packed
+    assert "has a sliding window of 60 tokens that its attention does not name" in capsys.readouterr().err
+
+
 def test_attention_that_packing_cannot_do_is_refused_by_name(folders: dict[str, Path]) -> None:
     model, encoder = reward_model(folders["llama"])
     attention = model.model.layers[0].self_attn

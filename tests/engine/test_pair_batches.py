@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewardsmith.engine.batch_forms import BatchForm, PackedForm, PaddedForm
+from rewardsmith.engine.encoded_pairs import EncodedPairs, encode_pairs
 from rewardsmith.engine.flex_packing import token_numbers
 from rewardsmith.engine.model_inputs import ModelInputs, PackedInputs, PaddedInputs
-from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs, steps_of_epoch
+from rewardsmith.engine.pair_batches import PairLoader, steps_of_epoch
 from rewardsmith.errors import DataError
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
@@ -120,27 +121,6 @@ def test_steps_after_a_resume_are_those_of_the_uninterrupted_run(form: BatchForm
     for start in (0, 1, 4, 7, 12):
         rest = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole.from_step(start)]
         assert rest == expected[start:]
-
-
-def test_weight_zero_never_reaches_a_batch() -> None:
-    rows = some_rows(10)
-    rows[3]["weight"] = rows[7]["weight"] = 0.0
-    pairs = encode_pairs(ConversationEncoder(tiny_tokenizer(), 128), pair_table(rows), quiet=True)
-    assert pairs.num_without_weight == 2
-    assert pairs.row.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
-
-
-def test_pairs_with_the_same_tokens_are_left_out_and_counted() -> None:
-    rows = some_rows(6)
-    rows[2]["rejected"] = rows[2]["chosen"] + "  "
-    pairs = encode_pairs(ConversationEncoder(tiny_tokenizer(), 128), pair_table(rows), quiet=True)
-    assert pairs.num_identical == 1 and len(pairs) == 5
-    assert 2 not in pairs.row
-
-
-def test_truncated_pairs_are_counted() -> None:
-    assert encoded(10, max_length=128).num_truncated == 0
-    assert encoded(10, max_length=10).num_truncated > 0
 
 
 @both_forms

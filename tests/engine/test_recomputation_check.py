@@ -50,11 +50,16 @@ def doubled(product: Tensor) -> Tensor:
     return product.mul_(2.0)
 
 
+def negated(product: Tensor) -> Tensor:
+    """Gradients of the same size with other signs."""
+    return product.neg_()
+
+
 def doubled_as_a_view(product: Tensor) -> Tensor:
     return torch.mm(product[0], torch.eye(product.shape[-1])).mul_(2.0)[None]
 
 
-@pytest.mark.parametrize("writes", [doubled, doubled_as_a_view])
+@pytest.mark.parametrize("writes", [doubled, negated, doubled_as_a_view])
 def test_a_model_that_writes_into_what_was_kept_keeps_everything(
     tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writes: Callable[..., Any]
 ) -> None:

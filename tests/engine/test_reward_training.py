@@ -12,9 +12,9 @@ from torch.autograd.profiler import profile
 
 from rewardsmith.engine import recomputation
 from rewardsmith.engine.accelerators import make_accelerator
+from rewardsmith.engine.encoded_pairs import EncodedPairs
 from rewardsmith.engine.loop import TrainOutcome
 from rewardsmith.engine.options import TrainOptions
-from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.reward_training import check_options, train_reward_model
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from rewardsmith.engine.ensemble_scorer import load_scorers
 from rewardsmith.engine.features import FeatureSpec, extract_features
@@ -15,6 +16,8 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.lora import add_lora
+from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, conversation, save_tiny_model
 
@@ -103,3 +106,17 @@ def test_a_feature_head_refuses_another_trunk_tokenizer_or_length(tmp_path: Path
 def test_a_device_that_is_not_there_is_refused(saved: str) -> None:
     with pytest.raises(ConfigError, match="--device tpu is not known"):
         load_scorer(saved, device="tpu")
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
+def test_the_weights_under_an_adapter_are_part_of_what_it_is(tmp_path: Path) -> None:
+    trunk = save_tiny_model(tmp_path / "trunk", "llama")
+    source = resolve_model(str(trunk))
+    tokenizer = load_tokenizer(source)
+    adapted = add_lora(new_reward_model(source, tokenizer), LoraOptions(lora_r=2))
+    save_reward_model(adapted, tokenizer, tmp_path / "adapter", {"max_length": 64})
+    before = load_scorer(str(tmp_path / "adapter"), device="cpu").fingerprint
+    assert load_scorer(str(tmp_path / "adapter"), device="cpu").fingerprint == before
+    weights = load_file(trunk / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in weights.items()}, trunk / "model.safetensors", {"format": "pt"})
+    assert load_scorer(str(tmp_path / "adapter"), device="cpu").fingerprint != before

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards
 from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.models.lora import add_lora, merge_lora
+from rewardsmith.models.member_folders import save_member
+from rewardsmith.models.members import fork
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -110,3 +114,11 @@ def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
     model = new_reward_model(source, load_tokenizer(source))
     with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
         add_lora(model, LoraOptions(lora_target_modules="nonsense"))
+
+
+def test_an_adapter_says_which_revision_of_its_base_it_belongs_to(tmp_path: Path) -> None:
+    source = replace(resolve_model(str(save_tiny_model(tmp_path / "trunk", "llama"))), revision="v1")
+    tokenizer = load_tokenizer(source)
+    assert add_lora(new_reward_model(source, tokenizer), LoraOptions()).peft_config["default"].revision == "v1"
+    save_member(fork(new_reward_model(source, tokenizer), 1, 2, LoraOptions(), 0), 0, tokenizer, tmp_path / "m", {})
+    assert json.loads((tmp_path / "m" / "adapter_config.json").read_text())["revision"] == "v1"

@@ -139,7 +139,15 @@ def test_files_of_one_set_hold_one_kind_of_rows(tmp_path: Path) -> None:
     assert [row.row for row in rows] == [0, 1, 2] and rows[2].conversations == [[USER, NO]]
     write(tmp_path / "c.jsonl", [{"prompt": "Is it?", "responses": ["No."]}])
     with pytest.raises(DataError, match="c.jsonl holds rows of the kind responses, the files before it response"):
-        rows_of(str(tmp_path))
+        stream_rows(str(tmp_path), RowOptions())  # before a row is read, and hours are spent on those before it
+
+
+def test_an_empty_file_among_others_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "a.jsonl", [{"prompt": "Is it?", "response": "Yes."}])
+    write(tmp_path / "b.jsonl", [])
+    write(tmp_path / "c.jsonl", [{"prompt": "Is it?", "response": "No."}])
+    assert [row.conversations for row in rows_of(str(tmp_path))] == [[[USER, YES]], [[USER, NO]]]
+    assert "b.jsonl is empty" in capsys.readouterr().err
 
 
 def test_an_endless_input_is_read_as_it_is_asked_for() -> None:

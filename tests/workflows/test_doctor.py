@@ -69,6 +69,8 @@ def test_pairs_that_truncation_makes_the_same_fail(tiny_llama: Path) -> None:
         max_length=24,
     )
     assert marks(short, "Data")["identical after truncation"] == "fail" and short.num_failed == 1
+    [found] = [check for checks in short.sections.values() for check in checks if check.name == "truncation"]
+    assert not found.sentence.startswith("0 of 9 pairs")  # pairs that become the same are cut too
 
 
 def test_unusable_rows_are_counted_by_reason() -> None:

@@ -179,6 +179,15 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(
     assert steps_of(tmp_path / "rm") == ["step-000004", "step-000006"]
 
 
+def test_pairs_of_another_process_are_named_where_the_gradient_of_all_is_not_finite(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_clip", lambda *_: torch.tensor(torch.nan))
+    monkeypatch.setattr(loop, "gather_object", lambda mine: [*mine, 5])  # the other one has one pair, the guilty one
+    with pytest.raises(RunError, match=r"step 1: the loss .* for 1 of 9 pairs: row 5 "):
+        train(tiny_llama, tmp_path / "rm")
+
+
 def test_another_number_of_pairs_in_a_step_is_another_run(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

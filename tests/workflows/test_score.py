@@ -312,3 +312,11 @@ def test_a_killed_run_goes_on(models: list[str], tmp_path: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert pq.read_table(tmp_path / "killed.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
     assert not parts.exists()
+
+
+def test_numbers_of_numpy_stay_numbers_in_json_lines(tmp_path: Path, stub: Callable[..., list[int]]) -> None:
+    stub()
+    rows = [{**row, "id": np.int64(7), "marks": np.array([1.5, 2.0])} for row in some_rows(2)]
+    run_score(config("rm", tmp_path / "a.jsonl"), rows)
+    line = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
+    assert line["id"] == 7 and line["marks"] == [1.5, 2.0]

@@ -12,12 +12,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
+from rewardsmith.artifacts import run_folder
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.cli.main import main
+from rewardsmith.engine import loop
 from rewardsmith.engine.pair_conversations import pair_conversations
 from rewardsmith.engine.scorer import load_scorer
-from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
+from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.batching import pad_batch
@@ -29,6 +31,10 @@ from tiny_reward_models import some_rows
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
 )
+
+
+class Killed(BaseException):
+    """Ends a run where it stands, as SIGKILL does: nothing catches it."""
 
 
 def train(folder: Path, out: Path, rows: list[dict[str, Any]] | None = None, **options: Any) -> TrainResult:
@@ -177,6 +183,17 @@ def test_nothing_to_learn_from_is_said(tiny_llama: Path, tmp_path: Path) -> None
         train(tiny_llama, tmp_path / "rm", rows)
 
 
+def test_pairs_that_are_not_learned_from_are_named(tiny_llama: Path, tmp_path: Path) -> None:
+    rows = some_rows(24)
+    rows[5]["chosen"] += "cat dog bird " * 40
+    rows[7]["weight"] = 0.0
+    result = train(tiny_llama, tmp_path / "rm", rows, on_long_pair="leave_out")
+    named = [json.loads(line) for line in (tmp_path / "rm" / "left_out.jsonl").read_text().splitlines()]
+    assert [(pair["row"], pair["reason"]) for pair in named] == [(5, "too long"), (7, "weight 0")]
+    assert result.metrics["num_pairs"] == 22 and result.metrics["num_too_long"] == 1
+    assert result.metrics["truncated_share"] == 0.0
+
+
 def test_bad_rows_are_set_aside_with_their_reason(tiny_llama: Path, tmp_path: Path) -> None:
     rows = [*some_rows(8), {"prompt": "p", "chosen": "", "rejected": "x"}]
     result = train(tiny_llama, tmp_path / "rm", rows)
@@ -192,3 +209,46 @@ def test_command_prints_one_json_line_last(
     words = ["train", str(data), "--model_name_or_path", str(tiny_llama), "--output_dir", str(tmp_path / "rm")]
     assert main([*words, "--device", "cpu", "--max_length", "128", "--quiet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["num_pairs"] == 8
+
+
+def test_a_wrong_option_leaves_nothing_in_the_way_of_the_right_one(tiny_llama: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no folder that exists"):
+        train(tmp_path / "nowhere" / "at all", tmp_path / "rm")
+    assert not list((tmp_path / "rm").iterdir())
+    with pytest.raises(DataError, match="--max_tokens_per_batch 3 is too few"):
+        train(tiny_llama, tmp_path / "rm", max_tokens_per_batch=3)
+    train(tiny_llama, tmp_path / "rm")
+
+
+def test_what_was_trained_is_not_trained_again_after_a_kill_behind_the_last_step(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tiny_llama, tmp_path / "whole", eval_fraction=0.3)
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train_workflow, "_evaluate", killed)
+        train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(run_folder, "fingerprint_file", killed)
+        train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
+    [kept] = (tmp_path / "rm" / "checkpoints").iterdir()
+    assert int(kept.name.removeprefix("step-")) == whole.metrics["num_steps"]
+    monkeypatch.setattr(loop, "_one", killed)
+    again = train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
+    assert again.metrics["eval_nll"] == whole.metrics["eval_nll"]
+    assert again.metrics["train_loss"] == whole.metrics["train_loss"]
+    assert not (tmp_path / "rm" / "checkpoints").exists()
+
+
+def test_a_model_that_cannot_be_saved_leaves_its_training(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise RunError("no space left.")
+
+    monkeypatch.setattr(train_workflow, "save_reward_model", full)
+    with pytest.raises(RunError, match=r"no space left\. The last checkpoint, .*step-000003, is whole"):
+        train(tiny_llama, tmp_path / "rm")

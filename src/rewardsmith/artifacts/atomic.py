@@ -36,7 +36,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
     try:
-        with _told_to_users(target, temporary):
+        with told_to_users(target, temporary):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _flush_to_disk(temporary)
@@ -56,7 +56,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
     try:
-        with _told_to_users(target, temporary):
+        with told_to_users(target, temporary):
             temporary.mkdir(parents=True)
             yield temporary
             for file in temporary.iterdir():
@@ -155,8 +155,8 @@ def _flush_folder(path: Path) -> None:
 
 
 @contextmanager
-def _told_to_users(target: Path, temporary: Path) -> Iterator[None]:
-    """Within it, trouble with the file being written becomes an error that a user can act on."""
+def told_to_users(target: Path, temporary: Path) -> Iterator[None]:
+    """Within it, trouble with writing ``target`` under another name becomes an error that a user can act on."""
     try:
         yield
     except OSError as error:
@@ -172,9 +172,9 @@ def _translated(error: OSError, target: Path, temporary: Path) -> RewardsmithErr
     if about is not None and temporary not in (about, *about.parents) and about not in (target, *target.parents):
         return None
     if error.errno in _DISK_FULL or "[errno 28]" in str(error):  # pyarrow gives the number in its text only
-        return RunError(f"{target}: no space left to write it. Free some, or choose another --output_dir.")
+        return RunError(f"{target}: no space left to write it. Free some, or choose another place.")
     if error.errno in _NOT_ALLOWED:
-        return OutputError(f"{target}: may not be written ({error.strerror}). Choose another --output_dir.")
+        return OutputError(f"{target}: may not be written ({error.strerror}). Choose another place.")
     if error.errno in _NOT_A_PLACE:
-        return OutputError(f"{target}: cannot be made there ({error.strerror}). Choose another --output_dir.")
+        return OutputError(f"{target}: cannot be made there ({error.strerror}). Choose another place.")
     return None

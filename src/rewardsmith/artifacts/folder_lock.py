@@ -48,7 +48,7 @@ class FolderLock:
                     os.close(descriptor)
                     raise OutputError(
                         f"{folder} is in use: {owner or 'another process'} is writing to it. Wait for it, or choose "
-                        "another --output_dir."
+                        "another place."
                     ) from error
                 say(f"{folder}: this file system has no locks ({error.strerror}); run one process at a time in it.")
             if _is_still(path, descriptor):

@@ -113,14 +113,17 @@ class RunFolder:
         write_json(path / UNFINISHED, record)
         return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False, lock=lock)
 
-    def finish(self, metrics: dict[str, Any] | None = None, device: str = "cpu") -> None:
-        """Writes ``metrics.json`` if given, then ``manifest.json``: from here on the folder counts as finished."""
+    def finish(self, metrics: dict[str, Any] | None = None, device: str = "cpu", scratch: Collection[str] = ()) -> None:
+        """Writes ``metrics.json`` if given, then ``manifest.json``: from here on the folder counts as finished.
+
+        ``scratch``: folders in it that served the run alone; they are removed when nothing else is left to do.
+        """
         if metrics is not None:
             write_json(self.path / "metrics.json", metrics)
         outputs = {
             file.relative_to(self.path).as_posix(): fingerprint_file(file)
             for file in sorted(self.path.rglob("*"))
-            if file.is_file() and file.relative_to(self.path).parts[0] not in self._own_or_foreign()
+            if file.is_file() and file.relative_to(self.path).parts[0] not in {*self._own_or_foreign(), *scratch}
         }
         manifest = {
             **self._record,
@@ -131,20 +134,23 @@ class RunFolder:
             "versions": _versions(),
             "git_commit": _git_commit(),
         }
+        for name in scratch:
+            shutil.rmtree(self.path / name, ignore_errors=True)
         write_json(self.path / MANIFEST, manifest)
         (self.path / UNFINISHED).unlink(missing_ok=True)
         self._release()
 
     @contextmanager
-    def abandoned_on_input_error(self) -> Iterator[None]:
+    def abandoned_on_input_error(self, unless: str | None = None) -> Iterator[None]:
         """What the user gave turns out to be wrong: the folder is left as if the run had never begun.
 
-        Otherwise a corrected command would find an unfinished run of other options in its way.
+        Otherwise a corrected command would find an unfinished run of other options in its way. Nothing is removed where
+        the folder has an entry of the name ``unless``.
         """
         try:
             yield
         except InputError:
-            if not self.resumed:
+            if not self.resumed and (unless is None or not (self.path / unless).exists()):
                 _clear(self.path, self._record)
                 self._release()
             raise

@@ -7,6 +7,7 @@ import os
 import torch
 
 from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.system_memory import available_memory
 from rewardsmith.errors import ConfigError
 
 
@@ -33,6 +34,11 @@ def device_name(device: str) -> str:
     if device.startswith("cuda"):
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return device
+
+
+def free_memory(device: str) -> int:
+    """Bytes that are free where a model on this device keeps its weights."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.startswith("cuda") else available_memory()
 
 
 def use_all_cores() -> int:

@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.engine.devices import free_memory
 from rewardsmith.engine.scorer import FeatureHeadScorer, LocalScorer, load_scorer
-from rewardsmith.engine.system_memory import available_memory
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.metrics.aggregates import Aggregation
 
 ENSEMBLE_FILE = "ensemble.json"
 SHARE_OF_MEMORY = 0.5
 """Members stay loaded together while their weights need no more than this share of the free memory."""
-
-Loaded = LocalScorer | FeatureHeadScorer
 
 
 class EnsembleScorer:
@@ -39,16 +36,19 @@ class EnsembleScorer:
         """Conversations that were cut so far, by the first model."""
         self._load = list(load)
         self._kept: dict[int, Loaded] = {}
-        prints, needed, free = [], 0, 0.0
+        prints, needed, free = [], 0, 0
+        scorer: Loaded | None = None
         for index, load_one in enumerate(self._load):  # all of them now: a broken one should not stop the run later
+            scorer = None  # unless it is kept, the last one leaves before the next one comes
             scorer = load_one()
             prints.append(scorer.fingerprint)
             needed += _num_bytes(scorer)
-            free = free or _free_memory(scorer.device) + needed
+            free = free or free_memory(scorer.device) + needed
             if len(self._load) == 1 or needed <= SHARE_OF_MEMORY * free:
                 self._kept[index] = scorer
-        self.device = scorer.device
-        self.num_members = scorer.num_members if len(self._load) == 1 else len(self._load)
+        assert scorer is not None
+        self.device: str = scorer.device
+        self.num_members: int = scorer.num_members if len(self._load) == 1 else len(self._load)
         if self.num_members == 1 and self.aggregation.how != "mean":
             raise ConfigError(f"--aggregate {self.aggregation.how} needs several members, and this is one model.")
         if len(self._kept) < len(self._load):
@@ -65,7 +65,9 @@ class EnsembleScorer:
     def score_members(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         """Rewards [M, N]. Several models named: one row each, the mean of its own members if it has some."""
         rows = []
+        scorer: Loaded | None = None
         for index, load in enumerate(self._load):
+            scorer = None  # as above
             scorer = self._kept.get(index) or load()
             before = getattr(scorer, "num_cut", 0)
             rows.append(scorer.score_members(conversations) if len(self._load) == 1 else scorer.score(conversations))
@@ -75,6 +77,9 @@ class EnsembleScorer:
     def score(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         """The aggregate [N], in the order given."""
         return self.aggregation(self.score_members(conversations)).astype(np.float32)
+
+
+Loaded = LocalScorer | FeatureHeadScorer | EnsembleScorer
 
 
 def load_scorers(
@@ -89,12 +94,15 @@ def load_scorers(
     names = [paths] if paths and Path(paths).exists() else [name.strip() for name in paths.split(",") if name.strip()]
     if not names:
         raise ConfigError("--reward_model_path is missing: name the folder or Hub id of a reward model.")
-    members = [member for name in names for member in (ensemble_members(name) or [name])]
 
     def loader(path: str) -> Callable[[], Loaded]:
-        return lambda: load_scorer(path, max_length, max_tokens, device, quiet)
+        members = ensemble_members(path)
+        if members is None:
+            return lambda: load_scorer(path, max_length, max_tokens, device, quiet)
+        return lambda: EnsembleScorer([loader(member) for member in members])
 
-    return EnsembleScorer([loader(path) for path in members], aggregation)
+    only = ensemble_members(names[0]) if len(names) == 1 else None
+    return EnsembleScorer([loader(path) for path in only or names], aggregation)
 
 
 def ensemble_members(path: str | Path) -> list[str] | None:
@@ -115,11 +123,7 @@ def ensemble_members(path: str | Path) -> list[str] | None:
 
 def _num_bytes(scorer: Loaded) -> int:
     """Memory that a loaded scorer holds; a feature head loads its trunk only while it works."""
+    if isinstance(scorer, EnsembleScorer):
+        return sum(_num_bytes(kept) for kept in scorer._kept.values())
     model: Any = getattr(scorer, "model", None)
     return 0 if model is None else sum(p.numel() * p.element_size() for p in model.parameters())
-
-
-def _free_memory(device: str) -> float:
-    if device.startswith("cuda"):
-        return float(torch.cuda.mem_get_info(device)[0])
-    return float(available_memory())

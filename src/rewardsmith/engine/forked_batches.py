@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batch_forms import BatchForm
+from rewardsmith.engine.encoded_pairs import EncodedPairs, Indices, encode_all
 from rewardsmith.engine.model_inputs import ModelInputs
-from rewardsmith.engine.pair_batches import EncodedPairs, Indices, steps_of_epoch
-from rewardsmith.engine.pair_conversations import pair_conversations
-from rewardsmith.engine.token_store import TokenStore
+from rewardsmith.engine.pair_batches import steps_of_epoch
 from rewardsmith.errors import DataError
 from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -244,8 +243,8 @@ def encode_for_members(
     """
     if member_weights.ndim != 2 or len(member_weights) != len(pairs):
         raise ValueError(f"member weights of shape {member_weights.shape} for {len(pairs)} pairs")
-    encoded, differs = encode_all(encoder, pairs, quiet)
-    own = encoded.weight
+    encoded = encode_all(encoder, pairs, quiet)
+    own, differs = encoded.weight, encoded.differs()
     weights = np.where(differs[:, None], own[:, None] * member_weights, 0.0).astype(np.float32)
     without = np.flatnonzero(~(weights > 0).any(axis=0))
     if len(without):
@@ -255,26 +254,3 @@ def encode_for_members(
             f"{encoder.max_length} tokens."
         )
     return encoded, weights
-
-
-def encode_all(
-    encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = False
-) -> tuple[EncodedPairs, NDArray[np.bool_]]:
-    """Tokens of all pairs, and which have responses of different tokens, so that they can teach something [N]."""
-    chosen, rejected = (TokenStore.of(encoder, side, quiet) for side in pair_conversations(pairs))
-    differs = np.array([not np.array_equal(chosen.ids(i), rejected.ids(i)) for i in range(len(chosen))], dtype=bool)
-    own = pairs.column("weight").to_numpy().astype(np.float32)
-    encoded = EncodedPairs(
-        chosen=chosen,
-        rejected=rejected,
-        target=pairs.column("target").to_numpy().astype(np.float32),
-        margin=pairs.column("margin").to_numpy().astype(np.float32),
-        weight=own,
-        error_rates=None,
-        pair_id=pairs.column("pair_id").to_pylist(),
-        row=pairs.column("row").to_numpy().astype(np.int64),
-        num_without_weight=int((own <= 0).sum()),
-        num_identical=int((~differs).sum()),
-        num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0)).sum()),
-    )
-    return encoded, differs

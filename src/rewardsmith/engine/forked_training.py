@@ -19,8 +19,9 @@ from torch import Tensor
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.engine.accelerators import BF16
 from rewardsmith.engine.batch_forms import batch_form
-from rewardsmith.engine.checkpoints import Checkpoints
+from rewardsmith.engine.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.forked_batches import ForkedBatch, ForkedLoader, KeptStates, StoredStates, encode_for_members
 from rewardsmith.engine.interrupts import Interrupts
 from rewardsmith.engine.member_optimizer import MemberAdamW
@@ -84,6 +85,8 @@ def train_forked(
             "forked members have no --gradient_checkpointing, --selective_checkpointing or --train_layers: less memory "
             "takes a lower --max_tokens_per_batch, fewer trained blocks a higher --fork_layer."
         )
+    if options.on_long_pair != "truncate":
+        raise ConfigError(f"--on_long_pair {options.on_long_pair}: forked members judge every pair; use truncate.")
     if options.data_smoothing or options.batch_margin:
         raise ConfigError(
             f"forked members have neither --data_smoothing ({options.data_smoothing}) nor --batch_margin "
@@ -105,13 +108,15 @@ def train_forked(
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
     )
+    begun_in = work_before(save_to).get(BF16) if save_to is not None else None
+    bf16 = bf16_pays(torch.device(device).type, options.bf16) if begun_in is None else bool(begun_in)
     checkpoints = None
     if save_to is not None:
         kept = saving or CheckpointOptions()
         work = {"pairs": len(encoded), "steps": loader.num_steps, "members": weights.shape[1], "fork_layer": layer}
-        work |= {"packed": form.packed}
+        work |= {"packed": form.packed, BF16: bf16}
         checkpoints = Checkpoints(save_to, kept.save_steps, kept.save_total_limit, work)
-    run = ForkedRun(forked, loader, options, torch.device(device), checkpoints)
+    run = ForkedRun(forked, loader, options, torch.device(device), checkpoints, bf16=bf16)
     run.train(log, quiet)
     started = time.perf_counter()
     gaps = run.gaps(loader.all_pairs(), quiet)
@@ -136,15 +141,19 @@ class ForkedRun:
         device: torch.device,
         checkpoints: Checkpoints | None = None,
         states: StoredStates | None = None,
+        bf16: bool = False,
     ) -> None:
-        self.device = device
-        self.bf16 = bf16_pays(device.type, options.bf16)
+        self.device, self.bf16 = device, bf16
         self.kept: StoredStates = states or KeptStates()
         self.meter = _Meter()
         self.seconds = 0.0
         self._forked, self._loader, self._options, self._checkpoints = forked, loader, options, checkpoints
         self._parameters = forked.member_parameters
         self._optimizer = MemberAdamW(list(self._parameters.values()), options.weight_decay, options.max_grad_norm)
+
+    @property
+    def _saves(self) -> bool:
+        return self._checkpoints is not None and self._checkpoints.every > 0
 
     def train(
         self, log: MetricsLog | None = None, quiet: bool = False, after_epoch: Callable[[int], None] = lambda _: None
@@ -157,7 +166,7 @@ class ForkedRun:
             log.cut_back(done)
         with (
             progress("Training members", num_steps, quiet) as bar,
-            Interrupts() if self._checkpoints is not None else nullcontext() as interrupts,
+            Interrupts() if self._saves else nullcontext() as interrupts,
         ):
             bar.advance(done)
             for number, (epoch, batches) in enumerate(self._loader.from_step(done), start=done + 1):

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
-from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]
+from accelerate.utils import broadcast_object_list, gather_object  # type: ignore[import-untyped]
 from torch.distributed.tensor import DTensor
 
 from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.engine.checkpoints import Checkpoints
+from rewardsmith.engine.encoded_pairs import EncodedPairs
 from rewardsmith.engine.interrupts import Interrupts
 from rewardsmith.engine.memory import max_memory_gib
 from rewardsmith.engine.optimizers import make_optimizer, rate_factor, set_rate
 from rewardsmith.engine.options import TrainOptions
-from rewardsmith.engine.pair_batches import EncodedPairs, PairBatch
+from rewardsmith.engine.pair_batches import PairBatch
 from rewardsmith.engine.run_state import capture, restore
 from rewardsmith.engine.steps import Step, StepOutput
 from rewardsmith.errors import RunError
@@ -101,7 +102,7 @@ def train(
             set_rate(optimizer, rate)
             outputs = _accumulate(model, batches, step, accelerator)
             norm = _clip(model, options.max_grad_norm, accelerator)
-            _stop_unless_finite(outputs, batches, norm, number, loader.pairs, run.last_good())
+            _stop_unless_finite(outputs, batches, norm, number, loader.pairs, run.last_good(), accelerator)
             optimizer.step()
             optimizer.zero_grad()
             step.finish_step(accelerator)
@@ -114,7 +115,8 @@ def train(
                 )
                 if log is not None and accelerator.is_main_process:
                     log.log(**line)
-            if run.due(number) or (interrupts is not None and interrupts.received is not None):
+            interrupted = interrupts is not None and interrupts.received is not None
+            if run.due(number, last=number == loader.num_steps) or interrupted:
                 run.save(number)
             if interrupts is not None:
                 interrupts.act()
@@ -139,8 +141,10 @@ class _Run:
         # A signal reaches processes at different steps, and to save they have to meet.
         return self._checkpoints is not None and self._checkpoints.every > 0 and self._accelerator.num_processes == 1
 
-    def due(self, number: int) -> bool:
-        return self._checkpoints is not None and self._checkpoints.due(number)
+    def due(self, number: int, last: bool) -> bool:
+        """After the last step too: what comes behind it (saving, evaluation) may fail, or be killed."""
+        checkpoints = self._checkpoints
+        return checkpoints is not None and checkpoints.every > 0 and (last or checkpoints.due(number))
 
     def save(self, number: int) -> None:
         assert self._checkpoints is not None
@@ -200,14 +204,17 @@ def _stop_unless_finite(
     number: int,
     pairs: EncodedPairs,
     last_good: Callable[[], str],
+    accelerator: Accelerator,
 ) -> None:
-    """Asks the device once a step; only a step that failed is looked at closely."""
+    """Asks the device once a step; only a step that failed is looked at closely, on all processes if all know of it."""
     total = sum((output.loss.detach() for output in outputs), norm.to(outputs[0].loss))
     if math.isfinite(total.item()):
         return
     losses = [loss for output in outputs for loss in output.per_pair_loss.tolist()]
     indices = [int(index) for batch in batches for index in batch.indices]
     guilty = [index for index, loss in zip(indices, losses, strict=True) if not math.isfinite(loss)]
+    if not math.isfinite(float(norm)):  # that of the gradients of all processes, so each of them comes here
+        guilty, indices = gather_object(guilty), gather_object(indices)
     what = "loss" if guilty else "gradient"
     named = guilty or indices
     places = ", ".join(f"row {pairs.row[i]} ({pairs.pair_id[i][:12]})" for i in named[:NAMED_PAIRS])

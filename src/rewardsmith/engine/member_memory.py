@@ -9,9 +9,8 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.devices import choose_device
+from rewardsmith.engine.devices import choose_device, free_memory
 from rewardsmith.engine.member_training import MemberRun
-from rewardsmith.engine.system_memory import available_memory
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config
 
@@ -23,13 +22,11 @@ GIB = 2**30
 
 def affordable(parallel: int, run: MemberRun) -> int:
     """``parallel``, or fewer where cores or memory are too few for as many, which is said. At least 1."""
-    if choose_device(run.model.device) != "cpu":
-        return parallel
-    available, need = available_memory(), member_memory(run)
-    limits = {
-        f"{num_cores()} cores": num_cores(),
-        f"{available / GIB:.1f} GiB of memory, at {need / GIB:.1f} GiB a member": available // need,
-    }
+    device = choose_device(run.model.device)
+    available, need = free_memory(device), member_memory(run)
+    limits = {f"{available / GIB:.1f} GiB of memory, at {need / GIB:.1f} GiB a member": available // need}
+    if device == "cpu":
+        limits[f"{num_cores()} cores"] = num_cores()
     reason, number = min(limits.items(), key=lambda limit: limit[1])
     if number >= parallel:
         return parallel

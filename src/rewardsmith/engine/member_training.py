@@ -95,6 +95,7 @@ def finished_member(run: MemberRun) -> SavedGaps | None:
 def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
     """Trains a member, scores every pair with it, and saves both; a finished one is only read."""
     if found := finished_member(run):
+        shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # a kill may have come between the two
         return found
     use_all_cores()
     pairs = _labelled_pairs(run)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+OnLongPair = Literal["truncate", "leave_out"]
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -23,6 +25,9 @@ class TrainOptions:
     max_tokens_per_batch: int | None = None
     """Tokens in one forward pass, which bounds memory; default: 2048 (on a CPU 1024, with --bf16 4096), or the longest
     pair if that is more."""
+    on_long_pair: OnLongPair = "truncate"
+    """A pair with a conversation over --max_length is cut on --truncation_side, or left out; left_out.jsonl names all
+    pairs that are not learned from."""
     packing: Literal["auto", "off"] = "auto"
     """`auto`: decoders compute every shared prompt once and no padding, after a check on the model; `off`: padded."""
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"

@@ -57,6 +57,7 @@ def packed_attention(
         raise ModelError(f"packing does not support {', '.join(wanted)} of {type(module).__name__}.")
     repeats = query.shape[1] // key.shape[1]
     window = others.get("sliding_window")
+    pack.windows.add(window)
     if flex_is_usable(query):
         attended = flex_attention_of_pack(query, key, value, pack, scaling, window)
     else:

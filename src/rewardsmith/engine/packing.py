@@ -40,6 +40,8 @@ class PackLayout:
     groups: tuple[Group, ...]
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     """Masks made from this layout, by whoever made them: all layers of a model need the same ones."""
+    windows: set[int | None] = field(default_factory=set, repr=False, compare=False)
+    """Sliding windows that layers have named so far; None: a layer that sees everything."""
 
     @property
     def num_tokens(self) -> int:

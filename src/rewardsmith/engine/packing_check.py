@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.model_inputs import ModelInputs
+from rewardsmith.engine.model_inputs import ModelInputs, PackedInputs
 from rewardsmith.engine.packed_attention import NAME, use_packed_attention
 from rewardsmith.engine.reward_module import rewards_of
 from rewardsmith.errors import ModelError
@@ -25,11 +25,15 @@ PROMPTS = ("What is the capital of France?", "Tell me about trees, rivers and mo
 RESPONSES = ("Paris.", "I would rather not say, if you do not mind; " * 6, "Trees are tall.")
 
 
-class _Form(Protocol):
+class _Padded(Protocol):
     def inputs(self, encoded: list[Encoded]) -> ModelInputs: ...
 
 
-def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, packed: _Form) -> str | None:
+class _Packed(Protocol):
+    def inputs(self, encoded: list[Encoded]) -> PackedInputs: ...
+
+
+def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Padded, packed: _Packed) -> str | None:
     """None, and the model attends within packs from now on; or the reason why it cannot, and it is as it was."""
     core = model.get_base_model() if hasattr(model, "peft_config") else model
     name = type(core).__name__
@@ -48,7 +52,7 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
     try:
         model.eval()
         for _ in range(TRIES):
-            slip, reason = reason, _disagreement(model, core, conversations, padded, packed)
+            slip, reason = reason, _disagreement(model, core, conversations, padded, packed, encoder.max_length)
             if reason is None:
                 if slip is not None:
                     say(f"Not so when asked again, so batches are packed: {slip}")
@@ -65,15 +69,30 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Form, pack
 
 
 @torch.no_grad()
-def _disagreement(model: Any, core: Any, conversations: list[Encoded], padded: _Form, packed: _Form) -> str | None:
+def _disagreement(
+    model: Any, core: Any, conversations: list[Encoded], padded: _Padded, packed: _Packed, max_length: int
+) -> str | None:
     """What speaks against packing, if anything does; leaves the model attending within packs."""
     device, name = next(model.parameters()).device, type(core).__name__
     expected = rewards_of(model, padded.inputs(conversations).to(device))
     use_packed_attention(core)
     if core.config._attn_implementation != NAME:
         return f"{name} does not let its attention be chosen."
-    found = rewards_of(model, packed.inputs(conversations).to(device))
+    inputs = packed.inputs(conversations).to(device)
+    found = rewards_of(model, inputs)
+    window = _window(core.config)
+    if window is not None and window < max_length and window not in inputs.layout.windows:
+        return f"{name} has a sliding window of {window} tokens that its attention does not name."
     off = ((found - expected).abs().max() / (expected.std() + 1e-6)).item()
     if math.isfinite(off) and off <= TOLERANCES[next(model.parameters()).dtype]:
         return None
     return f"{name} gives other rewards when packed (off by {off:.1e} of their spread)."
+
+
+def _window(config: Any) -> int | None:
+    """The sliding window that some layer of a model has. The check's own texts are shorter than any in use."""
+    config = config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None)
+    used = getattr(config, "use_sliding_window", True) and (kinds is None or "sliding_attention" in kinds)
+    return int(window) if window is not None and used else None

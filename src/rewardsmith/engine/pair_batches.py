@@ -11,57 +11,17 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
-import pyarrow as pa
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
+from rewardsmith.engine.encoded_pairs import EncodedPairs, Indices
 from rewardsmith.engine.model_inputs import ModelInputs
-from rewardsmith.engine.pair_conversations import pair_conversations
-from rewardsmith.engine.token_store import TokenStore
 from rewardsmith.errors import DataError
-from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 WINDOW_STEPS = 32
 """Steps whose pairs are sorted by length together: enough to save most padding, few enough to stay shuffled."""
-
-Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class EncodedPairs:
-    """Pairs ready for training: tokens and the three numbers of their supervision. Position i is one pair."""
-
-    chosen: TokenStore
-    rejected: TokenStore
-    target: NDArray[np.float32]
-    margin: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    error_rates: NDArray[np.float32] | None
-    """[N, 2], where the table has them: P(labelled better | worse) of chosen and of rejected."""
-    pair_id: list[str]
-    row: Indices
-    num_without_weight: int
-    """Pairs of weight 0, left out."""
-    num_identical: int
-    """Pairs whose two conversations have the same tokens after truncation, left out: they can teach nothing."""
-    num_truncated: int
-    """Pairs kept of which a conversation lost tokens."""
-
-    def __len__(self) -> int:
-        return len(self.pair_id)
-
-    def both(self, index: int) -> tuple[Encoded, Encoded]:
-        """Chosen and rejected conversation of one pair."""
-        return self.chosen.encoded(index), self.rejected.encoded(index)
-
-    @property
-    def lengths(self) -> Indices:
-        """Tokens of the longer conversation of each pair."""
-        return np.maximum(self.chosen.lengths, self.rejected.lengths)
 
 
 @dataclass(frozen=True)
@@ -87,35 +47,6 @@ class PairBatch:
             margin=self.margin.to(device),
             weight=self.weight.to(device),
         )
-
-
-def encode_pairs(encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = False) -> EncodedPairs:
-    """Tokens of all pairs that can teach something; the others are counted."""
-    weight = pairs.column("weight").to_numpy()
-    counted = pairs.filter(pa.array(weight > 0))
-    chosen, rejected = (TokenStore.of(encoder, side, quiet) for side in pair_conversations(counted))
-    differs = [not np.array_equal(chosen.ids(i), rejected.ids(i)) for i in range(len(chosen))]
-    kept = np.flatnonzero(differs)
-    usable = counted.take(pa.array(kept))
-    return EncodedPairs(
-        chosen=chosen.take(kept),
-        rejected=rejected.take(kept),
-        target=usable.column("target").to_numpy().astype(np.float32),
-        margin=usable.column("margin").to_numpy().astype(np.float32),
-        weight=usable.column("weight").to_numpy().astype(np.float32),
-        error_rates=_error_rates(usable),
-        pair_id=usable.column("pair_id").to_pylist(),
-        row=usable.column("row").to_numpy().astype(np.int64),
-        num_without_weight=len(pairs) - len(counted),
-        num_identical=len(counted) - len(kept),
-        num_truncated=int(((chosen.num_cut > 0) | (rejected.num_cut > 0))[kept].sum()),
-    )
-
-
-def _error_rates(pairs: pa.Table) -> NDArray[np.float32] | None:
-    if ERROR_RATES[0] not in pairs.column_names:
-        return None
-    return np.stack([pairs[name].to_numpy().astype(np.float32) for name in ERROR_RATES], axis=1)
 
 
 def steps_of_epoch(lengths: Indices, pairs_per_step: int, seed: int, epoch: int, by_length: bool) -> list[Indices]:

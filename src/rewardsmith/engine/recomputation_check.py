@@ -63,8 +63,8 @@ def why_not_selective(model: Any, encoder: ConversationEncoder, form: BatchForm)
     was_training = model.training
     try:
         model.eval()
-        expected = _gradient_norms(model, inputs, "nothing")
-        found = _gradient_norms(model, inputs, "cheap")
+        expected = _gradients(model, inputs, "nothing")
+        found = _gradients(model, inputs, "cheap")
     except RuntimeError as error:  # PyTorch's own word where it does notice
         return f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}."
     finally:
@@ -74,10 +74,11 @@ def why_not_selective(model: Any, encoder: ConversationEncoder, form: BatchForm)
     return f"{name} gets other gradients when parts of it are computed again."
 
 
-def _gradient_norms(model: Any, inputs: ModelInputs, again: Again) -> torch.Tensor:
-    """Norm of the gap's gradient in each parameter that is trained."""
+def _gradients(model: Any, inputs: ModelInputs, again: Again) -> torch.Tensor:
+    """Norm and sum of the gradient in each parameter that is trained: two numbers, so that no second copy is held."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with recomputed_blocks(model, again):
         chosen, rejected = rewards_of(model, inputs)
-        gradients = torch.autograd.grad(chosen - rejected, trained, allow_unused=True, materialize_grads=True)
-    return torch.stack([gradient.norm() for gradient in gradients])
+        reward = chosen - rejected / 2  # the gap would have no gradient where truncation leaves nothing between the two
+        gradients = torch.autograd.grad(reward, trained, allow_unused=True, materialize_grads=True)
+    return torch.stack([number for gradient in gradients for number in (gradient.norm(), gradient.sum())])

@@ -19,10 +19,11 @@ from rewardsmith.engine.batch_margin import BatchMargin
 from rewardsmith.engine.checkpoints import Checkpoints
 from rewardsmith.engine.corrections import Correction
 from rewardsmith.engine.data_smoothing import DataSmoothing
+from rewardsmith.engine.encoded_pairs import EncodedPairs, Reason, encode_pairs
 from rewardsmith.engine.loop import Log, TrainOutcome, train
 from rewardsmith.engine.noise_aware import NoiseAware
 from rewardsmith.engine.options import CheckpointOptions, TrainOptions
-from rewardsmith.engine.pair_batches import EncodedPairs, PairLoader, encode_pairs
+from rewardsmith.engine.pair_batches import PairLoader
 from rewardsmith.engine.recomputation import recomputed_blocks
 from rewardsmith.engine.recomputation_check import what_again
 from rewardsmith.engine.reward_module import RewardModule
@@ -31,6 +32,12 @@ from rewardsmith.engine.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.models.partial_training import train_top_layers
 from rewardsmith.tokens.encoding import ConversationEncoder
+
+WHY_LEFT_OUT: dict[Reason, str] = {
+    "weight 0": "their weight is 0",
+    "too long": "a conversation is longer than --max_length",
+    "same tokens": "both sides have the same tokens (--max_length)",
+}
 
 
 def train_reward_model(
@@ -52,13 +59,14 @@ def train_reward_model(
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
-    encoded = encode_pairs(encoder, pairs, quiet=not accelerator.is_main_process)
+    encoded = encode_pairs(encoder, pairs, not accelerator.is_main_process, options.on_long_pair)
     if accelerator.is_main_process:
         _say_what_is_left_out(encoded, encoder)
     if not len(encoded):
         raise DataError(
-            f"No pair to train on: of {len(pairs)} pairs {encoded.num_without_weight} have weight 0 and "
-            f"{encoded.num_identical} are the same twice after truncation to {encoder.max_length} tokens."
+            f"No pair to train on: of {len(pairs)} pairs {encoded.num_left_out('weight 0')} have weight 0, "
+            f"{encoded.num_left_out('too long')} are longer than {encoder.max_length} tokens and "
+            f"{encoded.num_left_out('same tokens')} are the same twice after truncation to that."
         )
     if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
         model.to(accelerator.device)  # where the check is to look at it
@@ -154,10 +162,9 @@ def check_options(options: TrainOptions) -> None:
 
 
 def _say_what_is_left_out(encoded: EncodedPairs, encoder: ConversationEncoder) -> None:
-    if encoded.num_without_weight:
-        say(f"{encoded.num_without_weight:,} pairs of weight 0 are left out.")
-    if encoded.num_identical:
-        say(f"{encoded.num_identical:,} pairs are left out: both sides have the same tokens (--max_length).")
+    for reason, words in WHY_LEFT_OUT.items():
+        if num := encoded.num_left_out(reason):
+            say(f"{num:,} pairs are left out: {words}.")
     if encoded.num_truncated:
         share = encoded.num_truncated / len(encoded)
         say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are cut on the {encoder.truncation_side} (--max_length).")

@@ -152,8 +152,16 @@ def load_scorer(
     if "max_length" not in extra and max_length is None:
         say(f"{path} does not say at which length it was trained; conversations are cut at {length} tokens.")
     encoder = ConversationEncoder(tokenizer, int(length), side)
-    weights = weights_fingerprint(resolve_model(path)) if Path(path).is_dir() else None
-    return LocalScorer(model, encoder, max_tokens, device, weights, quiet)
+    return LocalScorer(model, encoder, max_tokens, device, _weights_of(path, model), quiet)
+
+
+def _weights_of(path: str, model: Any) -> str | None:
+    """Fingerprint of the files that a model was loaded from, of an adapter with its base; None: ask the model."""
+    if hasattr(model, "peft_config"):
+        config = model.peft_config["default"]
+        base = resolve_model(config.base_model_name_or_path, config.revision)
+        return fingerprint_json([weights_fingerprint(resolve_model(path)), weights_fingerprint(base)])
+    return weights_fingerprint(resolve_model(path)) if Path(path).is_dir() else None
 
 
 def state_fingerprint(model: Any) -> str:

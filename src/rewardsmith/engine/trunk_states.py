@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, PaddedForm
+from rewardsmith.engine.encoded_pairs import EncodedPairs
 from rewardsmith.engine.forked_batches import KEPT_BYTES, ForkedBatch
 from rewardsmith.engine.hidden_states import read_layers
-from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.heads import has_score_head, head_inputs
 from rewardsmith.tokens.batching import length_sorted_batches

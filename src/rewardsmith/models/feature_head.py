@@ -1,4 +1,4 @@
-"""Linear heads on frozen features as files: what a probe ensemble leaves behind. Format: docs/feature_head.md."""
+"""Linear heads on frozen features as files, to be scored with like a reward model. Format: docs/feature_head.md."""
 
 from __future__ import annotations
 

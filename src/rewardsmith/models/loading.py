@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
 from rewardsmith.models.heads import initialise_head, output_layer, switch_dropout_off
+from rewardsmith.models.tensor_files import trouble_as_os_error
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
 
@@ -64,6 +65,7 @@ def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: 
     forget_quantisation(model)
     set_padding(model, tokenizer)
     model.name_or_path = model.config.name_or_path = lasting_name(source)
+    model.base_revision = source.revision  # for adapters, which have to find these very weights again
     return model.eval()
 
 
@@ -136,10 +138,12 @@ def save_reward_model(
 ) -> None:
     """Writes a folder that plain transformers (or peft) reloads to the same rewards; ``extra`` goes beside it.
 
+    A full disk is a ``RunError``, a place that cannot be written an ``OutputError``.
+
     ``weights``: those of the model by name, where the model itself has only its share of them.
     """
     folder = Path(path)
-    with quiet_transformers():
+    with quiet_transformers(), told_to_users(folder, folder), trouble_as_os_error(folder):
         if hasattr(model, "peft_config"):
             model.save_pretrained(
                 folder, state_dict=weights, save_embedding_layers=False

@@ -37,6 +37,7 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
         exclude_modules=[f"{name}.dense" for name in pooler_names(model)] or None,
         modules_to_save=heads,
         base_model_name_or_path=model.config.name_or_path,
+        revision=getattr(model, "base_revision", None),
     )
     try:
         return get_peft_model(model, config)

@@ -94,4 +94,5 @@ def _adapter_config(forked: ForkedModel) -> LoraConfig:
         fan_in_fan_out=isinstance(first.base, Conv1D),
         modules_to_save=[head.rpartition(".")[2] for head in head_modules(forked.model)],
         base_model_name_or_path=forked.model.config.name_or_path,
+        revision=getattr(forked.model, "base_revision", None),
     )

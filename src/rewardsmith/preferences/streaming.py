@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Literal
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow
@@ -66,8 +67,9 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     name, sources = find_sources(dataset, reading)
     first = _Opened(sources[0])
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
+    others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
     described = form.name if isinstance(form, Format) else form
-    return RowStream(name, kind, described, _read(first, sources[1:], kind, reading, options.response_key))
+    return RowStream(name, kind, described, _read(first, others, kind, reading, options.response_key))
 
 
 class _Opened:
@@ -87,15 +89,24 @@ class _Opened:
         self.rows = chain(first, rows)
 
 
+def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: str | None) -> bool:
+    """Looks at a further source before any is scored: False for an empty one, DataError for one of another kind."""
+    if next(iter(source.rows()), None) is None:
+        say(f"{source.name} is empty.")
+        return False
+    found, _ = _kind_of(_Opened(source).records, options, response_key, source.name)
+    if found != kind:
+        raise DataError(f"{source.name} holds rows of the kind {found}, the files before it {kind}.")
+    return True
+
+
 def _read(
     opened: _Opened, others: Sequence[Source], kind: Kind, options: DataOptions, response_key: str | None
 ) -> Iterator[ScoringRow]:
     number = 0
     for source in (None, *others):
         opened = opened if source is None else _Opened(source)
-        found, form = _kind_of(opened.records, options, response_key, opened.source.name)
-        if found != kind:
-            raise DataError(f"{opened.source.name} holds rows of the kind {found}, the files before it {kind}.")
+        _, form = _kind_of(opened.records, options, response_key, opened.source.name)
         for raw in opened.rows:
             row = _scoring_row(raw, number, kind, form, options.prompt_key, opened.source)
             if row.problem is not None and options.on_bad_row == "error":

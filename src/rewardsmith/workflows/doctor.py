@@ -9,8 +9,8 @@ from typing import Any
 from rewardsmith.artifacts.progress import progress, set_quiet
 from rewardsmith.engine.checkup import Check, verdict
 from rewardsmith.engine.devices import use_all_cores
+from rewardsmith.engine.encoded_pairs import encode_all
 from rewardsmith.engine.environment_checks import check_environment
-from rewardsmith.engine.pair_batches import encode_pairs
 from rewardsmith.engine.self_checks import check_model
 from rewardsmith.errors import ModelError, RewardsmithError
 from rewardsmith.models.embedded import local_source, resolve_model
@@ -132,9 +132,9 @@ def _check_data(config: DoctorConfig, dataset: Any) -> list[Check]:
 def _check_truncation(pairs: Any, tokenizer: Any, name: str, config: DoctorConfig) -> list[Check]:
     length = config.max_length
     check_max_length(load_config(resolve_model(name)), length, name)
-    encoded = encode_pairs(ConversationEncoder(tokenizer, length), pairs)
-    num = len(encoded) + encoded.num_identical
-    cut, same = (encoded.num_truncated / num, encoded.num_identical / num) if num else (0.0, 0.0)
+    encoded = encode_all(ConversationEncoder(tokenizer, length), pairs)
+    num, num_same = len(encoded), int((~encoded.differs()).sum())
+    cut, same = (encoded.num_truncated / num, num_same / num) if num else (0.0, 0.0)
     by = f"at {length} tokens of {name}"
     return [
         verdict(
@@ -146,9 +146,9 @@ def _check_truncation(pairs: Any, tokenizer: Any, name: str, config: DoctorConfi
         ),
         verdict(
             "identical after truncation",
-            not encoded.num_identical,
+            not num_same,
             f"No pair has the same tokens on both sides {by}.",
-            f"{encoded.num_identical:,} of {num:,} pairs ({same:.1%}) have the same tokens on both sides {by}: "
+            f"{num_same:,} of {num:,} pairs ({same:.1%}) have the same tokens on both sides {by}: "
             "they teach nothing, and train leaves them out.",
             otherwise="fail" if same > 0.01 else "warn",
         ),

@@ -76,6 +76,8 @@ def _as_json(value: Any) -> Any:
     """The value with null for NaN and infinity, which JSON does not have, and text for what it has no form for."""
     if isinstance(value, Mapping):
         return {valid_text(str(key)): _as_json(item) for key, item in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return _as_json(value.tolist())
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
     if isinstance(value, float):

@@ -11,21 +11,22 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.accelerators import make_accelerator
-from rewardsmith.engine.checkpoints import work_before
+from rewardsmith.engine.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.devices import choose_device, use_all_cores
+from rewardsmith.engine.encoded_pairs import EncodedPairs
 from rewardsmith.engine.loop import TrainOutcome
-from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.reward_training import check_options, check_saving, train_reward_model
 from rewardsmith.engine.run_state import weights_from_shards
 from rewardsmith.engine.scorer import load_scorer
 from rewardsmith.engine.trackers import TrackedLog, check_trackers
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.evaluation.holdout import hold_out_groups
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.embedded import resolve_model
@@ -44,6 +45,7 @@ from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"
+LEFT_OUT = "left_out.jsonl"
 SAVING = ".saving"
 CHECKPOINTS = "checkpoints"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
@@ -101,6 +103,46 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, path, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
+    with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
+        trained = _train(config, path, train_pairs, accelerator)
+    model, encoder, encoded = trained.model, trained.encoder, trained.pairs
+    metrics = _train_metrics(trained.outcome, encoded)
+    weights = weights_from_shards(model, accelerator)
+    if folder is None:  # another process saves
+        accelerator.wait_for_everyone()
+        return TrainResult(str(path), metrics)
+    extra = {
+        "max_length": encoder.max_length,
+        "truncation_side": encoder.truncation_side,
+        "tokens_fingerprint": encoder.fingerprint,
+        "trained_from": trained.source,
+        "dataset": given.name,
+    }
+    with _into(path) as saving:
+        save_reward_model(model, encoder.tokenizer, saving, extra, weights)
+    accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
+    if encoded.left_out:
+        write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
+    if config.train.data_smoothing:
+        write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, encoded))
+    if eval_pairs is not None:
+        metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
+    folder.finish(metrics, device=str(accelerator.device), scratch=[CHECKPOINTS])
+    return TrainResult(str(path), metrics)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    model: Any
+    encoder: ConversationEncoder
+    source: str
+    outcome: TrainOutcome
+    pairs: EncodedPairs
+
+
+def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
+    """A fresh model, trained on the pairs; on all processes."""
+    seed = config.run.seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
@@ -110,40 +152,12 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         if config.lora.use_peft:
             model = add_lora(model, config.lora)
         encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
-        with TrackedLog(path / LOG, config.trackers, flatten(config)) if folder else nullcontext() as log:
+        main = accelerator.is_main_process
+        with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             outcome, encoded = train_reward_model(
-                model,
-                encoder,
-                train_pairs,
-                config.train,
-                accelerator,
-                seed,
-                log,
-                path / CHECKPOINTS,
-                config.checkpoints,
+                model, encoder, pairs, config.train, accelerator, seed, log, path / CHECKPOINTS, config.checkpoints
             )
-    metrics = _train_metrics(outcome, encoded)
-    weights = weights_from_shards(model, accelerator)
-    if folder is None:  # another process saves
-        accelerator.wait_for_everyone()
-        return TrainResult(str(path), metrics)
-    extra = {
-        "max_length": encoder.max_length,
-        "truncation_side": encoder.truncation_side,
-        "tokens_fingerprint": encoder.fingerprint,
-        "trained_from": source.name,
-        "dataset": given.name,
-    }
-    with _into(path) as saving:
-        save_reward_model(model, tokenizer, saving, extra, weights)
-    if config.train.data_smoothing:
-        write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, encoded))
-    if eval_pairs is not None:
-        metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
-    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
-    folder.finish(metrics, device=str(accelerator.device))
-    accelerator.wait_for_everyone()
-    return TrainResult(str(path), metrics)
+    return _Trained(model, encoder, source.name, outcome, encoded)
 
 
 def _check(config: TrainConfig) -> None:
@@ -195,7 +209,10 @@ def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, other_in
 def _into(folder: Path) -> Iterator[Path]:
     """A folder to save to whose files then move up, configurations last: without one nothing loads a model."""
     saving = folder / SAVING
-    yield saving
+    try:
+        yield saving
+    except RewardsmithError as error:
+        raise type(error)(f"{error} {Checkpoints(folder / CHECKPOINTS).last_good()}") from error
     for file in sorted(saving.iterdir(), key=lambda file: (file.name.endswith("config.json"), file.name)):
         file.replace(folder / file.name)
     saving.rmdir()
@@ -207,8 +224,9 @@ def _train_metrics(outcome: TrainOutcome, encoded: EncodedPairs) -> dict[str, An
         "num_pairs": len(encoded),
         "num_steps": outcome.num_steps,
         "num_epochs": last["epoch"],
-        "num_without_weight": encoded.num_without_weight,
-        "num_identical_after_truncation": encoded.num_identical,
+        "num_without_weight": encoded.num_left_out("weight 0"),
+        "num_too_long": encoded.num_left_out("too long"),
+        "num_identical_after_truncation": encoded.num_left_out("same tokens"),
         "truncated_share": encoded.num_truncated / len(encoded),
         "train_runtime_s": outcome.seconds,
         "train_pairs_per_s": outcome.pairs_per_s,

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.forked_batches import encode_all
+from rewardsmith.engine.encoded_pairs import encode_all
 from rewardsmith.engine.fresh_model import fresh_model
 from rewardsmith.errors import DataError
 from rewardsmith.models.options import ModelOptions
@@ -28,10 +28,11 @@ def check_forked(
     """
     fresh = fresh_model(model, seed=0)
     fork_arms(fresh.model, 2, arms)
-    encoded, differs = encode_all(fresh.encoder, pairs)
-    if encoded.num_identical:
+    encoded = encode_all(fresh.encoder, pairs)
+    differs = encoded.differs()
+    if num_identical := int((~differs).sum()):
         say(
-            f"{encoded.num_identical:,} pairs have the same tokens on both sides (--max_length): arms neither learn "
+            f"{num_identical:,} pairs have the same tokens on both sides (--max_length): arms neither learn "
             "from them nor judge them."
         )
     if encoded.num_truncated:

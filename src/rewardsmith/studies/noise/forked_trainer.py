@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from rewardsmith.engine.batch_forms import PaddedForm
 from rewardsmith.engine.devices import choose_device
-from rewardsmith.engine.forked_batches import ForkedLoader, MemberLabels, encode_all
+from rewardsmith.engine.encoded_pairs import EncodedPairs, encode_all
+from rewardsmith.engine.forked_batches import ForkedLoader, MemberLabels
 from rewardsmith.engine.forked_training import ForkedRun
 from rewardsmith.engine.fresh_model import fresh_model
-from rewardsmith.engine.pair_batches import EncodedPairs
 from rewardsmith.engine.trunk_states import TrunkStates
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
@@ -61,7 +61,8 @@ class ForkedBase:
 def forked_base(job: ForkedJob) -> ForkedBase:
     """Loads the model and runs its trunk over every conversation, once in a process. ModelError where it has none."""
     fresh = fresh_model(job.model, seed=0)
-    pairs, differs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
+    pairs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
+    differs = pairs.differs()
     form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
     layer = job.arms.layer(num_layers(fresh.model.config))
     device = torch.device(choose_device(job.model.device))

@@ -8,7 +8,8 @@ Question   Spearman correlation of strength by `forked` (and `probe`) with stren
            the pairs and weights of these, each on all layers and poolings that a probe may choose from.
 Workload   --num_pairs pairs of a set, drawn at random over its subsets; every seed draws its own folds, weights and
            flips. `forked` and the second `full` have the same folds, so neither shares more with the first `full`.
-           --full_arms leaves out what cannot be afforded: `agreement` needs two `full` a seed, `flips` one more.
+           --full_arms leaves out what cannot be afforded: `agreement` needs two `full` a seed, `flips` one more. All
+           draws are functions of the seed, so rows of several runs (--ensembles) belong together.
 Ceiling    Spearman of full with full. AUROC: see audit_quality.py.
 Command    python benchmarks/ensemble_agreement.py --data ../shared/data/hh_rlhf --num_pairs 2000 --work agreement/
            Finished members stay in --work; a run that was killed goes on.
@@ -130,14 +131,18 @@ def main() -> None:
     """Prints the tables, then one JSON line."""
     args = _arguments()
     pairs = load_preferences(str(args.data), DataOptions(max_pairs=args.num_pairs), seed=args.sample_seed).table
-    settings = {name: str(value) for name, value in vars(args).items() if name not in ("work", "seeds", "full_arms")}
+    settings = {
+        name: str(value)
+        for name, value in vars(args).items()
+        if name not in ("work", "seeds", "full_arms", "ensembles")
+    }
     ensembles = Ensembles(pairs, args, Results(args.work / "results.jsonl", settings | machine()))
     agreement: dict[str, list[float]] = {}
     found: dict[str, list[float]] = {}
     accuracy: dict[str, list[float]] = {}
     decided = ensembles.target != 0.5
     for seed in range(args.seeds):
-        clean = {kind: ensembles.strength(kind, seed) for kind in CHEAP}
+        clean = {kind: ensembles.strength(kind, seed) for kind in args.ensembles}
         if "agreement" in args.full_arms:
             first = ensembles.strength("full", seed + OTHER_SEED)
             clean["full"] = ensembles.strength("full", seed)
@@ -147,7 +152,7 @@ def main() -> None:
             accuracy.setdefault(kind, []).append(float((strength[decided] > 0).mean()))
         rng = np.random.default_rng(seed)
         planted = plant_flips("uniform", decided, np.full(len(pairs), 0.5), RATE, rng)
-        for kind in (*CHEAP, *(["full"] if "flips" in args.full_arms else [])):
+        for kind in (*args.ensembles, *(["full"] if "flips" in args.full_arms else [])):
             strength = ensembles.strength(kind, seed, planted)
             found.setdefault(kind, []).append(auroc(-strength[decided], planted[decided]))
     print(f"\n{len(pairs):,} pairs, {args.model}, {args.num_members} members, {args.judges} judges a pair")
@@ -157,7 +162,7 @@ def main() -> None:
         seconds = [ensembles.seconds(kind, seed) for seed in range(args.seeds)]
         row = [agreement.get(kind, []), found.get(kind, []), accuracy[kind]]
         print(f"| {kind} | {' | '.join(_shown(values) for values in row)} | {mean(seconds):.0f} |")
-    if agreement:
+    if "forked" in agreement:
         ratio = [a / b for a, b in zip(agreement["forked"], agreement["full"], strict=True)]
         print(f"Spearman(forked, full) / Spearman(full, full): {_shown(ratio)}")
     print(json.dumps({**settings, "agreement": agreement, "auroc": found, "accuracy": accuracy}))
@@ -188,6 +193,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forked_learning_rate", type=float)
     parser.add_argument("--feature_dtype", default="bfloat16")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--ensembles", nargs="*", default=CHEAP, choices=CHEAP, help="beside `full`")
     parser.add_argument("--full_arms", nargs="*", default=["agreement"], choices=["agreement", "flips"])
     return parser.parse_args()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
+from full_disk import files_of_at_most
 from rewardsmith.engine.checkpoints import Checkpoint, Checkpoints
 from rewardsmith.errors import ConfigError, OutputError, RunError
 
@@ -23,16 +21,6 @@ def newest(checkpoints: Checkpoints) -> Checkpoint:
     found = checkpoints.newest()
     assert found is not None
     return found
-
-
-@contextmanager
-def files_of_at_most(num_bytes: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:

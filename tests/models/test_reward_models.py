@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from rewardsmith.errors import ModelError
+from full_disk import files_of_at_most
+from rewardsmith.errors import ModelError, OutputError, RunError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards, head_names, output_layer
 from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
@@ -167,3 +168,13 @@ def test_a_changed_template_is_refused(tmp_path: Path) -> None:
     (tmp_path / "saved" / "chat_template.jinja").write_text(STRICT_TEMPLATE)
     with pytest.raises(ModelError, match="another tokenizer or chat template"):
         load_reward_model(str(tmp_path / "saved"))
+
+
+@pytest.mark.parametrize("num_bytes", [0, 1000, 50_000])
+def test_a_full_disk_and_a_place_that_cannot_be_written_are_told(tmp_path: Path, num_bytes: int) -> None:
+    model, encoder = make("llama", tmp_path / "trunk")
+    with files_of_at_most(num_bytes), pytest.raises(RunError, match="rm: no space left to write it"):
+        save_reward_model(model, encoder.tokenizer, tmp_path / "rm", {})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be made there"):
+        save_reward_model(model, encoder.tokenizer, tmp_path / "file" / "rm", {})

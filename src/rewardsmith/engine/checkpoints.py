@@ -51,9 +51,14 @@ class Checkpoints:
         self.every, self._keep = every, keep
         self._work = dict(work or {})
 
+    @property
+    def wanted(self) -> bool:
+        """Whether any state is to be saved at all."""
+        return self.every > 0
+
     def due(self, step: int) -> bool:
         """Whether a state is to be saved after ``step`` steps."""
-        return self.every > 0 and step % self.every == 0
+        return self.wanted and step % self.every == 0
 
     def save(self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
         """Writes a state, one safetensors file a part, then removes the oldest ones above the number kept.

@@ -153,7 +153,7 @@ class ForkedRun:
 
     @property
     def _saves(self) -> bool:
-        return self._checkpoints is not None and self._checkpoints.every > 0
+        return self._checkpoints is not None and self._checkpoints.wanted
 
     def train(
         self, log: MetricsLog | None = None, quiet: bool = False, after_epoch: Callable[[int], None] = lambda _: None
@@ -250,7 +250,7 @@ class ForkedRun:
 
     def _save_if_due(self, number: int, force: bool) -> None:
         checkpoints = self._checkpoints
-        if checkpoints is None or checkpoints.every <= 0 or not (force or checkpoints.due(number)):
+        if checkpoints is None or not checkpoints.wanted or not (force or checkpoints.due(number)):
             return
         weights: dict[str, Tensor] = {**self._parameters}
         parts = {"members": weights, "optimizer": self._optimizer.state()}

@@ -139,12 +139,12 @@ class _Run:
     @property
     def saves_when_interrupted(self) -> bool:
         # A signal reaches processes at different steps, and to save they have to meet.
-        return self._checkpoints is not None and self._checkpoints.every > 0 and self._accelerator.num_processes == 1
+        return self._checkpoints is not None and self._checkpoints.wanted and self._accelerator.num_processes == 1
 
     def due(self, number: int, last: bool) -> bool:
         """After the last step too: what comes behind it (saving, evaluation) may fail, or be killed."""
         checkpoints = self._checkpoints
-        return checkpoints is not None and checkpoints.every > 0 and (last or checkpoints.due(number))
+        return checkpoints is not None and checkpoints.wanted and (last or checkpoints.due(number))
 
     def save(self, number: int) -> None:
         assert self._checkpoints is not None

@@ -138,9 +138,8 @@ def save_reward_model(
 ) -> None:
     """Writes a folder that plain transformers (or peft) reloads to the same rewards; ``extra`` goes beside it.
 
-    A full disk is a ``RunError``, a place that cannot be written an ``OutputError``.
-
-    ``weights``: those of the model by name, where the model itself has only its share of them.
+    ``weights``: those of the model by name, where the model itself has only its share of them. A full disk is a
+    ``RunError``, a place that cannot be written an ``OutputError``.
     """
     folder = Path(path)
     with quiet_transformers(), told_to_users(folder, folder), trouble_as_os_error(folder):

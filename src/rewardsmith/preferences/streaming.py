@@ -66,6 +66,8 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     reading = options.reading()
     name, sources = find_sources(dataset, reading)
     first = _Opened(sources[0])
+    if first.is_empty:
+        raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
     described = form.name if isinstance(form, Format) else form
@@ -78,9 +80,8 @@ class _Opened:
     def __init__(self, source: Source) -> None:
         rows = source.rows()
         first = list(islice(rows, NUM_ROWS_LOOKED_AT))
-        if not first:
-            raise DataError(f"{source.name} is empty: it has no rows to score.")
-        problem = first[0].problem
+        self.is_empty = not first
+        problem = first[0].problem if first else None
         if problem is not None and all(row.record is None for row in first):
             place = f"{source.name} {source.unit} {first[0].line}"
             raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
@@ -91,10 +92,11 @@ class _Opened:
 
 def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: str | None) -> bool:
     """Looks at a further source before any is scored: False for an empty one, DataError for one of another kind."""
-    if next(iter(source.rows()), None) is None:
+    opened = _Opened(source)
+    if opened.is_empty:
         say(f"{source.name} is empty.")
         return False
-    found, _ = _kind_of(_Opened(source).records, options, response_key, source.name)
+    found, _ = _kind_of(opened.records, options, response_key, source.name)
     if found != kind:
         raise DataError(f"{source.name} holds rows of the kind {found}, the files before it {kind}.")
     return True

@@ -25,11 +25,11 @@ from side_by_side import machine, shown, spread
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from rewardsmith.engine.batch_forms import DEFAULT_MAX_TOKENS, PackedForm
-from rewardsmith.engine.devices import use_all_cores
-from rewardsmith.engine.flex_packing import flex_attention_of_pack, token_numbers
-from rewardsmith.engine.packed_attention import attend_by_response
-from rewardsmith.engine.packing import PackLayout, pack
+from rewardsmith.engine.attention.flex_packing import flex_attention_of_pack, token_numbers
+from rewardsmith.engine.attention.packed_attention import attend_by_response
+from rewardsmith.engine.attention.packing import PackLayout, pack
+from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, PackedForm
+from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.preferences.load import load_preferences

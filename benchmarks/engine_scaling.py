@@ -46,8 +46,8 @@ def train_size(spec: dict[str, Any]) -> dict[str, Any]:
 
 def score_size(spec: dict[str, Any]) -> dict[str, Any]:
     """Worker: scores both conversations of all pairs of a file with the shortened model."""
-    from rewardsmith.engine.pair_conversations import pair_conversations
-    from rewardsmith.engine.scorer import LocalScorer
+    from rewardsmith.engine.batches.pair_conversations import pair_conversations
+    from rewardsmith.engine.scoring.scorer import LocalScorer
 
     model, encoder, pairs = _parts(spec, spec["layers"])
     chosen, rejected = pair_conversations(pairs)
@@ -130,7 +130,7 @@ def _parts(spec: dict[str, Any], num_layers: int | None) -> tuple[Any, Any, Any]
     import pyarrow.parquet as pq
     from torch import nn
 
-    from rewardsmith.engine.devices import use_all_cores
+    from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -145,9 +145,9 @@ def _parts(spec: dict[str, Any], num_layers: int | None) -> tuple[Any, Any, Any]
 
 
 def _train(model: Any, encoder: Any, pairs: Any, seed: int) -> Any:
-    from rewardsmith.engine.accelerators import make_accelerator
-    from rewardsmith.engine.options import TrainOptions
-    from rewardsmith.engine.reward_training import train_reward_model
+    from rewardsmith.engine.training.accelerators import make_accelerator
+    from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_training import train_reward_model
 
     return train_reward_model(model, encoder, pairs, TrainOptions(), make_accelerator("cpu"), seed)[0]
 

@@ -41,10 +41,10 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     import torch
     from computed_tokens import TokenCount, cuda_peak_gib, digest
 
-    from rewardsmith.engine.devices import use_all_cores
-    from rewardsmith.engine.forked_training import train_forked
-    from rewardsmith.engine.options import TrainOptions
-    from rewardsmith.engine.pair_conversations import pair_conversations
+    from rewardsmith.engine.batches.pair_conversations import pair_conversations
+    from rewardsmith.engine.hardware.devices import use_all_cores
+    from rewardsmith.engine.members.forked_training import train_forked
+    from rewardsmith.engine.training.options import TrainOptions
     from rewardsmith.models.embedded import resolve_model
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.models.members import default_fork_layer

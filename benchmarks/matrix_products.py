@@ -18,7 +18,7 @@ def block_rate(model_path: str, device: str, bf16: bool = False) -> dict[str, An
 
     Float32, or bfloat16 where asked for. Nothing else runs: no norms, no attention, no optimiser.
     """
-    from rewardsmith.engine.devices import use_all_cores
+    from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.models.loading import load_reward_model
 
     use_all_cores()

@@ -26,12 +26,12 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     """Worker: one depth, one seed."""
     import torch
 
-    from rewardsmith.engine.accelerators import make_accelerator
-    from rewardsmith.engine.devices import use_all_cores
-    from rewardsmith.engine.fresh_model import fresh_model
-    from rewardsmith.engine.options import TrainOptions
-    from rewardsmith.engine.reward_training import train_reward_model
-    from rewardsmith.engine.scorer import LocalScorer
+    from rewardsmith.engine.hardware.devices import use_all_cores
+    from rewardsmith.engine.scoring.scorer import LocalScorer
+    from rewardsmith.engine.training.accelerators import make_accelerator
+    from rewardsmith.engine.training.fresh_model import fresh_model
+    from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.evaluation.holdout import hold_out_groups
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
     from rewardsmith.models.options import ModelOptions

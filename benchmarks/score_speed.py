@@ -41,8 +41,8 @@ def score_ours(spec: dict[str, Any]) -> dict[str, Any]:
     import pyarrow.parquet as pq
     from computed_tokens import TokenCount, cuda_peak_gib
 
-    from rewardsmith.engine.pair_conversations import pair_conversations
-    from rewardsmith.engine.scorer import LocalScorer
+    from rewardsmith.engine.batches.pair_conversations import pair_conversations
+    from rewardsmith.engine.scoring.scorer import LocalScorer
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
 

@@ -42,10 +42,10 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     from computed_tokens import TokenCount, cuda_peak_gib, digest
 
     from rewardsmith.artifacts.metrics_log import MetricsLog
-    from rewardsmith.engine.accelerators import make_accelerator
-    from rewardsmith.engine.devices import use_all_cores
-    from rewardsmith.engine.options import TrainOptions
-    from rewardsmith.engine.reward_training import train_reward_model
+    from rewardsmith.engine.hardware.devices import use_all_cores
+    from rewardsmith.engine.training.accelerators import make_accelerator
+    from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
 from rewardsmith.models.options import LoraOptions

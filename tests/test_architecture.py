@@ -75,8 +75,8 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "from rewardsmith.engine.loop import train_loop",
-        "import rewardsmith.engine.loop",
+        "from rewardsmith.engine.training.loop import train_loop",
+        "import rewardsmith.engine.training.loop",
         "from rewardsmith import engine",
         "def f():\n    from rewardsmith.engine import loop",
         "from rewardsmith.nowhere import x",

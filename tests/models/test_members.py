@@ -10,9 +10,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification
 
-from rewardsmith.engine.batch_forms import BatchForm, batch_form
-from rewardsmith.engine.model_inputs import ModelInputs
-from rewardsmith.engine.reward_module import rewards_of
+from rewardsmith.engine.batches.batch_forms import BatchForm, batch_form
+from rewardsmith.engine.batches.model_inputs import ModelInputs
+from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import initialise_head

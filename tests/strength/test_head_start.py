@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from rewardsmith.engine.batch_forms import PaddedForm
-from rewardsmith.engine.fresh_model import fresh_model
-from rewardsmith.engine.reward_module import rewards_of
+from rewardsmith.engine.batches.batch_forms import PaddedForm
+from rewardsmith.engine.batches.reward_module import rewards_of
+from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import head_inputs, output_layer
 from rewardsmith.models.options import ModelOptions

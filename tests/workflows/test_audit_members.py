@@ -14,11 +14,11 @@ from transformers import AutoModelForSequenceClassification
 
 import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
-from rewardsmith.engine import member_runs
-from rewardsmith.engine.ensemble_scorer import load_scorers
-from rewardsmith.engine.member_training import MemberRun
-from rewardsmith.engine.pair_conversations import pair_conversations
-from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.batches.pair_conversations import pair_conversations
+from rewardsmith.engine.members import member_runs
+from rewardsmith.engine.members.member_training import MemberRun
+from rewardsmith.engine.scoring.ensemble_scorer import load_scorers
+from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.lora import merge_lora

@@ -10,8 +10,8 @@ import pytest
 
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.cli.main import main
-from rewardsmith.engine import environment_checks
-from rewardsmith.engine.environment_checks import check_environment
+from rewardsmith.engine.doctor import environment_checks
+from rewardsmith.engine.doctor.environment_checks import check_environment
 from rewardsmith.errors import ModelError
 from rewardsmith.workflows.doctor import DoctorResult, run_doctor
 from rewardsmith.workflows.options import DoctorConfig

@@ -13,7 +13,7 @@ import torch
 
 import rewardsmith
 from any_pairs import ledger_of, write_refined
-from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.objectives.preference import preference_loss, weighted_mean

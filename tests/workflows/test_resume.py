@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.engine import loop, reward_training
+from rewardsmith.engine.training import loop, reward_training
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rewardsmith.cli.main import main
-from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model

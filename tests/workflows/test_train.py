@@ -16,9 +16,9 @@ from rewardsmith.artifacts import run_folder
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.cli.main import main
-from rewardsmith.engine import loop
-from rewardsmith.engine.pair_conversations import pair_conversations
-from rewardsmith.engine.scorer import load_scorer
+from rewardsmith.engine.batches.pair_conversations import pair_conversations
+from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.training import loop
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
-from rewardsmith.engine.pair_conversations import pair_conversations
+from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.errors import DataError, RunError
 
 NAMED_PAIRS = 5

@@ -20,10 +20,10 @@ from rewardsmith.artifacts.fingerprints import fingerprint_bytes, fingerprint_fi
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.devices import choose_device, use_all_cores
-from rewardsmith.engine.forked_training import train_forked
-from rewardsmith.engine.fresh_model import FreshModel, fresh_model
-from rewardsmith.engine.saved_gaps import SavedGaps, read_gaps, save_gaps
+from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
+from rewardsmith.engine.members.forked_training import train_forked
+from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps
+from rewardsmith.engine.training.fresh_model import FreshModel, fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
 from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome

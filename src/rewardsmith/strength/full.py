@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.engine.member_runs import run_members
-from rewardsmith.engine.member_training import MemberRun, write_labels
+from rewardsmith.engine.members.member_runs import run_members
+from rewardsmith.engine.members.member_training import MemberRun, write_labels
 from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
 from rewardsmith.strength.judgements import Judgements
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.engine.features import Dtype, extract_features
+from rewardsmith.engine.features.features import Dtype, extract_features
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import FeatureSpec

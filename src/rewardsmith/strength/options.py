@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rewardsmith.engine.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 
 FULL_LEARNING_RATE = 1e-5
 ADAPTER_LEARNING_RATE = 2e-4

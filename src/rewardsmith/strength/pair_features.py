@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.engine.features import Dtype, extract_features, is_decoder
+from rewardsmith.engine.features.features import Dtype, extract_features, is_decoder
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer

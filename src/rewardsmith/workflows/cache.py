@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rewardsmith.engine.feature_cache import CacheEntry, clear_cache, features_folder, list_cache
+from rewardsmith.engine.features.feature_cache import CacheEntry, clear_cache, features_folder, list_cache
 from rewardsmith.workflows.options import CacheConfig
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rewardsmith.artifacts.progress import progress, set_quiet
-from rewardsmith.engine.checkup import Check, verdict
-from rewardsmith.engine.devices import use_all_cores
-from rewardsmith.engine.encoded_pairs import encode_all
-from rewardsmith.engine.environment_checks import check_environment
-from rewardsmith.engine.self_checks import check_model
+from rewardsmith.engine.batches.encoded_pairs import encode_all
+from rewardsmith.engine.doctor.checkup import Check, verdict
+from rewardsmith.engine.doctor.environment_checks import check_environment
+from rewardsmith.engine.doctor.self_checks import check_model
+from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.errors import ModelError, RewardsmithError
 from rewardsmith.models.embedded import local_source, resolve_model
 from rewardsmith.models.loading import ADAPTER_CONFIG, load_config, load_reward_model, load_tokenizer, new_reward_model

@@ -11,7 +11,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.ensemble_scorer import EnsembleScorer
+from rewardsmith.engine.scoring.ensemble_scorer import EnsembleScorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewardsmith.engine.ensemble_scorer import EnsembleScorer, load_scorers
+from rewardsmith.engine.scoring.ensemble_scorer import EnsembleScorer, load_scorers
 from rewardsmith.errors import ConfigError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.workflows.options import ScoringOptions

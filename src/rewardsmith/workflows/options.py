@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.engine.options import CheckpointOptions, TrackerOptions, TrainOptions
+from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.refining.options import RefineOptions

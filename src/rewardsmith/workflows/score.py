@@ -17,7 +17,7 @@ from rewardsmith import __version__
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
-from rewardsmith.engine.ensemble_scorer import EnsembleScorer
+from rewardsmith.engine.scoring.ensemble_scorer import EnsembleScorer
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.evaluation.reward_columns import (
     count_rewards,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.engine.encoded_pairs import EncodedPairs
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 
 SMOOTHED_LABELS = "smoothed_labels.parquet"
 

@@ -17,15 +17,15 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.accelerators import make_accelerator
-from rewardsmith.engine.checkpoints import Checkpoints, work_before
-from rewardsmith.engine.devices import choose_device, use_all_cores
-from rewardsmith.engine.encoded_pairs import EncodedPairs
-from rewardsmith.engine.loop import TrainOutcome
-from rewardsmith.engine.reward_training import check_options, check_saving, train_reward_model
-from rewardsmith.engine.run_state import weights_from_shards
-from rewardsmith.engine.scorer import load_scorer
-from rewardsmith.engine.trackers import TrackedLog, check_trackers
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
+from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
+from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.training.accelerators import make_accelerator
+from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
+from rewardsmith.engine.training.loop import TrainOutcome
+from rewardsmith.engine.training.reward_training import check_options, check_saving, train_reward_model
+from rewardsmith.engine.training.run_state import weights_from_shards
+from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.evaluation.holdout import hold_out_groups
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.engine.forked_batches import ForkedLoader
+from rewardsmith.engine.members.forked_batches import ForkedLoader
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.crossfit import fold_groups

@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.encoded_pairs import encode_all
-from rewardsmith.engine.fresh_model import fresh_model
+from rewardsmith.engine.batches.encoded_pairs import encode_all
+from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.errors import DataError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.strength.crossfit import fold_groups

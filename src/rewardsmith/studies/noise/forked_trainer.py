@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.engine.batch_forms import PaddedForm
-from rewardsmith.engine.devices import choose_device
-from rewardsmith.engine.encoded_pairs import EncodedPairs, encode_all
-from rewardsmith.engine.forked_batches import ForkedLoader, MemberLabels
-from rewardsmith.engine.forked_training import ForkedRun
-from rewardsmith.engine.fresh_model import fresh_model
-from rewardsmith.engine.trunk_states import TrunkStates
+from rewardsmith.engine.batches.batch_forms import PaddedForm
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_all
+from rewardsmith.engine.hardware.devices import choose_device
+from rewardsmith.engine.members.forked_batches import ForkedLoader, MemberLabels
+from rewardsmith.engine.members.forked_training import ForkedRun
+from rewardsmith.engine.members.trunk_states import TrunkStates
+from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions

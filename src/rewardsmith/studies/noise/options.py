@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rewardsmith.engine.options import TrainOptions
+from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.models.options import ModelOptions
 
 

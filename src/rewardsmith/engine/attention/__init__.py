@@ -1,0 +1,1 @@
+"""Packed rows, and the attention that keeps their conversations apart."""

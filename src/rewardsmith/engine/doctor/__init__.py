@@ -1,0 +1,1 @@
+"""Checks of a model and of the machine before anything is spent on them."""

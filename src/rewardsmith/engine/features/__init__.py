@@ -1,0 +1,1 @@
+"""What a frozen trunk makes of conversations, computed once and kept."""

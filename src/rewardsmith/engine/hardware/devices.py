@@ -1,0 +1,50 @@
+"""Where a model runs."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from rewardsmith.artifacts.progress import say
+from rewardsmith.engine.hardware.system_memory import available_memory
+from rewardsmith.errors import ConfigError
+
+
+def choose_device(device: str = "auto") -> str:
+    """``cuda``, ``mps`` or ``cpu``. ``auto`` takes an accelerator where there is one, and says so."""
+    if device == "cpu":
+        return device
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        found = next((name for name, there in available.items() if there), "cpu")
+        if found != "cpu":
+            say(f"Running on {device_name(found)} (--device cpu keeps it off).")
+        return found
+    kind = device.split(":")[0]
+    if kind not in available:
+        raise ConfigError(f"--device {device} is not known; use auto, cpu, cuda or mps.")
+    if not available[kind]:
+        raise ConfigError(f"--device {device} was asked for, but this machine or this build of PyTorch has none.")
+    return device
+
+
+def device_name(device: str) -> str:
+    """What a person calls a device."""
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return device
+
+
+def free_memory(device: str) -> int:
+    """Bytes that are free where a model on this device keeps its weights."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.startswith("cuda") else available_memory()
+
+
+def use_all_cores() -> int:
+    """Lets PyTorch use every core this process may run on, unless OMP_NUM_THREADS says otherwise; gives the number."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if torch.get_num_threads() != cores:
+            torch.set_num_threads(cores)
+    return torch.get_num_threads()

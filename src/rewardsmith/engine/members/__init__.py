@@ -1,0 +1,1 @@
+"""Ensembles that are trained: members of their own, or forked from one trunk."""

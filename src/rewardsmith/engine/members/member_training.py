@@ -1,0 +1,157 @@
+"""One member of a `full` ensemble: a reward model trained on its share of the pairs, and its gaps on all of them.
+
+Everything a member needs is in files, so that it can be trained by another process. What member 3 leaves in the folder
+of its ensemble: ``03/`` (its model and log) and ``03.safetensors`` (its gaps, written last: the member is finished). An
+unfinished member continues from its checkpoints.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_safetensors
+
+from rewardsmith.artifacts.atomic import atomic_path
+from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.engine.batches.pair_conversations import pair_conversations
+from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
+from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps
+from rewardsmith.engine.scoring.scorer import LocalScorer
+from rewardsmith.engine.training.accelerators import make_accelerator
+from rewardsmith.engine.training.checkpoints import work_before
+from rewardsmith.engine.training.fresh_model import fresh_model
+from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.training.reward_training import train_reward_model
+from rewardsmith.models.loading import save_reward_model
+from rewardsmith.models.lora import add_lora
+from rewardsmith.models.options import LoraOptions, ModelOptions
+
+LABELS_FILE = "labels.safetensors"
+
+
+@dataclass(frozen=True)
+class MemberRun:
+    """What one member is and learns. Flat and plain, so that it can be handed to another process as JSON."""
+
+    folder: str
+    """Folder of the ensemble; it holds the labels."""
+    pairs_file: str
+    """The pairs, as Parquet."""
+    number: int
+    """Which member: its column of the weights."""
+    order_seed: int
+    """Seed of the order of the pairs: what tells the paper's members apart."""
+    start_seed: int
+    """Seed of the weights that training begins with, the same for all members."""
+    keep_model: bool = True
+    """Whether the trained model stays."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    train: TrainOptions = field(default_factory=TrainOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
+
+    @property
+    def name(self) -> str:
+        """``00``, ``01``, ..."""
+        return f"{self.number:02d}"
+
+    @property
+    def model_path(self) -> Path:
+        """Where the member's model is saved."""
+        return Path(self.folder) / self.name
+
+    @property
+    def result_path(self) -> Path:
+        """Where its gaps are: present only where the member is finished."""
+        return Path(self.folder) / f"{self.name}.safetensors"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where it can go on from."""
+        return self.model_path / "checkpoints"
+
+
+def write_labels(folder: Path, target: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+    """What the members of an ensemble learn: targets [N], and each one's weights [N, M]."""
+    with atomic_path(folder / LABELS_FILE) as path:
+        path.write_bytes(save_safetensors({"target": target, "weights": np.ascontiguousarray(weights)}))
+
+
+def finished_member(run: MemberRun) -> SavedGaps | None:
+    """The result of an earlier run of this very member, if there is one."""
+    return read_gaps(run.result_path, _fingerprint(run))
+
+
+def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
+    """Trains a member, scores every pair with it, and saves both; a finished one is only read."""
+    if found := finished_member(run):
+        shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # a kill may have come between the two
+        return found
+    use_all_cores()
+    pairs = _labelled_pairs(run)
+    device = choose_device(run.model.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.start_seed)
+        fresh = fresh_model(run.model, run.start_seed)
+        model = add_lora(fresh.model, run.lora) if run.lora.use_peft else fresh.model
+        outcome, encoded = train_reward_model(
+            model,
+            fresh.encoder,
+            pairs,
+            run.train,
+            make_accelerator(device, run.train.bf16, work_before(run.checkpoints_path)),
+            run.order_seed,
+            MetricsLog(run.model_path / "metrics.jsonl"),
+            run.checkpoints_path,
+            run.checkpoints,
+        )
+    gaps = gaps_of(LocalScorer(model, fresh.encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    if run.keep_model:
+        save_reward_model(model, fresh.tokenizer, run.model_path, fresh.extra)
+    metrics = {
+        "num_pairs": len(encoded),
+        "num_truncated": encoded.num_truncated,
+        "num_steps": outcome.num_steps,
+        "train_runtime_s": outcome.seconds,
+        "train_loss": outcome.last["loss"],
+    }
+    result = SavedGaps(gaps, metrics)
+    save_gaps(run.result_path, result, _fingerprint(run))
+    shutil.rmtree(run.checkpoints_path if run.keep_model else run.model_path, ignore_errors=True)
+    return result
+
+
+def gaps_of(scorer: LocalScorer, pairs: pa.Table) -> NDArray[np.float32]:
+    """Reward of the chosen response less that of the rejected one [N]."""
+    chosen, rejected = pair_conversations(pairs)
+    rewards = scorer.score([*chosen, *rejected])
+    return np.asarray(rewards[: len(pairs)] - rewards[len(pairs) :], dtype=np.float32)
+
+
+def _labelled_pairs(run: MemberRun) -> pa.Table:
+    """The pairs as this member learns them: targets of the ensemble, weights of the set times those of the member."""
+    pairs = pq.read_table(run.pairs_file)
+    labels = load_file(Path(run.folder) / LABELS_FILE)
+    weight = pairs["weight"].to_numpy() * labels["weights"][:, run.number]
+    for name, values in (("target", labels["target"]), ("weight", weight)):
+        index = pairs.schema.get_field_index(name)
+        pairs = pairs.set_column(index, pairs.schema.field(index), pa.array(values, pa.float32()))
+    return pairs
+
+
+def _fingerprint(run: MemberRun) -> str:
+    """Of all that decides the result: options, pairs, labels."""
+    places = ("folder", "pairs_file", "keep_model", "save_steps", "save_total_limit")
+    said = {name: value for name, value in flatten(run).items() if name not in places}
+    inputs = [fingerprint_file(run.pairs_file), fingerprint_file(Path(run.folder) / LABELS_FILE)]
+    return fingerprint_json({**said, "inputs": inputs})

@@ -1,0 +1,1 @@
+"""Rewards of conversations by whatever can give them."""

@@ -1,0 +1,1 @@
+"""Supervision that a model changes while it trains."""

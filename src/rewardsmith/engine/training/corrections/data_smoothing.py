@@ -1,0 +1,76 @@
+"""Iterative data smoothing (arXiv 2401.16335) in the training loop: every pair has a label that follows the model.
+
+A pair is learned with its label y as it stands; then the label moves towards what the model said before that step:
+
+    y <- (1 - beta) * y + beta * sigmoid(gap - margin)
+
+and is met again in the next pass. The margin is in it because it is in the loss: with sigmoid(gap) alone, label and gap
+would chase each other for ever where a margin is not 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardsmith.engine.batches.pair_batches import PairBatch
+
+STATE = "smoothed_target"
+
+
+class DataSmoothing:
+    """Labels of all pairs of a run; ``target`` [N] are those that it begins with. ``beta`` is in [0, 1]."""
+
+    metric = "label_change"
+    """Mean distance of the labels learned from to those given."""
+
+    def __init__(self, target: NDArray[np.float32], beta: float) -> None:
+        self._labels = torch.tensor(target)
+        self._moved = torch.zeros(len(target), dtype=torch.bool)
+        self._beta = beta
+
+    @property
+    def labels(self) -> NDArray[np.float32]:
+        """The labels [N] as they stand."""
+        return self._labels.cpu().numpy()
+
+    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
+        """The batch with labels as they stand."""
+        self._to(batch.target.device)
+        return replace(batch, target=self._labels[self._positions(batch)])
+
+    def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
+        """Moves the labels of the pairs; copies of weight 0 are another process's to move."""
+        counts, positions = learned.weight > 0, self._positions(learned)
+        predicted = torch.sigmoid(gap - learned.margin)
+        self._labels[positions] = torch.where(counts, torch.lerp(learned.target, predicted, self._beta), learned.target)
+        self._moved[positions] = counts
+        return ((learned.target - given.target).abs() * counts).sum()
+
+    def finish_step(self, accelerator: Any) -> None:
+        """Processes exchange the labels that each has moved. A pair is met once in a step, so nothing is rounded."""
+        if accelerator.num_processes > 1:
+            moved = self._moved.to(self._labels)
+            total = accelerator.reduce(torch.stack([moved, moved * self._labels]), reduction="sum")
+            self._labels = torch.where(total[0] > 0, total[1], self._labels)
+        self._moved.zero_()
+
+    def state(self) -> dict[str, Tensor]:
+        """The labels, in the order of the run's pairs."""
+        return {STATE: self._labels.cpu()}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Goes on with the labels of a checkpoint."""
+        self._labels = tensors[STATE].to(self._labels.device, copy=True)
+
+    def _to(self, device: torch.device) -> None:
+        self._labels, self._moved = self._labels.to(device), self._moved.to(device)
+
+    def _positions(self, batch: PairBatch) -> Tensor:
+        return torch.from_numpy(batch.indices).to(self._labels.device)

@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     train(tiny_llama, tmp_path / "killed")
     said = capsys.readouterr().err
-    assert "step-000008 is damaged (optimizer.safetensors changed)" in said and "after 6 steps" in said
+    assert "step-000008 cannot be used (optimizer.safetensors changed)" in said and "after 6 steps" in said
     assert_same(tmp_path / "whole", tmp_path / "killed")
 
 

@@ -79,10 +79,10 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
         save_members(outcome.forked, fresh.tokenizer, job.folder, fresh.extra)
     metrics = {
         "num_truncated": outcome.num_truncated,
-        "num_steps": outcome.num_steps,
+        "num_steps": outcome.training.num_steps,
         "fork_layer": outcome.forked.layer,
-        "train_runtime_s": outcome.train_seconds,
-        "train_loss": outcome.last["loss"],
+        "train_runtime_s": outcome.training.seconds,
+        "train_loss": outcome.training.last["loss"],
     }
     return SavedGaps(outcome.gaps, metrics)
 

@@ -13,7 +13,7 @@ from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.training.reward_training import check_options
+from rewardsmith.engine.training.options import check_options
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model

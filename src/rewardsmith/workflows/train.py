@@ -17,13 +17,13 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
-from rewardsmith.engine.training.loop import TrainOutcome
-from rewardsmith.engine.training.reward_training import check_options, check_saving, train_reward_model
+from rewardsmith.engine.training.options import check_options, check_saving
+from rewardsmith.engine.training.reward_step import RewardStep, reward_step
+from rewardsmith.engine.training.reward_training import Trained, train_reward_model
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
@@ -105,8 +105,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
-    model, encoder, encoded = trained.model, trained.encoder, trained.pairs
-    metrics = _train_metrics(trained.outcome, encoded)
+    model, encoder, encoded = trained.model, trained.encoder, trained.run.pairs
+    metrics = _train_metrics(trained.run)
     weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
@@ -124,7 +124,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:
-        write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, encoded))
+        write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, trained.run.step.labels(encoded)))
     if eval_pairs is not None:
         metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
     folder.finish(metrics, device=str(accelerator.device), scratch=[CHECKPOINTS])
@@ -136,8 +136,7 @@ class _Trained:
     model: Any
     encoder: ConversationEncoder
     source: str
-    outcome: TrainOutcome
-    pairs: EncodedPairs
+    run: Trained[RewardStep]
 
 
 def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
@@ -154,10 +153,19 @@ def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accele
         encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
         main = accelerator.is_main_process
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
-            outcome, encoded = train_reward_model(
-                model, encoder, pairs, config.train, accelerator, seed, log, path / CHECKPOINTS, config.checkpoints
+            run = train_reward_model(
+                model,
+                encoder,
+                pairs,
+                config.train,
+                accelerator,
+                reward_step,
+                seed=seed,
+                log=log,
+                save_to=path / CHECKPOINTS,
+                saving=config.checkpoints,
             )
-    return _Trained(model, encoder, source.name, outcome, encoded)
+    return _Trained(model, encoder, source.name, run)
 
 
 def _check(config: TrainConfig) -> None:
@@ -218,8 +226,8 @@ def _into(folder: Path) -> Iterator[Path]:
     saving.rmdir()
 
 
-def _train_metrics(outcome: TrainOutcome, encoded: EncodedPairs) -> dict[str, Any]:
-    last = outcome.last
+def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
+    outcome, encoded, last = trained.outcome, trained.pairs, trained.outcome.last
     return {
         "num_pairs": len(encoded),
         "num_steps": outcome.num_steps,
@@ -229,7 +237,7 @@ def _train_metrics(outcome: TrainOutcome, encoded: EncodedPairs) -> dict[str, An
         "num_identical_after_truncation": encoded.num_left_out("same tokens"),
         "truncated_share": encoded.num_truncated / len(encoded),
         "train_runtime_s": outcome.seconds,
-        "train_pairs_per_s": outcome.pairs_per_s,
+        "train_pairs_per_s": outcome.per_s("pairs"),
         **{f"train_{name}": last[name] for name in ("loss", "accuracy", "gap_mean", "mean_reward")},
     }
 

@@ -13,6 +13,7 @@ from rewardsmith.engine.hardware.precision import bf16_pays, cpu_gain
 from rewardsmith.engine.members.forked_training import train_forked
 from rewardsmith.engine.training.accelerators import computes_in_bf16, make_accelerator
 from rewardsmith.engine.training.options import TrainOptions
+from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
@@ -70,6 +71,9 @@ def weights_and_loss(folder: Path, forked: bool, bf16: bool) -> tuple[list[torch
     if forked:
         weights = np.ones((12, 2), dtype=np.float32)
         outcome = train_forked(model, encoder, pair_table(pairs), weights, 1, LoraOptions(lora_r=4), options)
-        return [weight.detach() for weight in outcome.forked.member_parameters.values()], float(outcome.last["loss"])
-    outcome, _ = train_reward_model(model, encoder, pair_table(pairs), options, make_accelerator("cpu", bf16))
+        return [weight.detach() for weight in outcome.forked.member_parameters.values()], float(
+            outcome.training.last["loss"]
+        )
+    accelerator = make_accelerator("cpu", bf16)
+    outcome = train_reward_model(model, encoder, pair_table(pairs), options, accelerator, reward_step).outcome
     return [weight.detach() for weight in model.parameters()], float(outcome.last["loss"])

@@ -20,18 +20,15 @@ from rewardsmith.engine.batches.batch_forms import PaddedForm, batch_form
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch, collate_pairs
 from rewardsmith.engine.batches.reward_module import RewardModule
-from rewardsmith.engine.members import forked_training
-from rewardsmith.engine.members.forked_batches import (
-    ForkedLoader,
-    KeptStates,
-    encode_for_members,
-    even_share,
-)
+from rewardsmith.engine.members.forked_batches import KeptStates
+from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members, even_share
 from rewardsmith.engine.members.forked_training import ForkedOutcome, train_forked
+from rewardsmith.engine.training import accelerators, loop
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import train
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-from rewardsmith.engine.training.steps import RewardStep
+from rewardsmith.engine.training.reward_step import RewardStep
+from rewardsmith.engine.training.subject import Source
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.member_folders import save_member
@@ -55,13 +52,13 @@ def weights_of(outcome: ForkedOutcome) -> torch.Tensor:
     return torch.cat([p.detach().flatten(1) for p in outcome.forked.member_parameters.values()], dim=1)
 
 
-class StepsOfOneMember:
+class StepsOfOneMember(Source):
     """The pairs of one member in the order of the ensemble, for the ordinary loop."""
 
-    def __init__(self, loader: ForkedLoader, member: int, weights: NDArray[np.float32], form: PaddedForm) -> None:
+    def __init__(self, loader: ForkedSource, member: int, weights: NDArray[np.float32], form: PaddedForm) -> None:
         self.pairs: EncodedPairs = loader.pairs
         self._steps: list[tuple[float, list[PairBatch]]] = []
-        for epoch, batches in loader.from_step(0):
+        for epoch, batches in loader.steps():
             indices = np.concatenate([batch.indices for batch in batches])
             own = weights[indices, member]
             if own.any():
@@ -70,8 +67,11 @@ class StepsOfOneMember:
                 self._steps.append((epoch, [PairBatch(**{**batch.__dict__, "weight": weight})]))
         self.num_steps = len(self._steps)
 
-    def from_step(self, step: int) -> Any:
-        return iter(self._steps[step:])
+    def steps(self, done: int, model: Any) -> Any:
+        return iter(self._steps[done:])
+
+    def names(self, batch: PairBatch, which: torch.Tensor | None = None) -> list[str]:
+        return [self.pairs.name(int(i)) for i in batch.indices]
 
 
 def test_members_end_as_peft_models_trained_one_by_one(trunk: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_members_end_as_peft_models_trained_one_by_one(trunk: Path, tmp_path: Pa
     form = PaddedForm(parts.tokenizer.pad_token_id, parts.encoder.has_token_types)
     options = TrainOptions(**{**OPTIONS.__dict__, **constant})
     order = batch_form(parts.model, parts.encoder)
-    loader = ForkedLoader(encoded, effective, order, pairs_per_step=4, seed=SEED)
+    loader = ForkedSource(encoded, effective, order, pairs_per_step=4, seed=SEED)
     untrained = fork(parts.model, 1, 3, LORA, seed=SEED)
     for member in range(3):
         save_member(untrained, member, parts.tokenizer, tmp_path / "start", {})
@@ -148,9 +148,9 @@ def test_weights_of_the_table_and_of_the_members_multiply(llama: Path) -> None:
 def test_only_members_that_learn_from_a_pair_compute_it(llama: Path) -> None:
     parts, weights = Parts.of(llama), some_weights(24, 3)
     encoded, effective = encode_for_members(parts.encoder, pair_table(some_rows(24)), weights, quiet=True)
-    loader = ForkedLoader(encoded, effective, batch_form(parts.model, parts.encoder), pairs_per_step=8, seed=0)
+    loader = ForkedSource(encoded, effective, batch_form(parts.model, parts.encoder), pairs_per_step=8, seed=0)
     seen = np.zeros_like(effective)
-    for _, batches in loader.from_step(0):
+    for _, batches in loader.steps():
         totals = np.zeros(3)
         for batch in batches:
             assert bool((batch.weight > 0).all())
@@ -181,8 +181,8 @@ def test_states_kept_from_the_last_epoch_are_those_of_the_judging(llama: Path, m
 def test_kept_states_stay_within_their_memory(llama: Path) -> None:
     parts = Parts.of(llama)
     encoded, effective = encode_for_members(parts.encoder, pair_table(some_rows(8)), np.ones((8, 1), np.float32), True)
-    loader = ForkedLoader(encoded, effective, batch_form(parts.model, parts.encoder), pairs_per_step=2, seed=0)
-    first, second, *_ = [batches[0] for _, batches in loader.from_step(0)]
+    loader = ForkedSource(encoded, effective, batch_form(parts.model, parts.encoder), pairs_per_step=2, seed=0)
+    first, second, *_ = [batches[0] for _, batches in loader.steps()]
     kept, states = KeptStates(max_bytes=100), torch.zeros(20)
     kept.keep(first, states)
     kept.keep(second, states)
@@ -213,7 +213,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(llama: Path, tmp_path: Path, monk
     saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=5)}
     log = MetricsLog(tmp_path / "parts.jsonl")
     with monkeypatch.context() as patch:
-        patch.setattr("rewardsmith.engine.members.forked_training.rate_factor", _killed_at(7))
+        patch.setattr("rewardsmith.engine.training.loop.rate_factor", _killed_at(7))
         with pytest.raises(_Killed):
             run(llama, rows, weights, num_train_epochs=2.0, log=log, **saves)
     resumed = run(llama, rows, weights, num_train_epochs=2.0, log=log, **saves)
@@ -225,7 +225,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(llama: Path, tmp_path: Path, monk
     ]
     assert [(line["step"], line["loss"]) for line in lines[0]] == [(line["step"], line["loss"]) for line in lines[1]]
     with monkeypatch.context() as patch:  # finished: another time nothing is trained
-        patch.setattr("rewardsmith.engine.members.forked_training.rate_factor", _killed_at(0))
+        patch.setattr("rewardsmith.engine.training.loop.rate_factor", _killed_at(0))
         again = run(llama, rows, weights, num_train_epochs=2.0, **saves)
     np.testing.assert_array_equal(whole.gaps, again.gaps)
 
@@ -250,7 +250,7 @@ def test_a_loss_that_is_not_finite_names_pair_and_member(llama: Path) -> None:
     rows[5]["margin"] = math.nan
     weights = np.ones((8, 2), dtype=np.float32)
     weights[5, 0] = 0.0
-    with pytest.raises(RunError, match=r"the loss is not a finite number, for row 5 \(pair-5\), member 1\. Nothing"):
+    with pytest.raises(RunError, match=r"the loss is not a finite number.* row 5 \(pair-5\), member 1\. Nothing"):
         run(llama, rows, weights)
 
 
@@ -273,7 +273,7 @@ def test_pairs_that_are_the_same_twice_have_gap_zero_and_count_for_nobody(llama:
 
 @pytest.mark.parametrize("option", ["data_smoothing", "batch_margin"])
 def test_corrections_that_members_do_not_have_are_refused_by_name(llama: Path, option: str) -> None:
-    with pytest.raises(ConfigError, match=f"--{option} .*0.5"):
+    with pytest.raises(ConfigError, match=f"`{option}` .*0.5"):
         run(llama, some_rows(16), some_weights(16, 3), num_train_epochs=2.0, **{option: 0.5})
 
 
@@ -281,17 +281,14 @@ def test_a_resumed_run_keeps_its_precision(llama: Path, tmp_path: Path, monkeypa
     rows, weights = some_rows(24), some_weights(24, 3)
     saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=1)}
     pays = [True]  # the second measurement would say no
-    monkeypatch.setattr(forked_training, "bf16_pays", lambda device, wanted: pays.pop())
+    monkeypatch.setattr(accelerators, "bf16_pays", lambda device, wanted: pays.pop())
+    whole = run(llama, rows, weights, bf16=True)
+    pays.append(True)
     with monkeypatch.context() as patch, pytest.raises(_Killed):
-        patch.setattr(forked_training, "rate_factor", _killed_at(2))
+        patch.setattr(loop, "rate_factor", _killed_at(2))
         run(llama, rows, weights, bf16=True, **saves)
-    seen = []
-    original = forked_training.ForkedRun.train
-    monkeypatch.setattr(
-        forked_training.ForkedRun, "train", lambda self, *given: seen.append(self.bf16) or original(self, *given)
-    )
-    run(llama, rows, weights, bf16=True, **saves)
-    assert seen == [True] and not pays
+    resumed = run(llama, rows, weights, bf16=True, **saves)
+    assert torch.equal(weights_of(whole), weights_of(resumed)) and not pays
 
 
 def test_without_checkpoints_nobody_is_promised_one(
@@ -300,6 +297,6 @@ def test_without_checkpoints_nobody_is_promised_one(
     def promised() -> Any:
         raise AssertionError("Ctrl-C would say that a checkpoint is saved")
 
-    monkeypatch.setattr(forked_training, "Interrupts", promised)
+    monkeypatch.setattr(loop, "Interrupts", promised)
     saves = {"save_to": tmp_path / "checkpoints", "saving": CheckpointOptions(save_steps=0)}
     run(llama, some_rows(8), some_weights(8, 2), **saves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from forked_parts import LORA, OPTIONS, SEED, Parts, some_weights
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.reward_module import RewardModule
-from rewardsmith.engine.members.forked_batches import (
-    ForkedLoader,
-    MemberLabels,
-    encode_for_members,
-)
-from rewardsmith.engine.members.forked_training import ForkedRun, _loss
+from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, MemberLabels, StoredStates
+from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members
+from rewardsmith.engine.members.forked_step import member_loss
+from rewardsmith.engine.members.forked_training import judged_gaps, train_members
 from rewardsmith.engine.members.trunk_states import TrunkStates
+from rewardsmith.engine.training.accelerators import make_accelerator
+from rewardsmith.engine.training.loop import Moment, Watch
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.models.heads import output_layer
 from rewardsmith.models.members import ForkedModel, fork
@@ -31,11 +32,12 @@ from tiny_reward_models import pair_table, some_rows
 
 @dataclass
 class Bench:
-    """A fork over some pairs, its loader, and the run that trains it."""
+    """A fork over some pairs, and what it is trained with."""
 
     forked: ForkedModel
-    loader: ForkedLoader
-    run: ForkedRun
+    source: ForkedSource
+    states: StoredStates
+    options: TrainOptions
 
     @classmethod
     def of(
@@ -56,7 +58,7 @@ class Bench:
         states = TrunkStates(parts.model.eval(), encoded, form, 1, device) if stored else None
         forked = fork(parts.model, 1, weights.shape[1], LORA, seed)
         per_step, num_epochs = options.per_device_train_batch_size, options.num_train_epochs
-        loader = ForkedLoader(
+        source = ForkedSource(
             encoded,
             effective,
             form,
@@ -66,11 +68,20 @@ class Bench:
             labels=labels,
             whole=whole,
         )
-        return cls(forked, loader, ForkedRun(forked, loader, options, device, states=states))
+        return cls(forked, source, states or KeptStates(), options)
+
+    def train(self, watch: Watch | None = None) -> None:
+        train_members(
+            self.forked, self.source, self.states, self.options, make_accelerator("cpu"), watch=watch, quiet=True
+        )
+
+    def gaps(self, batches: Iterable[ForkedBatch]) -> NDArray[np.float32]:
+        accelerator, num_pairs = make_accelerator("cpu"), len(self.source.pairs)
+        return judged_gaps(self.forked, batches, num_pairs, self.states, accelerator, quiet=True)
 
     def trained(self) -> NDArray[np.float32]:
-        self.run.train(quiet=True)
-        return self.run.gaps(self.loader.all_pairs(), quiet=True)
+        self.train()
+        return self.gaps(self.source.all_pairs())
 
 
 def some_labels(num_pairs: int, num_members: int) -> MemberLabels:
@@ -114,7 +125,7 @@ def test_whole_batches_teach_what_divided_ones_do(llama: Path) -> None:
     weights[6:, 2] = 0.0  # sits steps out
     whole, parts = (Bench.of(llama, some_rows(24), weights, whole=whole) for whole in (True, False))
     np.testing.assert_allclose(whole.trained(), parts.trained(), rtol=0, atol=2e-4)
-    (_, batches), *_ = whole.loader.from_step(0)
+    (_, batches), *_ = whole.source.steps()
     assert [len(batch.members) for batch in batches] == [3] * len(batches)
 
 
@@ -125,10 +136,10 @@ def test_steps_of_given_pairs_do_not_depend_on_who_learns_from_them(llama: Path)
     learnable = np.arange(24) % 5 > 0
     steps = []
     for own in (weights, weights[:, :1], np.zeros((24, 1), np.float32)):
-        loader = ForkedLoader(
+        loader = ForkedSource(
             encoded, own, form, pairs_per_step=4, seed=SEED, num_epochs=2.0, whole=True, learnable=learnable
         )
-        found = [np.sort(np.concatenate([b.indices for b in batches])) for _, batches in loader.from_step(0)]
+        found = [np.sort(np.concatenate([b.indices for b in batches])) for _, batches in loader.steps()]
         steps.append([indices.tolist() for indices in found])
     assert steps[0] == steps[1] == steps[2]
     assert sorted(i for step in steps[0][:5] for i in step) == np.flatnonzero(learnable).tolist()
@@ -139,8 +150,8 @@ def test_labels_that_are_known_not_to_err_are_taken_as_they_are() -> None:
     gap = torch.tensor([[-100.0, -100.0]])
     labels = {"target": torch.ones(1, 2), "margin": torch.zeros(1, 2)}
     rates = torch.tensor([[[0.0, 0.0], [0.1, 0.1]]])
-    sure, doubted = _loss(gap, SimpleNamespace(**labels, error_rates=rates))[0].tolist()
-    assert sure == _loss(gap, SimpleNamespace(**labels, error_rates=None))[0, 0] == 100
+    sure, doubted = member_loss(gap, SimpleNamespace(**labels, error_rates=rates))[0].tolist()
+    assert sure == member_loss(gap, SimpleNamespace(**labels, error_rates=None))[0, 0] == 100
     assert doubted < 1e-3
 
 
@@ -150,10 +161,11 @@ def test_gaps_may_be_asked_for_after_every_epoch(llama: Path) -> None:
     bench = Bench.of(llama, rows, weights, num_train_epochs=3.0, **constant)
     asked, found = np.array([5, 2, 9]), {}
 
-    def judge(epoch: int) -> None:
-        found[epoch] = bench.run.gaps(bench.loader.to_judge(asked), quiet=True)
+    def judge(moment: Moment) -> None:
+        if moment.step % bench.source.steps_per_epoch == 0:
+            found[round(moment.epoch)] = bench.gaps(bench.source.to_judge(asked))
 
-    bench.run.train(quiet=True, after_epoch=judge)
+    bench.train(watch=judge)
     assert list(found) == [1, 2, 3]
     for epoch, gaps in found.items():
         once = Bench.of(llama, rows, weights, num_train_epochs=float(epoch), **constant).trained()
@@ -187,7 +199,7 @@ def test_what_heads_read_of_the_trunk_is_what_rewards_are_products_of(trunk: Pat
         rewards = RewardModule(parts.model)(batch)
         gaps = rows @ output_layer(parts.model).weight[0]
     torch.testing.assert_close(gaps, rewards[:8] - rewards[8:], rtol=1e-4, atol=1e-4)
-    loader = ForkedLoader(encoded, np.ones((8, 1), np.float32), form, pairs_per_step=4, seed=0)
+    loader = ForkedSource(encoded, np.ones((8, 1), np.float32), form, pairs_per_step=4, seed=0)
     assert states.take(next(iter(loader.all_pairs()))) is None  # no room for the states
 
 

@@ -62,7 +62,7 @@ def test_a_damaged_one_is_passed_over_and_named(
     else:
         victim.write_bytes(content[:-5] + b"00000" if damage == "changed" else content[: len(content) // 2])
     assert newest(checkpoints).step == 1
-    assert "step-000002 is damaged" in capsys.readouterr().err
+    assert "step-000002 cannot be used" in capsys.readouterr().err
     assert "step-000001, is whole" in checkpoints.last_good()
     save(checkpoints, 2)
     assert newest(checkpoints).step == 2

@@ -9,14 +9,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.batch_margin import DECAY, BatchMargin
-from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
+from rewardsmith.engine.training.corrections.data_smoothing import STATE, DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
-from rewardsmith.engine.training.steps import RewardStep
+from rewardsmith.engine.training.reward_step import RewardStep
 
 NO_GAP = torch.zeros(1)
 """For corrections that do not ask for it."""
@@ -66,30 +67,34 @@ def smoothing(target: list[float], beta: float) -> DataSmoothing:
     return DataSmoothing(np.array(target, dtype=np.float32), beta)
 
 
+def labels_of(smoothing: DataSmoothing) -> NDArray[np.float32]:
+    return smoothing.state()[STATE].numpy()
+
+
 def test_a_pair_is_learned_with_its_label_and_the_label_moves_after_it() -> None:
     labels = smoothing([1.0, 0.25, 0.5], beta=0.5)
     step = RewardStep(corrections=(labels,))
-    plain = RewardStep()(reads_its_reward, batch_of([0.0, 2.0], target=[1.0, 0.5]))
-    first = step(reads_its_reward, batch_of([0.0, 2.0], indices=[0, 2], target=[1.0, 0.5]))
+    plain = RewardStep().loss(reads_its_reward, batch_of([0.0, 2.0], target=[1.0, 0.5]))
+    first = step.loss(reads_its_reward, batch_of([0.0, 2.0], indices=[0, 2], target=[1.0, 0.5]))
     assert torch.equal(first.loss, plain.loss)
     expected = [0.5 * 1.0 + 0.5 * 0.5, 0.25, 0.5 * 0.5 + 0.5 / (1 + np.exp(-2.0))]
-    assert labels.labels == pytest.approx(expected)
-    again = step(reads_its_reward, batch_of([0.0, 2.0], indices=[0, 2], target=[1.0, 0.5]))
+    assert labels_of(labels) == pytest.approx(expected)
+    again = step.loss(reads_its_reward, batch_of([0.0, 2.0], indices=[0, 2], target=[1.0, 0.5]))
     soft = batch_of([0.0, 2.0], target=[expected[0], expected[2]])
-    assert again.loss.item() == pytest.approx(RewardStep()(reads_its_reward, soft).loss.item())
+    assert again.loss.item() == pytest.approx(RewardStep().loss(reads_its_reward, soft).loss.item())
 
 
 def test_labels_go_to_the_probability_that_is_in_the_loss() -> None:
     labels = smoothing([1.0], beta=1.0)
-    RewardStep(corrections=(labels,))(reads_its_reward, batch_of([3.0], margin=[2.5]))
-    assert labels.labels == pytest.approx([1 / (1 + np.exp(-0.5))])
+    RewardStep(corrections=(labels,)).loss(reads_its_reward, batch_of([3.0], margin=[2.5]))
+    assert labels_of(labels) == pytest.approx([1 / (1 + np.exp(-0.5))])
 
 
 def test_the_change_of_labels_is_logged_and_accuracy_goes_by_those_given() -> None:
     labels = smoothing([1.0, 1.0], beta=1.0)
     step = RewardStep(corrections=(labels,))
-    step(reads_its_reward, batch_of([-4.0, 4.0]))
-    totals = {name: float(value) for name, value in step(reads_its_reward, batch_of([-4.0, 4.0])).totals.items()}
+    step.loss(reads_its_reward, batch_of([-4.0, 4.0]))
+    totals = {name: float(value) for name, value in step.loss(reads_its_reward, batch_of([-4.0, 4.0])).totals.items()}
     metrics = step.metrics(totals)
     assert metrics["label_change"] == pytest.approx(0.5)  # sigmoid(4) of the one, sigmoid(-4) of the other
     assert metrics["accuracy"] == 0.5
@@ -101,47 +106,47 @@ def test_swapping_a_pair_turns_its_smoothed_label(beta: float, gap: float, targe
     ways = []
     for sign, label in ((1.0, target), (-1.0, 1 - target)):
         labels = smoothing([label], beta)
-        RewardStep(corrections=(labels,))(reads_its_reward, batch_of([sign * gap], margin=[sign * 0.3]))
-        ways.append(float(labels.labels[0]))
+        RewardStep(corrections=(labels,)).loss(reads_its_reward, batch_of([sign * gap], margin=[sign * 0.3]))
+        ways.append(float(labels_of(labels)[0]))
     assert ways[0] == pytest.approx(1 - ways[1], abs=1e-6)
     assert 0 <= ways[0] <= 1
 
 
 def test_copies_of_weight_zero_move_no_label() -> None:
     labels = smoothing([1.0, 1.0], beta=0.5)
-    RewardStep(corrections=(labels,))(reads_its_reward, batch_of([0.0, 0.0], weight=[1.0, 0.0]))
-    assert labels.labels.tolist() == [0.75, 1.0]
+    RewardStep(corrections=(labels,)).loss(reads_its_reward, batch_of([0.0, 0.0], weight=[1.0, 0.0]))
+    assert labels_of(labels).tolist() == [0.75, 1.0]
 
 
 def test_processes_exchange_the_labels_that_each_has_moved() -> None:
     labels = smoothing([1.0, 0.3, 1.0], beta=0.5)
     step = RewardStep(corrections=(labels,))
-    step(reads_its_reward, batch_of([0.0], indices=[0]))
+    step.loss(reads_its_reward, batch_of([0.0], indices=[0]))
     theirs = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.9]])  # the other process has moved label 2
-    step.finish_step(WithOther(theirs))
-    assert labels.labels == pytest.approx([0.75, 0.3, 0.9])
-    step.finish_step(WithOther(torch.tensor([[1.0, 0.0, 0.0], [0.6, 0.0, 0.0]])))  # and now the first one
-    assert labels.labels == pytest.approx([0.6, 0.3, 0.9])
+    step.finish(WithOther(theirs))
+    assert labels_of(labels) == pytest.approx([0.75, 0.3, 0.9])
+    step.finish(WithOther(torch.tensor([[1.0, 0.0, 0.0], [0.6, 0.0, 0.0]])))  # and now the first one
+    assert labels_of(labels) == pytest.approx([0.6, 0.3, 0.9])
 
 
 def test_the_margin_of_a_step_is_the_mean_gap_of_those_before() -> None:
     margin = BatchMargin(0.5)
     step = RewardStep(corrections=(margin,))
-    first = step(reads_its_reward, batch_of([1.0, 3.0]))
-    assert torch.equal(first.loss, RewardStep()(reads_its_reward, batch_of([1.0, 3.0])).loss)
-    step.finish_step(OneProcess())
-    second = step(reads_its_reward, batch_of([5.0]))
+    first = step.loss(reads_its_reward, batch_of([1.0, 3.0]))
+    assert torch.equal(first.loss, RewardStep().loss(reads_its_reward, batch_of([1.0, 3.0])).loss)
+    step.finish(OneProcess())
+    second = step.loss(reads_its_reward, batch_of([5.0]))
     assert second.loss.item() == pytest.approx(np.logaddexp(0, -(5.0 - 0.5 * 2.0)))
     assert step.metrics({name: float(value) for name, value in second.totals.items()})["batch_margin"] == 1.0
-    step.finish_step(OneProcess())
+    step.finish(OneProcess())
     third = margin.apply(batch_of([0.0]), NO_GAP)
     assert third.margin.item() == pytest.approx(0.5 * (DECAY * 4.0 + 5.0) / (DECAY * 2 + 1))
 
 
 def test_the_margin_points_where_the_label_points() -> None:
     margin = BatchMargin(1.0)
-    RewardStep(corrections=(margin,))(reads_its_reward, batch_of([2.0, -2.0, 7.0], target=[1.0, 0.0, 0.5]))
-    margin.finish_step(OneProcess())
+    RewardStep(corrections=(margin,)).loss(reads_its_reward, batch_of([2.0, -2.0, 7.0], target=[1.0, 0.0, 0.5]))
+    margin.finish(OneProcess())
     applied = margin.apply(batch_of([0.0] * 4, target=[1.0, 0.0, 0.5, 0.75], margin=[0.1, 0.1, 0.1, 0.1]), NO_GAP)
     assert applied.margin.tolist() == pytest.approx([2.1, -1.9, 0.1, 1.1])
 
@@ -152,34 +157,34 @@ def test_gaps_of_uncertain_labels_have_a_resting_point(target: float, scale: flo
     logit = float(np.log(target / (1 - target)))
     gap = logit / (1 - (2 * target - 1) * scale)
     margin = BatchMargin(scale)
-    RewardStep(corrections=(margin,))(reads_its_reward, batch_of([gap], target=[target]))
-    margin.finish_step(OneProcess())
+    RewardStep(corrections=(margin,)).loss(reads_its_reward, batch_of([gap], target=[target]))
+    margin.finish(OneProcess())
     assert gap - margin.apply(batch_of([gap], target=[target]), NO_GAP).margin.item() == pytest.approx(logit)
 
 
 def test_a_mean_gap_below_zero_is_no_margin() -> None:
     margin = BatchMargin(1.0)
-    RewardStep(corrections=(margin,))(reads_its_reward, batch_of([-2.0, 1.0]))
-    margin.finish_step(OneProcess())
+    RewardStep(corrections=(margin,)).loss(reads_its_reward, batch_of([-2.0, 1.0]))
+    margin.finish(OneProcess())
     assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == 0.0
 
 
 def test_weights_count_in_the_mean_gap_and_weight_zero_does_not() -> None:
     margin = BatchMargin(1.0)
-    RewardStep(corrections=(margin,))(reads_its_reward, batch_of([1.0, 4.0, 90.0], weight=[1.0, 2.0, 0.0]))
-    margin.finish_step(OneProcess())
+    RewardStep(corrections=(margin,)).loss(reads_its_reward, batch_of([1.0, 4.0, 90.0], weight=[1.0, 2.0, 0.0]))
+    margin.finish(OneProcess())
     assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == pytest.approx(3.0)
 
 
 def test_micro_batches_and_processes_make_one_step() -> None:
     whole, parts, shared = BatchMargin(1.0), BatchMargin(1.0), BatchMargin(1.0)
-    RewardStep(corrections=(whole,))(reads_its_reward, batch_of([1.0, 2.0, 6.0]))
+    RewardStep(corrections=(whole,)).loss(reads_its_reward, batch_of([1.0, 2.0, 6.0]))
     for gaps in ([1.0, 2.0], [6.0]):
-        RewardStep(corrections=(parts,))(reads_its_reward, batch_of(gaps))
-    RewardStep(corrections=(shared,))(reads_its_reward, batch_of([1.0, 2.0]))
+        RewardStep(corrections=(parts,)).loss(reads_its_reward, batch_of(gaps))
+    RewardStep(corrections=(shared,)).loss(reads_its_reward, batch_of([1.0, 2.0]))
     other = WithOther(torch.tensor([6.0, 1.0]))
     for margin, accelerator in ((whole, OneProcess()), (parts, OneProcess()), (shared, other)):
-        margin.finish_step(accelerator)
+        margin.finish(accelerator)
         assert margin.apply(batch_of([0.0]), NO_GAP).margin.item() == pytest.approx(3.0)
 
 
@@ -190,8 +195,8 @@ def test_no_gradient_flows_into_margin_or_label() -> None:
     for _ in range(2):
         reward.grad = None
         learned = margin.apply(labels.apply(batch_of([0.0]), NO_GAP), NO_GAP)
-        torch.autograd.backward(step(lambda _: reward, batch_of([0.0])).loss)
-        step.finish_step(OneProcess())
+        torch.autograd.backward(step.loss(lambda _: reward, batch_of([0.0])).loss)
+        step.finish(OneProcess())
         wanted = torch.sigmoid(2.0 - learned.margin) - learned.target
         assert reward.grad is not None
         torch.testing.assert_close(reward.grad, torch.cat([wanted, -wanted]))
@@ -200,8 +205,8 @@ def test_no_gradient_flows_into_margin_or_label() -> None:
 def test_a_state_brings_back_what_comes_next() -> None:
     def steps(step: RewardStep, number: int) -> float:
         for i in range(number):
-            output = step(reads_its_reward, batch_of([0.3 * i, 1.0]))
-            step.finish_step(OneProcess())
+            output = step.loss(reads_its_reward, batch_of([0.3 * i, 1.0]))
+            step.finish(OneProcess())
         return output.loss.item()
 
     def fresh() -> RewardStep:
@@ -227,7 +232,7 @@ def test_a_doubtful_label_is_believed_as_far_as_the_model_allows() -> None:
     better = 1 / (1 + np.exp(-1.0))
     by_hand = [1.0, 0.75, 0.4 / 1.3, 0.4 * better / (0.4 * better + 0.9 * (1 - better))]
     np.testing.assert_allclose(learned.target, by_hand, rtol=1e-6)
-    out = step(reads_its_reward, batch)
+    out = step.loss(reads_its_reward, batch)
     change = np.abs(np.array(by_hand) - [1.0, 1.0, 0.0, 0.0]).mean()
     totals = {name: float(value) for name, value in out.totals.items()}
     assert step.metrics(totals)["label_change"] == pytest.approx(change)
@@ -242,6 +247,6 @@ def test_the_gradient_is_that_of_the_likelihood_of_noisy_labels(target: float) -
     likelihood_gradient = gap.grad.clone() if gap.grad is not None else None
     rewards = torch.tensor([0.8, 0.0], requires_grad=True)
     batch = batch_of([0.8], target=[target], margin=[0.2])
-    RewardStep(corrections=(NoiseAware(rates),))(lambda inputs: rewards, batch).loss.backward()
+    RewardStep(corrections=(NoiseAware(rates),)).loss(lambda inputs: rewards, batch).loss.backward()
     assert rewards.grad is not None and likelihood_gradient is not None
     assert rewards.grad[0].item() == pytest.approx(likelihood_gradient.item(), rel=1e-5)

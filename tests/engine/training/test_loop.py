@@ -13,13 +13,13 @@ import torch
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs
-from rewardsmith.engine.batches.pair_batches import PairLoader
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import TrainOutcome, train
 from rewardsmith.engine.training.optimizers import parameter_groups, rate_factor
 from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.engine.training.steps import RewardStep
+from rewardsmith.engine.training.pair_source import PairSource
+from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import RunError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
@@ -39,7 +39,7 @@ def run(
     encoder = ConversationEncoder(tokenizer, 128)
     pairs = encode_pairs(encoder, pair_table(rows), quiet=True)
     accelerator = make_accelerator("cpu")
-    loader = PairLoader(
+    source = PairSource(
         pairs,
         batch_form(module.model, encoder, options.packing),
         pairs_per_step=options.per_device_train_batch_size * options.gradient_accumulation_steps,
@@ -48,7 +48,7 @@ def run(
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
     )
-    outcome = train(module, loader, RewardStep(options.center_rewards_coefficient), options, accelerator, log)
+    outcome = train(module, source, RewardStep(options.center_rewards_coefficient), options, accelerator, log)
     return module.model, outcome
 
 
@@ -122,7 +122,7 @@ def test_margin_that_is_not_finite_stops_the_run_and_names_the_pair(tiny_llama: 
 
 
 def test_diverged_weights_stop_the_run(tiny_llama: Path) -> None:
-    with pytest.raises(RunError, match=r"for \d of \d pairs.*lower --learning_rate"):
+    with pytest.raises(RunError, match=r"for \d of \d pairs.*lower `learning_rate`"):
         run(tiny_llama, some_rows(16), learning_rate=1e25, max_steps=4)
 
 
@@ -138,7 +138,7 @@ def test_log_has_a_line_every_few_steps_and_the_last(tiny_llama: Path, tmp_path:
 
 def test_progress_counts_every_pair(tiny_llama: Path) -> None:
     _, outcome = run(tiny_llama, some_rows(21), num_train_epochs=2.0)
-    assert outcome.num_pairs == 42 and outcome.num_steps == 6 and outcome.pairs_per_s > 0
+    assert outcome.counts["pairs"] == 42 and outcome.num_steps == 6 and outcome.per_s("pairs") > 0
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine", "constant"])

@@ -15,6 +15,7 @@ from rewardsmith.engine.training import recomputation
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import TrainOutcome
 from rewardsmith.engine.training.options import TrainOptions
+from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import check_options, train_reward_model
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
@@ -39,7 +40,7 @@ def trained(folder: Path, lora: bool = False, **changes: Any) -> dict[str, torch
         if lora:
             model = add_lora(model, LoraOptions(lora_r=4, lora_dropout=0.2))
         encoder = ConversationEncoder(tokenizer, 128)
-        train_reward_model(model, encoder, pair_table(some_rows(24)), options, make_accelerator("cpu"))
+        train_reward_model(model, encoder, pair_table(some_rows(24)), options, make_accelerator("cpu"), reward_step)
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 
@@ -48,7 +49,8 @@ def smoothed(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> tuple[
     source = resolve_model(str(folder))
     tokenizer = load_tokenizer(source)
     model, encoder = new_reward_model(source, tokenizer), ConversationEncoder(tokenizer, 128)
-    return train_reward_model(model, encoder, pair_table(rows), options, make_accelerator("cpu"))
+    done = train_reward_model(model, encoder, pair_table(rows), options, make_accelerator("cpu"), reward_step)
+    return done.outcome, done.step.labels(done.pairs)
 
 
 def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
@@ -136,16 +138,16 @@ def test_a_margin_of_its_own_widens_the_gaps(tiny_llama: Path) -> None:
 @pytest.mark.parametrize("name", ["data_smoothing", "batch_margin"])
 @pytest.mark.parametrize("value", [-0.1, 1.5, math.nan])
 def test_corrections_out_of_range_are_refused(name: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=f"--{name} {value} must be between 0"):
+    with pytest.raises(ConfigError, match=f"`{name}` {value} must be between 0"):
         check_options(TrainOptions(**{"num_train_epochs": 2.0, name: value}))
 
 
 def test_smoothing_in_a_single_pass_is_refused_or_said_to_be_idle(
     tiny_llama: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ConfigError, match="--num_train_epochs 1.0 has no next"):
+    with pytest.raises(ConfigError, match="`num_train_epochs` 1.0 has no next"):
         check_options(TrainOptions(data_smoothing=0.5))
     smoothed(tiny_llama, some_rows(16), max_steps=2, data_smoothing=0.5)
-    assert "--data_smoothing 0.5 changes nothing" in capsys.readouterr().err
+    assert "`data_smoothing` 0.5 changes nothing" in capsys.readouterr().err
     smoothed(tiny_llama, some_rows(16), max_steps=3, data_smoothing=0.5)
     assert "changes nothing" not in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.engine.members.forked_batches import ForkedLoader
+from rewardsmith.engine.members.forked_batches import ForkedSource
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.crossfit import fold_groups
@@ -158,13 +158,13 @@ def test_pairs_that_are_the_same_twice_are_neither_learned_nor_judged(
         rows[i]["rejected"] = rows[i]["chosen"]
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), tmp_path / "pairs.parquet")
     computed: set[int] = set()
-    forward = ForkedLoader._batch
+    forward = ForkedSource._batch
 
-    def seen(self: ForkedLoader, indices: NDArray[np.int64], *rest: Any) -> Any:
+    def seen(self: ForkedSource, indices: NDArray[np.int64], *rest: Any) -> Any:
         computed.update(indices.tolist())
         return forward(self, indices, *rest)
 
-    monkeypatch.setattr(ForkedLoader, "_batch", seen)
+    monkeypatch.setattr(ForkedSource, "_batch", seen)
     (arm,) = train(replace(job, pairs_file=str(tmp_path / "pairs.parquet")), trial, plain(trial))
     assert computed == set(range(NUMBER)) - set(same.tolist())
     assert (arm.gaps[:4] == 0).all() and (arm.gaps[4:] != 0).all()

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.batches.token_store import TokenStore
-from rewardsmith.engine.training.options import OnLongPair
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 Indices = NDArray[np.int64]
@@ -48,6 +47,10 @@ class EncodedPairs:
 
     def __len__(self) -> int:
         return len(self.pair_id)
+
+    def name(self, index: int) -> str:
+        """Where a pair stands in the input and what it is called, for an error."""
+        return f"row {self.row[index]} ({self.pair_id[index][:12]})"
 
     def both(self, index: int) -> tuple[Encoded, Encoded]:
         """Chosen and rejected conversation of one pair."""
@@ -93,12 +96,12 @@ def encode_all(encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = Fals
 
 
 def encode_pairs(
-    encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = False, on_long_pair: OnLongPair = "truncate"
+    encoder: ConversationEncoder, pairs: pa.Table, quiet: bool = False, leave_out_long: bool = False
 ) -> EncodedPairs:
-    """Tokens of all pairs that can teach something; the others are named."""
+    """Tokens of all pairs that can teach something; the others are named; with ``leave_out_long`` truncated ones."""
     counts = pairs.column("weight").to_numpy() > 0
     encoded = encode_all(encoder, pairs.filter(pa.array(counts)), quiet)
-    too_long = encoded.truncated if on_long_pair == "leave_out" else np.zeros(len(encoded), bool)
+    too_long = encoded.truncated if leave_out_long else np.zeros(len(encoded), bool)
     same = ~encoded.differs() & ~too_long
     without_weight = pairs.filter(pa.array(~counts)).select(["row", "pair_id"]).to_pylist()
     left_out = [LeftOut(reason="weight 0", **pair) for pair in without_weight]

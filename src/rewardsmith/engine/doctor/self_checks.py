@@ -19,7 +19,7 @@ from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.doctor.checkup import Check, verdict
-from rewardsmith.engine.training.steps import reward_step
+from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.models.files import quiet_transformers
 from rewardsmith.models.heads import compute_rewards, output_layer
 from rewardsmith.models.loading import load_reward_model, save_reward_model
@@ -307,7 +307,7 @@ def _few_steps(test: ModelUnderTest) -> None:
     optimizer = torch.optim.AdamW([p for p in test.model.parameters() if p.requires_grad], lr=1e-3)
     module = RewardModule(test.model)
     for _ in range(2):
-        torch.autograd.backward(reward_step(module, batch).loss)
+        torch.autograd.backward(RewardStep().loss(module, batch).loss)
         optimizer.step()
         optimizer.zero_grad()
 

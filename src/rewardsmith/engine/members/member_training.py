@@ -31,6 +31,7 @@ from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
+from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
@@ -104,12 +105,13 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
         torch.manual_seed(run.start_seed)
         fresh = fresh_model(run.model, run.start_seed)
         model = add_lora(fresh.model, run.lora) if run.lora.use_peft else fresh.model
-        outcome, encoded = train_reward_model(
+        trained = train_reward_model(
             model,
             fresh.encoder,
             pairs,
             run.train,
             make_accelerator(device, run.train.bf16, work_before(run.checkpoints_path)),
+            reward_step,
             run.order_seed,
             MetricsLog(run.model_path / "metrics.jsonl"),
             run.checkpoints_path,
@@ -119,11 +121,11 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
     if run.keep_model:
         save_reward_model(model, fresh.tokenizer, run.model_path, fresh.extra)
     metrics = {
-        "num_pairs": len(encoded),
-        "num_truncated": encoded.num_truncated,
-        "num_steps": outcome.num_steps,
-        "train_runtime_s": outcome.seconds,
-        "train_loss": outcome.last["loss"],
+        "num_pairs": len(trained.pairs),
+        "num_truncated": trained.pairs.num_truncated,
+        "num_steps": trained.outcome.num_steps,
+        "train_runtime_s": trained.outcome.seconds,
+        "train_loss": trained.outcome.last["loss"],
     }
     result = SavedGaps(gaps, metrics)
     save_gaps(run.result_path, result, _fingerprint(run))

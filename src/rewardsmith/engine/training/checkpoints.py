@@ -25,7 +25,7 @@ from rewardsmith.models.tensor_files import write_tensors
 
 STATE = "state.json"
 CHECKSUMS = "checksums.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,14 @@ class Checkpoint:
 
     def tensors(self, part: str) -> dict[str, Tensor]:
         """Tensors of one part, on the CPU."""
-        return load_file(self.path / f"{part}.safetensors")
+        return load_file(self._file(part))
+
+    def has(self, part: str) -> bool:
+        """Whether it has such a part."""
+        return self._file(part).is_file()
+
+    def _file(self, part: str) -> Path:
+        return self.path / f"{part}.safetensors"
 
 
 class Checkpoints:
@@ -100,7 +107,7 @@ class Checkpoints:
         """The states that can be read, the newest first; damaged ones are named."""
         for path in reversed(self.paths()):
             if trouble := _trouble(path):
-                say(f"Checkpoint {path} is damaged ({trouble}); looking for an older one.")
+                say(f"Checkpoint {path} cannot be used ({trouble}); looking for an older one.")
                 continue
             content = json.loads((path / STATE).read_text(encoding="utf-8"))
             self._refuse_other_work(path, content["work"])
@@ -143,6 +150,9 @@ def _trouble(path: Path) -> str:
     try:
         sums = json.loads((path / CHECKSUMS).read_text(encoding="utf-8"))
         changed = [name for name, checksum in sums.items() if fingerprint_file(path / name) != checksum]
-    except (OSError, ValueError) as error:
+        version = json.loads((path / STATE).read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError) as error:
         return f"{type(error).__name__}: {error}"
+    if version != VERSION:
+        return f"written in form {version}, not {VERSION}, by another version of rewardsmith"
     return f"{', '.join(changed)} changed" if changed else ""

@@ -39,10 +39,10 @@ def rate_factor(num_done: int, num_steps: int, options: TrainOptions) -> float:
     return shapes[options.lr_scheduler_type]
 
 
-def set_rate(optimizer: Any, rate: float) -> None:
-    """The learning rate of the next step."""
+def set_rates(optimizer: Any, share: float) -> None:
+    """The learning rates of the next step: this share of the one that each group began with."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * share
 
 
 def optimizer_tensors(optimizer: Any, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-OnLongPair = Literal["truncate", "leave_out"]
+from rewardsmith.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrainOptions:
     max_tokens_per_batch: int | None = None
     """Tokens in one forward pass, which bounds memory; default: 2048 (on a CPU 1024, with --bf16 4096), or the longest
     pair if that is more."""
-    on_long_pair: OnLongPair = "truncate"
+    on_long_pair: Literal["truncate", "leave_out"] = "truncate"
     """A pair with a conversation over --max_length is cut on --truncation_side, or left out; left_out.jsonl names all
     pairs that are not learned from."""
     packing: Literal["auto", "off"] = "auto"
@@ -80,3 +80,47 @@ class TrackerOptions:
     """`none`, or trackers separated by commas: tensorboard, wandb, trackio, mlflow, ... (accelerate's)."""
     run_name: str | None = None
     """Name of the run there; default: the name of the output folder."""
+
+
+def check_saving(saving: CheckpointOptions) -> None:
+    """``ConfigError`` for checkpoints that cannot be."""
+    if saving.save_steps < 0:
+        raise ConfigError(f"`save_steps` {saving.save_steps} must be at least 1, or 0 for no checkpoints.")
+    if saving.average_checkpoints < 1:
+        raise ConfigError(f"`average_checkpoints` {saving.average_checkpoints} must be at least 1.")
+    if saving.average_checkpoints > 1 and not saving.save_steps:
+        raise ConfigError(f"`average_checkpoints` {saving.average_checkpoints} needs checkpoints: `save_steps` is 0.")
+    if saving.save_total_limit < 1:
+        raise ConfigError(f"`save_total_limit` {saving.save_total_limit} must be at least 1 (`save_steps` 0: none).")
+
+
+def check_options(options: TrainOptions) -> None:
+    """``ConfigError`` for a value that no run can have; it names the flag."""
+    at_least_one = ("per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps")
+    not_negative = ("weight_decay", "max_grad_norm", "center_rewards_coefficient")
+    for name in at_least_one:
+        if getattr(options, name) < 1:
+            raise ConfigError(f"`{name}` {getattr(options, name)} must be at least 1.")
+    for name in not_negative:
+        if not getattr(options, name) >= 0:
+            raise ConfigError(f"`{name}` {getattr(options, name)} must not be negative.")
+    for name in ("data_smoothing", "batch_margin"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise ConfigError(f"`{name}` {getattr(options, name)} must be between 0 (off) and 1.")
+    if options.data_smoothing and options.max_steps < 0 and options.num_train_epochs <= 1:
+        raise ConfigError(
+            f"`data_smoothing` {options.data_smoothing} moves labels from one pass to the next, and `num_train_epochs` "
+            f"{options.num_train_epochs} has no next: ask for 2 or more."
+        )
+    if options.max_tokens_per_batch is not None and options.max_tokens_per_batch < 1:
+        raise ConfigError(f"`max_tokens_per_batch` {options.max_tokens_per_batch} must be at least 1.")
+    if not 0 < options.learning_rate < float("inf"):
+        raise ConfigError(f"`learning_rate` {options.learning_rate} must be above 0.")
+    if not 0 <= options.warmup_ratio <= 1:
+        raise ConfigError(f"`warmup_ratio` {options.warmup_ratio} must be between 0 and 1.")
+    if options.train_layers < -1:
+        raise ConfigError(f"`train_layers` {options.train_layers} must be at least 0, or -1 for all.")
+    if options.max_steps == 0 or options.max_steps < -1:
+        raise ConfigError(f"`max_steps` {options.max_steps} must be at least 1, or -1 for `num_train_epochs`.")
+    if options.max_steps < 0 and not 0 < options.num_train_epochs < float("inf"):
+        raise ConfigError(f"`num_train_epochs` {options.num_train_epochs} must be above 0.")

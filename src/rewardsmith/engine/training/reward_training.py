@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import torch
@@ -13,31 +14,37 @@ from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.batches.batch_forms import batch_form, usual_training_tokens
+from rewardsmith.engine.batches.batch_forms import BatchForm, batch_form, usual_training_tokens
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, Reason, encode_pairs
-from rewardsmith.engine.batches.pair_batches import PairLoader
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16, everywhere
 from rewardsmith.engine.training.checkpoints import Checkpoints
-from rewardsmith.engine.training.corrections.batch_margin import BatchMargin
-from rewardsmith.engine.training.corrections.correction import Correction
-from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
-from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
 from rewardsmith.engine.training.loop import Log, TrainOutcome, train
-from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-from rewardsmith.engine.training.recomputation import recomputed_blocks
-from rewardsmith.engine.training.recomputation_check import what_again
+from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions, check_options
+from rewardsmith.engine.training.pair_source import PairSource
+from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
 from rewardsmith.engine.training.run_state import average_with_earlier
-from rewardsmith.engine.training.steps import RewardStep
-from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.engine.training.subject import Step
+from rewardsmith.errors import DataError
 from rewardsmith.models.partial_training import train_top_layers
 from rewardsmith.tokens.encoding import ConversationEncoder
 
+S = TypeVar("S", bound=Step)
 WHY_LEFT_OUT: dict[Reason, str] = {
     "weight 0": "their weight is 0",
-    "too long": "a conversation is longer than --max_length",
-    "same tokens": "both sides have the same tokens (--max_length)",
+    "too long": "a conversation is longer than `max_length`",
+    "same tokens": "both sides have the same tokens (`max_length`)",
 }
+
+
+@dataclass(frozen=True)
+class Trained(Generic[S]):
+    """What a training left besides the model's weights."""
+
+    outcome: TrainOutcome
+    pairs: EncodedPairs
+    """What was learned from."""
+    step: S
 
 
 def train_reward_model(
@@ -46,20 +53,57 @@ def train_reward_model(
     pairs: pa.Table,
     options: TrainOptions,
     accelerator: Accelerator,
+    make_step: Callable[[EncodedPairs, TrainOptions], S],
     seed: int = 0,
     log: Log | None = None,
     save_to: Path | None = None,
     saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
-) -> tuple[TrainOutcome, EncodedPairs]:
+) -> Trained[S]:
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
-    ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
-    The pairs come back with the labels that they had at the end, which ``data_smoothing`` changes. A table with the
-    columns ``contracts.tables.ERROR_RATES`` is learned by a loss that knows them.
+    ``make_step`` gives the objective (``reward_step.reward_step``). ``save_to`` is a folder for checkpoints, made and
+    read as ``saving`` says: the run goes on from the newest in it.
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
-    encoded = encode_pairs(encoder, pairs, not accelerator.is_main_process, options.on_long_pair)
+    encoded = _encoded(encoder, pairs, options, accelerator)
+    if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
+        model.to(accelerator.device)  # where the check is to look at it
+    form = batch_form(model, encoder, options.packing, lambda answer: everywhere(accelerator, answer))
+    source = _source(encoded, form, options, accelerator, seed)
+    checkpoints = None
+    if save_to is not None:
+        work = {
+            "pairs in a step": source.pairs_per_step,
+            "pairs": len(encoded),
+            "steps": source.num_steps,
+            "packed": form.packed,
+            BF16: computes_in_bf16(accelerator),
+            **({"labels of": fingerprint_json(encoded.pair_id)} if options.data_smoothing else {}),
+        }
+        keep = max(saving.save_total_limit, saving.average_checkpoints)
+        checkpoints = Checkpoints(save_to, saving.save_steps, keep, work)
+    if accelerator.process_index:
+        torch.manual_seed(seed + accelerator.process_index)  # else all processes would drop the same inputs of adapters
+    if options.data_smoothing and source.num_steps <= source.steps_per_epoch:
+        say(f"`data_smoothing` {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
+    step = make_step(encoded, options)
+    again = what_again(model, encoder, form, options, accelerator.device.type)
+    with recomputed_blocks(model, again):
+        module = RewardModule(model)
+        outcome = train(module, source, step, options, accelerator, log, checkpoints)
+    if checkpoints is not None and saving.average_checkpoints > 1:
+        num = average_with_earlier(module, checkpoints, saving.average_checkpoints, source.num_steps)
+        say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")
+    return Trained(outcome, encoded, step)
+
+
+def _encoded(
+    encoder: ConversationEncoder, pairs: pa.Table, options: TrainOptions, accelerator: Accelerator
+) -> EncodedPairs:
+    """Tokens of the pairs that are learned from; says how many are not, and why."""
+    leave_out_long = options.on_long_pair == "leave_out"
+    encoded = encode_pairs(encoder, pairs, not accelerator.is_main_process, leave_out_long)
     if accelerator.is_main_process:
         _say_what_is_left_out(encoded, encoder)
     if not len(encoded):
@@ -68,11 +112,14 @@ def train_reward_model(
             f"{encoded.num_left_out('too long')} are longer than {encoder.max_length} tokens and "
             f"{encoded.num_left_out('same tokens')} are the same twice after truncation to that."
         )
-    if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
-        model.to(accelerator.device)  # where the check is to look at it
-    form = batch_form(model, encoder, options.packing, lambda answer: everywhere(accelerator, answer))
+    return encoded
+
+
+def _source(
+    encoded: EncodedPairs, form: BatchForm, options: TrainOptions, accelerator: Accelerator, seed: int
+) -> PairSource:
     per_process = options.per_device_train_batch_size * options.gradient_accumulation_steps
-    loader = PairLoader(
+    return PairSource(
         encoded,
         form,
         pairs_per_step=per_process * accelerator.num_processes,
@@ -84,81 +131,6 @@ def train_reward_model(
         process=accelerator.process_index,
         num_processes=accelerator.num_processes,
     )
-    checkpoints = None
-    if save_to is not None:
-        work = {
-            "pairs in a step": per_process * accelerator.num_processes,
-            "pairs": len(encoded),
-            "steps": loader.num_steps,
-            "packed": form.packed,
-            BF16: computes_in_bf16(accelerator),
-            **({"labels of": fingerprint_json(encoded.pair_id)} if options.data_smoothing else {}),
-        }
-        keep = max(saving.save_total_limit, saving.average_checkpoints)
-        checkpoints = Checkpoints(save_to, saving.save_steps, keep, work)
-    if accelerator.process_index:
-        torch.manual_seed(seed + accelerator.process_index)  # else all processes would drop the same inputs of adapters
-    if options.data_smoothing and loader.num_steps <= loader.steps_per_epoch:
-        say(f"--data_smoothing {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
-    smoothing = DataSmoothing(encoded.target, options.data_smoothing) if options.data_smoothing else None
-    corrections: list[Correction] = [smoothing] if smoothing else []
-    if encoded.error_rates is not None:
-        corrections.append(NoiseAware(encoded.error_rates))
-    if options.batch_margin:
-        corrections.append(BatchMargin(options.batch_margin))
-    step = RewardStep(options.center_rewards_coefficient, tuple(corrections))
-    again = what_again(model, encoder, form, options, accelerator.device.type)
-    with recomputed_blocks(model, again):
-        module = RewardModule(model)
-        outcome = train(module, loader, step, options, accelerator, log, checkpoints)
-    if checkpoints is not None and saving.average_checkpoints > 1:
-        num = average_with_earlier(module, checkpoints, saving.average_checkpoints, loader.num_steps)
-        say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")
-    return outcome, replace(encoded, target=smoothing.labels) if smoothing else encoded
-
-
-def check_saving(saving: CheckpointOptions) -> None:
-    """``ConfigError`` for checkpoints that cannot be."""
-    if saving.save_steps < 0:
-        raise ConfigError(f"--save_steps {saving.save_steps} must be at least 1, or 0 for no checkpoints.")
-    if saving.average_checkpoints < 1:
-        raise ConfigError(f"--average_checkpoints {saving.average_checkpoints} must be at least 1.")
-    if saving.average_checkpoints > 1 and not saving.save_steps:
-        raise ConfigError(f"--average_checkpoints {saving.average_checkpoints} needs checkpoints: --save_steps is 0.")
-    if saving.save_total_limit < 1:
-        raise ConfigError(f"--save_total_limit {saving.save_total_limit} must be at least 1 (--save_steps 0: none).")
-
-
-def check_options(options: TrainOptions) -> None:
-    """``ConfigError`` for a value that no run can have; it names the flag."""
-    at_least_one = ("per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps")
-    not_negative = ("weight_decay", "max_grad_norm", "center_rewards_coefficient")
-    for name in at_least_one:
-        if getattr(options, name) < 1:
-            raise ConfigError(f"--{name} {getattr(options, name)} must be at least 1.")
-    for name in not_negative:
-        if not getattr(options, name) >= 0:
-            raise ConfigError(f"--{name} {getattr(options, name)} must not be negative.")
-    for name in ("data_smoothing", "batch_margin"):
-        if not 0 <= getattr(options, name) <= 1:
-            raise ConfigError(f"--{name} {getattr(options, name)} must be between 0 (off) and 1.")
-    if options.data_smoothing and options.max_steps < 0 and options.num_train_epochs <= 1:
-        raise ConfigError(
-            f"--data_smoothing {options.data_smoothing} moves labels from one pass to the next, and --num_train_epochs "
-            f"{options.num_train_epochs} has no next: ask for 2 or more."
-        )
-    if options.max_tokens_per_batch is not None and options.max_tokens_per_batch < 1:
-        raise ConfigError(f"--max_tokens_per_batch {options.max_tokens_per_batch} must be at least 1.")
-    if not 0 < options.learning_rate < float("inf"):
-        raise ConfigError(f"--learning_rate {options.learning_rate} must be above 0.")
-    if not 0 <= options.warmup_ratio <= 1:
-        raise ConfigError(f"--warmup_ratio {options.warmup_ratio} must be between 0 and 1.")
-    if options.train_layers < -1:
-        raise ConfigError(f"--train_layers {options.train_layers} must be at least 0, or -1 for all.")
-    if options.max_steps == 0 or options.max_steps < -1:
-        raise ConfigError(f"--max_steps {options.max_steps} must be at least 1, or -1 for --num_train_epochs.")
-    if options.max_steps < 0 and not 0 < options.num_train_epochs < float("inf"):
-        raise ConfigError(f"--num_train_epochs {options.num_train_epochs} must be above 0.")
 
 
 def _say_what_is_left_out(encoded: EncodedPairs, encoder: ConversationEncoder) -> None:
@@ -167,4 +139,4 @@ def _say_what_is_left_out(encoded: EncodedPairs, encoder: ConversationEncoder) -
             say(f"{num:,} pairs are left out: {words}.")
     if encoded.num_truncated:
         share = encoded.num_truncated / len(encoded)
-        say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are cut on the {encoder.truncation_side} (--max_length).")
+        say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are cut on the {encoder.truncation_side} (`max_length`).")

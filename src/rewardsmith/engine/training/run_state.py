@@ -29,17 +29,17 @@ def changing_tensors(module: Any) -> dict[str, Tensor]:
     return {**trained, **buffers}
 
 
-def capture(module: Any, optimizer: Any, step: dict[str, Tensor], accelerator: Accelerator) -> Parts:
+def capture(module: Any, optimizer: Any, learned: Parts, accelerator: Accelerator) -> Parts:
     """The state of a run. All processes have to call it; the tensors are whole on the main one.
 
-    ``step``: what the step itself has learned, if anything.
+    ``learned``: parts besides these, which are left out where they are empty.
     """
     names = {parameter: name for name, parameter in module.named_parameters()}
     return {
         "model": _whole(changing_tensors(module), accelerator),
         "optimizer": _whole(optimizer_tensors(optimizer, names), accelerator),
         "random": _random_states(accelerator),
-        **({"step": step} if step else {}),
+        **{part: tensors for part, tensors in learned.items() if tensors},
     }
 
 

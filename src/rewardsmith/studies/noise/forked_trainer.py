@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_all
 from rewardsmith.engine.hardware.devices import choose_device
-from rewardsmith.engine.members.forked_batches import ForkedLoader, MemberLabels
-from rewardsmith.engine.members.forked_training import ForkedRun
+from rewardsmith.engine.members.forked_batches import MemberLabels
+from rewardsmith.engine.members.forked_source import ForkedSource
+from rewardsmith.engine.members.forked_training import judged_gaps, train_members
 from rewardsmith.engine.members.trunk_states import TrunkStates
+from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.fresh_model import fresh_model
+from rewardsmith.engine.training.loop import Moment
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions
@@ -99,7 +102,7 @@ class ForkedTrainer:
         those that are the same twice."""
         base, options = self.base, self.base.options.training
         labels, weights = self._lessons([arm.without(HELD_OUT_FOLD) for arm in arms])
-        loader = ForkedLoader(
+        source = ForkedSource(
             base.pairs,
             weights,
             base.form,
@@ -110,15 +113,19 @@ class ForkedTrainer:
             whole=True,
             learnable=self._learnable,
         )
-        run = ForkedRun(self._begin(labels, weights), loader, options, base.device, states=base.states)
+        forked = self._begin(labels, weights)
+        accelerator = make_accelerator(str(base.device))
         asked = judged[base.differs[judged]]
         by_length = asked[np.argsort(base.pairs.lengths[asked], kind="stable")]
         gaps: list[NDArray[np.float64]] = []
 
-        def judge(_: int) -> None:
-            gaps.append(run.gaps(loader.to_judge(by_length), quiet=True).astype(np.float64))
+        def judge(moment: Moment) -> None:
+            if moment.step % source.steps_per_epoch == 0:
+                batches, num_pairs = source.to_judge(by_length), len(base.pairs)
+                own = judged_gaps(forked, batches, num_pairs, base.states, accelerator, quiet=True)
+                gaps.append(own.astype(np.float64))
 
-        run.train(quiet=True, after_epoch=judge)
+        train_members(forked, source, base.states, options, accelerator, watch=judge, quiet=True)
         return gaps
 
     def _lessons(self, arms: Sequence[Arm]) -> tuple[MemberLabels, Floats]:

@@ -12,19 +12,20 @@ certain labels there is no such point: gaps grow with the margin.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float
 from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.training.corrections.correction import Correction
 
 DECAY = 0.9  # of what a step counts, from one step to the next: a memory of about ten
 STATE = "batch_margin"
 
 
-class BatchMargin:
+class BatchMargin(Correction):
     """``scale`` times the running mean gap; 0 in the first step."""
 
     metric = "batch_margin"
@@ -47,7 +48,7 @@ class BatchMargin:
         self._step = self._step + sums.to(self._step)
         return self._margin() * (learned.weight > 0).sum()
 
-    def finish_step(self, accelerator: Any) -> None:
+    def finish(self, accelerator: Accelerator) -> None:
         """The step becomes the newest one of the past, over all its processes."""
         self._past = DECAY * self._past + accelerator.reduce(self._step, reduction="sum")
         self._step = torch.zeros_like(self._step)

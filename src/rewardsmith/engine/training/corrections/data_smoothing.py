@@ -11,20 +11,22 @@ would chase each other for ever where a margin is not 0.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.training.corrections.correction import Correction
 
 STATE = "smoothed_target"
 
 
-class DataSmoothing:
+class DataSmoothing(Correction):
     """Labels of all pairs of a run; ``target`` [N] are those that it begins with. ``beta`` is in [0, 1]."""
 
     metric = "label_change"
@@ -35,10 +37,9 @@ class DataSmoothing:
         self._moved = torch.zeros(len(target), dtype=torch.bool)
         self._beta = beta
 
-    @property
-    def labels(self) -> NDArray[np.float32]:
-        """The labels [N] as they stand."""
-        return self._labels.cpu().numpy()
+    def relabelled(self, pairs: EncodedPairs) -> EncodedPairs:
+        """The pairs with their labels as they stand."""
+        return replace(pairs, target=self._labels.cpu().numpy())
 
     def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
         """The batch with labels as they stand."""
@@ -53,7 +54,7 @@ class DataSmoothing:
         self._moved[positions] = counts
         return ((learned.target - given.target).abs() * counts).sum()
 
-    def finish_step(self, accelerator: Any) -> None:
+    def finish(self, accelerator: Accelerator) -> None:
         """Processes exchange the labels that each has moved. A pair is met once in a step, so nothing is rounded."""
         if accelerator.num_processes > 1:
             moved = self._moved.to(self._labels)

@@ -7,7 +7,6 @@ step; no gradient flows through it. It has no memory: nothing is kept between st
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.training.corrections.correction import Correction
 from rewardsmith.objectives.noise_aware import believed_target
 
 
-class NoiseAware:
+class NoiseAware(Correction):
     """``error_rates`` [N, 2] of all pairs of a run: P(labelled better | worse) of chosen and of rejected."""
 
     metric = "label_change"
@@ -36,13 +36,3 @@ class NoiseAware:
     def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
         """Only counts."""
         return ((learned.target - given.target).abs() * (learned.weight > 0)).sum()
-
-    def finish_step(self, accelerator: Any) -> None:
-        """Nothing to do."""
-
-    def state(self) -> dict[str, Tensor]:
-        """Nothing is kept."""
-        return {}
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing was kept."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.engine.training.recomputation_check import what_again
+from rewardsmith.engine.training.recomputation import what_again
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model
@@ -41,7 +41,7 @@ def test_what_is_asked_for_is_done(tiny_llama: Path) -> None:
 def test_elsewhere_than_on_a_cpu_it_cannot_be_had(tiny_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(tiny_llama, device_type="cuda") == "nothing"
     assert not capsys.readouterr().err
-    with pytest.raises(ConfigError, match="--selective_checkpointing on: it is for CPUs"):
+    with pytest.raises(ConfigError, match="`selective_checkpointing` on: it is for CPUs"):
         asked(tiny_llama, device_type="cuda", selective_checkpointing="on")
 
 
@@ -67,5 +67,5 @@ def test_a_model_that_writes_into_what_was_kept_keeps_everything(
     monkeypatch.setattr(torch.nn.Linear, "forward", lambda self, given: writes(plain(self, given)))
     assert asked(tiny_llama) == "nothing"
     assert "All activations are kept: LlamaForSequenceClassification" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="--selective_checkpointing on: LlamaForSequenceClassification"):
+    with pytest.raises(ConfigError, match="`selective_checkpointing` on: LlamaForSequenceClassification"):
         asked(tiny_llama, selective_checkpointing="on")

@@ -1,62 +1,43 @@
-"""Steps: a batch goes in, a loss and what is worth logging come out. The loop knows nothing else about an objective."""
+"""The reward step: what a batch of pairs costs, with target, margin and weight."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
 from torch import Tensor
 
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.training.corrections.batch_margin import BatchMargin
 from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
+from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
+from rewardsmith.engine.training.options import TrainOptions
+from rewardsmith.engine.training.subject import Step, StepOutput
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
 
 @dataclass(frozen=True)
-class StepOutput:
-    """``loss`` is this batch's share of the whole optimiser step's loss: the shares of a step add up to it."""
-
-    loss: Tensor
-    per_pair_loss: Tensor
-    """Detached, [B]: tells which pairs are at fault when a loss is not finite."""
-    totals: dict[str, Tensor] = field(default_factory=dict)
-    """Detached sums over the pairs of the batch; the loop adds them over batches and processes."""
-
-
-class Step(Protocol):
-    """The seam of the loop."""
-
-    def __call__(self, model: Any, batch: PairBatch) -> StepOutput:
-        """Loss and totals of one micro-batch, with the graph for its gradient."""
-        ...
-
-    def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
-        """What to log, from the totals of all batches since the last line."""
-        ...
-
-    def finish_step(self, accelerator: Any) -> None:
-        """After each optimiser step, on every process."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """What the step has learned besides the model's weights, for checkpoints; the same on all processes."""
-        ...
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Goes on from ``state``."""
-        ...
-
-
-@dataclass(frozen=True)
-class RewardStep:
+class RewardStep(Step):
     """Bradley-Terry with target, margin and weight, and centring (`objectives/preference.py`)."""
 
     center_rewards_coefficient: float = 0.0
     corrections: tuple[Correction, ...] = ()
     """Applied in this order. What is logged as accuracy goes by the labels as given."""
 
-    def __call__(self, model: Any, batch: PairBatch) -> StepOutput:
+    counted: ClassVar[tuple[str, ...]] = ("pairs", "tokens")
+    shown: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "pairs_per_s")
+
+    def labels(self, given: EncodedPairs) -> EncodedPairs:
+        """The pairs with the labels that they have now, where some correction changes them for good."""
+        for correction in self.corrections:
+            given = correction.relabelled(given)
+        return given
+
+    def loss(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
         chosen, rejected = model(batch.inputs).float().chunk(2)
         gap = chosen - rejected
@@ -83,10 +64,10 @@ class RewardStep:
             **{correction.metric: totals[correction.metric] / num_pairs for correction in self.corrections},
         }
 
-    def finish_step(self, accelerator: Any) -> None:
+    def finish(self, accelerator: Accelerator) -> None:
         """Corrections change between steps only."""
         for correction in self.corrections:
-            correction.finish_step(accelerator)
+            correction.finish(accelerator)
 
     def state(self) -> dict[str, Tensor]:
         """That of all corrections."""
@@ -98,7 +79,16 @@ class RewardStep:
             correction.load_state(tensors)
 
 
-reward_step = RewardStep()
+def reward_step(pairs: EncodedPairs, options: TrainOptions) -> RewardStep:
+    """The step that the options ask for. Pairs with error rates are learned by a loss that knows them."""
+    corrections: list[Correction] = []
+    if options.data_smoothing:
+        corrections.append(DataSmoothing(pairs.target, options.data_smoothing))
+    if pairs.error_rates is not None:
+        corrections.append(NoiseAware(pairs.error_rates))
+    if options.batch_margin:
+        corrections.append(BatchMargin(options.batch_margin))
+    return RewardStep(options.center_rewards_coefficient, tuple(corrections))
 
 
 def _totals(chosen: Tensor, rejected: Tensor, per_pair: Tensor, batch: PairBatch) -> dict[str, Tensor]:

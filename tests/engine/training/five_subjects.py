@@ -1,0 +1,298 @@
+"""Five subjects for one training loop. As a program, for `torchrun`: trains each in its processes, whole and interrupted.
+
+What they show: a step that reads pairs; two views of each pair; a gradient taken at perturbed weights; samples drawn
+from the current weights; two modules with rates of their own that learn several steps from one drawn batch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rewardsmith.engine.batches.batch_forms import PaddedForm
+from rewardsmith.engine.batches.encoded_pairs import encode_pairs
+from rewardsmith.engine.batches.model_inputs import PaddedInputs
+from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.training.accelerators import make_accelerator
+from rewardsmith.engine.training.checkpoints import Checkpoints
+from rewardsmith.engine.training.loop import TrainOutcome, Watch, train
+from rewardsmith.engine.training.options import TrainOptions
+from rewardsmith.engine.training.pair_source import PairSource
+from rewardsmith.engine.training.reward_step import RewardStep
+from rewardsmith.engine.training.subject import Source, Step, StepOutput, accumulate
+from rewardsmith.tokens.encoding import ConversationEncoder
+from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
+
+OPTIONS = TrainOptions(learning_rate=1e-2, logging_steps=1, warmup_ratio=0.0)
+NUM_STEPS = 12
+NUM_ACTIONS = 5
+STEPS_A_DRAW = 4
+GOLD = torch.linspace(-1.0, 1.0, NUM_ACTIONS)
+
+
+class WordReward(nn.Module):
+    """The mean over a conversation's tokens of what each is worth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.worth = nn.Embedding(512, 8)
+        self.head = nn.Linear(8, 1, bias=False)  # which would move both rewards of a pair alike
+
+    def forward(self, inputs: PaddedInputs) -> Tensor:
+        return self.head(self.states(inputs))[:, 0]
+
+    def states(self, inputs: PaddedInputs) -> Tensor:
+        mask = inputs.tensors["attention_mask"][..., None]
+        return (self.worth(inputs.tensors["input_ids"]) * mask).sum(1) / mask.sum(1)
+
+
+def pairs_of(accelerator: Accelerator) -> PairSource:
+    pairs = encode_pairs(ConversationEncoder(tiny_tokenizer(), 96), pair_table(some_rows(20)), quiet=True)
+    return PairSource(
+        pairs,
+        PaddedForm(pad_id=3),
+        pairs_per_step=4,
+        max_tokens=200,
+        seed=0,
+        max_steps=NUM_STEPS,
+        process=accelerator.process_index,
+        num_processes=accelerator.num_processes,
+    )
+
+
+class TwoViews(RewardStep):
+    """Each pair is read twice, each time without another half of the numbers; both views should agree."""
+
+    def loss(self, model: Any, batch: PairBatch) -> StepOutput:
+        one, other = (self._view(model, batch.inputs, view) for view in (0, 1))
+        first, second = super().loss(lambda _: one, batch), super().loss(lambda _: other, batch)
+        apart = (one - other).square().sum() / (2 * batch.total_weight)
+        return replace(first, loss=(first.loss + second.loss) / 2 + apart)
+
+    @staticmethod
+    def _view(model: Any, inputs: PaddedInputs, view: int) -> Tensor:
+        tokens = inputs.tensors["input_ids"]
+        masked = {**inputs.tensors, "input_ids": torch.where(tokens % 2 == view, tokens, 0)}
+        return model(PaddedInputs(masked))
+
+
+@dataclass(frozen=True)
+class Perturbed(RewardStep):
+    """The gradient at weights that were moved along a first gradient, taken back before the step."""
+
+    size: float = 0.05
+
+    def gradient(self, model: Any, batches: Any, accelerator: Accelerator) -> list[StepOutput]:
+        accumulate(model, batches, super().loss, accelerator)
+        parameters = list(model.parameters())
+        moves = [self.size * parameter.grad / (parameter.grad.norm() + 1e-12) for parameter in parameters]
+        before = [parameter.detach().clone() for parameter in parameters]
+        model.zero_grad()
+        with torch.no_grad():
+            for parameter, move in zip(parameters, moves, strict=True):
+                parameter.add_(move)
+        outputs = accumulate(model, batches, super().loss, accelerator)
+        with torch.no_grad():
+            for parameter, own in zip(parameters, before, strict=True):
+                parameter.copy_(own)
+        return outputs
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Actions that a policy drew, and what it thought of them."""
+
+    actions: Tensor
+    logprobs: Tensor
+    total: int
+
+    def to(self, device: torch.device) -> Draws:
+        return Draws(self.actions.to(device), self.logprobs.to(device), self.total)
+
+
+class Bandit(nn.Module):
+    """A softmax over actions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(NUM_ACTIONS))
+
+    def forward(self, actions: Tensor) -> Tensor:
+        return self.logits.log_softmax(0)[actions]
+
+
+class DrawnBatches(Source):
+    """Every process draws the same actions and learns from its share of them."""
+
+    items: ClassVar[str] = "actions"
+    num_steps = NUM_STEPS
+
+    def __init__(self, accelerator: Accelerator, steps_a_draw: int = 1) -> None:
+        self._accelerator, self._steps_a_draw = accelerator, steps_a_draw
+        self._generator = torch.Generator().manual_seed(0)
+        self._drawn: Draws | None = None
+
+    def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Draws]]]:
+        for number in range(done, self.num_steps):
+            if number % self._steps_a_draw == 0:
+                self._drawn = self._draw(model)
+            assert self._drawn is not None
+            mine = slice(self._accelerator.process_index, None, self._accelerator.num_processes)
+            parts = Draws(self._drawn.actions[mine], self._drawn.logprobs[mine], self._drawn.total)
+            yield number + 1.0, [parts]
+
+    @torch.no_grad()
+    def _draw(self, model: Any) -> Draws:
+        logprobs = getattr(model, "actor", model).logits.log_softmax(0)
+        actions = torch.multinomial(logprobs.exp(), 16, replacement=True, generator=self._generator)
+        return Draws(actions, logprobs[actions], len(actions))
+
+    def names(self, batch: Draws, which: Tensor | None = None) -> list[str]:
+        actions = batch.actions if which is None else batch.actions[which]
+        return [f"action {action}" for action in actions.tolist()]
+
+    def state(self) -> dict[str, Tensor]:
+        assert self._drawn is not None
+        drawn = {"actions": self._drawn.actions, "logprobs": self._drawn.logprobs}
+        return {"generator": self._generator.get_state(), **drawn}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        self._generator.set_state(tensors["generator"])
+        self._drawn = Draws(tensors["actions"], tensors["logprobs"], len(tensors["actions"]))
+
+
+class Reinforce(Step):
+    """Raises what is worth more than nothing."""
+
+    counted: ClassVar[tuple[str, ...]] = ("actions",)
+
+    def loss(self, model: Any, batch: Draws) -> StepOutput:
+        gold = GOLD[batch.actions]
+        costs = -gold * model(batch.actions)
+        totals = {"num_actions": torch.tensor(len(costs)), "worth": gold.sum()}
+        return StepOutput(costs.sum() / batch.total, costs.detach(), totals)
+
+    def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
+        return {"loss": None, "worth": totals["worth"] / totals["num_actions"]}
+
+
+class ActorCritic(nn.Module):
+    """A policy, and what it expects of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actor = Bandit()
+        self.critic = nn.Linear(1, 1)
+        nn.init.zeros_(self.critic.weight)
+        nn.init.zeros_(self.critic.bias)
+
+    def forward(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return self.actor(actions), self.critic(torch.ones(len(actions), 1))[:, 0]
+
+
+class ClippedRatio(Reinforce):
+    """PPO's loss, with a critic beside it."""
+
+    def loss(self, model: Any, batch: Draws) -> StepOutput:
+        logprobs, values = model(batch.actions)
+        gold = GOLD[batch.actions]
+        ratio, advantages = (logprobs - batch.logprobs).exp(), gold - values.detach()
+        costs = -torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages) + (values - gold).square()
+        totals = {"num_actions": torch.tensor(len(costs)), "worth": gold.sum()}
+        return StepOutput(costs.sum() / batch.total, costs.detach(), totals)
+
+
+def two_rates(model: ActorCritic) -> torch.optim.Optimizer:
+    groups = [{"params": model.actor.parameters()}, {"params": model.critic.parameters(), "lr": 0.1}]
+    return torch.optim.AdamW(groups, lr=1e-2, weight_decay=0.0)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one run of the loop is about."""
+
+    model: Callable[[], nn.Module]
+    source: Callable[[Accelerator], Source]
+    step: Callable[[], Step]
+    optimizer: Callable[[Any], torch.optim.Optimizer] | None = None
+
+
+SUBJECTS = {
+    "rewards": Subject(WordReward, pairs_of, RewardStep),
+    "two views": Subject(WordReward, pairs_of, TwoViews),
+    "perturbed": Subject(WordReward, pairs_of, Perturbed),
+    "bandit": Subject(Bandit, DrawnBatches, Reinforce),
+    "actor and critic": Subject(ActorCritic, lambda acc: DrawnBatches(acc, STEPS_A_DRAW), ClippedRatio, two_rates),
+}
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+class KillingLog:
+    """Ends the process, as far as a test can, behind the checkpoint of one step: when the next one is logged."""
+
+    def __init__(self, step: int | None = None) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self._step = step
+
+    def cut_back(self, step: int) -> None:
+        self.lines = [line for line in self.lines if line["step"] <= step]
+
+    def log(self, **fields: Any) -> None:
+        if fields["step"] == self._step:
+            raise Killed
+        self.lines.append(fields)
+
+
+def run(
+    subject: Subject,
+    folder: Path | None = None,
+    kill_at: int | None = None,
+    watch: Watch | None = None,
+    step: Step | None = None,
+) -> tuple[nn.Module, TrainOutcome, KillingLog]:
+    accelerator, log = make_accelerator("cpu"), KillingLog(kill_at)
+    model = subject.model()
+    checkpoints = Checkpoints(folder, every=2) if folder else None
+    optimizer = subject.optimizer(model) if subject.optimizer else None
+    step = step or subject.step()
+    source = subject.source(accelerator)
+    outcome = train(model, source, step, OPTIONS, accelerator, log, checkpoints, optimizer, watch, quiet=True)
+    return model, outcome, log
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def main(folder: Path) -> None:
+    """Leaves ``<subject>.safetensors`` and ``<subject> resumed.safetensors``. All processes die at the same step."""
+    for name, subject in SUBJECTS.items():
+        model, _, _ = run(subject)
+        with suppress(Killed):
+            run(subject, folder / name, watch=_killing)
+        resumed, _, _ = run(subject, folder / name)
+        if make_accelerator("cpu").is_main_process:
+            save_file(weights(model), folder / f"{name}.safetensors")
+            save_file(weights(resumed), folder / f"{name} resumed.safetensors")
+
+
+def _killing(moment: Any) -> None:
+    if moment.step == 7:
+        raise Killed
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

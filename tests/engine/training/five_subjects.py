@@ -1,4 +1,4 @@
-"""Five subjects for one training loop. As a program, for `torchrun`: trains each in its processes, whole and interrupted.
+"""Five subjects for one training loop. As a program, for `torchrun`: trains each in its processes, also interrupted.
 
 What they show: a step that reads pairs; two views of each pair; a gradient taken at perturbed weights; samples drawn
 from the current weights; two modules with rates of their own that learn several steps from one drawn batch.

@@ -14,6 +14,9 @@ from rewardsmith.cli.main import command_names, verb_module
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+RESULTS = sorted(set((ROOT / "docs" / "results").glob("*.md")) - {ROOT / "docs" / "results" / "README.md"})
+FREE_OF_WRAPPING = {"cli.md", "dialogues.md", "ARCHITECTURE.md", "CHANGELOG.md"}
+"""Generated, or with a width of their own."""
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -67,3 +70,29 @@ def test_paths_named_in_the_file_maps_exist() -> None:
         text = (ROOT / page).read_text(encoding="utf-8")
         for path in re.findall(r"`((?:src|tests|docs|scripts|benchmarks)/[\w./-]+)`", text):
             assert (ROOT / path).exists(), f"{page}: {path}"
+
+
+def test_prose_wraps_at_100_columns() -> None:
+    long = []
+    for page in PAGES:
+        text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        prose = [line for line in text.splitlines() if not line.lstrip().startswith("|") and line[:4] != "    "]
+        if page.name not in FREE_OF_WRAPPING:
+            long += [f"{page.relative_to(ROOT)}: {line}" for line in prose if len(line) > 100]
+    assert long == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_a_result_is_question_answer_table_command_and_limits() -> None:
+    for page in RESULTS:
+        text = page.read_text(encoding="utf-8")
+        parts = [text.find(part) for part in ("?\n", "**Answer.**", "\n|", "```sh\n", "**What limits it**")]
+        assert text.startswith("# ") and parts == sorted(parts) and parts[0] > 0, page.name
+
+
+def test_every_result_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "results" / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in RESULTS if f"({page.name})" not in index] == []

@@ -41,6 +41,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
@@ -54,9 +55,8 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     options = TrainOptions(per_device_train_batch_size=PAIRS_PER_STEP, logging_steps=1, **spec["options"])
     log = MetricsLog(Path(tempfile.mkdtemp(dir=spec["folder"])) / "metrics.jsonl")
     encoder = ConversationEncoder(tokenizer, spec["max_length"])
-    train_reward_model(
-        model, encoder, pq.read_table(spec["pairs"]), options, make_accelerator("cpu", options.bf16), spec["seed"], log
-    )
+    accelerator, pairs = make_accelerator("cpu", options.bf16), pq.read_table(spec["pairs"])
+    train_reward_model(model, encoder, pairs, options, accelerator, reward_step, spec["seed"], log)
     steps = [json.loads(line) for line in log.path.read_text().splitlines()]
     return {
         "seconds": [PAIRS_PER_STEP / step["pairs_per_s"] for step in steps],

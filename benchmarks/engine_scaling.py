@@ -147,9 +147,10 @@ def _parts(spec: dict[str, Any], num_layers: int | None) -> tuple[Any, Any, Any]
 def _train(model: Any, encoder: Any, pairs: Any, seed: int) -> Any:
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
 
-    return train_reward_model(model, encoder, pairs, TrainOptions(), make_accelerator("cpu"), seed)[0]
+    return train_reward_model(model, encoder, pairs, TrainOptions(), make_accelerator("cpu"), reward_step, seed).outcome
 
 
 def _kind(name: str) -> str:

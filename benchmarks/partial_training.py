@@ -31,6 +31,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.fresh_model import fresh_model
     from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.evaluation.holdout import hold_out_groups
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
@@ -47,7 +48,8 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     )
     torch.manual_seed(seed)
     fresh = fresh_model(ModelOptions(model_name_or_path=spec["model"], max_length=spec["max_length"]), seed)
-    outcome, _ = train_reward_model(fresh.model, fresh.encoder, learned, options, make_accelerator("cpu"), seed)
+    accelerator = make_accelerator("cpu")
+    outcome = train_reward_model(fresh.model, fresh.encoder, learned, options, accelerator, reward_step, seed).outcome
     found = benchmark_rewards(LocalScorer(fresh.model, fresh.encoder, quiet=True), held_out, seed, num_resamples=1)
     return {
         "steps_s": outcome.seconds,

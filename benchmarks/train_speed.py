@@ -45,6 +45,7 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.options import TrainOptions
+    from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
@@ -64,7 +65,8 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     log = MetricsLog(Path(tempfile.mkdtemp(dir=spec["folder"])) / "metrics.jsonl")
     encoder = ConversationEncoder(tokenizer, spec["max_length"])
     pairs = pq.read_table(spec["pairs"])
-    outcome, encoded = train_reward_model(model, encoder, pairs, options, accelerator, spec["seed"], log)
+    trained = train_reward_model(model, encoder, pairs, options, accelerator, reward_step, spec["seed"], log)
+    outcome, encoded = trained.outcome, trained.pairs
     linear = [module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear)]
     return {
         "steps_s": outcome.seconds,

@@ -16,7 +16,7 @@ import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
 from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.members import member_runs
-from rewardsmith.engine.members.member_training import MemberRun
+from rewardsmith.engine.members.member_training import MemberSpec
 from rewardsmith.engine.scoring.ensemble_scorer import load_scorers
 from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
@@ -116,7 +116,7 @@ def test_an_interrupted_audit_goes_on_with_the_unfinished_member(
     trained: list[int] = []
     train = member_runs.train_member
 
-    def stopped_at_the_second(run: MemberRun, quiet: bool = False) -> Any:
+    def stopped_at_the_second(run: MemberSpec, quiet: bool = False) -> Any:
         if run.number == 1 and not trained.count(1):
             trained.append(1)
             raise KeyboardInterrupt
@@ -215,7 +215,7 @@ def test_a_failing_member_is_named_and_the_others_stay(
 ) -> None:
     train = member_runs.train_member
 
-    def fails_at_the_second(run: MemberRun, quiet: bool = False) -> Any:
+    def fails_at_the_second(run: MemberSpec, quiet: bool = False) -> Any:
         if run.number == 1:
             raise DataError("no pair to train on")
         return train(run, quiet)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.engine.members.member_runs import run_members
-from rewardsmith.engine.members.member_training import MemberRun, write_labels
+from rewardsmith.engine.members.member_training import MemberSpec, write_labels
 from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
 from rewardsmith.strength.judgements import Judgements
 
@@ -23,7 +23,7 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
     weights, trained = job.membership()
     write_labels(job.folder, target.astype(np.float32), weights)
     runs = [
-        MemberRun(
+        MemberSpec(
             folder=str(job.folder),
             pairs_file=str(job.pairs_file),
             number=m,

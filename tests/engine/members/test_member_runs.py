@@ -19,7 +19,7 @@ from rewardsmith.engine.members import member_memory, member_runs
 from rewardsmith.engine.members.member_memory import GIB, affordable
 from rewardsmith.engine.members.member_memory import member_memory as memory_of
 from rewardsmith.engine.members.member_runs import run_members
-from rewardsmith.engine.members.member_training import MemberRun, finished_member, train_member, write_labels
+from rewardsmith.engine.members.member_training import MemberSpec, finished_member, train_member, write_labels
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.errors import InputError, RunError
 from rewardsmith.models.options import LoraOptions, ModelOptions
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_llama(tmp_path_factory.mktemp("llama"))
 
 
-def member(folder: Path, model: Path, number: int = 0, **changes: object) -> MemberRun:
+def member(folder: Path, model: Path, number: int = 0, **changes: object) -> MemberSpec:
     """A run of member ``number`` in a new ensemble of two, the first trained on the first half alone."""
     pairs = folder / "pairs.parquet"
     if not pairs.exists():
@@ -46,7 +46,7 @@ def member(folder: Path, model: Path, number: int = 0, **changes: object) -> Mem
         weights = np.ones((NUM_PAIRS, 2), dtype=np.float32)
         weights[NUM_PAIRS // 2 :, 0] = 0
         write_labels(folder, np.ones(NUM_PAIRS, dtype=np.float32), weights)
-    run = MemberRun(
+    run = MemberSpec(
         folder=str(folder),
         pairs_file=str(pairs),
         number=number,
@@ -112,7 +112,7 @@ def test_no_more_members_at_a_time_than_memory_and_cores_allow(
     monkeypatch.setattr(member_memory, "free_memory", lambda device: int(2.5 * memory_of(run)))
     assert affordable(2, run) == 2
     assert affordable(4, run) == 2
-    assert f"--parallel_members 4: there are {2.5 * memory_of(run) / GIB:.1f} GiB of memory" in capsys.readouterr().err
+    assert f"`parallel_members` 4: there are {2.5 * memory_of(run) / GIB:.1f} GiB of memory" in capsys.readouterr().err
     monkeypatch.setattr(member_memory, "free_memory", lambda device: 10**15)
     assert affordable(8, run) == 4
     assert "there are 4 cores" in capsys.readouterr().err

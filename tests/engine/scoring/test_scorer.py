@@ -104,7 +104,7 @@ def test_a_feature_head_refuses_another_trunk_tokenizer_or_length(tmp_path: Path
 
 
 def test_a_device_that_is_not_there_is_refused(saved: str) -> None:
-    with pytest.raises(ConfigError, match="--device tpu is not known"):
+    with pytest.raises(ConfigError, match="`device` tpu is not known"):
         load_scorer(saved, device="tpu")
 
 

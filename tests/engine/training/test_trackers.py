@@ -81,11 +81,11 @@ def test_no_tracker_is_the_default() -> None:
 
 
 def test_an_unknown_tracker_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match=r"--report_to tensorbord is not known.*Did you mean tensorboard\?"):
+    with pytest.raises(ConfigError, match=r"`report_to` tensorbord is not known.*Did you mean tensorboard\?"):
         check_trackers(TrackerOptions("tensorbord"))
 
 
 def test_one_that_is_not_installed_comes_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trackers, "get_available_trackers", list)
-    with pytest.raises(ConfigError, match="--report_to comet_ml is not installed: pip install comet-ml"):
+    with pytest.raises(ConfigError, match="`report_to` comet_ml is not installed: pip install comet-ml"):
         check_trackers(TrackerOptions("comet_ml"))

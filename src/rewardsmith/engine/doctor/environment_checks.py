@@ -12,7 +12,7 @@ import torch
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
 from rewardsmith.engine.doctor.checkup import Check, verdict
 from rewardsmith.engine.hardware.devices import choose_device, device_name
-from rewardsmith.engine.hardware.system_memory import total_memory
+from rewardsmith.engine.hardware.memory import total_memory
 from rewardsmith.errors import ModelError, OutputError
 from rewardsmith.models.embedded import EMBEDDED_MODELS, resolve_model
 

@@ -7,7 +7,7 @@ import os
 import torch
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.hardware.system_memory import available_memory
+from rewardsmith.engine.hardware.memory import available_memory
 from rewardsmith.errors import ConfigError
 
 
@@ -19,13 +19,13 @@ def choose_device(device: str = "auto") -> str:
     if device == "auto":
         found = next((name for name, there in available.items() if there), "cpu")
         if found != "cpu":
-            say(f"Running on {device_name(found)} (--device cpu keeps it off).")
+            say(f"Running on {device_name(found)} (`device` cpu keeps it off).")
         return found
     kind = device.split(":")[0]
     if kind not in available:
-        raise ConfigError(f"--device {device} is not known; use auto, cpu, cuda or mps.")
+        raise ConfigError(f"`device` {device} is not known; use auto, cpu, cuda or mps.")
     if not available[kind]:
-        raise ConfigError(f"--device {device} was asked for, but this machine or this build of PyTorch has none.")
+        raise ConfigError(f"`device` {device} was asked for, but this machine or this build of PyTorch has none.")
     return device
 
 

@@ -1,12 +1,24 @@
-"""How much memory a run has taken."""
+"""How much memory there is, on the machine or in its container, and how much a run has taken.
+
+A limit set by a control group counts where it is lower than what the machine has.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import torch
 
 GIB = 2**30
+_ROOT = Path("/sys/fs/cgroup")
+_OF_PROCESS = Path("/proc/self/cgroup")
+_NAMES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def max_memory_gib(device: torch.device) -> float | None:
@@ -19,3 +31,42 @@ def max_memory_gib(device: torch.device) -> float | None:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
+
+
+def total_memory() -> int:
+    """Bytes that all processes together can have."""
+    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _limits())])
+
+
+def available_memory() -> int:
+    """Bytes that new processes can have without swapping."""
+    return min([int(psutil.virtual_memory().available), *(max(0, limit - used) for limit, used in _limits())])
+
+
+def _limits() -> Iterator[tuple[int, int]]:
+    """(limit, bytes used) of this process's control group and of those that it lies in; none where there are none."""
+    try:
+        lines = _OF_PROCESS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        version, root = (1, _ROOT / "memory") if controllers else (2, _ROOT)
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            yield from _limit(folder, version)
+            if folder == root:
+                break
+
+
+def _limit(folder: Path, version: int) -> Iterator[tuple[int, int]]:
+    limit, used, reclaimable = _NAMES[version]
+    try:
+        cap = int((folder / limit).read_text())  # version 2 says "max" where there is none
+        now = int((folder / used).read_text())
+        counters = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return
+    yield cap, now - int(counters.get(reclaimable, 0))

@@ -23,7 +23,7 @@ def bf16_pays(device: str, bf16: bool) -> bool:
         return bf16
     gain = cpu_gain()
     if gain < LEAST_GAIN:
-        say(f"--bf16: this processor computes bfloat16 at {gain:.1f} times the speed of float32; staying in float32.")
+        say(f"`bf16`: this processor computes bfloat16 at {gain:.1f} times the speed of float32; staying in float32.")
     return gain >= LEAST_GAIN
 
 

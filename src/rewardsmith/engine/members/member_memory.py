@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, free_memory
-from rewardsmith.engine.members.member_training import MemberRun
+from rewardsmith.engine.members.member_training import MemberSpec
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config
 
@@ -20,10 +20,10 @@ WORKING_BYTES = 5 * 2**29  # libraries, activations of a batch, data: what SmolL
 GIB = 2**30
 
 
-def affordable(parallel: int, run: MemberRun) -> int:
+def affordable(parallel: int, spec: MemberSpec) -> int:
     """``parallel``, or fewer where cores or memory are too few for as many, which is said. At least 1."""
-    device = choose_device(run.model.device)
-    available, need = free_memory(device), member_memory(run)
+    device = choose_device(spec.model.device)
+    available, need = free_memory(device), member_memory(spec)
     limits = {f"{available / GIB:.1f} GiB of memory, at {need / GIB:.1f} GiB a member": available // need}
     if device == "cpu":
         limits[f"{num_cores()} cores"] = num_cores()
@@ -31,18 +31,18 @@ def affordable(parallel: int, run: MemberRun) -> int:
     if number >= parallel:
         return parallel
     number = max(1, number)
-    say(f"--parallel_members {parallel}: there are {reason}. Training {number} at a time.")
+    say(f"`parallel_members` {parallel}: there are {reason}. Training {number} at a time.")
     return number
 
 
-def member_memory(run: MemberRun) -> int:
+def member_memory(spec: MemberSpec) -> int:
     """Bytes that training one member takes at most, roughly."""
-    config = load_config(resolve_model(run.model.model_name_or_path, run.model.model_revision))
+    config = load_config(resolve_model(spec.model.model_name_or_path, spec.model.model_revision))
     architecture: Any = AutoModelForSequenceClassification
     with torch.device("meta"):
         model = architecture.from_config(config)
     num_parameters: int = sum(parameter.numel() for parameter in model.parameters())
-    return WORKING_BYTES + num_parameters * (FROZEN_BYTES if run.lora.use_peft else TRAINED_BYTES)
+    return WORKING_BYTES + num_parameters * (FROZEN_BYTES if spec.lora.use_peft else TRAINED_BYTES)
 
 
 def num_cores() -> int:

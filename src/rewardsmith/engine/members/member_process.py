@@ -1,6 +1,6 @@
 """One member in a process of its own.
 
-The process reads one line of JSON, a ``MemberRun``, from its standard input and trains that member. The pipe stays
+The process reads one line of JSON, a ``MemberSpec``, from its standard input and trains that member. The pipe stays
 open: when its other end closes, the parent is gone, and the process ends too, so that no resumed run meets it.
 """
 
@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.progress import set_quiet
-from rewardsmith.engine.members.member_training import MemberRun, train_member
+from rewardsmith.engine.members.member_training import MemberSpec, train_member
 from rewardsmith.errors import InputError, RewardsmithError, RunError
 
 TAIL_LINES = 15
@@ -25,10 +25,10 @@ GRACE_S = 60.0  # to finish a step and save a checkpoint
 class MemberProcess:
     """A member that is being trained elsewhere, with so many threads."""
 
-    def __init__(self, run: MemberRun, threads: int) -> None:
-        self.run = run
-        run.model_path.mkdir(parents=True, exist_ok=True)
-        self._said = run.model_path / "stderr.txt"
+    def __init__(self, spec: MemberSpec, threads: int) -> None:
+        self.spec = spec
+        spec.model_path.mkdir(parents=True, exist_ok=True)
+        self._said = spec.model_path / "stderr.txt"
         with self._said.open("w", encoding="utf-8") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "rewardsmith.engine.members.member_process"],
@@ -41,7 +41,7 @@ class MemberProcess:
             )
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died already, and its status will say of what
-            self._process.stdin.write(json.dumps(flatten(run)) + "\n")
+            self._process.stdin.write(json.dumps(flatten(spec)) + "\n")
             self._process.stdin.flush()
 
     @property
@@ -53,8 +53,8 @@ class MemberProcess:
     def share_done(self) -> float:
         """How far the training is, by its log."""
         try:
-            lines = (self.run.model_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            return min(1.0, float(json.loads(lines[-1])["epoch"]) / self.run.train.num_train_epochs)
+            lines = (self.spec.model_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+            return min(1.0, float(json.loads(lines[-1])["epoch"]) / self.spec.train.num_train_epochs)
         except (OSError, IndexError, ValueError, KeyError):
             return 0.0
 
@@ -83,7 +83,7 @@ class MemberProcess:
         if status < 0:
             return RunError(
                 f"its process was ended by signal {-status}. Signal 9 most often means too little memory: lower "
-                "--parallel_members or --max_tokens_per_batch."
+                "`parallel_members` or `max_tokens_per_batch`."
             )
         lines = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         try:
@@ -99,7 +99,7 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     set_quiet(True)
     try:
-        train_member(build_config(MemberRun, values), quiet=True)
+        train_member(build_config(MemberSpec, values), quiet=True)
     except RewardsmithError as error:
         print(json.dumps({"message": str(error), "input": isinstance(error, InputError)}), file=sys.stderr)  # noqa: T201
         return error.exit_code

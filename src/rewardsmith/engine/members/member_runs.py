@@ -9,7 +9,7 @@ from pathlib import Path
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say
 from rewardsmith.engine.members.member_memory import affordable, num_cores
 from rewardsmith.engine.members.member_process import MemberProcess
-from rewardsmith.engine.members.member_training import MemberRun, finished_member, train_member
+from rewardsmith.engine.members.member_training import MemberSpec, finished_member, train_member
 from rewardsmith.engine.members.saved_gaps import SavedGaps
 from rewardsmith.errors import InputError, RewardsmithError, RunError
 
@@ -17,36 +17,36 @@ POLL_S = 0.5
 
 
 def run_members(
-    runs: Sequence[MemberRun], parallel: int = 1, quiet: bool = False, description: str = "Members"
+    runs: Sequence[MemberSpec], parallel: int = 1, quiet: bool = False, description: str = "Members"
 ) -> list[SavedGaps]:
     """Results in the order of the runs. Finished members are not trained again; an error names its member.
 
     ``parallel`` processes share the cores. An error ends the others; what they had saved stays for the next time.
     """
     with progress(description, len(runs), quiet) as bar:
-        waiting = [run for run in runs if finished_member(run) is None]
+        waiting = [spec for spec in runs if finished_member(spec) is None]
         if num_finished := len(runs) - len(waiting):
             say(f"{num_finished} of {len(runs)} members are finished already.")
             bar.advance(num_finished)
         if waiting and parallel > 1:
             _in_processes(waiting, affordable(min(parallel, len(waiting)), waiting[0]), bar, len(runs))
         else:
-            for run in waiting:
-                _in_this_process(run, bar, len(runs), quiet)
-    found = [finished_member(run) for run in runs]
+            for spec in waiting:
+                _in_this_process(spec, bar, len(runs), quiet)
+    found = [finished_member(spec) for spec in runs]
     assert all(found), "a member that trained without an error has a result"
     return [result for result in found if result is not None]
 
 
-def _in_this_process(run: MemberRun, bar: ProgressHandle, num_members: int, quiet: bool) -> None:
+def _in_this_process(spec: MemberSpec, bar: ProgressHandle, num_members: int, quiet: bool) -> None:
     try:
-        train_member(run, quiet)
+        train_member(spec, quiet)
     except RewardsmithError as error:
-        raise _about(run, num_members, error) from error
+        raise _about(spec, num_members, error) from error
     bar.advance()
 
 
-def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, num_members: int) -> None:
+def _in_processes(waiting: list[MemberSpec], parallel: int, bar: ProgressHandle, num_members: int) -> None:
     threads = max(1, num_cores() // parallel)
     queue, running = list(waiting), list[MemberProcess]()
     shown = num_finished = 0.0
@@ -59,7 +59,7 @@ def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, 
                 try:
                     member.close()
                 except RewardsmithError as error:
-                    raise _about(member.run, num_members, error) from error
+                    raise _about(member.spec, num_members, error) from error
                 num_finished += 1
             done = max(shown, num_finished + sum(member.share_done for member in running))
             bar.advance(done - shown)
@@ -72,8 +72,8 @@ def _in_processes(waiting: list[MemberRun], parallel: int, bar: ProgressHandle, 
             member.end()
 
 
-def _about(run: MemberRun, num_members: int, error: RewardsmithError) -> RewardsmithError:
+def _about(spec: MemberSpec, num_members: int, error: RewardsmithError) -> RewardsmithError:
     """The same error with the member's name. Once members are trained it is the run's: the folder has to stay."""
-    nothing_trained = not any(Path(run.folder).glob("[0-9]*.safetensors"))
+    nothing_trained = not any(Path(spec.folder).glob("[0-9]*.safetensors"))
     kind = type(error) if isinstance(error, InputError) and nothing_trained else RunError
-    return kind(f"member {run.name} of {num_members}: {error}")
+    return kind(f"member {spec.name} of {num_members}: {error}")

@@ -41,7 +41,7 @@ LABELS_FILE = "labels.safetensors"
 
 
 @dataclass(frozen=True)
-class MemberRun:
+class MemberSpec:
     """What one member is and learns. Flat and plain, so that it can be handed to another process as JSON."""
 
     folder: str
@@ -88,38 +88,38 @@ def write_labels(folder: Path, target: NDArray[np.float32], weights: NDArray[np.
         path.write_bytes(save_safetensors({"target": target, "weights": np.ascontiguousarray(weights)}))
 
 
-def finished_member(run: MemberRun) -> SavedGaps | None:
+def finished_member(spec: MemberSpec) -> SavedGaps | None:
     """The result of an earlier run of this very member, if there is one."""
-    return read_gaps(run.result_path, _fingerprint(run))
+    return read_gaps(spec.result_path, _fingerprint(spec))
 
 
-def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
+def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
     """Trains a member, scores every pair with it, and saves both; a finished one is only read."""
-    if found := finished_member(run):
-        shutil.rmtree(run.checkpoints_path, ignore_errors=True)  # a kill may have come between the two
+    if found := finished_member(spec):
+        shutil.rmtree(spec.checkpoints_path, ignore_errors=True)  # a kill may have come between the two
         return found
     use_all_cores()
-    pairs = _labelled_pairs(run)
-    device = choose_device(run.model.device)
+    pairs = _labelled_pairs(spec)
+    device = choose_device(spec.model.device)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.start_seed)
-        fresh = fresh_model(run.model, run.start_seed)
-        model = add_lora(fresh.model, run.lora) if run.lora.use_peft else fresh.model
+        torch.manual_seed(spec.start_seed)
+        fresh = fresh_model(spec.model, spec.start_seed)
+        model = add_lora(fresh.model, spec.lora) if spec.lora.use_peft else fresh.model
         trained = train_reward_model(
             model,
             fresh.encoder,
             pairs,
-            run.train,
-            make_accelerator(device, run.train.bf16, work_before(run.checkpoints_path)),
+            spec.train,
+            make_accelerator(device, spec.train.bf16, work_before(spec.checkpoints_path)),
             reward_step,
-            run.order_seed,
-            MetricsLog(run.model_path / "metrics.jsonl"),
-            run.checkpoints_path,
-            run.checkpoints,
+            spec.order_seed,
+            MetricsLog(spec.model_path / "metrics.jsonl"),
+            spec.checkpoints_path,
+            spec.checkpoints,
         )
-    gaps = gaps_of(LocalScorer(model, fresh.encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
-    if run.keep_model:
-        save_reward_model(model, fresh.tokenizer, run.model_path, fresh.extra)
+    gaps = gaps_of(LocalScorer(model, fresh.encoder, spec.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    if spec.keep_model:
+        save_reward_model(model, fresh.tokenizer, spec.model_path, fresh.extra)
     metrics = {
         "num_pairs": len(trained.pairs),
         "num_truncated": trained.pairs.num_truncated,
@@ -128,8 +128,8 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
         "train_loss": trained.outcome.last["loss"],
     }
     result = SavedGaps(gaps, metrics)
-    save_gaps(run.result_path, result, _fingerprint(run))
-    shutil.rmtree(run.checkpoints_path if run.keep_model else run.model_path, ignore_errors=True)
+    save_gaps(spec.result_path, result, _fingerprint(spec))
+    shutil.rmtree(spec.checkpoints_path if spec.keep_model else spec.model_path, ignore_errors=True)
     return result
 
 
@@ -140,20 +140,20 @@ def gaps_of(scorer: LocalScorer, pairs: pa.Table) -> NDArray[np.float32]:
     return np.asarray(rewards[: len(pairs)] - rewards[len(pairs) :], dtype=np.float32)
 
 
-def _labelled_pairs(run: MemberRun) -> pa.Table:
+def _labelled_pairs(spec: MemberSpec) -> pa.Table:
     """The pairs as this member learns them: targets of the ensemble, weights of the set times those of the member."""
-    pairs = pq.read_table(run.pairs_file)
-    labels = load_file(Path(run.folder) / LABELS_FILE)
-    weight = pairs["weight"].to_numpy() * labels["weights"][:, run.number]
+    pairs = pq.read_table(spec.pairs_file)
+    labels = load_file(Path(spec.folder) / LABELS_FILE)
+    weight = pairs["weight"].to_numpy() * labels["weights"][:, spec.number]
     for name, values in (("target", labels["target"]), ("weight", weight)):
         index = pairs.schema.get_field_index(name)
         pairs = pairs.set_column(index, pairs.schema.field(index), pa.array(values, pa.float32()))
     return pairs
 
 
-def _fingerprint(run: MemberRun) -> str:
+def _fingerprint(spec: MemberSpec) -> str:
     """Of all that decides the result: options, pairs, labels."""
     places = ("folder", "pairs_file", "keep_model", "save_steps", "save_total_limit")
-    said = {name: value for name, value in flatten(run).items() if name not in places}
-    inputs = [fingerprint_file(run.pairs_file), fingerprint_file(Path(run.folder) / LABELS_FILE)]
+    said = {name: value for name, value in flatten(spec).items() if name not in places}
+    inputs = [fingerprint_file(spec.pairs_file), fingerprint_file(Path(spec.folder) / LABELS_FILE)]
     return fingerprint_json({**said, "inputs": inputs})

@@ -129,7 +129,7 @@ class Checkpoints:
         if changed := [f"{name} {work.get(name)} -> {now[name]}" for name in now if work.get(name) != now[name]]:
             raise ConfigError(
                 f"{path} is a checkpoint of another run ({', '.join(changed)}). Restore the options or the number of "
-                "processes, or pass --overwrite to begin again."
+                "processes, or ask to `overwrite`, to begin again."
             )
 
 

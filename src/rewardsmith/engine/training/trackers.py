@@ -31,10 +31,10 @@ def check_trackers(options: TrackerOptions) -> list[str]:
     for name in names:
         if name not in LOGGER_TYPE_TO_CLASS:
             known = ["none", *sorted(LOGGER_TYPE_TO_CLASS)]
-            raise ConfigError(f"--report_to {name} is not known; use {', '.join(known)}.{suggest(name, known)}")
+            raise ConfigError(f"`report_to` {name} is not known; use {', '.join(known)}.{suggest(name, known)}")
         if name not in installed:
             package = name.replace("_", "-")
-            raise ConfigError(f"--report_to {name} is not installed: pip install {package}")
+            raise ConfigError(f"`report_to` {name} is not installed: pip install {package}")
     return names
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rewardsmith.engine.hardware import system_memory as memory
-from rewardsmith.engine.hardware.system_memory import available_memory, total_memory
+from rewardsmith.engine.hardware import memory
+from rewardsmith.engine.hardware.memory import available_memory, total_memory
 
 MIB = 2**20
 

@@ -21,9 +21,9 @@ from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import SimulatedFeatures, simulate_features
 from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.folded_rows import choose_penalties, in_principal_axes
 from rewardsmith.refining.influence import cross_influence, influence_scores, self_influence
 from rewardsmith.refining.last_layer import Rows, fit_last_layer
-from rewardsmith.refining.penalties import choose_penalties, in_principal_axes
 from rewardsmith.refining.recipe import load_recipe
 from rewardsmith.refining.rounds import Round, refine_in_rounds
 from rewardsmith.refining.supervision import Supervision

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.supervision import Floats, Mask
 
 Range = tuple[float | None, float | None]
 """Low end, which belongs to it, and high end, which does not unless it is the end of the scale; None: an open end."""
 Choices = tuple[str, ...]
 
-RANGES = ("strength_quantile", "strength", "p_wrong", "p_wrong_structured", "spread_quantile")
-FROM_FEATURES = ("influence_quantile",)
-NAMES = ("strength_class", "category", "source", "annotator", "decision")
+RANGES = {
+    "strength_quantile": Reads.JUDGES,
+    "strength": Reads.JUDGES,
+    "p_wrong": Reads.JUDGES,
+    "p_wrong_structured": Reads.STRUCTURED,
+    "spread_quantile": Reads.JUDGES,
+    "influence_quantile": Reads.FEATURES,
+}
+"""Conditions on numbers, and what they go by."""
+NAMES = {
+    "strength_class": Reads.JUDGES,
+    "category": Reads.CATEGORY,
+    "source": Reads.ORIGIN,
+    "annotator": Reads.ORIGIN,
+    "decision": Reads.PERSON,
+}
+"""Conditions on names, and what they go by."""
 FIELDS = {"annotator": "annotator_id"}
 """Fields of the evidence that go by another name than their condition."""
-MEASURED = ("strength_quantile", "strength", "p_wrong", "spread_quantile", "strength_class")
 DECISIONS = ("keep", "flip", "tie", "drop")
 
 
@@ -30,7 +43,7 @@ DECISIONS = ("keep", "flip", "tie", "drop")
 class Where:
     """Conditions that must all hold; none of them: every pair. What is not known fulfils no condition.
 
-    Strength is that of the given label: where the given target is under 0.5 its sign is turned; ties have none.
+    Strength is that of the given label: where the given target is under 0.5 its sign changes; ties have none.
     """
 
     strength_quantile: Range | None = None
@@ -66,18 +79,13 @@ class Where:
 
     @property
     def is_everything(self) -> bool:
-        """There is no condition."""
-        return all(getattr(self, field.name) is None for field in fields(self) if field.name != "in_sample")
+        return self.reads <= {Reads.IN_SAMPLE}
 
     @property
-    def needs_features(self) -> bool:
-        """A condition is on what the features of the pairs say."""
-        return any(getattr(self, name) is not None for name in FROM_FEATURES)
-
-    @property
-    def reads_judges(self) -> bool:
-        """A condition is on what the judges say."""
-        return any(getattr(self, name) is not None for name in (*RANGES, "strength_class"))
+    def reads(self) -> frozenset[Reads]:
+        """What its conditions go by."""
+        found = {kind for name, kind in (RANGES | NAMES).items() if getattr(self, name) is not None}
+        return frozenset(found | {Reads.IN_SAMPLE} if self.in_sample else found)
 
     def words(self) -> str:
         """The conditions in words, ``p_wrong 0.9 or more, category code or maths``; empty without any."""
@@ -88,16 +96,16 @@ class Where:
     def select(self, evidence: Evidence) -> Mask:
         """The pairs [N] that fulfil every condition. ``DataError`` where what a condition needs was not measured."""
         selected = np.ones(len(evidence), dtype=bool)
-        if any(getattr(self, name) is not None for name in MEASURED):
+        if Reads.JUDGES in self.reads:
             require_measured(evidence, self.in_sample)
         if self.p_wrong is not None or self.strength_class is not None:
             require_p_wrong(evidence, self.in_sample)
-        if self.p_wrong_structured is not None:
+        if Reads.STRUCTURED in self.reads:
             require_structured(evidence)
         for name, limits in self._ranges():
             selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
-        if self.decision is not None and not any(evidence.decision):
-            raise DataError("`where` asks for a person's decisions, and there are none: name their file, --decisions.")
+        if Reads.PERSON in self.reads and not any(evidence.decision):
+            raise DataError("`where` asks for a person's decisions, and there are none: name their file, `decisions`.")
         for name, chosen in self._names():
             known = getattr(evidence, FIELDS.get(name, name))
             selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))
@@ -105,7 +113,7 @@ class Where:
 
     def _ranges(self) -> Iterator[tuple[str, Range]]:
         """The conditions on numbers."""
-        for name in (*RANGES, *FROM_FEATURES):
+        for name in RANGES:
             limits = getattr(self, name)
             if limits is not None:
                 yield name, limits
@@ -135,13 +143,13 @@ def require_measured(evidence: Evidence, in_sample: bool) -> None:
     if in_sample and np.isnan(evidence.strength_mean_in_sample).all():
         raise DataError(
             "in_sample: the audit has no strengths of members that trained on the pairs. Leave in_sample out, or "
-            "audit with --crossfit none."
+            "audit with `crossfit` none."
         )
     if not in_sample and evidence.in_sample_only:
         raise DataError(
-            "every member of the audit trained on the pairs that it judges (--crossfit none), which flatters wrong "
-            "labels. Audit with --crossfit groups, or take a recipe that is meant for such audits: "
-            "--recipe paper_flip, paper_margin, paper_flip+margin or paper_soft_label+margin. Rules of your own say "
+            "every member of the audit trained on the pairs that it judges (`crossfit` none), which flatters wrong "
+            "labels. Audit with `crossfit` groups, or take a recipe that is meant for such audits: "
+            "`recipe` paper_flip, paper_margin, paper_flip+margin or paper_soft_label+margin. Rules of your own say "
             "`in_sample: true`."
         )
     if not in_sample and np.isnan(evidence.strength_mean).all():
@@ -154,7 +162,7 @@ def require_p_wrong(evidence: Evidence, in_sample: bool) -> None:
     if in_sample and not evidence.in_sample_only:
         raise DataError(
             "in_sample: p_wrong and the classes of this audit are those of members that did not train on the pairs. "
-            "Leave in_sample out, or audit with --crossfit none."
+            "Leave in_sample out, or audit with `crossfit` none."
         )
 
 
@@ -162,8 +170,8 @@ def require_structured(evidence: Evidence) -> None:
     """``DataError`` where the structured audit that a rule asks for was not made."""
     if np.isnan(evidence.p_wrong_structured).all():
         raise DataError(
-            "the audit has no p_wrong_structured. Audit with --ensemble probe and without --no_structured and "
-            "--crossfit none, or take p_wrong."
+            "the audit has no p_wrong_structured. Audit with `ensemble` probe, `structured` and `crossfit` "
+            "groups, or take p_wrong."
         )
 
 

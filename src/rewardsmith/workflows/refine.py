@@ -19,11 +19,10 @@ from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
-from rewardsmith.refining.default_recipe import Choice, choose_recipe
 from rewardsmith.refining.effects import counted_twice, effects
-from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.ledger import build_ledger
-from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
+from rewardsmith.refining.recipe import Choice, Recipe, Refined, apply_recipe, choose_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.refine_report import render_refine_report
@@ -65,7 +64,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
         path = decisions_path(options.decisions)
         decisions = read_decisions(path, audit.pairs)
         inputs[str(path)] = fingerprint_file(path)
-        if not any(isinstance(rule, Decisions) for rule in recipe.rules):
+        if not any(Reads.PERSON in rule.reads for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint
     output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
@@ -92,7 +91,7 @@ def _refined(
 ) -> _Outcome:
     """Applies the recipe, in rounds if asked for. The engine is loaded only where features or rounds need it."""
     given, rows = Supervision.of(audit.pairs), None
-    if any(rule.needs_features or rule.where.needs_features for rule in recipe.rules):
+    if Reads.FEATURES in recipe.reads:
         from rewardsmith.workflows.rule_features import rule_features
 
         rows = rule_features(audit)

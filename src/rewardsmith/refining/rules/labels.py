@@ -1,4 +1,4 @@
-"""Rules that act on a label as it stands: drop it, turn it round, soften it, call it a tie."""
+"""Rules that act on a label as it stands: drop it, flip it, soften it, call it a tie."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change, figures, require_conditions
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Supervision
@@ -17,7 +17,7 @@ class Drop:
     """The pair is not trained on: weight 0."""
 
     name: ClassVar[str] = "drop"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset()
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:
@@ -35,10 +35,10 @@ class Drop:
 
 @dataclass(frozen=True)
 class Flip:
-    """The label is turned round (arXiv 2401.06080, section 2.3.1); a tie has nothing to turn."""
+    """The label is flipped (arXiv 2401.06080, section 2.3.1); a tie has nothing to flip."""
 
     name: ClassVar[str] = "flip"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset({Reads.TARGET})
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Smooth:
     """Label smoothing (arXiv 2401.06080, Eq. 5): target t becomes (1 - alpha) t + alpha (1 - t)."""
 
     name: ClassVar[str] = "smooth"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset({Reads.TARGET})
     alpha: float = 0.1
     """The paper never gives its value."""
     where: Where = field(default_factory=Where)
@@ -84,7 +84,7 @@ class Tie:
     """The responses are called equally good: target 0.5, margin 0."""
 
     name: ClassVar[str] = "tie"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset()
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:

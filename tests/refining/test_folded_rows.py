@@ -49,7 +49,6 @@ def test_ties_and_pairs_without_weight_harm_nobody(evidence):
 
 def test_what_has_no_features_or_too_few_prompts_is_told(evidence):
     where = Where(influence_quantile=(0.9, 1.0))
-    assert where.needs_features and not Where(p_wrong=(0.5, None)).needs_features
     with pytest.raises(DataError, match="influence_quantile needs features"):
         where.select(replace(evidence, rows=None))
     with pytest.raises(DataError, match="needs 4 of them"):

@@ -34,9 +34,9 @@ def test_wrong_labels_harm_other_pairs(made, evidence):
 
 
 def test_swapping_a_pair_changes_nothing(evidence):
-    turned = np.arange(NUM) % 3 == 0
-    rows = np.where(turned[:, None], -evidence.rows, evidence.rows)
-    other = replace(evidence, rows=rows, target=np.where(turned, 1 - evidence.target, evidence.target))
+    swapped = np.arange(NUM) % 3 == 0
+    rows = np.where(swapped[:, None], -evidence.rows, evidence.rows)
+    other = replace(evidence, rows=rows, target=np.where(swapped, 1 - evidence.target, evidence.target))
     np.testing.assert_allclose(other.influence, evidence.influence, rtol=1e-3, atol=1e-8)
 
 

@@ -20,7 +20,7 @@ from rewardsmith.refining.rules.table import RULES
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.methods import parse_methods
-from rewardsmith.workflows import rule_features
+from rewardsmith.workflows import refine
 
 BY = {
     "judges": {Reads.JUDGES},
@@ -114,7 +114,7 @@ def audit_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_refine_gives_it_what_it_reads(by, recipe_file, audit_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(rule_features, "rule_features", lambda audit: np.zeros((len(audit.pairs), 2)))
+    monkeypatch.setattr(refine, "rule_features", lambda audit: np.zeros((len(audit.pairs), 2)))
     decided = tmp_path / "decided.jsonl"
     decided.write_text(json.dumps({"row": 0, "decision": "keep"}) + "\n")
     options = {"recipe": recipe_file, "decisions": str(decided), "quiet": True}

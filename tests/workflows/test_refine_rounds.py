@@ -114,8 +114,8 @@ def test_a_round_on_the_labels_as_given_is_the_audit_whatever_came_between(
     noise = json.loads((audit_dir / "metrics.json").read_text())["label_noise"]
     options = {"recipe": flip, "quiet": True}
     found = {n: rewardsmith.refine(audit_dir, rounds=n, output_dir=tmp_path / str(n), **options) for n in (2, 3)}
-    turned = [entry["num_turned"] for entry in found[3].metrics["rounds"]]
-    assert turned[0] == turned[2] > 10 and turned[1] == 0  # the second gives every label back
+    flipped = [entry["num_turned"] for entry in found[3].metrics["rounds"]]
+    assert flipped[0] == flipped[2] > 10 and flipped[1] == 0  # the second gives every label back
     assert found[3].ledger["strength_mean"].equals(audited["strength_mean"])
     assert found[3].ledger["p_wrong"].equals(audited["p_wrong"])
     assert (found[2].ledger["strength_mean"].to_numpy() >= 3).all()

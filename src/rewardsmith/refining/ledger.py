@@ -48,8 +48,8 @@ def undone_lines(ledger: pa.Table, quarantine: Iterable[Mapping[str, Any]]) -> I
     """
     positions = ledger["row"].to_pylist()
     usable = zip(positions, ledger["original"].to_pylist(), strict=True)
-    set_aside = ((entry["row"], entry["original"]) for entry in quarantine)
-    for _, original in sorted([*usable, *set_aside], key=lambda row: row[0]):
+    unusable = ((entry["row"], entry["original"]) for entry in quarantine)
+    for _, original in sorted([*usable, *unusable], key=lambda row: row[0]):
         yield _one_line(original)
 
 

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence, Reads
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.supervision import Floats, Mask
 
 Range = tuple[float | None, float | None]
 """Low end, which belongs to it, and high end, which does not unless it is the end of the scale; None: an open end."""
 Choices = tuple[str, ...]
 
+Decision = Literal["keep", "flip", "tie", "drop"]
+DECISIONS: tuple[str, ...] = get_args(Decision)
+
+
+class Number(NamedTuple):
+    """A condition on a number."""
+
+    reads: Reads
+    values: Callable[[Evidence, bool], Floats]
+    """Of every pair; in sample or held out."""
+    top: float = 1.0
+    """Where its scale ends."""
+
+
+class Name(NamedTuple):
+    """A condition on a name."""
+
+    reads: Reads
+    values: Callable[[Evidence], Names]
+
+
 RANGES = {
-    "strength_quantile": Reads.JUDGES,
-    "strength": Reads.JUDGES,
-    "p_wrong": Reads.JUDGES,
-    "p_wrong_structured": Reads.STRUCTURED,
-    "spread_quantile": Reads.JUDGES,
-    "influence_quantile": Reads.FEATURES,
+    "strength_quantile": Number(Reads.JUDGES, lambda evidence, in_sample: _ranks(evidence.strength(in_sample))),
+    "strength": Number(Reads.JUDGES, lambda evidence, in_sample: evidence.strength(in_sample), np.inf),
+    "p_wrong": Number(Reads.JUDGES, lambda evidence, _: evidence.p_wrong),
+    "p_wrong_structured": Number(Reads.STRUCTURED, lambda evidence, _: evidence.p_wrong_structured),
+    "spread_quantile": Number(Reads.JUDGES, lambda evidence, in_sample: _ranks(evidence.std(in_sample))),
+    "influence_quantile": Number(Reads.FEATURES, lambda evidence, _: _ranks(evidence.influence)),
 }
-"""Conditions on numbers, and what they go by."""
 NAMES = {
-    "strength_class": Reads.JUDGES,
-    "category": Reads.CATEGORY,
-    "source": Reads.ORIGIN,
-    "annotator": Reads.ORIGIN,
-    "decision": Reads.PERSON,
+    "strength_class": Name(Reads.JUDGES, lambda evidence: evidence.strength_class),
+    "category": Name(Reads.CATEGORY, lambda evidence: evidence.category),
+    "source": Name(Reads.ORIGIN, lambda evidence: evidence.source),
+    "annotator": Name(Reads.ORIGIN, lambda evidence: evidence.annotator_id),
+    "decision": Name(Reads.PERSON, lambda evidence: evidence.decision),
 }
-"""Conditions on names, and what they go by."""
-FIELDS = {"annotator": "annotator_id"}
-"""Fields of the evidence that go by another name than their condition."""
-DECISIONS = ("keep", "flip", "tie", "drop")
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ class Where:
     category: Choices | None = None
     source: Choices | None = None
     annotator: Choices | None = None
-    decision: tuple[Literal["keep", "flip", "tie", "drop"], ...] | None = None
+    decision: tuple[Decision, ...] | None = None
     """A person's decisions."""
     influence_quantile: Range | None = None
     """Range of ranks by how much the label raises the loss of pairs of other prompts: [0.9, 1] is the most harmful
@@ -71,7 +87,7 @@ class Where:
 
     def __post_init__(self) -> None:
         for range_name, limits in self._ranges():
-            _check_range(range_name, limits)
+            _check_range(range_name, limits, RANGES[range_name].top)
         for name, known in (("strength_class", STRENGTH_CLASSES), ("decision", DECISIONS)):
             for value in getattr(self, name) or ():
                 if value not in known:
@@ -84,7 +100,7 @@ class Where:
     @property
     def reads(self) -> frozenset[Reads]:
         """What its conditions go by."""
-        found = {kind for name, kind in (RANGES | NAMES).items() if getattr(self, name) is not None}
+        found = {RANGES[name].reads for name, _ in self._ranges()} | {NAMES[name].reads for name, _ in self._names()}
         return frozenset(found | {Reads.IN_SAMPLE} if self.in_sample else found)
 
     def words(self) -> str:
@@ -103,39 +119,25 @@ class Where:
         if Reads.STRUCTURED in self.reads:
             require_structured(evidence)
         for name, limits in self._ranges():
-            selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
+            selected &= _within(RANGES[name].values(evidence, self.in_sample), limits, RANGES[name].top)
         if Reads.PERSON in self.reads and not any(evidence.decision):
             raise DataError("`where` asks for a person's decisions, and there are none: name their file, `decisions`.")
         for name, chosen in self._names():
-            known = getattr(evidence, FIELDS.get(name, name))
+            known = NAMES[name].values(evidence)
             selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))
         return selected
 
     def _ranges(self) -> Iterator[tuple[str, Range]]:
-        """The conditions on numbers."""
         for name in RANGES:
             limits = getattr(self, name)
             if limits is not None:
                 yield name, limits
 
     def _names(self) -> Iterator[tuple[str, Choices]]:
-        """The conditions on names."""
         for name in NAMES:
             chosen = getattr(self, name)
             if chosen is not None:
                 yield name, chosen
-
-    def _values(self, name: str, evidence: Evidence) -> Floats:
-        if name == "p_wrong":
-            return evidence.p_wrong
-        if name == "p_wrong_structured":
-            return evidence.p_wrong_structured
-        if name == "spread_quantile":
-            return _ranks(evidence.std(self.in_sample))
-        if name == "influence_quantile":
-            return _ranks(evidence.influence)
-        strength = evidence.strength(self.in_sample)
-        return _ranks(strength) if name == "strength_quantile" else strength
 
 
 def require_measured(evidence: Evidence, in_sample: bool) -> None:
@@ -176,7 +178,7 @@ def require_structured(evidence: Evidence) -> None:
 
 
 def _within(values: Floats, limits: Range, top: float) -> Mask:
-    """Known values in the range; ``top`` is where their scale ends."""
+    """Where the value is known and in the range."""
     low, high = limits
     known = ~np.isnan(values)
     above = known if low is None else known & (values >= low)
@@ -199,11 +201,9 @@ def _range_words(limits: Range) -> str:
     return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
-def _check_range(name: str, limits: Range) -> None:
+def _check_range(name: str, limits: Range, top: float) -> None:
     low, high = limits
     if low is not None and high is not None and low >= high:
         raise ConfigError(f"{name} [{low:g}, {high:g}] is empty: the low end comes first.")
-    if name == "strength":
-        return
-    if any(end is not None and not 0 <= end <= 1 for end in limits):
+    if np.isfinite(top) and any(end is not None and not 0 <= end <= top for end in limits):
         raise ConfigError(f"{name} [{low}, {high}] must lie between 0 and 1.")

@@ -6,11 +6,13 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.tables import SCHEMA_VERSION
@@ -30,7 +32,7 @@ from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.kept_inputs import refuse_inputs
-from rewardsmith.workflows.options import RefineConfig
+from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.reported_result import ReportedResult
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
@@ -92,8 +94,6 @@ def _refined(
     """Applies the recipe, in rounds if asked for. The engine is loaded only where features or rounds need it."""
     given, rows = Supervision.of(audit.pairs), None
     if Reads.FEATURES in recipe.reads:
-        from rewardsmith.workflows.rule_features import rule_features
-
         rows = rule_features(audit)
     if num_rounds > 1:
         from rewardsmith.refining.rounds import round_metrics
@@ -106,6 +106,19 @@ def _refined(
     evidence = Evidence.from_tables(audit.pairs, audit.strengths, decisions, rows)
     refined = apply_recipe(recipe, evidence, given)
     return _Outcome(given, evidence, refined, audit.strengths, audit.metrics["label_noise"], None)
+
+
+def rule_features(audit: AuditFolder) -> NDArray[np.float32]:
+    """Differences of features, chosen minus rejected [N, E]: the broadest set that the audit's model offers.
+
+    The cache has them already where the audit's ensemble was `probe` on this machine.
+    """
+    from rewardsmith.strength.pair_features import pair_features
+
+    config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
+    designs = pair_features(audit.pairs, config.model, config.strength.feature_dtype).designs
+    broad = next(design for design in reversed(designs) if design.candidate.name == "broad")
+    return broad.rows.numpy()
 
 
 def _written(

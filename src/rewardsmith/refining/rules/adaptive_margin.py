@@ -40,7 +40,6 @@ class AdaptiveMargin:
 
     @property
     def reads(self) -> frozenset[Reads]:
-        """The members, as ``source`` says."""
         return frozenset({Reads.JUDGES, Reads.IN_SAMPLE} if self.source == "in_sample" else {Reads.JUDGES})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:

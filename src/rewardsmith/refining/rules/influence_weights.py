@@ -45,7 +45,6 @@ class InfluenceWeights:
 
     @property
     def reads(self) -> frozenset[Reads]:
-        """Features, the labels as they stand, and what makes the groups."""
         return frozenset({Reads.FEATURES, Reads.TARGET, BY[self.group]})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:

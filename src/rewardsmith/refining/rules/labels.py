@@ -24,7 +24,6 @@ class Drop:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Weight 0 where selected."""
         selected = self.where.select(evidence)
         return Change(
             selected,
@@ -69,7 +68,6 @@ class Smooth:
             raise ConfigError(f"alpha {self.alpha:g} must be above 0 and at most 0.5, where no label says anything.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Targets nearer to a half where selected."""
         selected = self.where.select(evidence)
         target = (1 - self.alpha) * now.target + self.alpha * (1 - now.target)
         return Change(
@@ -91,7 +89,6 @@ class Tie:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Target 0.5 and margin 0 where selected."""
         selected = self.where.select(evidence)
         return Change(
             selected,

@@ -35,7 +35,6 @@ class Reweight:
 
     @property
     def reads(self) -> frozenset[Reads]:
-        """The judges, unless every pair has the same factor."""
         return frozenset() if self.by == "constant" else frozenset({Reads.JUDGES})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:

@@ -45,7 +45,6 @@ class SoftLabel:
 
     @property
     def reads(self) -> frozenset[Reads]:
-        """What ``from`` names."""
         return frozenset({READ[self.from_]})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:

@@ -21,9 +21,9 @@ from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import SimulatedFeatures, simulate_features
 from rewardsmith.refining.evidence import Evidence
-from rewardsmith.refining.influence import cross_influence, influence_scores, self_influence
-from rewardsmith.refining.last_layer import Rows, fit_last_layer
-from rewardsmith.refining.penalties import choose_penalties, in_principal_axes
+from rewardsmith.refining.folded_rows import choose_penalties, in_principal_axes
+from rewardsmith.refining.influence import cross_influence, influence_scores
+from rewardsmith.refining.last_layer import Array, LastLayer, Rows, fit_last_layer
 from rewardsmith.refining.recipe import load_recipe
 from rewardsmith.refining.rounds import Round, refine_in_rounds
 from rewardsmith.refining.supervision import Supervision
@@ -62,6 +62,12 @@ def single_heads(made: SimulatedFeatures, seed: int) -> dict[str, float]:
             influence_scores(layer, others, right), made.flipped[~trusted]
         ),
     }
+
+
+def self_influence(layer: LastLayer, rows: Rows) -> Array:
+    """g_i' H^-1 g_i [N]: how fast a pair's own weight lowers its own loss. Large for what only its own label says."""
+    leverage = (rows.features * layer.solve(rows.features.T).T).sum(axis=1)
+    return np.asarray(np.square(rows.residuals(layer.head)) * leverage)
 
 
 def rounds_of(made: SimulatedFeatures, recipe: str, seed: int) -> list[Round]:

@@ -52,7 +52,7 @@ def test_only_a_file_on_this_machine_holds_decisions(name, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "decided.jsonl", {"row": 0, "decision": "keep"})
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match=re.escape(f"--decisions {name}: there is no such file")):
+    with pytest.raises(DataError, match=re.escape(f"`decisions` {name}: there is no such file")):
         decisions_path(name)
 
 

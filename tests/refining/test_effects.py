@@ -64,6 +64,7 @@ DOUBTED = "where: {p_wrong: [0.5, null]}"
         ([SMOOTH, MARGIN], "nobody"),
         ([f"{{rule: flip, {DOUBTED}}}", SMOOTH, MARGIN], "nobody"),
         (["{rule: soft_label, from: votes}", MARGIN], "nobody"),
+        (["{rule: decisions, where: {p_wrong: [0.5, null], decision: [flip]}}", SMOOTH, MARGIN], "nobody"),
         ([SOFT], "nobody"),
     ],
 )

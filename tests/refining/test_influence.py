@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rewardsmith.errors import RunError
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import simulate_features
-from rewardsmith.refining.influence import cross_influence, influence_scores, self_influence
+from rewardsmith.refining.influence import cross_influence, influence_scores
 from rewardsmith.refining.last_layer import Rows, fit_last_layer
 
 L2 = 0.7
@@ -82,13 +82,6 @@ def test_influence_predicts_what_leaving_a_pair_out_does():
     assert np.polyfit(predicted, actual, 1)[0] == pytest.approx(1.0, abs=0.02)
 
 
-def test_self_influence_is_the_influence_of_a_pair_on_itself():
-    rows = some_rows()
-    layer = fit_last_layer(rows, L2)
-    own = [influence_scores(layer, rows.take(np.array([i])), rows.take(np.array([i])))[0] for i in range(len(rows))]
-    np.testing.assert_allclose(self_influence(layer, rows), -np.array(own), rtol=1e-9)
-
-
 @settings(deadline=None)
 @given(seed=st.integers(0, 999))
 def test_swapping_pairs_changes_no_score(seed):
@@ -101,7 +94,6 @@ def test_swapping_pairs_changes_no_score(seed):
     np.testing.assert_allclose(other.head, layer.head, atol=1e-6)
     scores = influence_scores(layer, rows, judged), influence_scores(other, swapped, judged)
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
-    np.testing.assert_allclose(self_influence(layer, rows), self_influence(other, swapped), atol=1e-6)
 
 
 def simulated(flip_rate, seed=0):
@@ -118,11 +110,6 @@ def test_influence_on_trusted_labels_finds_flips():
     trusted = Rows(sign[:, None] * trusted.features, trusted.target, trusted.margin, trusted.weight)
     scores = influence_scores(fit_last_layer(others, L2), others, trusted)
     assert auroc(scores, made.flipped[200:]) > 0.85
-
-
-def test_self_influence_finds_flips():
-    rows, made = simulated(0.2)
-    assert auroc(self_influence(fit_last_layer(rows, L2), rows), made.flipped) > 0.85
 
 
 def test_cross_influence_is_the_mean_over_the_heads_that_saw_the_pair():

@@ -75,13 +75,13 @@ def test_only_weights_of_selected_pairs_change():
 def test_groups_by_length_follow_the_label_as_it_is_now():
     evidence, given, _ = a_set()
     rule = InfluenceWeights(group="longer")
-    names = rule._groups(evidence, given)
-    wins = np.sign(given.target - 0.5) * evidence.longer > 0
-    assert [name == "the longer response is better" for name in names] == wins.tolist()
-    turned = rule._groups(evidence, replace(given, target=1 - given.target))
-    assert [name == "the shorter response is better" for name in turned] == wins.tolist()
-    ties = rule._groups(evidence, replace(given, target=np.full(NUM, 0.5)))
-    assert ties == [None] * NUM
+    for labels in (given, replace(given, target=1 - given.target)):
+        change = rule.apply(evidence, labels)
+        wins = np.sign(labels.target - 0.5) * evidence.longer > 0
+        words = [f"group the {'longer' if longer else 'shorter'} response is better;" for longer in wins]
+        assert all(word in change.reason(i) for i, word in enumerate(words))
+    with pytest.raises(DataError, match="by longer there is none"):
+        rule.apply(evidence, replace(given, target=np.full(NUM, 0.5)))
 
 
 def test_swapping_all_pairs_changes_no_weight():

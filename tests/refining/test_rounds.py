@@ -62,7 +62,7 @@ def test_pairs_of_weight_zero_teach_judges_nothing():
     np.testing.assert_array_equal(learnable(supervision), np.array([0.5, 0.2], dtype=np.float32))
 
 
-def test_metrics_count_flagged_turned_and_dropped():
+def test_metrics_count_flagged_flipped_and_dropped():
     rules = [("drop", "[null, -0.5]"), ("flip", "[-0.5, 0]")]
     both = "name: both\nrules:\n" + "".join(f"  - rule: {n}\n    where: {{strength: {r}}}\n" for n, r in rules)
     evidence, given = random_evidence()
@@ -74,7 +74,7 @@ def test_metrics_count_flagged_turned_and_dropped():
     assert first["num_dropped"] == int((dropped & (given.weight > 0)).sum()) > 0
     flipped = (evidence.strength(in_sample=False) >= -0.5) & (evidence.strength(in_sample=False) < 0)
     assert first["num_turned"] == int(flipped.sum()) > 0
-    assert (given.target < 0.5).any() and (given.weight == 0).any()  # nobody turned or dropped those
+    assert (given.target < 0.5).any() and (given.weight == 0).any()  # nobody flipped or dropped those
 
 
 def test_rounds_of_a_real_ensemble_end_and_do_no_harm():

@@ -81,7 +81,7 @@ def test_drop_takes_the_weight_and_nothing_else():
     assert same(change.supervision, replace(given, weight=change.supervision.weight))
 
 
-def test_flip_turns_labels_but_no_margins_and_no_ties():
+def test_a_flip_is_of_labels_but_no_margins_and_no_ties():
     evidence, given = random_evidence()
     change = Flip(where=Where(category=("a",))).apply(evidence, given)
     now, chosen = change.supervision, change.selected
@@ -256,7 +256,7 @@ def test_a_person_overrules_the_rules_before():
 
 def test_decisions_that_nobody_took_are_an_error():
     evidence, given = random_evidence()
-    with pytest.raises(DataError, match="--decisions"):
+    with pytest.raises(DataError, match="their file, `decisions`"):
         Decisions().apply(replace(evidence, decision=[None] * len(evidence)), given)
 
 

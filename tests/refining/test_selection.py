@@ -91,7 +91,7 @@ def test_probabilities_are_of_the_kind_that_the_audit_has(condition):
 
 def test_decisions_that_nobody_took_are_missed():
     evidence, _ = random_evidence(50)
-    with pytest.raises(DataError, match="--decisions"):
+    with pytest.raises(DataError, match="their file, `decisions`"):
         Where(decision=("flip",)).select(replace(evidence, decision=[None] * 50))
     assert not Where(decision=("flip",)).select(replace(evidence, decision=["keep"] * 50)).any()
 
@@ -119,7 +119,7 @@ def test_in_sample_strengths_are_used_only_where_asked_for():
     evidence = judged_evidence([-1.0, 1.0], in_sample=True)
     assert Where(strength=(None, 0.0), in_sample=True).select(evidence).tolist() == [True, False]
     for where in (Where(strength=(None, 0.0)), Where(p_wrong=(0.5, None)), Where(strength_class=("strong",))):
-        with pytest.raises(DataError, match="--crossfit groups, .*--recipe paper_flip.*`in_sample: true`"):
+        with pytest.raises(DataError, match="`crossfit` groups, .*`recipe` paper_flip.*`in_sample: true`"):
             where.select(evidence)
     with pytest.raises(DataError, match="no strengths of members that trained"):
         Where(strength=(None, 0.0), in_sample=True).select(judged_evidence([-1.0, 1.0]))
@@ -133,7 +133,7 @@ def test_the_structured_audit_is_a_condition_of_its_own():
 
 
 def test_a_structured_audit_that_was_not_made_is_missed():
-    with pytest.raises(DataError, match="no p_wrong_structured. Audit with --ensemble probe and without --no_struct"):
+    with pytest.raises(DataError, match="no p_wrong_structured. Audit with `ensemble` probe, `structured` and"):
         Where(p_wrong_structured=(0.5, None)).select(judged_evidence([1.0, -1.0]))
 
 

@@ -12,22 +12,11 @@ NUM = 12
 unit = arrays(np.float64, NUM, elements=st.floats(0, 1))
 real = arrays(np.float64, NUM, elements=st.floats(-20, 20))
 positive = arrays(np.float64, NUM, elements=st.floats(0, 5))
-flags = arrays(np.bool_, NUM)
 
 
 def loss(gap: np.ndarray, supervision: Supervision) -> torch.Tensor:
     tensors = [torch.from_numpy(np.asarray(v)) for v in (gap, supervision.target, supervision.margin)]
     return preference_loss(*tensors)
-
-
-@settings(deadline=None)
-@given(unit, real, positive, flags, real)
-def test_training_on_what_is_exported_is_training_on_the_ledger(target, margin, weight, swapped, gap):
-    ledger = Supervision(target, margin, weight, swapped)
-    exported = ledger.as_exported()
-    turned = np.where(ledger.turned(), -gap, gap)  # the responses have changed places
-    torch.testing.assert_close(loss(turned, exported), loss(gap, ledger), rtol=1e-9, atol=1e-12)
-    assert (exported.target >= 0.5).all()
 
 
 @settings(deadline=None)
@@ -37,12 +26,6 @@ def test_a_flip_is_a_swap_of_the_responses(target, margin, weight, gap):
     flipped = given_labels.changed(np.ones(NUM, dtype=bool), target=1 - target, swapped=True)
     swapped_places = Supervision(target, -margin, weight, flipped.swapped)
     torch.testing.assert_close(loss(gap, flipped), loss(-gap, swapped_places), rtol=1e-9, atol=1e-12)
-
-
-def test_a_flipped_label_is_exported_as_a_plain_one_with_the_margin_of_the_new_order():
-    flipped = Supervision(np.array([0.0]), np.array([-2.0]), np.ones(1), np.array([True]))
-    exported = flipped.as_exported()
-    assert (exported.target[0], exported.margin[0]) == (1.0, 2.0)
 
 
 @settings(deadline=None)

@@ -55,7 +55,7 @@ def test_the_page_says_what_each_rule_did_and_shows_pairs_with_before_and_after(
     metrics, ledger = refined("flip+margin")
     page = render_refine_report(metrics, ledger, ReportOptions(report_examples=3))
     assert "Refined: &lt;set&gt;" in page and "<set>" not in page
-    assert "20 labels turned round" in page
+    assert "20 labels flipped" in page
     assert "strength_quantile: [0.0, 0.1]" in page
     assert page.count('<article class="pair">') == 6
     assert re.search(r"target 1.00, margin 0.00, weight 1.00 <strong>→ target 0.00, margin", page)

@@ -116,20 +116,22 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
     )
     result = rewardsmith.refine(audit_dir, recipe=str(recipe), output_dir=tmp_path / "r", quiet=True)
     ledger = Supervision.of(result.ledger)
-    exported, ties = ledger.as_exported(), ledger.target == 0.5
+    flipped, ties = ledger.target < 0.5, ledger.target == 0.5
+    expected_of = {
+        "target": np.where(flipped, 1 - ledger.target, ledger.target),
+        "margin": np.where(flipped, -ledger.margin, ledger.margin),
+        "weight": ledger.weight,
+    }
     kept = (ledger.weight > 0) & ~ties  # TRL would take the order of a tie for a preference
     read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions(), quiet=True).table
     assert len(read) == kept.sum() == result.metrics["train_file"]["num_rows"] < NUM_PAIRS
-    for name in ("target", "margin", "weight"):
-        np.testing.assert_allclose(read[name].to_numpy(), getattr(exported, name)[kept], rtol=1e-6, err_msg=name)
-    turned = ledger.turned()[kept]
-    assert turned.any()
+    for name, expected in expected_of.items():
+        np.testing.assert_allclose(read[name].to_numpy(), expected[kept], rtol=1e-6, err_msg=name)
+    assert flipped[kept].any()
     for side, other in (("chosen", "rejected"), ("rejected", "chosen")):
         texts, swapped = (result.ledger[name].to_pylist() for name in (side, other))
-        expected = [
-            two if t else one for one, two, k, t in zip(texts, swapped, kept, ledger.turned(), strict=True) if k
-        ]
-        assert read[side].to_pylist() == expected
+        texts = [two if flip else one for one, two, flip in zip(texts, swapped, flipped, strict=True)]
+        assert read[side].to_pylist() == [text for text, keep in zip(texts, kept, strict=True) if keep]
     line = json.loads((tmp_path / "r" / "train.jsonl").read_text().splitlines()[0])
     allowed = {"prompt", "chosen", "rejected", "margin", "target", "weight", "strength_mean", "strength_std", "edit"}
     assert set(line) <= allowed | {"source", "category", "annotator_id", "prompt_id", "pair_id"}
@@ -194,12 +196,12 @@ def test_decisions_are_followed_by_a_recipe_that_only_looks_at_them(audit_dir: P
     assert result.ledger["target"].to_pylist()[:3] == [0.0, 1.0, 1.0]
     with pytest.raises(DataError, match=r"rule 1 \(reweight\): `where` asks for a person's decisions"):
         rewardsmith.refine(audit_dir, output_dir=tmp_path / "s", **options)
-    with pytest.raises(DataError, match="--decisions nobody/decided: there is no such file"):
+    with pytest.raises(DataError, match="`decisions` nobody/decided: there is no such file"):
         rewardsmith.refine(audit_dir, decisions="nobody/decided", output_dir=tmp_path / "s", **options)
 
 
 def test_strengths_in_sample_only_need_to_be_asked_for(in_sample_dir: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every member .*recipe paper_flip"):
+    with pytest.raises(DataError, match=r"recipe soft_label, rule 1 \(soft_label\): every .*`recipe` paper_flip"):
         rewardsmith.refine(in_sample_dir, recipe="soft_label", output_dir=tmp_path / "r", quiet=True)
     assert not (tmp_path / "r" / "unfinished.json").exists()
     result = rewardsmith.refine(in_sample_dir, recipe="paper_flip", output_dir=tmp_path / "r", quiet=True)
@@ -262,7 +264,7 @@ def test_the_commands_speak(audit_dir: Path, tmp_path: Path, capsys: pytest.Capt
     command = ["refine", "--audit_dir", str(audit_dir), "--recipe", "flip+margin", "--output_dir", folder, "--json"]
     assert main([*command, "--quiet"]) == 0
     shown = capsys.readouterr().out
-    assert "12 labels turned round" in shown
+    assert "12 labels flipped" in shown
     summary = json.loads(shown.splitlines()[-1])
     assert summary["rules"][0]["num_changed"] == 12
     assert main(["undo", "--refined_dir", folder, "--output_file", str(tmp_path / "back.jsonl")]) == 0

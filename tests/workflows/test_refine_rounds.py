@@ -114,8 +114,8 @@ def test_a_round_on_the_labels_as_given_is_the_audit_whatever_came_between(
     noise = json.loads((audit_dir / "metrics.json").read_text())["label_noise"]
     options = {"recipe": flip, "quiet": True}
     found = {n: rewardsmith.refine(audit_dir, rounds=n, output_dir=tmp_path / str(n), **options) for n in (2, 3)}
-    turned = [entry["num_turned"] for entry in found[3].metrics["rounds"]]
-    assert turned[0] == turned[2] > 10 and turned[1] == 0  # the second gives every label back
+    flipped = [entry["num_turned"] for entry in found[3].metrics["rounds"]]
+    assert flipped[0] == flipped[2] > 10 and flipped[1] == 0  # the second gives every label back
     assert found[3].ledger["strength_mean"].equals(audited["strength_mean"])
     assert found[3].ledger["p_wrong"].equals(audited["p_wrong"])
     assert (found[2].ledger["strength_mean"].to_numpy() >= 3).all()
@@ -132,7 +132,7 @@ def test_judges_that_learned_the_labels_they_judge_have_no_rounds(audit_dir: Pat
     with pytest.raises(ConfigError, match=r"--rounds 2: every member .*--crossfit groups"):
         rewardsmith.refine(in_sample, recipe="drop", rounds=2, quiet=True, output_dir=tmp_path / "r")
     for name, rule in (("paper_flip", "flip"), ("paper_margin", "adaptive_margin")):
-        with pytest.raises(ConfigError, match=rf"--rounds 2: rule 1 \({rule}\) of the recipe {name} goes by members"):
+        with pytest.raises(ConfigError, match=rf"`rounds` 2: rule 1 \({rule}\) of the recipe {name} goes by members"):
             rewardsmith.refine(audit_dir, recipe=name, rounds=2, quiet=True, output_dir=tmp_path / "r")
 
 
@@ -175,7 +175,7 @@ def test_the_structured_audit_repairs_labels_and_stays_as_it_was_in_every_round(
     wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
     assert wrong[audited >= 0.5].mean() > 0.8 and (audited >= 0.5)[wrong].mean() > 0.8
     text = "name: d\nrules:\n  - rule: drop\n    where: {p_wrong_structured: [0.5, null]}\n"
-    with pytest.raises(ConfigError, match="--rounds 2: no rule of the recipe d goes by judges that learn anew"):
+    with pytest.raises(ConfigError, match="`rounds` 2: no rule of the recipe d goes by judges that learn anew"):
         rewardsmith.refine(audit_dir, recipe=recipe(tmp_path, text), rounds=2, quiet=True, output_dir=tmp_path / "no")
     drop = recipe(tmp_path, text + "  - rule: smooth\n    where: {p_wrong: [0.4, null]}\n")
     rounds = rewardsmith.refine(audit_dir, recipe=drop, rounds=2, quiet=True, output_dir=tmp_path / "rounds")
@@ -205,7 +205,7 @@ def test_without_a_recipe_an_audit_of_a_probe_drops_what_its_structured_audit_do
     audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["refine", "--audit_dir", str(audit_dir), "--output_dir", str(tmp_path / "r"), "--quiet"]) == 0
-    assert "No --recipe was named: this one was clearly better" in " ".join(capsys.readouterr().out.split())
+    assert "No recipe was named: this one was clearly better" in " ".join(capsys.readouterr().out.split())
     p_wrong = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
     weight = pq.read_table(tmp_path / "r" / "ledger.parquet")["weight"].to_numpy()
     assert 0 < (p_wrong >= 0.5).sum() < NUM_PAIRS

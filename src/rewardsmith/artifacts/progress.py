@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -17,6 +17,7 @@ _quiet = False
 _bars: Progress | None = None  # one display for all nested stages: a terminal has room for one
 
 
+@runtime_checkable
 class ProgressHandle(Protocol):
     """What a stage reports to."""
 

@@ -15,10 +15,10 @@ from rewardsmith.refining.selection import DECISIONS
 
 
 def decisions_path(name: str) -> Path:
-    """The file that ``--decisions`` names: one on this machine, never a pattern or a data set of the Hub."""
+    """The file that holds the decisions: one on this machine, never a pattern or a data set of the Hub."""
     path = Path(name).expanduser()
     if not path.is_file():
-        raise DataError(f"--decisions {name}: there is no such file. Name one in JSON Lines or CSV.")
+        raise DataError(f"`decisions` {name}: there is no such file. Name one in JSON Lines or CSV.")
     return path
 
 
@@ -41,7 +41,7 @@ def read_decisions(path: Path, pairs: pa.Table) -> Names:
                 raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
             decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
     if not any(decisions):
-        raise DataError(f"--decisions {path}: no decision stands in it.")
+        raise DataError(f"`decisions` {path}: no decision stands in it.")
     return decisions
 
 

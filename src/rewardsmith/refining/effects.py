@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.recipe import Refined
 from rewardsmith.refining.rule_values import plain
-from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
-from rewardsmith.refining.rules.labels import Flip, Smooth
-from rewardsmith.refining.rules.soft_label import SoftLabel
+from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Floats, Mask, Supervision
+
+JUDGED = {Reads.JUDGES, Reads.STRUCTURED}
 
 
 def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def pair_counts(given: Supervision, now: Supervision) -> dict[str, Any]:
 
 
 def ways(given: Supervision, now: Supervision) -> dict[str, Mask]:
-    """Pairs [N] by the ways in which they changed. ``turned``: the label prefers the other response now."""
+    """Pairs [N] by the ways in which they changed. ``turned``: flipped, the label prefers the other response now."""
     moved = now.target != given.target
     return {
         "turned": (now.target - 0.5) * (given.target - 0.5) < 0,
@@ -60,17 +60,19 @@ def ways(given: Supervision, now: Supervision) -> dict[str, Mask]:
 def counted_twice(given: Supervision, refined: Refined) -> int:
     """Pairs whose target was softened and whose margin was set by the same judges.
 
-    The optimum gap is margin + logit(target). Targets that votes, a person or plain smoothing gave do not count.
+    The optimum gap is margin + logit(target). Targets that votes, a person or plain smoothing gave do not count, and a
+    flip leaves a label as sure as it was.
     """
     target, margin = (np.zeros(len(given), dtype=bool) for _ in range(2))
-    now = given
+    old = given
     for rule, change in zip(refined.recipe.rules, refined.changes, strict=True):
-        judged = rule.where.reads_judges or (isinstance(rule, SoftLabel) and rule.from_ != "votes")
-        softens, adds_to = judged and not isinstance(rule, Flip), isinstance(rule, Flip | Smooth)
-        target = np.where(change.supervision.target != now.target, softens | (adds_to & target), target)
-        margin = np.where(change.supervision.margin != now.margin, isinstance(rule, AdaptiveMargin), margin)
         now = change.supervision
-    return int((ways(given, now)["softened"] & target & margin).sum())
+        by_judges = bool(goes_by(rule) & JUDGED)
+        softened = (now.target != old.target) & (now.target != 1 - old.target)
+        target = np.where(softened, by_judges | (target & (Reads.TARGET in rule.reads)), target)
+        margin = np.where(now.margin != old.margin, bool(rule.reads & JUDGED), margin)
+        old = now
+    return int((ways(given, refined.supervision)["softened"] & target & margin).sum())
 
 
 def rule_effects(given: Supervision, refined: Refined) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def length_balance(longer: Floats, given: Supervision, now: Supervision) -> dict
 
 
 def group_effects(names: Names, given: Supervision, now: Supervision, max_named: int) -> list[dict[str, Any]] | None:
-    """For each name, the largest first: pairs, how many were turned and dropped, share of the weight before and after.
+    """For each name, the largest first: pairs, how many were flipped and dropped, share of the weight before and after.
 
     None where nobody is named.
     """
@@ -112,13 +114,13 @@ def group_effects(names: Names, given: Supervision, now: Supervision, max_named:
     if not named:
         return None
     masks = ways(given, now)
-    turned, dropped = (np.bincount(codes, weights=masks[way]) for way in ("turned", "dropped"))
+    flipped, dropped = (np.bincount(codes, weights=masks[way]) for way in ("turned", "dropped"))
     shares = [_shares(codes, supervision.weight) for supervision in (given, now)]
     return [
         {
             "name": str(labels[c]),
             "count": int(counts[c]),
-            "num_turned": int(turned[c]),
+            "num_turned": int(flipped[c]),
             "num_dropped": int(dropped[c]),
             "weight_share_given": float(shares[0][c]),
             "weight_share": float(shares[1][c]),

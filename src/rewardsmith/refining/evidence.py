@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +13,34 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
-from rewardsmith.errors import DataError
 from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
 from rewardsmith.strength.judgements import Judgements, as_labelled
 
 VOTES = ("votes_chosen", "votes_rejected", "votes_tie")
 Names = list[str | None]
+
+
+class Reads(Enum):
+    """What a rule may go by."""
+
+    JUDGES = auto()
+    """What the ensemble says of a pair."""
+    IN_SAMPLE = auto()
+    """Beside ``JUDGES``: of members that trained on the pair."""
+    STRUCTURED = auto()
+    """What the structured audit found."""
+    VOTES = auto()
+    """People's votes."""
+    PERSON = auto()
+    """A person's decisions."""
+    FEATURES = auto()
+    """``Evidence.rows``."""
+    CATEGORY = auto()
+    ORIGIN = auto()
+    """Who labelled a pair, and where it comes from."""
+    TARGET = auto()
+    """The target as the rules before left it."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +176,10 @@ class Evidence:
 
     @cached_property
     def influence(self) -> Floats:
-        """Of each given label on the loss of pairs of other prompts (``label_influence.py``), from the features."""
-        from rewardsmith.refining.label_influence import label_influence
+        """Of each given label on the loss of pairs of other prompts, from the features."""
+        from rewardsmith.refining.folded_rows import label_influence  # torch: only who asks needs it
 
-        if self.rows is None:
-            raise DataError("influence_quantile needs features of the pairs, and there are none.")
-        return label_influence(self.rows, self.target, self.margin, self.weight, self.groups)
+        return label_influence(self)
 
     def mean(self, in_sample: bool) -> Floats:
         """Mean strength, of the kind asked for."""

@@ -7,7 +7,7 @@ weight, and so changes the mean loss L of other pairs by
 
 A pair that raises the loss of labels it was not fitted to is one that the rest of the data contradict: large values
 are the suspicious ones. Where the labels of those others are trusted, this is FairIF's score of a wrong label; where
-they are held out but as noisy as the rest, see ``cross_influence``. ``self_influence`` asks the pair itself.
+they are held out but as noisy as the rest, see ``cross_influence``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,11 @@ def influence_scores(layer: LastLayer, rows: Rows, judged: Rows) -> Array:
     """Change of the mean loss of ``judged`` for each unit of weight of a pair [N]; above 0: the pair does harm.
 
     ``layer`` is the fit to ``rows``. Their own weights do not enter: a pair of weight 0 has the score that it would
-    begin with. Swapping a pair changes nothing.
+    begin with. Swapping a pair changes nothing. Where nothing judged has weight, every score is 0.
     """
-    return _along(layer.solve(mean_gradient(judged, layer.head)), rows, layer.head)
-
-
-def self_influence(layer: LastLayer, rows: Rows) -> Array:
-    """g_i' H^-1 g_i [N]: how fast a pair's own weight lowers its own loss. Large for what only its own label says."""
-    # H^-1 = F^-T F^-1, so the quadratic form is a squared norm.
-    leverage = np.square(np.linalg.solve(layer.factor, rows.features.T)).sum(axis=0)
-    return np.asarray(np.square(rows.residuals(layer.head)) * leverage)
+    total = float(judged.weight.sum())
+    gradient = judged.features.T @ (judged.weight * judged.residuals(layer.head)) / (total if total > 0 else 1.0)
+    return np.asarray(-rows.residuals(layer.head) * (rows.features @ layer.solve(gradient)))
 
 
 def cross_influence(rows: Rows, fold_of: NDArray[np.integer], l2: float) -> Array:
@@ -47,13 +42,3 @@ def cross_influence(rows: Rows, fold_of: NDArray[np.integer], l2: float) -> Arra
         train = rows.take(outside)
         total[outside] += influence_scores(fit_last_layer(train, l2), train, rows.take(~outside))
     return total / (len(folds) - 1)
-
-
-def mean_gradient(rows: Rows, head: Array) -> Array:
-    """Gradient [E] of the weighted mean of the pairs' losses; 0 where nothing has weight."""
-    total = float(rows.weight.sum())
-    return np.asarray(rows.features.T @ (rows.weight * rows.residuals(head)) / (total if total > 0 else 1.0))
-
-
-def _along(direction: Array, rows: Rows, head: Array) -> Array:
-    return np.asarray(-rows.residuals(head) * (rows.features @ direction))

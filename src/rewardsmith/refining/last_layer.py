@@ -34,11 +34,9 @@ class Rows:
         return len(self.target)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
-        """Some of them."""
         return Rows(self.features[which], self.target[which], self.margin[which], self.weight[which])
 
     def weighing(self, weight: Array) -> Rows:
-        """The same with other weights."""
         return replace(self, weight=weight)
 
     def losses(self, head: Array) -> Array:

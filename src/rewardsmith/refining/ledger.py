@@ -1,6 +1,10 @@
-"""The ledger: every pair of the input beside what was decided of it and why."""
+"""The ledger: every pair of the input beside what was decided of it and why; and the way back from it."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,5 +40,28 @@ def build_ledger(pairs: pa.Table, strengths: pa.Table, given: Supervision, refin
     return pa.table(arrays, schema=LEDGER.with_metadata(made_by))
 
 
+def undone_lines(ledger: pa.Table, quarantine: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The rows of the input as they were read, one JSON document a line where they were one, in their order.
+
+    ``quarantine``: entries with ``row`` and ``original``, of the rows that the audit could not use. A row that was not
+    JSON is its own text; where that is blank or has several lines, it is a JSON string.
+    """
+    positions = ledger["row"].to_pylist()
+    usable = zip(positions, ledger["original"].to_pylist(), strict=True)
+    unusable = ((entry["row"], entry["original"]) for entry in quarantine)
+    for _, original in sorted([*usable, *unusable], key=lambda row: row[0]):
+        yield _one_line(original)
+
+
 def _typed(values: pa.Array | pa.ChunkedArray | NDArray[np.generic], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     return pa.array(values).cast(kind) if isinstance(values, np.ndarray) else values
+
+
+def _one_line(text: str) -> str:
+    if text.strip() and "\n" not in text:
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+    return text.replace("\n", " ")  # between values only: a string of JSON holds no line break

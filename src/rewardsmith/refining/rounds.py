@@ -14,20 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.errors import ConfigError
 from rewardsmith.refining.effects import ways
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
-from rewardsmith.refining.rules.adaptive_margin import AdaptiveMargin
-from rewardsmith.refining.rules.reweight import Reweight
-from rewardsmith.refining.rules.rule import Rule
-from rewardsmith.refining.rules.soft_label import SoftLabel
-from rewardsmith.refining.selection import MEASURED
+from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Mask, Supervision
 from rewardsmith.strength.judgements import Judgements
 
 DOUBTFUL = 0.5
 STABLE = (
-    0.9  # pairs near the line go on crossing it; what comes later finds no more (docs/methods/learned_corrections.md)
+    0.9  # pairs near the line go on crossing it, and later rounds find no more (docs/methods/learned_corrections.md)
 )
 
 Judge = Callable[[NDArray[np.float32]], Judgements]
@@ -82,23 +79,28 @@ def overlap(one: Mask, other: Mask) -> float:
     return int((one & other).sum()) / union if union else 1.0
 
 
-def reads_in_sample(rule: Rule) -> bool:
-    """Whether a rule goes by members that trained on the pairs, whose word on a repaired label is the repair itself."""
-    return rule.where.in_sample or (isinstance(rule, AdaptiveMargin) and rule.source == "in_sample")
+def require_judges_that_learn(recipe: Recipe, max_rounds: int) -> None:
+    """``ConfigError`` for a recipe of which further rounds would make nothing, or only what the first one did.
 
-
-def heeds_judges(rule: Rule) -> bool:
-    """Whether a rule goes by what judges say once they have learned other labels."""
-    by_rule = (
-        isinstance(rule, AdaptiveMargin)
-        or (isinstance(rule, SoftLabel) and rule.from_ in ("posterior", "vote_share"))
-        or (isinstance(rule, Reweight) and rule.by != "constant")
-    )
-    return by_rule or any(getattr(rule.where, name) is not None for name in MEASURED)
+    Members that trained on the pairs say of a repaired label what the repair says.
+    """
+    if Reads.JUDGES not in recipe.reads:
+        raise ConfigError(
+            f"`rounds` {max_rounds}: no rule of the recipe {recipe.name} goes by judges that learn anew (what the "
+            "structured audit found stays: it has rounds of its own), so one round is all. Take one, or a `recipe` "
+            "that goes by p_wrong or strength, such as drop."
+        )
+    for number, rule in enumerate(recipe.rules, 1):
+        if Reads.IN_SAMPLE in goes_by(rule):
+            raise ConfigError(
+                f"`rounds` {max_rounds}: rule {number} ({rule.name}) of the recipe {recipe.name} goes by members that "
+                "trained on the pairs, and they would confirm what the round before did. Take held-out strengths, or "
+                "one round."
+            )
 
 
 def round_metrics(given: Supervision, rounds: list[Round]) -> list[dict[str, Any]]:
-    """One entry a round, JSON-ready; turned and dropped by the recipe, as in ``effects.ways``."""
+    """One entry a round, JSON-ready; flipped and dropped by the recipe, as in ``effects.ways``."""
     found = []
     for round_ in rounds:
         changed = ways(given, round_.refined.supervision)

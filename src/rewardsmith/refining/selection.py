@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.supervision import Floats, Mask
 
 Range = tuple[float | None, float | None]
 """Low end, which belongs to it, and high end, which does not unless it is the end of the scale; None: an open end."""
 Choices = tuple[str, ...]
 
-RANGES = ("strength_quantile", "strength", "p_wrong", "p_wrong_structured", "spread_quantile")
-FROM_FEATURES = ("influence_quantile",)
-NAMES = ("strength_class", "category", "source", "annotator", "decision")
-FIELDS = {"annotator": "annotator_id"}
-"""Fields of the evidence that go by another name than their condition."""
-MEASURED = ("strength_quantile", "strength", "p_wrong", "spread_quantile", "strength_class")
-DECISIONS = ("keep", "flip", "tie", "drop")
+Decision = Literal["keep", "flip", "tie", "drop"]
+DECISIONS: tuple[str, ...] = get_args(Decision)
+
+
+class Number(NamedTuple):
+    """A condition on a number."""
+
+    reads: Reads
+    values: Callable[[Evidence, bool], Floats]
+    """Of every pair; in sample or held out."""
+    top: float = 1.0
+    """Where its scale ends."""
+
+
+class Name(NamedTuple):
+    """A condition on a name."""
+
+    reads: Reads
+    values: Callable[[Evidence], Names]
+
+
+RANGES = {
+    "strength_quantile": Number(Reads.JUDGES, lambda evidence, in_sample: _ranks(evidence.strength(in_sample))),
+    "strength": Number(Reads.JUDGES, lambda evidence, in_sample: evidence.strength(in_sample), np.inf),
+    "p_wrong": Number(Reads.JUDGES, lambda evidence, _: evidence.p_wrong),
+    "p_wrong_structured": Number(Reads.STRUCTURED, lambda evidence, _: evidence.p_wrong_structured),
+    "spread_quantile": Number(Reads.JUDGES, lambda evidence, in_sample: _ranks(evidence.std(in_sample))),
+    "influence_quantile": Number(Reads.FEATURES, lambda evidence, _: _ranks(evidence.influence)),
+}
+NAMES = {
+    "strength_class": Name(Reads.JUDGES, lambda evidence: evidence.strength_class),
+    "category": Name(Reads.CATEGORY, lambda evidence: evidence.category),
+    "source": Name(Reads.ORIGIN, lambda evidence: evidence.source),
+    "annotator": Name(Reads.ORIGIN, lambda evidence: evidence.annotator_id),
+    "decision": Name(Reads.PERSON, lambda evidence: evidence.decision),
+}
 
 
 @dataclass(frozen=True)
 class Where:
     """Conditions that must all hold; none of them: every pair. What is not known fulfils no condition.
 
-    Strength is that of the given label: where the given target is under 0.5 its sign is turned; ties have none.
+    Strength is that of the given label: where the given target is under 0.5 its sign changes; ties have none.
     """
 
     strength_quantile: Range | None = None
@@ -47,7 +76,7 @@ class Where:
     category: Choices | None = None
     source: Choices | None = None
     annotator: Choices | None = None
-    decision: tuple[Literal["keep", "flip", "tie", "drop"], ...] | None = None
+    decision: tuple[Decision, ...] | None = None
     """A person's decisions."""
     influence_quantile: Range | None = None
     """Range of ranks by how much the label raises the loss of pairs of other prompts: [0.9, 1] is the most harmful
@@ -58,7 +87,7 @@ class Where:
 
     def __post_init__(self) -> None:
         for range_name, limits in self._ranges():
-            _check_range(range_name, limits)
+            _check_range(range_name, limits, RANGES[range_name].top)
         for name, known in (("strength_class", STRENGTH_CLASSES), ("decision", DECISIONS)):
             for value in getattr(self, name) or ():
                 if value not in known:
@@ -66,18 +95,13 @@ class Where:
 
     @property
     def is_everything(self) -> bool:
-        """There is no condition."""
-        return all(getattr(self, field.name) is None for field in fields(self) if field.name != "in_sample")
+        return self.reads <= {Reads.IN_SAMPLE}
 
     @property
-    def needs_features(self) -> bool:
-        """A condition is on what the features of the pairs say."""
-        return any(getattr(self, name) is not None for name in FROM_FEATURES)
-
-    @property
-    def reads_judges(self) -> bool:
-        """A condition is on what the judges say."""
-        return any(getattr(self, name) is not None for name in (*RANGES, "strength_class"))
+    def reads(self) -> frozenset[Reads]:
+        """What its conditions go by."""
+        found = {RANGES[name].reads for name, _ in self._ranges()} | {NAMES[name].reads for name, _ in self._names()}
+        return frozenset(found | {Reads.IN_SAMPLE} if self.in_sample else found)
 
     def words(self) -> str:
         """The conditions in words, ``p_wrong 0.9 or more, category code or maths``; empty without any."""
@@ -88,46 +112,32 @@ class Where:
     def select(self, evidence: Evidence) -> Mask:
         """The pairs [N] that fulfil every condition. ``DataError`` where what a condition needs was not measured."""
         selected = np.ones(len(evidence), dtype=bool)
-        if any(getattr(self, name) is not None for name in MEASURED):
+        if Reads.JUDGES in self.reads:
             require_measured(evidence, self.in_sample)
         if self.p_wrong is not None or self.strength_class is not None:
             require_p_wrong(evidence, self.in_sample)
-        if self.p_wrong_structured is not None:
+        if Reads.STRUCTURED in self.reads:
             require_structured(evidence)
         for name, limits in self._ranges():
-            selected &= _within(self._values(name, evidence), limits, top=np.inf if name == "strength" else 1.0)
-        if self.decision is not None and not any(evidence.decision):
-            raise DataError("`where` asks for a person's decisions, and there are none: name their file, --decisions.")
+            selected &= _within(RANGES[name].values(evidence, self.in_sample), limits, RANGES[name].top)
+        if Reads.PERSON in self.reads and not any(evidence.decision):
+            raise DataError("`where` asks for a person's decisions, and there are none: name their file, `decisions`.")
         for name, chosen in self._names():
-            known = getattr(evidence, FIELDS.get(name, name))
+            known = NAMES[name].values(evidence)
             selected &= np.fromiter((value in chosen for value in known), bool, len(evidence))
         return selected
 
     def _ranges(self) -> Iterator[tuple[str, Range]]:
-        """The conditions on numbers."""
-        for name in (*RANGES, *FROM_FEATURES):
+        for name in RANGES:
             limits = getattr(self, name)
             if limits is not None:
                 yield name, limits
 
     def _names(self) -> Iterator[tuple[str, Choices]]:
-        """The conditions on names."""
         for name in NAMES:
             chosen = getattr(self, name)
             if chosen is not None:
                 yield name, chosen
-
-    def _values(self, name: str, evidence: Evidence) -> Floats:
-        if name == "p_wrong":
-            return evidence.p_wrong
-        if name == "p_wrong_structured":
-            return evidence.p_wrong_structured
-        if name == "spread_quantile":
-            return _ranks(evidence.std(self.in_sample))
-        if name == "influence_quantile":
-            return _ranks(evidence.influence)
-        strength = evidence.strength(self.in_sample)
-        return _ranks(strength) if name == "strength_quantile" else strength
 
 
 def require_measured(evidence: Evidence, in_sample: bool) -> None:
@@ -135,13 +145,13 @@ def require_measured(evidence: Evidence, in_sample: bool) -> None:
     if in_sample and np.isnan(evidence.strength_mean_in_sample).all():
         raise DataError(
             "in_sample: the audit has no strengths of members that trained on the pairs. Leave in_sample out, or "
-            "audit with --crossfit none."
+            "audit with `crossfit` none."
         )
     if not in_sample and evidence.in_sample_only:
         raise DataError(
-            "every member of the audit trained on the pairs that it judges (--crossfit none), which flatters wrong "
-            "labels. Audit with --crossfit groups, or take a recipe that is meant for such audits: "
-            "--recipe paper_flip, paper_margin, paper_flip+margin or paper_soft_label+margin. Rules of your own say "
+            "every member of the audit trained on the pairs that it judges (`crossfit` none), which flatters wrong "
+            "labels. Audit with `crossfit` groups, or take a recipe that is meant for such audits: "
+            "`recipe` paper_flip, paper_margin, paper_flip+margin or paper_soft_label+margin. Rules of your own say "
             "`in_sample: true`."
         )
     if not in_sample and np.isnan(evidence.strength_mean).all():
@@ -154,7 +164,7 @@ def require_p_wrong(evidence: Evidence, in_sample: bool) -> None:
     if in_sample and not evidence.in_sample_only:
         raise DataError(
             "in_sample: p_wrong and the classes of this audit are those of members that did not train on the pairs. "
-            "Leave in_sample out, or audit with --crossfit none."
+            "Leave in_sample out, or audit with `crossfit` none."
         )
 
 
@@ -162,13 +172,13 @@ def require_structured(evidence: Evidence) -> None:
     """``DataError`` where the structured audit that a rule asks for was not made."""
     if np.isnan(evidence.p_wrong_structured).all():
         raise DataError(
-            "the audit has no p_wrong_structured. Audit with --ensemble probe and without --no_structured and "
-            "--crossfit none, or take p_wrong."
+            "the audit has no p_wrong_structured. Audit with `ensemble` probe, `structured` and `crossfit` "
+            "groups, or take p_wrong."
         )
 
 
 def _within(values: Floats, limits: Range, top: float) -> Mask:
-    """Known values in the range; ``top`` is where their scale ends."""
+    """Where the value is known and in the range."""
     low, high = limits
     known = ~np.isnan(values)
     above = known if low is None else known & (values >= low)
@@ -191,11 +201,9 @@ def _range_words(limits: Range) -> str:
     return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
-def _check_range(name: str, limits: Range) -> None:
+def _check_range(name: str, limits: Range, top: float) -> None:
     low, high = limits
     if low is not None and high is not None and low >= high:
         raise ConfigError(f"{name} [{low:g}, {high:g}] is empty: the low end comes first.")
-    if name == "strength":
-        return
-    if any(end is not None and not 0 <= end <= 1 for end in limits):
+    if np.isfinite(top) and any(end is not None and not 0 <= end <= top for end in limits):
         raise ConfigError(f"{name} [{low}, {high}] must lie between 0 and 1.")

@@ -1,4 +1,4 @@
-"""What a pair teaches: target, margin and weight, and whether its label has been turned round."""
+"""What a pair teaches: target, margin and weight, and whether its label has been flipped."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Supervision:
 
     A flip is ``target -> 1 - target`` with ``swapped`` set, until a rule after it writes the target anew or makes a
     tie of it. Margins keep the input's direction too, so a margin and a flip may come in either order.
-    L(chosen, rejected, t, m) = L(rejected, chosen, 1 - t, -m), so training on these numbers equals training on
-    ``as_exported`` with the responses in their new places.
+    L(chosen, rejected, t, m) = L(rejected, chosen, 1 - t, -m), so training on these numbers equals training on what
+    ``preferences/exports/outgoing.py`` makes of them, with the responses in their new places.
     """
 
     target: Floats
@@ -44,22 +44,6 @@ class Supervision:
 
     def __len__(self) -> int:
         return len(self.target)
-
-    def turned(self) -> Mask:
-        """Pairs whose responses change places where a file for other tools is written: the rejected one is better.
-
-        A trainer that reads no target then trains on the likelier order.
-        """
-        return np.asarray(self.target < 0.5)
-
-    def as_exported(self) -> Supervision:
-        """The same supervision with the responses of the ``turned`` pairs in each other's place."""
-        turned = self.turned()
-        return replace(
-            self,
-            target=np.where(turned, 1 - self.target, self.target),
-            margin=np.where(turned, -self.margin, self.margin) + 0.0,  # no negative zeros
-        )
 
     def changed(self, selected: Mask, **values: NDArray[Any] | float | bool) -> Supervision:
         """The same with new values of the named arrays where ``selected``; nothing else is touched."""

@@ -80,7 +80,7 @@ def refined_sentence(metrics: Mapping[str, Any]) -> str:
     words = [
         f"{count(found[f'num_{way}'])} {text}"
         for way, text in (
-            ("turned", "labels turned round"),
+            ("turned", "labels flipped"),
             ("softened", "targets softened"),
             ("dropped", "pairs dropped"),
             ("reweighted", "pairs weighted anew"),
@@ -140,7 +140,7 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
 
     return [
         KeyNumber("changed", count(found["num_changed"]), f"{share('num_changed')} of {count(total)} pairs"),
-        KeyNumber("turned round", count(found["num_turned"]), share("num_turned")),
+        KeyNumber("flipped", count(found["num_turned"]), share("num_turned")),
         KeyNumber("dropped", count(found["num_dropped"]), share("num_dropped")),
         KeyNumber("effective pairs", count(found["effective_pairs"]), "(sum of weights)² / sum of squares"),
     ]
@@ -182,7 +182,7 @@ def group_table(metrics: Mapping[str, Any], name: str, with_names: bool) -> BarT
         )
         for i, row in enumerate(rows, 1)
     ]
-    return bar_table((word, "pairs", "turned round", "dropped", "share as given"), "share of the weight", bars)
+    return bar_table((word, "pairs", "flipped", "dropped", "share as given"), "share of the weight", bars)
 
 
 def rule_examples(ledger: pa.Table, rules: Sequence[str], num_examples: int, with_text: bool) -> list[RuleExamples]:

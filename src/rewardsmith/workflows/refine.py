@@ -6,11 +6,13 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.tables import SCHEMA_VERSION
@@ -19,11 +21,10 @@ from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
-from rewardsmith.refining.default_recipe import Choice, choose_recipe
 from rewardsmith.refining.effects import counted_twice, effects
-from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.ledger import build_ledger
-from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
+from rewardsmith.refining.recipe import Choice, Recipe, Refined, apply_recipe, choose_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.refine_report import render_refine_report
@@ -31,7 +32,7 @@ from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.kept_inputs import refuse_inputs
-from rewardsmith.workflows.options import RefineConfig
+from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.reported_result import ReportedResult
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
@@ -65,7 +66,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
         path = decisions_path(options.decisions)
         decisions = read_decisions(path, audit.pairs)
         inputs[str(path)] = fingerprint_file(path)
-        if not any(isinstance(rule, Decisions) for rule in recipe.rules):
+        if not any(Reads.PERSON in rule.reads for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint
     output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
@@ -92,9 +93,7 @@ def _refined(
 ) -> _Outcome:
     """Applies the recipe, in rounds if asked for. The engine is loaded only where features or rounds need it."""
     given, rows = Supervision.of(audit.pairs), None
-    if any(rule.needs_features or rule.where.needs_features for rule in recipe.rules):
-        from rewardsmith.workflows.rule_features import rule_features
-
+    if Reads.FEATURES in recipe.reads:
         rows = rule_features(audit)
     if num_rounds > 1:
         from rewardsmith.refining.rounds import round_metrics
@@ -107,6 +106,19 @@ def _refined(
     evidence = Evidence.from_tables(audit.pairs, audit.strengths, decisions, rows)
     refined = apply_recipe(recipe, evidence, given)
     return _Outcome(given, evidence, refined, audit.strengths, audit.metrics["label_noise"], None)
+
+
+def rule_features(audit: AuditFolder) -> NDArray[np.float32]:
+    """Differences of features, chosen minus rejected [N, E]: the broadest set that the audit's model offers.
+
+    The cache has them already where the audit's ensemble was `probe` on this machine.
+    """
+    from rewardsmith.strength.pair_features import pair_features
+
+    config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
+    designs = pair_features(audit.pairs, config.model, config.strength.feature_dtype).designs
+    broad = next(design for design in reversed(designs) if design.candidate.name == "broad")
+    return broad.rows.numpy()
 
 
 def _written(

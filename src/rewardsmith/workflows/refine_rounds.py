@@ -17,7 +17,7 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Recipe
-from rewardsmith.refining.rounds import Round, heeds_judges, learnable, reads_in_sample, refine_in_rounds
+from rewardsmith.refining.rounds import Round, learnable, refine_in_rounds, require_judges_that_learn
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
@@ -102,19 +102,7 @@ def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
             f"--rounds {max_rounds}: every member of the audit trained on the pairs that it judges (--crossfit none), "
             "and would confirm what the round before did. Audit with --crossfit groups, or take one round."
         )
-    if not any(heeds_judges(rule) for rule in recipe.rules):
-        raise ConfigError(
-            f"--rounds {max_rounds}: no rule of the recipe {recipe.name} goes by judges that learn anew (what the "
-            "structured audit found stays: it has rounds of its own), so one round is all. Take one, or a --recipe "
-            "that goes by p_wrong or strength, such as drop."
-        )
-    for number, rule in enumerate(recipe.rules, 1):
-        if reads_in_sample(rule):
-            raise ConfigError(
-                f"--rounds {max_rounds}: rule {number} ({rule.name}) of the recipe {recipe.name} goes by members that "
-                "trained on the pairs, and they would confirm what the round before did. Take held-out strengths, or "
-                "one round."
-            )
+    require_judges_that_learn(recipe, max_rounds)
 
 
 def _range(noise: LabelNoise | None) -> dict[str, Any] | None:

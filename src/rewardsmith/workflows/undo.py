@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.errors import ConfigError, OutputError
-from rewardsmith.refining.undo import undone_lines
+from rewardsmith.refining.ledger import undone_lines
 from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
 from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import UndoConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ Unit = Sequence[Encoded]
 """Conversations that have to share a batch: one to score, or the two of a pair."""
 
 
+@runtime_checkable
 class BatchForm(Protocol):
     """Makes batches of one model."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -25,10 +25,12 @@ PROMPTS = ("What is the capital of France?", "Tell me about trees, rivers and mo
 RESPONSES = ("Paris.", "I would rather not say, if you do not mind; " * 6, "Trees are tall.")
 
 
+@runtime_checkable
 class _Padded(Protocol):
     def inputs(self, encoded: list[Encoded]) -> ModelInputs: ...
 
 
+@runtime_checkable
 class _Packed(Protocol):
     def inputs(self, encoded: list[Encoded]) -> PackedInputs: ...
 

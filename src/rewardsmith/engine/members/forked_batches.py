@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ class ForkedBatch:
         return [(name, getattr(self, name)) for name in names if getattr(self, name) is not None]
 
 
+@runtime_checkable
 class StoredStates(Protocol):
     """Where states that the trunk made of batches are laid down."""
 

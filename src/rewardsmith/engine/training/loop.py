@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import broadcast_object_list, gather_object  # type: ignore[import-untyped]
@@ -26,6 +26,7 @@ from rewardsmith.errors import RunError
 NAMED_ITEMS = 5
 
 
+@runtime_checkable
 class Log(Protocol):
     """Where lines go: ``MetricsLog``, or one with trackers beside it."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.metrics.temperature import fit_scale
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change, figures, known_where
 from rewardsmith.refining.selection import Range, Where, require_measured
 from rewardsmith.refining.supervision import Floats, Supervision
@@ -19,13 +19,12 @@ from rewardsmith.refining.supervision import Floats, Supervision
 class AdaptiveMargin:
     """margin = scale * a * strength mean (arXiv 2401.06080, Eq. 6, with the mean inside the sigmoid).
 
-    Negative where the judges prefer the rejected response, which relaxes the pair; a flip turns it along with the
+    Negative where the judges prefer the rejected response, which relaxes the pair; a flip takes it along with the
     responses. ``held_out``: strength by judges that did not train on the pair, in the units in which it predicts labels
     best (``temperature_factor``). ``in_sample``: the paper's own, a = 1. Ties have no margin.
     """
 
     name: ClassVar[str] = "adaptive_margin"
-    needs_features: ClassVar[bool] = False
     source: Literal["held_out", "in_sample"] = "held_out"
     scale: float = 1.0
     clip: Range | None = None
@@ -38,6 +37,10 @@ class AdaptiveMargin:
         low, high = self.clip or (None, None)
         if low is not None and high is not None and low > high:
             raise ConfigError(f"clip [{low:g}, {high:g}]: the low end comes first.")
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        return frozenset({Reads.JUDGES, Reads.IN_SAMPLE} if self.source == "in_sample" else {Reads.JUDGES})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New margins where selected and judged. ``DataError`` where gaps that tell nothing would overwrite some."""

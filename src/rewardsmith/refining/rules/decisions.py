@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from rewardsmith.errors import DataError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Supervision
@@ -20,12 +20,12 @@ WORDS = {"keep": "kept", "flip": "flipped", "tie": "called a tie", "drop": "drop
 class Decisions:
     """Follows a person over everything that rules before it did to a pair.
 
-    keep: target, margin and weight as given; flip: the given label turned round, with margin and weight as given, in
-    the input's direction; tie: target 0.5 and margin 0; drop: weight 0.
+    keep: target, margin and weight as given; flip: the given label flipped, with margin and weight as given, in the
+    input's direction; tie: target 0.5 and margin 0; drop: weight 0.
     """
 
     name: ClassVar[str] = "decisions"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset({Reads.PERSON})
     where: Where = field(default_factory=Where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
@@ -33,7 +33,7 @@ class Decisions:
         decision = np.array([word or "" for word in evidence.decision])
         if not np.any(decision != ""):
             raise DataError(
-                "the recipe follows a person's decisions, and there are none: name their file, --decisions."
+                "the recipe follows a person's decisions, and there are none: name their file, `decisions`."
             )
         selected = self.where.select(evidence) & (decision != "")
         flipped, tied = decision == "flip", decision == "tie"

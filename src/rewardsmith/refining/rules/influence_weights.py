@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence, Names
+from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.group_weights import held_out_group_weights
-from rewardsmith.refining.last_layer import Rows
 from rewardsmith.refining.rules.rule import Change
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Mask, Supervision
-from rewardsmith.strength.crossfit import assign_folds
 
-NUM_FOLDS = 4
 MIN_GROUP_PAIRS = 40
+BY = {"category": Reads.CATEGORY, "annotator": Reads.ORIGIN, "longer": Reads.TARGET}
 LENGTHS = {1.0: "the longer response is better", -1.0: "the shorter response is better"}
 
 
@@ -32,7 +30,6 @@ class InfluenceWeights:
     """
 
     name: ClassVar[str] = "influence_weights"
-    needs_features: ClassVar[bool] = True
     group: Literal["category", "annotator", "longer"] = "longer"
     share: float = 1.0
     """How much of the differences between the groups' losses is to go."""
@@ -46,12 +43,14 @@ class InfluenceWeights:
         if not 0 < self.limit < 1:
             raise ConfigError(f"limit {self.limit:g} must be above 0 and below 1.")
 
+    @property
+    def reads(self) -> frozenset[Reads]:
+        return frozenset({Reads.FEATURES, Reads.TARGET, BY[self.group]})
+
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New weights where selected, unless the weight is 0. ``DataError`` with fewer than two groups, or folds."""
-        from rewardsmith.refining.penalties import choose_penalties, in_principal_axes  # torch: only this rule needs it
+        from rewardsmith.refining.folded_rows import folded_rows  # torch: only who asks needs it
 
-        if evidence.rows is None:
-            raise DataError(f"{self.name} needs features of the pairs, and there are none.")
         selected = self.where.select(evidence) & (now.weight > 0)
         groups = self._groups(evidence, now)
         names, codes = _codes(groups, selected)
@@ -60,13 +59,7 @@ class InfluenceWeights:
                 f"{self.name} balances two groups or more of {MIN_GROUP_PAIRS} pairs, and by {self.group} "
                 f"{f'there is only one: {names[0]}' if names else 'there is none'}."
             )
-        prompts = np.unique(evidence.groups[selected], return_inverse=True)[1].reshape(-1)
-        if int(prompts.max()) + 1 < NUM_FOLDS:
-            raise DataError(f"{self.name} holds out whole groups of prompts in turn, and needs {NUM_FOLDS} of them.")
-        features = in_principal_axes(evidence.rows[selected])
-        rows = Rows(features, now.target[selected], now.margin[selected], now.weight[selected])
-        fold_of = assign_folds(prompts, NUM_FOLDS, 1, np.random.default_rng(0))[0]
-        penalties = choose_penalties(rows, fold_of, NUM_FOLDS)
+        rows, fold_of, penalties = folded_rows(evidence, now, selected, self.name)
         found = held_out_group_weights(rows, codes, fold_of, penalties, self.share, self.limit)
         factor = np.ones(len(now))
         factor[selected] += found.change

@@ -1,4 +1,4 @@
-"""Rules that act on a label as it stands: drop it, turn it round, soften it, call it a tie."""
+"""Rules that act on a label as it stands: drop it, flip it, soften it, call it a tie."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change, figures, require_conditions
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Supervision
@@ -17,14 +17,13 @@ class Drop:
     """The pair is not trained on: weight 0."""
 
     name: ClassVar[str] = "drop"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset()
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Weight 0 where selected."""
         selected = self.where.select(evidence)
         return Change(
             selected,
@@ -35,10 +34,10 @@ class Drop:
 
 @dataclass(frozen=True)
 class Flip:
-    """The label is turned round (arXiv 2401.06080, section 2.3.1); a tie has nothing to turn."""
+    """The label is flipped (arXiv 2401.06080, section 2.3.1); a tie has nothing to flip."""
 
     name: ClassVar[str] = "flip"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset({Reads.TARGET})
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:
@@ -59,7 +58,7 @@ class Smooth:
     """Label smoothing (arXiv 2401.06080, Eq. 5): target t becomes (1 - alpha) t + alpha (1 - t)."""
 
     name: ClassVar[str] = "smooth"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset({Reads.TARGET})
     alpha: float = 0.1
     """The paper never gives its value."""
     where: Where = field(default_factory=Where)
@@ -69,7 +68,6 @@ class Smooth:
             raise ConfigError(f"alpha {self.alpha:g} must be above 0 and at most 0.5, where no label says anything.")
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Targets nearer to a half where selected."""
         selected = self.where.select(evidence)
         target = (1 - self.alpha) * now.target + self.alpha * (1 - now.target)
         return Change(
@@ -84,14 +82,13 @@ class Tie:
     """The responses are called equally good: target 0.5, margin 0."""
 
     name: ClassVar[str] = "tie"
-    needs_features: ClassVar[bool] = False
+    reads: ClassVar[frozenset[Reads]] = frozenset()
     where: Where = field(default_factory=Where)
 
     def __post_init__(self) -> None:
         require_conditions(self.name, self.where)
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
-        """Target 0.5 and margin 0 where selected."""
         selected = self.where.select(evidence)
         return Change(
             selected,

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change, figures, known_where
 from rewardsmith.refining.selection import Where, require_measured, require_p_wrong
 from rewardsmith.refining.supervision import Floats, Supervision
@@ -23,7 +23,6 @@ class Reweight:
     """
 
     name: ClassVar[str] = "reweight"
-    needs_features: ClassVar[bool] = False
     by: Literal["constant", "certainty", "spread"] = "certainty"
     factor: float = 1.0
     where: Where = field(default_factory=Where)
@@ -33,6 +32,10 @@ class Reweight:
             raise ConfigError(f"factor {self.factor:g} must be 0 or more.")
         if self.factor != 1 and self.by != "constant":
             raise ConfigError(f"factor {self.factor:g} goes with `by: constant`, not with `by: {self.by}`.")
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        return frozenset() if self.by == "constant" else frozenset({Reads.JUDGES})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New weights where selected and known. ``DataError`` where nothing of the kind was measured."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Floats, Mask, Supervision
 
@@ -30,8 +30,11 @@ class Rule(Protocol):
     """A frozen dataclass whose fields are the rule's keys in a recipe."""
 
     name: ClassVar[str]
-    needs_features: ClassVar[bool]
-    """Whether it reads ``Evidence.rows``."""
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        """What the numbers that it writes are made of."""
+        ...
 
     @property
     def where(self) -> Where:
@@ -41,6 +44,11 @@ class Rule(Protocol):
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """The supervision after this rule, from that after the rules before it."""
         ...
+
+
+def goes_by(rule: Rule) -> frozenset[Reads]:
+    """All that its work depends on: what its numbers are made of, and the conditions on its pairs."""
+    return rule.reads | rule.where.reads
 
 
 def require_conditions(name: str, where: Where) -> None:

@@ -8,11 +8,17 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rules.rule import Change, figures
 from rewardsmith.refining.selection import Where, require_measured, require_p_wrong, require_structured
 from rewardsmith.refining.supervision import Floats, Supervision
 
+READ = {
+    "posterior": Reads.JUDGES,
+    "structured": Reads.STRUCTURED,
+    "vote_share": Reads.JUDGES,
+    "votes": Reads.VOTES,
+}
 SOURCES = {"posterior": "posterior", "structured": "structured posterior", "vote_share": "the judges' votes"}
 
 
@@ -26,7 +32,6 @@ class SoftLabel:
     """
 
     name: ClassVar[str] = "soft_label"
-    needs_features: ClassVar[bool] = False
     from_: Literal["posterior", "structured", "votes", "vote_share"] = "posterior"
     prior_votes: float = 1.0
     """c: votes for each side that are added to those counted."""
@@ -37,6 +42,10 @@ class SoftLabel:
             raise ConfigError(f"prior_votes {self.prior_votes:g} must be 0 or more.")
         if self.from_ == "vote_share" and self.where.in_sample:
             raise ConfigError("vote_share is of the judges that did not train on a pair: leave in_sample out.")
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        return frozenset({READ[self.from_]})
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New targets where selected and known. ``DataError`` where nothing of the kind was measured."""

@@ -10,7 +10,7 @@ from rewardsmith.refining.rules.reweight import Reweight
 from rewardsmith.refining.rules.rule import Rule
 from rewardsmith.refining.rules.soft_label import SoftLabel
 
-_ALL: tuple[type[Rule], ...] = (
+_RULES: tuple[type[Rule], ...] = (
     Drop,
     Flip,
     Smooth,
@@ -21,4 +21,4 @@ _ALL: tuple[type[Rule], ...] = (
     AdaptiveMargin,
     Decisions,
 )
-RULES: dict[str, type[Rule]] = {rule.name: rule for rule in _ALL}
+RULES = {rule.name: rule for rule in _RULES}

@@ -25,11 +25,9 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.flat_config import suggest
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.data_smoothing import smooth_labels
+from rewardsmith.refining.evidence import Reads
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
-from rewardsmith.refining.rules.decisions import Decisions
-from rewardsmith.refining.rules.influence_weights import InfluenceWeights
-from rewardsmith.refining.rules.rule import Rule
-from rewardsmith.refining.rules.soft_label import SoftLabel
+from rewardsmith.refining.rules.rule import Rule, goes_by
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.studies.noise.arms import REFUSED, Arm, Form
 from rewardsmith.studies.noise.planting import turned_round
@@ -69,6 +67,12 @@ ALL = (PLAIN, CLEAN, *OURS, *RIVALS, *DETECTED)
 
 HIGHEST_RATE = 0.45
 """Of wrong labels that a loss is told of: at a half, it would learn nothing."""
+UNTOLD = {
+    Reads.PERSON: "a person's decisions",
+    Reads.VOTES: "people's votes, next to the truth itself",
+    Reads.ORIGIN: "who labelled a pair or where it comes from",
+}
+"""What rules may go by and a study does not tell."""
 SMOOTHING_BETA = 0.005
 SMOOTHING_STEPS = 200
 SMOOTHING_L2 = 1.0
@@ -177,14 +181,7 @@ def _by_recipe(name: str, suspects: Suspects, given: Supervision) -> Supervision
 
 def _unknown_to_a_study(rule: Rule) -> str | None:
     """What a rule goes by and no training pair of a study has."""
-    if isinstance(rule, Decisions) or rule.where.decision is not None:
-        return "a person's decisions"
-    if isinstance(rule, SoftLabel) and rule.from_ == "votes":
-        return "people's votes, next to the truth itself"
-    by_annotator = isinstance(rule, InfluenceWeights) and rule.group == "annotator"
-    if by_annotator or rule.where.annotator is not None or rule.where.source is not None:
-        return "who labelled a pair or where it comes from"
-    return None
+    return next((words for kind, words in UNTOLD.items() if kind in goes_by(rule)), None)
 
 
 def _recipe_name(method: str) -> str:

@@ -34,9 +34,9 @@ def test_wrong_labels_harm_other_pairs(made, evidence):
 
 
 def test_swapping_a_pair_changes_nothing(evidence):
-    turned = np.arange(NUM) % 3 == 0
-    rows = np.where(turned[:, None], -evidence.rows, evidence.rows)
-    other = replace(evidence, rows=rows, target=np.where(turned, 1 - evidence.target, evidence.target))
+    swapped = np.arange(NUM) % 3 == 0
+    rows = np.where(swapped[:, None], -evidence.rows, evidence.rows)
+    other = replace(evidence, rows=rows, target=np.where(swapped, 1 - evidence.target, evidence.target))
     np.testing.assert_allclose(other.influence, evidence.influence, rtol=1e-3, atol=1e-8)
 
 
@@ -49,7 +49,6 @@ def test_ties_and_pairs_without_weight_harm_nobody(evidence):
 
 def test_what_has_no_features_or_too_few_prompts_is_told(evidence):
     where = Where(influence_quantile=(0.9, 1.0))
-    assert where.needs_features and not Where(p_wrong=(0.5, None)).needs_features
     with pytest.raises(DataError, match="influence_quantile needs features"):
         where.select(replace(evidence, rows=None))
     with pytest.raises(DataError, match="needs 4 of them"):

@@ -16,10 +16,9 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.refining.evidence import Evidence
-from rewardsmith.refining.ledger import build_ledger
+from rewardsmith.refining.ledger import build_ledger, undone_lines
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.refining.undo import undone_lines
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.table import strengths_table
 
@@ -108,11 +107,11 @@ def test_the_ledger_has_what_was_given_beside_what_is_there_now(tmp_path: Path):
     ledger = table.to_pydict()
     swapped = np.array(ledger["swapped"])
     assert swapped.sum() == 4
-    assert ledger["target"] == [0.0 if turned else 1.0 for turned in swapped]
+    assert ledger["target"] == [0.0 if flipped else 1.0 for flipped in swapped]
     assert set(ledger["target_given"]) == {1.0} and set(ledger["margin_given"]) == {0.5}
     assert {tuple(names) for names in ledger["rules"]} == {("flip", "adaptive_margin"), ("adaptive_margin",)}
     assert all(
-        ("flipped: strength" in why) == bool(turned) for why, turned in zip(ledger["reason"], swapped, strict=True)
+        ("flipped: strength" in why) == bool(flipped) for why, flipped in zip(ledger["reason"], swapped, strict=True)
     )
     assert ledger["row"] == list(range(40))
     assert np.array_equal(np.sign(ledger["margin"]), np.sign(ledger["strength_mean"]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from forked_parts import LORA, OPTIONS, SEED, Parts, some_weights
 from rewardsmith.engine.batches.batch_forms import PaddedForm
+from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, MemberLabels, StoredStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members
@@ -148,10 +148,11 @@ def test_steps_of_given_pairs_do_not_depend_on_who_learns_from_them(llama: Path)
 def test_labels_that_are_known_not_to_err_are_taken_as_they_are() -> None:
     """A believed target would forget a label that the model denies strongly enough."""
     gap = torch.tensor([[-100.0, -100.0]])
-    labels = {"target": torch.ones(1, 2), "margin": torch.zeros(1, 2)}
-    rates = torch.tensor([[[0.0, 0.0], [0.1, 0.1]]])
-    sure, doubted = member_loss(gap, SimpleNamespace(**labels, error_rates=rates))[0].tolist()
-    assert sure == member_loss(gap, SimpleNamespace(**labels, error_rates=None))[0, 0] == 100
+    ones, rates = torch.ones(1, 2), torch.tensor([[[0.0, 0.0], [0.1, 0.1]]])
+    members, inputs = torch.arange(1), PaddedInputs({"input_ids": torch.ones(4, 1, dtype=torch.int64)})
+    batch = ForkedBatch(inputs, ones, 0 * ones, rates, ones, torch.full((1,), 2.0), np.arange(2), members, 1)
+    sure, doubted = member_loss(gap, batch)[0].tolist()
+    assert sure == member_loss(gap, replace(batch, error_rates=None))[0, 0] == 100
     assert doubted < 1e-3
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from given_rewards import GivenRewards, reads_its_reward
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.batch_margin import DECAY, BatchMargin
 from rewardsmith.engine.training.corrections.data_smoothing import STATE, DataSmoothing
@@ -23,10 +22,13 @@ NO_GAP = torch.zeros(1)
 """For corrections that do not ask for it."""
 
 
-class OneProcess:
+class OneProcess(Accelerator):  # type: ignore[misc]
     """What corrections ask of an accelerator."""
 
     num_processes = 1
+
+    def __init__(self) -> None:
+        """Without a device to look for."""
 
     def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
         assert reduction == "sum"
@@ -50,17 +52,13 @@ def batch_of(gaps: list[float], indices: list[int] | None = None, **columns: lis
     ones = [1.0] * len(gaps)
     weight = torch.tensor(columns.get("weight", ones))
     return PairBatch(
-        inputs=PaddedInputs({"input_ids": torch.tensor([*gaps, *([0.0] * len(gaps))])}),
+        inputs=GivenRewards(torch.tensor([*gaps, *([0.0] * len(gaps))])),
         target=torch.tensor(columns.get("target", ones)),
         margin=torch.tensor(columns.get("margin", [0.0] * len(gaps))),
         weight=weight,
         total_weight=float(weight.sum()),
         indices=np.arange(len(gaps)) if indices is None else np.array(indices),
     )
-
-
-def reads_its_reward(inputs: Any) -> Tensor:
-    return inputs.tensors["input_ids"]
 
 
 def smoothing(target: list[float], beta: float) -> DataSmoothing:

@@ -116,7 +116,7 @@ def test_no_process_idles_while_a_step_has_pairs_for_it(form: BatchForm) -> None
 
 @both_forms
 def test_steps_after_a_resume_are_those_of_the_uninterrupted_run(form: BatchForm) -> None:
-    whole = source_of(encoded(), 8, form, max_tokens=120, num_epochs=3)
+    whole = source_of(encoded(), 8, form, max_tokens=120, num_epochs=3.0)
     expected = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole.steps()]
     for start in (0, 1, 4, 7, 12):
         rest = [(epoch, [batch.indices.tolist() for batch in step]) for epoch, step in whole.steps(start)]
@@ -145,7 +145,7 @@ def test_batch_holds_chosen_then_rejected_with_their_columns(form: BatchForm) ->
 
 def test_epochs_may_be_a_fraction_and_max_steps_wins() -> None:
     pairs = encoded(30)
-    assert source_of(pairs, 4, num_epochs=1).num_steps == 8
+    assert source_of(pairs, 4, num_epochs=1.0).num_steps == 8
     assert source_of(pairs, 4, num_epochs=2.5).num_steps == 20  # type: ignore[arg-type]
     assert [round(epoch, 3) for epoch, _ in source_of(pairs, 4, max_steps=3).steps()] == [0.125, 0.25, 0.375]
 

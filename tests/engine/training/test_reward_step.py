@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from given_rewards import GivenRewards, reads_its_reward
 
-from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.reward_step import RewardStep
 
@@ -21,17 +20,13 @@ def batch_of(rewards: list[tuple[float, float]], **columns: list[float]) -> Pair
     ones = [1.0] * len(rewards)
     weight = torch.tensor(columns.get("weight", ones))
     return PairBatch(
-        inputs=PaddedInputs({"input_ids": torch.tensor([*chosen, *rejected])}),
+        inputs=GivenRewards(torch.tensor([*chosen, *rejected])),
         target=torch.tensor(columns.get("target", ones)),
         margin=torch.tensor(columns.get("margin", [0.0] * len(rewards))),
         weight=weight,
         total_weight=float(weight.sum()),
         indices=np.arange(len(rewards)),
     )
-
-
-def reads_its_reward(inputs: PaddedInputs) -> Tensor:
-    return inputs.tensors["input_ids"]
 
 
 def test_equal_rewards_cost_log_two_and_a_margin_costs_more() -> None:

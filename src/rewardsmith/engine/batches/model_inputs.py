@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from rewardsmith.engine.attention.packing import Pack, PackLayout
@@ -71,7 +71,7 @@ class PaddedInputs:
         """Tokens, mask, and token types where the model has them."""
         return dict(self.tensors)
 
-    def last(self, hidden: Float[Tensor, "*batch N T D"]) -> Float[Tensor, "*batch N D"]:
+    def last(self, hidden: Shaped[Tensor, "*batch N T D"]) -> Shaped[Tensor, "*batch N D"]:
         """The last real token of each row."""
         ends = self.tensors["attention_mask"].sum(1) - 1
         return hidden[..., torch.arange(len(ends), device=hidden.device), ends, :]
@@ -125,6 +125,6 @@ class PackedInputs:
             "pack": self.layout,
         }
 
-    def last(self, hidden: Float[Tensor, "*batch 1 T D"]) -> Float[Tensor, "*batch N D"]:
+    def last(self, hidden: Shaped[Tensor, "*batch 1 T D"]) -> Shaped[Tensor, "*batch N D"]:
         """The end of each conversation."""
         return hidden[..., 0, self.ends, :]

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say
 from rewardsmith.engine.training.checkpoints import Checkpoint, Checkpoints
 from rewardsmith.engine.training.interrupts import Interrupts
-from rewardsmith.engine.training.meter import Meter
+from rewardsmith.engine.training.meter import Line, Meter
 from rewardsmith.engine.training.optimizers import make_optimizer, rate_factor, set_rates
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.run_state import capture, restore
@@ -48,7 +48,7 @@ class Moment:
     epoch: float
     model: Any
     """Without its wrappers. A watcher may switch it to evaluation mode."""
-    line: Mapping[str, float | None] | None
+    line: Line | None
     """The line of the log that the step wrote, if it wrote one."""
 
 
@@ -66,7 +66,7 @@ class TrainOutcome:
     counts: Mapping[str, int]
     """What the step counts (``Step.counted``), repeats included."""
     seconds: float
-    last: Mapping[str, float | None]
+    last: Line
     """The last line of the log."""
     stopped: str | None = None
     """Why a watcher ended the run; None: it took all its steps."""
@@ -161,7 +161,7 @@ class _Run:
         # A signal reaches processes at different steps, and to save they have to meet.
         return self._checkpoints is not None and self._checkpoints.wanted and self._accelerator.num_processes == 1
 
-    def write_line(self, bar: ProgressHandle, done: int, epoch: float, norm: Tensor) -> dict[str, float | None]:
+    def write_line(self, bar: ProgressHandle, done: int, epoch: float, norm: Tensor) -> Line:
         """A line of the log, on all processes."""
         rate = self._optimizer.param_groups[0]["lr"]
         line = self.meter.read(step=done, epoch=epoch, learning_rate=rate, grad_norm=float(norm))

@@ -12,6 +12,9 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from rewardsmith.engine.hardware.memory import max_memory_gib
 from rewardsmith.engine.training.subject import Step, StepOutput
 
+Line = dict[str, int | float | None]
+"""A line of the log: names and numbers."""
+
 
 class Meter:
     """What a step counts, over all processes and over interruptions."""
@@ -19,7 +22,7 @@ class Meter:
     def __init__(self, step: Step, accelerator: Accelerator) -> None:
         self.counts: dict[str, int] = dict.fromkeys(step.counted, 0)
         """Of the whole run, up to the last line."""
-        self.line: dict[str, float | None] = {}
+        self.line: Line = {}
         """The last one."""
         self._step, self._accelerator = step, accelerator
         self._totals: dict[str, torch.Tensor] = {}
@@ -39,7 +42,7 @@ class Meter:
                 value = value.to(self._kind)
                 self._totals[name] = self._totals[name] + value if name in self._totals else value
 
-    def read(self, **position: float) -> dict[str, float | None]:
+    def read(self, **position: int | float) -> Line:
         """A line of the log: metrics since the last one, over all processes."""
         totals = self._summed()
         self._totals = {}

@@ -28,8 +28,8 @@ IGNORED = {
     "outputs": "fingerprints of files that hold times; the files themselves are compared",
 }
 
-TIMES = re.compile(r"\b\d[\d.,]*\s(ms|s|min|h|pairs/s|tokens/s)(?=\W)")  # in texts for people
-TEXTS_FOR_PEOPLE = (".html", ".txt")
+TIMES = re.compile(r"\b\d[\d.,]*\s(min \d+ s|min|s|pairs/s)(?=\W)")  # in texts for people
+TEXTS_FOR_PEOPLE = (".html", ".md", ".txt")
 
 
 def digest(content: bytes | str) -> str:

@@ -16,6 +16,7 @@ IGNORED = {
     "timings": "time",
     "seconds": "time",
     "train_runtime_s": "time",
+    "seconds_a_cell": "time",
     "pairs_per_s": "time",
     "train_pairs_per_s": "time",
     "tokens_per_s": "time",
@@ -26,6 +27,8 @@ IGNORED = {
     "versions": "packages of the machine",
     "platform": "machine",
     "outputs": "fingerprints of files that hold times; the files themselves are compared",
+    "compared model": "fingerprint of an adapter, whose configuration has the whole path of its base",
+    "runs/": "in front of a key: fingerprints of another case's files, as above",
 }
 
 TIMES = re.compile(r"\b\d[\d.,]*\s(min \d+ s|min|s|pairs/s)(?=\W)")  # in texts for people
@@ -99,8 +102,12 @@ def _columns(text: str) -> Iterator[tuple[str, str]]:
 
 def _kept(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _kept(entry) for key, entry in value.items() if key not in IGNORED}
+        return {key: _kept(entry) for key, entry in value.items() if not _ignored(key)}
     return [_kept(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _ignored(key: str) -> bool:
+    return key in IGNORED or key.startswith("runs/")
 
 
 def _replaced(text: str, names: dict[str, str]) -> str:

@@ -105,6 +105,7 @@ def test_dry_run_prints_the_configuration_and_does_nothing(verb: Any, capsys: py
     ("error", "status", "told"),
     [
         (DataError("p.jsonl line 17:\n  empty"), 2, "rewardsmith: p.jsonl line 17: empty\n"),
+        (DataError("lower `max_pairs`"), 2, "rewardsmith: lower --max_pairs\n"),
         (RunError("disk full"), 1, "rewardsmith: disk full\n"),
         (KeyboardInterrupt(), 130, "rewardsmith: interrupted.\n"),
         (ZeroDivisionError("oops"), 1, "rewardsmith: ZeroDivisionError: oops (unexpected; "),

@@ -122,7 +122,7 @@ def test_bad_rows_are_kept_with_file_line_and_reason(load, write, good_rows) -> 
 
 def test_the_first_bad_row_can_stop_the_run(load, write, good_rows) -> None:
     path = write("pairs.jsonl", [good_rows[0], {**good_rows[1], "rejected": ""}])
-    with pytest.raises(DataError, match=r'pairs\.jsonl line 2: "rejected" is empty.*--on_bad_row quarantine'):
+    with pytest.raises(DataError, match=r'pairs\.jsonl line 2: "rejected" is empty.*`on_bad_row` quarantine'):
         load(str(path), on_bad_row="error")
 
 
@@ -140,7 +140,7 @@ def test_a_file_without_rows_says_what_is_needed(load, write) -> None:
 
 def test_a_set_without_usable_rows_names_the_commonest_reason(load) -> None:
     rows = [{"chosen": "same", "rejected": "same"}] * 2 + [{"chosen": "", "rejected": "b"}]
-    with pytest.raises(DataError, match="none of its 3 rows is usable; 2 were set aside as identical_responses"):
+    with pytest.raises(DataError, match="none of its 3 rows is usable; 2 were quarantined as identical_responses"):
         load(rows)
 
 
@@ -155,7 +155,7 @@ def test_a_sample_is_drawn_by_the_seed_after_reading(load) -> None:
 
 
 def test_a_sample_of_nothing_is_refused(load, good_rows) -> None:
-    with pytest.raises(ConfigError, match="--max_pairs 0"):
+    with pytest.raises(ConfigError, match="`max_pairs` 0"):
         load(good_rows, max_pairs=0)
 
 

@@ -266,14 +266,14 @@ def test_the_commands_speak(audit_dir: Path, tmp_path: Path, capsys: pytest.Capt
     summary = json.loads(shown.splitlines()[-1])
     assert summary["rules"][0]["num_changed"] == 12
     assert main(["undo", "--refined_dir", folder, "--output_file", str(tmp_path / "back.jsonl")]) == 0
-    assert f"{NUM_PAIRS + 2} rows, 2 of them set aside" in " ".join(capsys.readouterr().out.split())
+    assert f"{NUM_PAIRS + 2} rows, 2 of them quarantined" in " ".join(capsys.readouterr().out.split())
     assert main(["refine", "--audit_dir", str(audit_dir), "--recipe", "flipp", "--output_dir", folder]) == 2
     assert "Did you mean flip?" in capsys.readouterr().err
 
 
 def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path: Path):
     rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
     rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"

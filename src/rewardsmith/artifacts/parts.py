@@ -36,7 +36,7 @@ class PartsFolder:
             lock = FolderLock.take(self.folder)
         except OSError as error:
             raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror}). Choose another --output_file."
+                f"{self.folder} cannot be written ({error.strerror}). Choose another `output_file`."
             ) from error
         try:
             yield

@@ -13,11 +13,11 @@ import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.flag_names import speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.version import __version__
 
 # A new verb is one file in this folder and one word here.
 VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "study", "simulate", "doctor", "cache")

@@ -1,4 +1,4 @@
-"""Whether sigmoid(gap) can be taken at its word: expected calibration error, Brier score, reliability table.
+"""Whether sigmoid(gap) can be taken at its word: likelihood, Brier score, calibration error, reliability table.
 
 Which response of a pair is called chosen is up to the label, and a label of 1 on every pair leaves nothing to compare a
 probability with. So each pair is turned to the response that the rewards prefer: its *confidence* sigmoid(|gap|) lies
@@ -61,6 +61,22 @@ def brier_score(gap: ArrayLike, target: ArrayLike = 1.0) -> float:
     """Mean of ``squared_errors``: 0.25 for constant rewards under plain labels, 0 at best. NaN for no pairs."""
     errors = squared_errors(gap, target)
     return float(errors.mean()) if errors.size else nan
+
+
+def pair_surprise(gaps: ArrayLike, target: ArrayLike = 1.0) -> NDArray[np.float64]:
+    """-target * log sigmoid(gap) - (1 - target) * log sigmoid(-gap) of each pair [N]; log 2 at gap 0."""
+    gap, wanted = np.asarray(gaps, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    return np.asarray(wanted * np.logaddexp(0, -gap) + (1 - wanted) * np.logaddexp(0, gap))
+
+
+def negative_log_likelihood(gaps: ArrayLike, target: ArrayLike = 1.0) -> float:
+    """Mean of ``pair_surprise``; log 2 is what constant rewards reach.
+
+    Label ties (target 0.5) count: they cost least at gap 0. Margins and weights of training do not enter. NaN for no
+    pairs.
+    """
+    surprise = pair_surprise(gaps, target)
+    return float(surprise.mean()) if surprise.size else nan
 
 
 def equal_mass_bins(sure: Floats, num_bins: int = NUM_BINS) -> Bins:

@@ -1,4 +1,4 @@
-"""The reasons for which a row can be set aside. Each lives here once; ``docs/formats.md`` explains them."""
+"""The reasons for which a row can be quarantined. Each lives here once; ``docs/formats.md`` explains them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def column_names(records: Iterable[Mapping[str, object]], limit: int = 12) -> st
 
 
 class BadRowError(Exception):
-    """A row cannot become a pair. Caught by the loader, which sets the row aside with file and line."""
+    """A row cannot become a pair. Caught by the loader, which quarantines the row with file and line."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export
 from rewardsmith.preferences.exports.trl import short_float, whole_conversations
 
 

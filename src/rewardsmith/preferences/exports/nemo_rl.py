@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export
 
 
 def _rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:

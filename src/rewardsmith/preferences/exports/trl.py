@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.contracts.tables import MESSAGES
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export
 
 _NUMBERS = ("margin", "target", "weight", "strength_mean", "strength_std")
 _TEXTS = ("source", "category", "prompt_id", "pair_id")

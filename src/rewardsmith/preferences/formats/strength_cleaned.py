@@ -1,8 +1,8 @@
 """The form of the paper's released set (`fnlp/hh-rlhf-strength-cleaned`): turns as lists of strings, the last one the
 response, the turns before it the user's and the assistant's in turn.
 
-Its columns ``chosen score list`` and ``rejected score list`` (rewards of the paper's ten models) are what ``audit
---ensemble given`` reads; they and ``GPT4 label``, ``mean preference difference`` and ``std preference difference`` stay
+Its columns ``chosen score list`` and ``rejected score list`` (rewards of the paper's ten models) are what the
+ensemble `given` reads; they and ``GPT4 label``, ``mean preference difference`` and ``std preference difference`` stay
 in the row's original columns.
 """
 

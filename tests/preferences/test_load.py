@@ -41,7 +41,7 @@ FORMATS = st.sampled_from(["auto", *(form.name for form in FORMATS)])
 @settings(max_examples=120, deadline=None)
 def test_every_row_is_a_pair_or_in_the_quarantine(garbage: list[Any], place: int) -> None:
     rows = [*garbage[:place], GOOD, *garbage[place:]]
-    found = load_preferences(rows, DataOptions(format="trl"), quiet=True)
+    found = load_preferences(rows, DataOptions(format="trl"))
     assert found.num_rows_read == len(rows) == found.table.num_rows + len(found.quarantine)
     numbers = found.table["row"].to_pylist() + [bad.row for bad in found.quarantine]
     assert sorted(numbers) == list(range(len(rows)))
@@ -52,7 +52,7 @@ def test_every_row_is_a_pair_or_in_the_quarantine(garbage: list[Any], place: int
 @settings(max_examples=120, deadline=None)
 def test_garbage_never_ends_in_anything_but_an_input_error(record: Any, format_name: str) -> None:
     try:
-        found = load_preferences([record], DataOptions(format=format_name), quiet=True)
+        found = load_preferences([record], DataOptions(format=format_name))
     except DataError as error:
         num_lines = len(str(error).split("\n"))
     else:
@@ -66,7 +66,7 @@ def test_bytes_of_any_kind_are_accounted_for(lines: list[bytes], tmp_path_factor
     path = tmp_path_factory.mktemp("bytes") / "rows.jsonl"
     content = b"\n".join([json.dumps(GOOD).encode(), *lines])
     path.write_bytes(content)
-    found = load_preferences(str(path), DataOptions(), quiet=True)
+    found = load_preferences(str(path), DataOptions())
     assert found.num_rows_read == sum(1 for line in content.split(b"\n") if line and not line.isspace())
 
 

@@ -118,7 +118,7 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
     ledger = Supervision.of(result.ledger)
     exported, ties = ledger.as_exported(), ledger.target == 0.5
     kept = (ledger.weight > 0) & ~ties  # TRL would take the order of a tie for a preference
-    read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions(), quiet=True).table
+    read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions()).table
     assert len(read) == kept.sum() == result.metrics["train_file"]["num_rows"] < NUM_PAIRS
     for name in ("target", "margin", "weight"):
         np.testing.assert_allclose(read[name].to_numpy(), getattr(exported, name)[kept], rtol=1e-6, err_msg=name)

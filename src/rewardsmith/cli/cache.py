@@ -17,4 +17,4 @@ def run(config: CacheConfig) -> int:
     """Lists the cache, or empties it."""
     from rewardsmith.workflows.cache import run_cache
 
-    return show_result(run_cache(config), as_json=config.json)
+    return show_result(run_cache(config), config)

@@ -29,5 +29,5 @@ def run(config: DoctorConfig) -> int:
         for title, checks in result.sections.items()
     }
     result = replace(result, sections=sections)
-    show_result(result, as_json=config.run.json)
+    show_result(result, config)
     return 1 if result.num_failed else 0

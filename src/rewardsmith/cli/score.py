@@ -21,4 +21,4 @@ def run(config: ScoreConfig) -> int:
     """Scores and shows what came out."""
     from rewardsmith.workflows.score import run_score
 
-    return show_result(run_score(config), as_json=config.json)
+    return show_result(run_score(config), config)

@@ -20,4 +20,4 @@ def run(config: StudyNoiseConfig) -> int:
     """Runs the study and shows its tables."""
     from rewardsmith.workflows.study_noise import run_study_noise
 
-    return show_result(run_study_noise(config), as_json=config.run.json)
+    return show_result(run_study_noise(config), config)

@@ -25,4 +25,4 @@ def run(config: TrainConfig) -> int:
     result = run_train(config)
     if os.environ.get("RANK", "0") != "0":  # of several processes one talks
         return 0
-    return show_result(result, as_json=config.run.json)
+    return show_result(result, config)

@@ -79,21 +79,21 @@ def negative_log_likelihood(gaps: ArrayLike, target: ArrayLike = 1.0) -> float:
     return float(surprise.mean()) if surprise.size else nan
 
 
-def equal_mass_bins(sure: Floats, num_bins: int = NUM_BINS) -> Bins:
-    """Bin of each pair [N], from 0 by rising confidence, bins of about equal size.
+def equal_mass_bins(sure: Floats) -> Bins:
+    """Bin of each pair [N], from 0 by rising confidence: ``NUM_BINS`` of about equal size.
 
     Equal confidences share a bin, so neither the order of the pairs nor chance decides who is counted where; there may
     be fewer bins than asked for.
     """
     if not len(sure):
         return np.zeros(0, dtype=np.int64)
-    edges = np.unique(np.quantile(sure, np.linspace(0, 1, num_bins + 1)[1:-1]))
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
     return np.unique(np.searchsorted(edges, sure, side="right"), return_inverse=True)[1].reshape(-1)
 
 
-def equal_width_bins(sure: Floats, num_bins: int = NUM_BINS) -> Bins:
-    """Bin of each pair [N], from 0, each a ``num_bins``-th of [0.5, 1]; empty ones have no number."""
-    place = np.minimum((sure - 0.5) * 2 * num_bins, num_bins - 1).astype(np.int64)
+def equal_width_bins(sure: Floats) -> Bins:
+    """Bin of each pair [N], from 0, each a ``NUM_BINS``-th of [0.5, 1]; empty ones have no number."""
+    place = np.minimum((sure - 0.5) * 2 * NUM_BINS, NUM_BINS - 1).astype(np.int64)
     return np.unique(place, return_inverse=True)[1].reshape(-1)
 
 

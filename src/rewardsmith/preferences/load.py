@@ -41,7 +41,7 @@ _REPORT_EVERY = 1000
 _READING = ("dataset_config", "dataset_split", "format", "on_bad_row", "near_duplicates")
 
 
-def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: bool = False) -> PreferenceSet:
+def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> PreferenceSet:
     """Reads a preference set.
 
     ``dataset``: a path, Hub id or ``embedded/dialogues``; a list of paths; a list of dictionaries; a pandas, Arrow or
@@ -51,10 +51,10 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: b
     if options.max_pairs is not None and options.max_pairs < 1:
         raise ConfigError(f"`max_pairs` {options.max_pairs} leaves nothing to read; it must be at least 1.")
     if is_refined(dataset):
-        return _load_refined(Path(dataset).expanduser(), options, seed, quiet)
+        return _load_refined(Path(dataset).expanduser(), options, seed)
     name, sources = find_sources(dataset, options)
     reading = _Reading(options, several=len(sources) > 1)
-    with progress("Reading preferences", None, quiet) as handle:
+    with progress("Reading preferences", None) as handle:
         for source in sources:
             reading.read(source, handle)
     if not reading.num_usable:
@@ -137,10 +137,10 @@ class _Reading:
             self.quarantine.append(bad)
 
 
-def _load_refined(folder: Path, options: DataOptions, seed: int, quiet: bool) -> PreferenceSet:
+def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSet:
     """The pairs of a refined folder: checked, named and grouped they were before the audit."""
     unused = [f"`{f}` {getattr(options, f)}" for f in _READING if getattr(options, f) != getattr(DataOptions(), f)]
-    if unused and not quiet:
+    if unused:
         say(f"{folder} is a refined folder, read as its ledger stands: {', '.join(unused)} changes nothing about it.")
     for name in ("prompt_key", "chosen_key", "rejected_key", "group_by"):
         value = getattr(options, name)

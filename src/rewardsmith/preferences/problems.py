@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "out_of_range": "has a number outside its range",
     "unknown_winner": "names no winner that the form knows",
 }
+_MOST_NAMES = 12
 
 
 def shown(value: object) -> str:
@@ -34,10 +35,10 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def column_names(records: Iterable[Mapping[str, object]], limit: int = 12) -> str:
+def column_names(records: Iterable[Mapping[str, object]]) -> str:
     """The columns of some rows, the most frequent first, in one line."""
     names = [" ".join(str(key).split())[:40] for key, _ in Counter(key for r in records for key in r).most_common()]
-    return ", ".join(names[:limit]) + ", ..." * (len(names) > limit)
+    return ", ".join(names[:_MOST_NAMES]) + ", ..." * (len(names) > _MOST_NAMES)
 
 
 class BadRowError(Exception):

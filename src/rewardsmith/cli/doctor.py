@@ -20,7 +20,6 @@ Examples:
 
 
 def run(config: DoctorConfig) -> int:
-    """Checks, shows the marks, and fails if one of them is a cross."""
     from rewardsmith.workflows.doctor import run_doctor
 
     result = run_doctor(config)

@@ -19,7 +19,6 @@ Examples:
 
 
 def run(config: TrainConfig) -> int:
-    """Trains and shows what came out."""
     from rewardsmith.workflows.train import run_train
 
     result = run_train(config)

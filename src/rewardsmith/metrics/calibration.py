@@ -22,8 +22,6 @@ NUM_BINS = 10
 
 @dataclass(frozen=True)
 class ReliabilityRow:
-    """The pairs of one bin."""
-
     low: float
     """Least confidence in the bin."""
     high: float

@@ -11,16 +11,19 @@ margin outside the sigmoid, where it has no gradient; it is inside here.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+Supervision: TypeAlias = Float[Tensor, "*members B"] | Float[Tensor, " B"] | float
+"""One of the three numbers of a pair: for each member, for all members alike, or for all pairs alike."""
+
 
 def preference_loss(
-    gap: Float[Tensor, "*members B"],
-    target: Float[Tensor, "*members B"] | float = 1.0,
-    margin: Float[Tensor, "*members B"] | float = 0.0,
+    gap: Float[Tensor, "*members B"], target: Supervision = 1.0, margin: Supervision = 0.0
 ) -> Float[Tensor, "*members B"]:
     """Cost of each pair, not yet weighted; at least float32, whatever the model computes in.
 
@@ -36,8 +39,8 @@ def preference_loss(
 
 def weighted_mean(
     values: Float[Tensor, "*members B"],
-    weight: Float[Tensor, "*members B"],
-    total_weight: Tensor | float | None = None,
+    weight: Supervision,
+    total_weight: Float[Tensor, "*members"] | float | None = None,
 ) -> Float[Tensor, "*members"]:
     """sum(weight * values) / sum(weight) over the last axis.
 
@@ -62,7 +65,7 @@ def centering_loss(
     return (chosen.to(dtype) + rejected.to(dtype)).square()
 
 
-def _like_gap(value: Tensor | float, gap: Tensor, name: str) -> Tensor:
+def _like_gap(value: Supervision, gap: Float[Tensor, "*members B"], name: str) -> Float[Tensor, "*members B"]:
     if not isinstance(value, Tensor):
         return torch.full_like(gap, value)
     if value.shape not in (gap.shape, gap.shape[-1:]):

@@ -92,7 +92,6 @@ class _Reading:
     num_usable: int = 0
 
     def read(self, source: Source, handle: ProgressHandle) -> None:
-        """Reads one source to its end."""
         rows = source.rows()
         first = list(islice(rows, NUM_ROWS_LOOKED_AT))
         if not first:

@@ -20,12 +20,10 @@ ROLES = {
 
 
 def user(content: str) -> Message:
-    """A user's turn."""
     return {"role": "user", "content": content}
 
 
 def assistant(content: str) -> Message:
-    """An assistant's turn."""
     return {"role": "assistant", "content": content}
 
 

@@ -162,6 +162,5 @@ def _ending(path: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    """The file's name without its endings, and without the folder."""
     name = path.name.removesuffix(".gz")
     return name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in READERS else name

@@ -85,7 +85,6 @@ class ConversationEncoder:
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, conversation: Conversation) -> Encoded:
-        """Tokens of one conversation."""
         return self.encode_many([conversation])[0]
 
     def encode_many(self, conversations: Sequence[Conversation]) -> list[Encoded]:

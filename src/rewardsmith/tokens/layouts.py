@@ -60,7 +60,6 @@ def render_chat(tokenizer: Any, conversation: Conversation) -> tuple[tuple[str, 
 
 
 def apply_template(tokenizer: Any, messages: list[dict[str, str]]) -> str:
-    """The chat template's text."""
     return str(tokenizer.apply_chat_template(messages, tokenize=False))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,9 @@ class UndoResult:
     """The audit read a refined folder: the rows are those of the set that it was made from."""
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {
-            "path": self.path,
-            "num_rows": self.num_rows,
-            "num_quarantined": self.num_quarantined,
-            "num_not_sampled": self.num_not_sampled,
-            "num_kept_as_text": self.num_kept_as_text,
-            "of_refined_folder": self.of_refined_folder,
-        }
+        return asdict(self)
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         quarantined = f", {self.num_quarantined:,} of them quarantined by the audit" if self.num_quarantined else ""
         console.print(f"{self.num_rows:,} rows{quarantined}, in the order of the input, written to {self.path}.")
         if self.num_not_sampled:

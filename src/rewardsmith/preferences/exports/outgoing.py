@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from rewardsmith.artifacts.atomic import write_jsonl
 
 _SIDES = (("chosen", "rejected"), ("votes_chosen", "votes_rejected"), ("score_chosen", "score_rejected"))
 _SIGNED = ("margin", "strength_mean")
@@ -47,6 +50,15 @@ class Outgoing:
     """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt)."""
     not_expressed: dict[str, int]
     """Column -> written pairs for which the consumer does not know it: it trains on them as if it had its default."""
+
+
+def one_file(rows: Callable[[pa.Table], Iterable[dict[str, Any]]]) -> Callable[[pa.Table, Path, str], None]:
+    """``Export.write`` for a consumer that reads one file of JSON Lines."""
+
+    def write(pairs: pa.Table, path: Path, name: str) -> None:
+        write_jsonl(path, rows(pairs))
+
+    return write
 
 
 def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoing:

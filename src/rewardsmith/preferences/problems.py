@@ -35,6 +35,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def required(record: Mapping[str, object], key: str) -> object:
+    """The value of a field. ``BadRowError`` where there is none."""
+    if record.get(key) is None:
+        raise BadRowError("missing_field", f'there is no "{key}"')
+    return record[key]
+
+
 def column_names(records: Iterable[Mapping[str, object]]) -> str:
     """The columns of some rows, the most frequent first, in one line."""
     names = [" ".join(str(key).split())[:40] for key, _ in Counter(key for r in records for key in r).most_common()]

@@ -130,7 +130,7 @@ class _Reading:
             self.num_usable += 1
         except BadRowError as problem:
             if self.options.on_bad_row == "error":
-                place = f"{source.name} {source.unit} {raw.line}"
+                place = source.place(raw.line)
                 raise DataError(f"{place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine.") from problem
             bad = QuarantinedRow(row, source.name, raw.line, problem.reason, problem.message, raw.original)
             self.quarantine.append(bad)

@@ -83,7 +83,7 @@ class _Opened:
         self.is_empty = not first
         problem = first[0].problem if first else None
         if problem is not None and all(row.record is None for row in first):
-            place = f"{source.name} {source.unit} {first[0].line}"
+            place = source.place(first[0].line)
             raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
         self.source = source
         self.records: list[Record] = [row.record for row in first if row.record is not None]
@@ -120,7 +120,7 @@ def _read(
 def _scoring_row(
     raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, source: Source
 ) -> ScoringRow:
-    place = f"{source.name} {source.unit} {raw.line}"
+    place = source.place(raw.line)
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")

@@ -43,7 +43,7 @@ Way = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def packs(data: str, num_pairs: int, max_tokens: int, max_length: int) -> list[PackLayout]:
     """Layouts of the packs that training would see."""
-    pairs = load_preferences(data, DataOptions(max_pairs=num_pairs, near_duplicates="off"), quiet=True).table
+    pairs = load_preferences(data, DataOptions(max_pairs=num_pairs, near_duplicates="off")).table
     encoder = ConversationEncoder(load_tokenizer(resolve_model("embedded/smollm2-135m")), max_length)
     prompts = pairs["prompt"].to_pylist()
     sides = [

@@ -44,7 +44,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """All numbers of one set, each a list over seeds."""
     file, _, fold_by = name.partition(":")
     options = StrengthOptions(num_judges=args.judges, fold_by=fold_by or "prompt")
-    given = load_preferences(str(args.data / file), DataOptions(max_pairs=args.max_pairs), seed=0, quiet=True)
+    given = load_preferences(str(args.data / file), DataOptions(max_pairs=args.max_pairs), seed=0)
     pairs = given.table
     features = pair_features(pairs, ModelOptions(model_name_or_path=args.model), args.feature_dtype)
     groups = fold_groups(pairs, options.fold_by)

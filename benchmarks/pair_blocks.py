@@ -56,7 +56,7 @@ def prepare(spec: dict[str, Any]) -> dict[str, Any]:
 def read_pairs(dataset: str, data: str | None, seed: int) -> pa.Table:
     """All pairs of a set by its short name."""
     rows: Any = made_rows(seed) if dataset == "made" else str(Path(data or ".") / FILES[dataset])
-    return load_preferences(rows, DataOptions(near_duplicates="off"), quiet=True).table
+    return load_preferences(rows, DataOptions(near_duplicates="off")).table
 
 
 def made_rows(seed: int) -> list[dict[str, str]]:

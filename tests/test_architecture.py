@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from rewardsmith.artifacts.flat_config import leaf_types
+from rewardsmith.cli.main import command_names, verb_module
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rewardsmith"
 
 # A layer may import itself and the layers above it in this list; names on one line do not import each other.
 LAYERS = (
-    ("errors",),
+    ("errors", "version"),
     ("artifacts", "contracts"),
     ("preferences", "objectives", "metrics"),
     ("tokens",),
@@ -34,6 +38,9 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
 LONG_FILE_LINES = 400
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
+
+# These still name flags in their errors; the list gets shorter, and goes.
+NAME_FLAGS = {"models", "engine", "strength", "refining", "evaluation", "studies", "preferences/simulation/flips.py"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
 
@@ -56,7 +63,7 @@ def violations(layer: str, source: str) -> list[str]:
     for line, name in imports_of(source):
         top, _, rest = name.partition(".")
         imported = rest.split(".")[0]
-        if top != "rewardsmith" or imported in ("", "__version__", layer):
+        if top != "rewardsmith" or imported in ("", layer):
             continue
         if imported not in RANK or RANK[imported] >= RANK[layer]:
             found.append(f"line {line}: {layer} imports {imported}")
@@ -116,6 +123,29 @@ def test_options_errors_commands_and_packages_load_nothing_heavy() -> None:
     script = f"import sys, importlib\nfor name in {modules!r}: importlib.import_module(name)\nprint(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert HEAVY & {name.split(".")[0] for name in run.stdout.split()} == set()
+
+
+def flags_named(source: str, options: Iterable[str]) -> list[str]:
+    """The strings of a file, docstrings apart, in which an option stands as a flag of the command line."""
+    tree = ast.parse(source)
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    flag = re.compile(rf"--(no_)?({'|'.join(options)})\b")
+    return [
+        f"line {node.lineno}: {node.value}"
+        for node in texts
+        if id(node) not in documentation and flag.search(node.value)
+    ]
+
+
+def test_errors_below_the_workflows_name_no_flags() -> None:
+    options = {name for command in command_names() for name in leaf_types(verb_module(command).CONFIG)}
+    assert flags_named('raise E(f"--max_length {n}")', options) and not flags_named('"""--max_length"""', options)
+    for path in FILES:
+        name = path.relative_to(SOURCE).as_posix()
+        layer = name.split("/")[0].removesuffix(".py")
+        if RANK[layer] < RANK["workflows"] and not NAME_FLAGS & {layer, name}:
+            assert flags_named(path.read_text(encoding="utf-8"), options) == [], name
 
 
 def test_no_package_bears_the_name_of_a_verb() -> None:

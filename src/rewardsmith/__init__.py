@@ -10,6 +10,8 @@ from __future__ import annotations
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rewardsmith.version import __version__
+
 if TYPE_CHECKING:
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.train import TrainResult
     from rewardsmith.workflows.undo import UndoResult
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "study_noise", "train", "undo"]
 
 _Config = TypeVar("_Config")

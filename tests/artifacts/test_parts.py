@@ -39,7 +39,7 @@ def test_a_damaged_record_is_none(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OutputError, match="Choose another --output_file"),
+        pytest.raises(OutputError, match="Choose another `output_file`"),
         PartsFolder(tmp_path / "file" / "out.jsonl").opened(),
     ):
         pass

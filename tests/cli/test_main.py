@@ -17,7 +17,7 @@ from rewardsmith.cli import main as main_module
 from rewardsmith.cli.main import VERBS, main
 from rewardsmith.cli.show import show_result
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.options import AuditConfig, CacheConfig
 
 NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}
 
@@ -105,6 +105,7 @@ def test_dry_run_prints_the_configuration_and_does_nothing(verb: Any, capsys: py
     ("error", "status", "told"),
     [
         (DataError("p.jsonl line 17:\n  empty"), 2, "rewardsmith: p.jsonl line 17: empty\n"),
+        (DataError("lower `max_pairs`"), 2, "rewardsmith: lower --max_pairs\n"),
         (RunError("disk full"), 1, "rewardsmith: disk full\n"),
         (KeyboardInterrupt(), 130, "rewardsmith: interrupted.\n"),
         (ZeroDivisionError("oops"), 1, "rewardsmith: ZeroDivisionError: oops (unexpected; "),
@@ -151,11 +152,11 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
-    assert show_result(result, as_json=True) == 0
+    assert show_result(result, CacheConfig(json=True)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "for people"
     assert len(lines) == 2
     assert lines[1].isascii()
     assert json.loads(lines[1]) == {"verdict": "gut\n🙂"}
-    show_result(result, as_json=False)
+    show_result(result, CacheConfig())
     assert capsys.readouterr().out == "for people\n"

@@ -10,8 +10,7 @@ import pytest
 
 from rewardsmith.evaluation.calibration import NO_TEMPERATURE, calibration_metrics
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
-from rewardsmith.metrics.calibration import probability
-from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.calibration import negative_log_likelihood, probability
 from tiny_reward_models import pair_table
 
 

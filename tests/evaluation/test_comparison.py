@@ -10,7 +10,7 @@ import pytest
 
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
-from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.calibration import negative_log_likelihood
 from tiny_reward_models import pair_table
 
 

@@ -1,4 +1,4 @@
-"""Calibration error, Brier score and the reliability table, by hand-made tables."""
+"""Likelihood, calibration error, Brier score and the reliability table, by hand-made tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rewardsmith.metrics.calibration import (
     equal_mass_bins,
     equal_width_bins,
     error_by_chance,
+    negative_log_likelihood,
     probability,
     reliability_table,
 )
@@ -121,3 +122,25 @@ def test_the_order_of_pairs_does_not_matter(rows: list[tuple[float, float, bool]
         sure, agree = confidence(gaps), agreement(gaps, target)
         found.append(calibration_error(sure, agree, equal_mass_bins(sure)))
     assert found[0] == pytest.approx(found[1])
+
+
+def test_constant_rewards_cost_log_two() -> None:
+    assert negative_log_likelihood([0.0, 0.0], [1.0, 0.3]) == pytest.approx(math.log(2))
+
+
+def test_the_likelihood_of_a_known_gap() -> None:
+    assert negative_log_likelihood([2.0], [0.9]) == pytest.approx(
+        -0.9 * math.log(1 / (1 + math.exp(-2))) - 0.1 * math.log(1 / (1 + math.exp(2)))
+    )
+
+
+def test_the_likelihood_of_huge_gaps_is_finite_and_of_nothing_nan() -> None:
+    assert negative_log_likelihood([1e4, -1e4]) == pytest.approx(5e3)
+    assert math.isnan(negative_log_likelihood([]))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.floats(-30, 30), st.floats(0, 1)), min_size=1))
+def test_swapping_every_pair_does_not_change_the_likelihood(rows: list[tuple[float, float]]) -> None:
+    gaps, target = np.array(rows).T
+    assert negative_log_likelihood(gaps, target) == pytest.approx(negative_log_likelihood(-gaps, 1 - target))

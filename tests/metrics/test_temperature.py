@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewardsmith.metrics.calibration import probability
-from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.calibration import negative_log_likelihood, probability
 from rewardsmith.metrics.temperature import crossfitted_scales, fit_scale, fit_temperature
 
 

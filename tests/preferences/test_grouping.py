@@ -58,5 +58,5 @@ def test_a_column_can_name_the_groups(load) -> None:
 
 
 def test_a_missing_group_column_names_those_there_are(load) -> None:
-    with pytest.raises(DataError, match="no column author for --group_by; it has prompt, chosen, rejected"):
+    with pytest.raises(DataError, match="no column author for `group_by`; it has prompt, chosen, rejected"):
         load(rows("one"), group_by="author")

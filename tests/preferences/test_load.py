@@ -41,7 +41,7 @@ FORMATS = st.sampled_from(["auto", *(form.name for form in FORMATS)])
 @settings(max_examples=120, deadline=None)
 def test_every_row_is_a_pair_or_in_the_quarantine(garbage: list[Any], place: int) -> None:
     rows = [*garbage[:place], GOOD, *garbage[place:]]
-    found = load_preferences(rows, DataOptions(format="trl"), quiet=True)
+    found = load_preferences(rows, DataOptions(format="trl"))
     assert found.num_rows_read == len(rows) == found.table.num_rows + len(found.quarantine)
     numbers = found.table["row"].to_pylist() + [bad.row for bad in found.quarantine]
     assert sorted(numbers) == list(range(len(rows)))
@@ -52,7 +52,7 @@ def test_every_row_is_a_pair_or_in_the_quarantine(garbage: list[Any], place: int
 @settings(max_examples=120, deadline=None)
 def test_garbage_never_ends_in_anything_but_an_input_error(record: Any, format_name: str) -> None:
     try:
-        found = load_preferences([record], DataOptions(format=format_name), quiet=True)
+        found = load_preferences([record], DataOptions(format=format_name))
     except DataError as error:
         num_lines = len(str(error).split("\n"))
     else:
@@ -66,7 +66,7 @@ def test_bytes_of_any_kind_are_accounted_for(lines: list[bytes], tmp_path_factor
     path = tmp_path_factory.mktemp("bytes") / "rows.jsonl"
     content = b"\n".join([json.dumps(GOOD).encode(), *lines])
     path.write_bytes(content)
-    found = load_preferences(str(path), DataOptions(), quiet=True)
+    found = load_preferences(str(path), DataOptions())
     assert found.num_rows_read == sum(1 for line in content.split(b"\n") if line and not line.isspace())
 
 
@@ -122,7 +122,7 @@ def test_bad_rows_are_kept_with_file_line_and_reason(load, write, good_rows) -> 
 
 def test_the_first_bad_row_can_stop_the_run(load, write, good_rows) -> None:
     path = write("pairs.jsonl", [good_rows[0], {**good_rows[1], "rejected": ""}])
-    with pytest.raises(DataError, match=r'pairs\.jsonl line 2: "rejected" is empty.*--on_bad_row quarantine'):
+    with pytest.raises(DataError, match=r'pairs\.jsonl line 2: "rejected" is empty.*`on_bad_row` quarantine'):
         load(str(path), on_bad_row="error")
 
 
@@ -140,7 +140,7 @@ def test_a_file_without_rows_says_what_is_needed(load, write) -> None:
 
 def test_a_set_without_usable_rows_names_the_commonest_reason(load) -> None:
     rows = [{"chosen": "same", "rejected": "same"}] * 2 + [{"chosen": "", "rejected": "b"}]
-    with pytest.raises(DataError, match="none of its 3 rows is usable; 2 were set aside as identical_responses"):
+    with pytest.raises(DataError, match="none of its 3 rows is usable; 2 were quarantined as identical_responses"):
         load(rows)
 
 
@@ -155,7 +155,7 @@ def test_a_sample_is_drawn_by_the_seed_after_reading(load) -> None:
 
 
 def test_a_sample_of_nothing_is_refused(load, good_rows) -> None:
-    with pytest.raises(ConfigError, match="--max_pairs 0"):
+    with pytest.raises(ConfigError, match="`max_pairs` 0"):
         load(good_rows, max_pairs=0)
 
 

@@ -76,7 +76,7 @@ def test_an_unfinished_or_incomplete_folder_is_refused(load, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("option", ["group_by", "prompt_key", "chosen_key", "rejected_key"])
 def test_options_that_would_read_it_otherwise_are_refused(load, tmp_path: Path, option: str) -> None:
-    with pytest.raises(ConfigError, match=f"--{option} z: a refined folder keeps"):
+    with pytest.raises(ConfigError, match=f"`{option}` z: a refined folder keeps"):
         load(str(refined(tmp_path / "x")), **{option: "z"})
 
 
@@ -84,7 +84,7 @@ def test_options_that_change_nothing_about_it_are_told(tmp_path: Path, capsys) -
     set_quiet(False)
     folder = refined(tmp_path / "x")
     load_preferences(folder, DataOptions(format="hh", near_duplicates="off", on_bad_row="error"))
-    words = "--format hh, --on_bad_row error, --near_duplicates off changes nothing about it"
+    words = "`format` hh, `on_bad_row` error, `near_duplicates` off changes nothing about it"
     assert words in capsys.readouterr().err
     load_preferences(folder, DataOptions(max_pairs=2))
     assert capsys.readouterr().err == ""

@@ -165,8 +165,8 @@ def test_weighted_draw_is_exact_and_leaves_weight_zero_alone():
     [
         ({"annotator": "elo"}, "elo"),
         ({"flips": "odd"}, "odd"),
-        ({"flip_rate": 1.2}, "--flip_rate 1.2"),
-        ({"tie_rate": -0.1}, "--tie_rate -0.1"),
+        ({"flip_rate": 1.2}, "flip_rate`? 1.2"),
+        ({"tie_rate": -0.1}, "`tie_rate` -0.1"),
         ({"annotator_skills": (1.5,)}, "between 0 and 1"),
         ({"flips": "longer", "flip_rate": 0.9}, "shorter"),
         ({"num_pairs": 0}, "at least 1"),

@@ -104,7 +104,7 @@ def test_bad_rows_keep_their_place_and_say_why(tmp_path: Path) -> None:
         "malformed_json",
     ]
     assert rows[8].place == f"{path} line 9" and rows[8].conversations == []
-    with pytest.raises(DataError, match='line 9: there is no "response". Fix it, or pass --on_bad_row quarantine'):
+    with pytest.raises(DataError, match='line 9: there is no "response". Fix it, or pass `on_bad_row` quarantine'):
         rows_of(str(path), on_bad_row="error")
 
 
@@ -113,9 +113,9 @@ def test_columns_of_other_names_are_named_by_options() -> None:
     assert rows_of(rows, prompt_key="frage", response_key="a")[0].conversations == [[USER, YES]]
     pair = rows_of(rows, prompt_key="frage", chosen_key="a", rejected_key="b")[0]
     assert pair.conversations == [[USER, YES], [USER, NO]]
-    with pytest.raises(DataError, match="has no column c for --response_key; it has frage, a, b"):
+    with pytest.raises(DataError, match="has no column c for `response_key`; it has frage, a, b"):
         rows_of(rows, response_key="c")
-    with pytest.raises(ConfigError, match="--response_key names responses to score"):
+    with pytest.raises(ConfigError, match="`response_key` names responses to score"):
         rows_of(rows, response_key="a", chosen_key="a", rejected_key="b")
 
 

@@ -67,7 +67,7 @@ def test_undoing_gives_every_row_back_in_its_place(recipe, rows, seed, tmp_path)
     path, back = tmp_path / "rows.jsonl", tmp_path / "back.jsonl"
     write_lines(path, [json.dumps(value, ensure_ascii=False) for value in rows])
     try:
-        found = load_preferences(str(path), DataOptions(near_duplicates="off"), quiet=True)
+        found = load_preferences(str(path), DataOptions(near_duplicates="off"))
     except DataError:  # nothing in it is usable
         return
     write_lines(back, undone(refined_ledger(found, recipe, seed), found))
@@ -79,7 +79,7 @@ def test_rows_that_are_no_json_come_back_as_their_text(tmp_path: Path):
     lines = [good, "{not json", '"text"', good.replace("q", "r"), '{"prompt": "torn']
     path = tmp_path / "rows.jsonl"
     write_lines(path, lines)
-    found = load_preferences(str(path), DataOptions(), quiet=True)
+    found = load_preferences(str(path), DataOptions())
     assert undone(refined_ledger(found, "drop_lowest", 0), found) == lines
 
 
@@ -87,7 +87,7 @@ def test_rows_of_several_lines_are_put_on_one(tmp_path: Path):
     rows = [{"prompt": f"q{i}", "chosen": "yes\nno", "rejected": "no", "list": [1, 2]} for i in range(3)]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows, indent=2)[:-1] + ",\n {\n", encoding="utf-8")
-    found = load_preferences(str(path), DataOptions(), quiet=True)
+    found = load_preferences(str(path), DataOptions())
     lines = undone(refined_ledger(found, "flip", 0), found)
     assert [json.loads(line) for line in lines[:3]] == rows
     assert len(lines) == 4 and all("\n" not in line for line in lines)
@@ -101,7 +101,7 @@ def test_a_row_of_which_no_text_is_left_keeps_its_place():
 
 def test_the_ledger_has_what_was_given_beside_what_is_there_now(tmp_path: Path):
     rows = [{"prompt": f"q{i}", "chosen": f"yes {i}", "rejected": "no", "margin": 0.5} for i in range(40)]
-    found = load_preferences(rows, DataOptions(), quiet=True)
+    found = load_preferences(rows, DataOptions())
     table = refined_ledger(found, "flip+margin", 1)
     assert table.schema.metadata[b"recipe_fingerprint"].decode() == load_recipe("flip+margin").fingerprint
     ledger = table.to_pydict()

@@ -15,7 +15,7 @@ def pair(prompt, chosen, rejected, category=None):
 
 
 def table(rows) -> pa.Table:
-    return load_preferences(rows, DataOptions(near_duplicates="off"), quiet=True).table
+    return load_preferences(rows, DataOptions(near_duplicates="off")).table
 
 
 @settings(max_examples=50, deadline=None)

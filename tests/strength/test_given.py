@@ -15,7 +15,7 @@ def pairs(*scores, filler=FILLER):
         {"prompt": f"p{i}", "chosen": "a", "rejected": "b", "chosen_score_list": c, "rejected_score_list": r}
         for i, (c, r) in enumerate([*scores, *filler])
     ]
-    return load_preferences(rows, DataOptions(near_duplicates="off"), quiet=True).table
+    return load_preferences(rows, DataOptions(near_duplicates="off")).table
 
 
 def test_gaps_are_differences_of_the_members_scores():
@@ -39,7 +39,7 @@ def test_the_papers_released_set_is_read_without_naming_its_columns():
         }
         for i in range(20)
     ]
-    table = load_preferences(rows, DataOptions(near_duplicates="off"), quiet=True).table
+    table = load_preferences(rows, DataOptions(near_duplicates="off")).table
     np.testing.assert_array_equal(given_judgements(table, StrengthOptions()).gaps, [[1.0, i] for i in range(20)])
 
 

@@ -146,7 +146,7 @@ def test_tokens_check_notices_another_template() -> None:
 
 
 def test_impossible_lengths_and_conversations_are_refused() -> None:
-    with pytest.raises(ModelError, match="--max_length 4"):
+    with pytest.raises(ModelError, match="`max_length` 4"):
         ConversationEncoder(byte_tokenizer(), 4)
     with pytest.raises(ModelError, match="without messages"):
         ConversationEncoder(byte_tokenizer()).encode([])

@@ -132,7 +132,7 @@ def test_dropped_pairs_neither_teach_nor_count(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_finished_folder_is_not_overwritten_unasked(result: Any, rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         rewardsmith.audit(rows, ensemble="given", output_dir=result.path, quiet=True)
 
 

@@ -17,8 +17,8 @@ import pytest
 from safetensors.torch import load_file
 
 from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.run_folder import read_manifest
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS
 from rewardsmith.workflows.train import run_train

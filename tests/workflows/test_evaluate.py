@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.models.embedded import resolve_model

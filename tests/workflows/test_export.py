@@ -74,7 +74,7 @@ def test_a_folder_is_a_finished_run_that_reads_back_and_is_not_overwritten_unask
     assert json.loads((folder / "metrics.json").read_text())["num_written"] == 3
     again = rewardsmith.export(folder, to="openrlhf", output_file=tmp_path / "x.jsonl", quiet=True)
     assert (again.metrics["num_rows_read"], again.metrics["num_quarantined"]) == (3, 0)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         rewardsmith.export(ROWS, to=to, output_dir=folder, quiet=True)
     assert str(folder) in result.metrics["hint"]
 

@@ -123,7 +123,7 @@ def test_what_other_trainers_read_is_the_ledger_with_its_flips_done(audit_dir: P
         "weight": ledger.weight,
     }
     kept = (ledger.weight > 0) & ~ties  # TRL would take the order of a tie for a preference
-    read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions(), quiet=True).table
+    read = load_preferences(str(tmp_path / "r" / "train.jsonl"), DataOptions()).table
     assert len(read) == kept.sum() == result.metrics["train_file"]["num_rows"] < NUM_PAIRS
     for name, expected in expected_of.items():
         np.testing.assert_allclose(read[name].to_numpy(), expected[kept], rtol=1e-6, err_msg=name)
@@ -268,14 +268,14 @@ def test_the_commands_speak(audit_dir: Path, tmp_path: Path, capsys: pytest.Capt
     summary = json.loads(shown.splitlines()[-1])
     assert summary["rules"][0]["num_changed"] == 12
     assert main(["undo", "--refined_dir", folder, "--output_file", str(tmp_path / "back.jsonl")]) == 0
-    assert f"{NUM_PAIRS + 2} rows, 2 of them set aside" in " ".join(capsys.readouterr().out.split())
+    assert f"{NUM_PAIRS + 2} rows, 2 of them quarantined" in " ".join(capsys.readouterr().out.split())
     assert main(["refine", "--audit_dir", str(audit_dir), "--recipe", "flipp", "--output_dir", folder]) == 2
     assert "Did you mean flip?" in capsys.readouterr().err
 
 
 def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path: Path):
     rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
     rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"

@@ -275,7 +275,7 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
         ("a.csv", ConfigError, "must end with .parquet or .jsonl"),
         ("there.parquet", OutputError, "exists. Choose another --output_file, or pass --overwrite"),
         ("folder.jsonl", OutputError, "is a folder"),
-        ("there.parquet/a.jsonl", OutputError, "Choose another --output_file"),
+        ("there.parquet/a.jsonl", OutputError, "Choose another `output_file`"),
     ):
         with pytest.raises(error, match=message):
             run_score(config(models[0], tmp_path / output), rows)

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.artifacts import run_folder
 from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.run_folder import read_manifest
+from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.cli.main import main
 from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.scoring.scorer import load_scorer

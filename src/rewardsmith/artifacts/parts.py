@@ -36,7 +36,7 @@ class PartsFolder:
             lock = FolderLock.take(self.folder)
         except OSError as error:
             raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror}). Choose another --output_file."
+                f"{self.folder} cannot be written ({error.strerror}). Choose another `output_file`."
             ) from error
         try:
             yield
@@ -46,7 +46,6 @@ class PartsFolder:
                 self.folder.rmdir()
 
     def path(self, index: int, key: str) -> Path:
-        """Where a part belongs."""
         return self.folder / f"{index:06d}-{key[:32]}{self._suffix}"
 
     def finished(self, part: Path) -> dict[str, Any] | None:
@@ -62,7 +61,6 @@ class PartsFolder:
         write_json(_record_of(part), record)
 
     def remove(self) -> None:
-        """Removes the folder with all parts."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 LINE_INTERVAL_S = 5.0
 
 _quiet = False
+_wording: Callable[[str], str] = str
 _bars: Progress | None = None  # one display for all nested stages: a terminal has room for one
 
 
@@ -36,10 +37,22 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+@contextmanager
+def worded(wording: Callable[[str], str]) -> Iterator[None]:
+    """Passes what is said in this context through ``wording``, such as that of the command line."""
+    global _wording
+    before, _wording = _wording, wording
+    try:
+        yield
+    finally:
+        _wording = before
+
+
 def say(message: str) -> None:
     """Prints one line on stderr, above any bar, unless quiet. For what a user should know but need not act on."""
     if _quiet:
         return
+    message = _wording(message)
     if _bars is not None:
         _bars.console.print(message, markup=False, highlight=False)
     else:

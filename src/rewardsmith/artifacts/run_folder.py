@@ -7,42 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
 import weakref
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
+from rewardsmith.artifacts.manifest import MANIFEST, MANIFEST_VERSION, UNFINISHED, read_record, this_machine
 from rewardsmith.errors import InputError, OutputError
 
-MANIFEST_VERSION = 1
-MANIFEST = "manifest.json"
-UNFINISHED = "unfinished.json"
-
-_RECORDED_PACKAGES = (
-    "accelerate",
-    "datasets",
-    "numpy",
-    "pandas",
-    "peft",
-    "pyarrow",
-    "safetensors",
-    "scikit-learn",
-    "scipy",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
 # How a run talks, where it writes and how often it saves do not change what it computes.
 _NOT_PART_OF_THE_WORK = {
     *("output_dir", "overwrite", "quiet", "json", "dry_run"),
@@ -130,9 +108,7 @@ class RunFolder:
             "outputs": outputs,
             "finished_at": _now(),
             "device": device,
-            "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            "versions": _versions(),
-            "git_commit": _git_commit(),
+            **this_machine(),
         }
         for name in scratch:
             shutil.rmtree(self.path / name, ignore_errors=True)
@@ -159,35 +135,15 @@ class RunFolder:
         return {MANIFEST, UNFINISHED, LOCK, *self._record["foreign_files"]}
 
 
-def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The manifest of a finished run; ``OutputError`` where there is none or it is not ours."""
-    path = Path(folder) / MANIFEST
-    manifest = _read_record(path)
-    if manifest is None:
-        state = "the run in it was interrupted" if (Path(folder) / UNFINISHED).exists() else "there is no manifest.json"
-        raise OutputError(f"{folder} is not the folder of a finished run: {state}.")
-    return manifest
-
-
-def require_fingerprint(folder: str | os.PathLike[str], name: str, path: str | os.PathLike[str]) -> None:
-    """``OutputError`` unless ``path`` is still what the run in ``folder`` read or wrote under ``name``."""
-    manifest = read_manifest(folder)
-    recorded = {**manifest["outputs"], **manifest["inputs"]}.get(name)
-    if recorded is None:
-        raise OutputError(f"{folder}: its manifest knows no input or output called {name!r}.")
-    if fingerprint_file(path) != recorded:
-        raise OutputError(f"{path} has changed since {folder} was made ({name}). Run `{manifest['verb']}` again.")
-
-
 def _found(path: Path) -> dict[str, Any] | None:
     """The record of the run that already is in a folder; None for a new or empty folder."""
     if path.exists() and not path.is_dir():
-        raise OutputError(f"{path} is a file. Choose another --output_dir.")
+        raise OutputError(f"{path} is a file. Choose another `output_dir`.")
     if not path.exists() or all(entry.name == LOCK for entry in path.iterdir()):
         return None
-    found = _read_record(path / MANIFEST) or _read_record(path / UNFINISHED)
+    found = read_record(path / MANIFEST) or read_record(path / UNFINISHED)
     if found is None:
-        raise OutputError(f"{path} is not empty and holds no run of rewardsmith. Choose another --output_dir.")
+        raise OutputError(f"{path} is not empty and holds no run of rewardsmith. Choose another `output_dir`.")
     return found
 
 
@@ -196,21 +152,7 @@ def _locked(path: Path) -> FolderLock:
         path.mkdir(parents=True, exist_ok=True)
         return FolderLock.take(path)
     except OSError as error:
-        raise OutputError(f"{path}: may not be written ({error.strerror}). Choose another --output_dir.") from error
-
-
-def _read_record(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError) as error:
-        raise OutputError(f"{path} cannot be read: {error}") from error
-    if not isinstance(record, dict) or record.get("tool") != "rewardsmith":
-        raise OutputError(f"{path} was not written by rewardsmith. Choose another --output_dir.")
-    if record["manifest_version"] > MANIFEST_VERSION:
-        raise OutputError(f"{path} was written by a newer rewardsmith (manifest version {record['manifest_version']}).")
-    return record
+        raise OutputError(f"{path}: may not be written ({error.strerror}). Choose another `output_dir`.") from error
 
 
 def _changes(found: dict[str, Any], work: dict[str, Any], free: Collection[str]) -> list[str]:
@@ -226,7 +168,7 @@ def _changes(found: dict[str, Any], work: dict[str, Any], free: Collection[str])
 def _in_the_way(path: Path, found: dict[str, Any], changes: list[str]) -> str:
     state = f"an unfinished {found['verb']} that differs in {', '.join(changes)}" if changes else ""
     state = state or f"a finished {found['verb']} of {found['finished_at']}"
-    return f"{path} already holds {state}. Pass --overwrite to replace it, or choose another --output_dir."
+    return f"{path} already holds {state}. Pass `overwrite` to replace it, or choose another `output_dir`."
 
 
 def _clear(path: Path, found: dict[str, Any]) -> list[str]:
@@ -241,29 +183,6 @@ def _clear(path: Path, found: dict[str, Any]) -> list[str]:
         entry = path / name
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     return sorted(foreign & entries)
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": sys.version.split()[0], "rewardsmith": __version__}
-    for name in _RECORDED_PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that this package runs from, ``-dirty`` where files differ; None if installed."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists() or not (root / "pyproject.toml").exists():
-        return None
-    try:
-        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return result.stdout.strip() or None
 
 
 def _now() -> str:

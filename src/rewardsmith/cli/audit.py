@@ -17,7 +17,6 @@ Examples:
 
 
 def run(config: AuditConfig) -> int:
-    """Runs the audit and shows its verdict."""
     from rewardsmith.workflows.audit import run_audit
 
-    return show_result(run_audit(config), as_json=config.run.json)
+    return show_result(run_audit(config), config)

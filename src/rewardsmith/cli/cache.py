@@ -14,7 +14,6 @@ Examples:
 
 
 def run(config: CacheConfig) -> int:
-    """Lists the cache, or empties it."""
     from rewardsmith.workflows.cache import run_cache
 
-    return show_result(run_cache(config), as_json=config.json)
+    return show_result(run_cache(config), config)

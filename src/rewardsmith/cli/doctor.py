@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rewardsmith.cli.flag_names import with_flags
 from rewardsmith.cli.show import show_result
 from rewardsmith.workflows.options import DoctorConfig
 
@@ -17,9 +20,13 @@ Examples:
 
 
 def run(config: DoctorConfig) -> int:
-    """Checks, shows the marks, and fails if one of them is a cross."""
     from rewardsmith.workflows.doctor import run_doctor
 
     result = run_doctor(config)
-    show_result(result, as_json=config.run.json)
+    sections = {
+        title: [replace(check, sentence=with_flags(check.sentence, CONFIG)) for check in checks]
+        for title, checks in result.sections.items()
+    }
+    result = replace(result, sections=sections)
+    show_result(result, config)
     return 1 if result.num_failed else 0

@@ -16,7 +16,6 @@ Examples:
 
 
 def run(config: EvaluateConfig) -> int:
-    """Evaluates and shows the numbers."""
     from rewardsmith.workflows.evaluate import run_evaluate
 
-    return show_result(run_evaluate(config), as_json=config.run.json)
+    return show_result(run_evaluate(config), config)

@@ -17,7 +17,6 @@ Examples:
 
 
 def run(config: ExportConfig) -> int:
-    """Writes the file or folder and shows what went into it."""
     from rewardsmith.workflows.export import run_export
 
-    return show_result(run_export(config), as_json=config.json)
+    return show_result(run_export(config), config)

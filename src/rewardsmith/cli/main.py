@@ -13,10 +13,11 @@ import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.cli.config import config_to_yaml, parse_config
+from rewardsmith.cli.flag_names import speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.version import __version__
 
 # A new verb is one file in this folder and one word here.
 VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "study", "simulate", "doctor", "cache")
@@ -115,15 +116,16 @@ def _run_verb(words: list[str]) -> int:
             raise ConfigError(f"unknown {verb} {second!r}.{suggest(second, seconds)} There is: {', '.join(seconds)}.")
         verb = f"{verb} {second}"
         module = verb_module(verb)
-    try:
-        config = parse_config(module.CONFIG, rest, prog=f"rewardsmith {verb}", help_text=module.HELP)
-    except SystemExit:  # --help has been printed
-        return 0
-    if flatten(config).get("dry_run"):
-        print(config_to_yaml(config), end="")
-        return 0
-    status: int = module.run(config)
-    return status
+    with speaking_in_flags(module.CONFIG):
+        try:
+            config = parse_config(module.CONFIG, rest, prog=f"rewardsmith {verb}", help_text=module.HELP)
+        except SystemExit:  # --help has been printed
+            return 0
+        if flatten(config).get("dry_run"):
+            print(config_to_yaml(config), end="")
+            return 0
+        status: int = module.run(config)
+        return status
 
 
 def _complain(message: str, exit_code: int) -> int:

@@ -25,4 +25,4 @@ def run(config: RefineConfig) -> int:
     """Refines and shows what changed."""
     from rewardsmith.workflows.refine import run_refine
 
-    return show_result(run_refine(config), as_json=config.run.json)
+    return show_result(run_refine(config), config)

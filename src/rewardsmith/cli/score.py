@@ -18,7 +18,6 @@ Examples:
 
 
 def run(config: ScoreConfig) -> int:
-    """Scores and shows what came out."""
     from rewardsmith.workflows.score import run_score
 
-    return show_result(run_score(config), as_json=config.json)
+    return show_result(run_score(config), config)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from rewardsmith.artifacts.flat_config import flatten
+
 
 class Result(Protocol):
     """What a workflow gives back to its command."""
@@ -17,13 +19,13 @@ class Result(Protocol):
         ...
 
 
-def show_result(result: Result, as_json: bool) -> int:
-    """Prints the result for a reader, then, if asked, one line of JSON as the last of stdout. Gives exit status 0."""
+def show_result(result: Result, config: Any) -> int:
+    """Prints the result for a reader, then, with ``json``, one line of JSON as the last of stdout. Exit status 0."""
     from rich.console import Console
 
     from rewardsmith.artifacts.atomic import json_text
 
     result.print(Console())
-    if as_json:  # in ASCII: whoever reads it need not guess an encoding
+    if flatten(config)["json"]:  # in ASCII: whoever reads it need not guess an encoding
         print(json_text(result.summary(), where="--json", sort_keys=False, ascii_only=True), flush=True)
     return 0

@@ -15,7 +15,6 @@ Examples:
 
 
 def run(config: SimulateConfig) -> int:
-    """Writes the set and shows what was planted."""
     from rewardsmith.workflows.simulate import run_simulate
 
-    return show_result(run_simulate(config), as_json=config.json)
+    return show_result(run_simulate(config), config)

@@ -17,7 +17,6 @@ Examples:
 
 
 def run(config: StudyNoiseConfig) -> int:
-    """Runs the study and shows its tables."""
     from rewardsmith.workflows.study_noise import run_study_noise
 
-    return show_result(run_study_noise(config), as_json=config.run.json)
+    return show_result(run_study_noise(config), config)

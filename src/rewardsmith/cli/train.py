@@ -19,10 +19,9 @@ Examples:
 
 
 def run(config: TrainConfig) -> int:
-    """Trains and shows what came out."""
     from rewardsmith.workflows.train import run_train
 
     result = run_train(config)
     if os.environ.get("RANK", "0") != "0":  # of several processes one talks
         return 0
-    return show_result(result, as_json=config.run.json)
+    return show_result(result, config)

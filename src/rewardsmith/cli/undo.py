@@ -15,7 +15,6 @@ Example:
 
 
 def run(config: UndoConfig) -> int:
-    """Writes the rows and says how many."""
     from rewardsmith.workflows.undo import run_undo
 
-    return show_result(run_undo(config), as_json=config.json)
+    return show_result(run_undo(config), config)

@@ -38,7 +38,7 @@ LEDGER = pa.schema(
         ("target_given", pa.float32()),
         ("margin_given", pa.float32()),
         ("weight_given", pa.float32()),
-        ("swapped", pa.bool_()),  # the label has been turned round, and no later rule has written the target anew
+        ("swapped", pa.bool_()),  # the label has been flipped, and no later rule has written the target anew
         ("rules", pa.list_(pa.string())),  # the rules that were for the pair, in their order
         ("reason", pa.string()),  # of each of them, with its figures
         ("strength_mean", pa.float32()),

@@ -19,9 +19,9 @@ from rewardsmith.metrics.calibration import (
     equal_mass_bins,
     equal_width_bins,
     error_by_chance,
+    negative_log_likelihood,
     reliability_table,
 )
-from rewardsmith.metrics.likelihood import negative_log_likelihood
 from rewardsmith.metrics.temperature import Temperature, crossfitted_scales, fit_temperature
 
 Floats = NDArray[np.float64]

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
 from rewardsmith.metrics.accuracy import pair_credit
-from rewardsmith.metrics.calibration import squared_errors
-from rewardsmith.metrics.likelihood import pair_surprise
+from rewardsmith.metrics.calibration import pair_surprise, squared_errors
 from rewardsmith.metrics.paired import paired_difference
 from rewardsmith.metrics.temperature import crossfitted_scales
 

@@ -14,7 +14,7 @@ from rewardsmith.evaluation.calibration import calibration_metrics
 from rewardsmith.evaluation.credit_intervals import credit_interval
 from rewardsmith.evaluation.scored_pairs import ScoredPairs, score_pairs
 from rewardsmith.metrics.accuracy import pair_accuracy, pair_credit
-from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.calibration import negative_log_likelihood
 
 NUM_LENGTH_BINS = 5
 

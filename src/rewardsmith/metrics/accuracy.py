@@ -25,7 +25,6 @@ class PairAccuracy:
     """Pairs whose target is 0.5: no reward could be right or wrong about them, so they are in neither number."""
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """Fields by name, ready for JSON."""
         return asdict(self)
 
 

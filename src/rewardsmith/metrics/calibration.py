@@ -1,4 +1,4 @@
-"""Whether sigmoid(gap) can be taken at its word: expected calibration error, Brier score, reliability table.
+"""Whether sigmoid(gap) can be taken at its word: likelihood, Brier score, calibration error, reliability table.
 
 Which response of a pair is called chosen is up to the label, and a label of 1 on every pair leaves nothing to compare a
 probability with. So each pair is turned to the response that the rewards prefer: its *confidence* sigmoid(|gap|) lies
@@ -22,8 +22,6 @@ NUM_BINS = 10
 
 @dataclass(frozen=True)
 class ReliabilityRow:
-    """The pairs of one bin."""
-
     low: float
     """Least confidence in the bin."""
     high: float
@@ -63,21 +61,37 @@ def brier_score(gap: ArrayLike, target: ArrayLike = 1.0) -> float:
     return float(errors.mean()) if errors.size else nan
 
 
-def equal_mass_bins(sure: Floats, num_bins: int = NUM_BINS) -> Bins:
-    """Bin of each pair [N], from 0 by rising confidence, bins of about equal size.
+def pair_surprise(gaps: ArrayLike, target: ArrayLike = 1.0) -> NDArray[np.float64]:
+    """-target * log sigmoid(gap) - (1 - target) * log sigmoid(-gap) of each pair [N]; log 2 at gap 0."""
+    gap, wanted = np.asarray(gaps, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    return np.asarray(wanted * np.logaddexp(0, -gap) + (1 - wanted) * np.logaddexp(0, gap))
+
+
+def negative_log_likelihood(gaps: ArrayLike, target: ArrayLike = 1.0) -> float:
+    """Mean of ``pair_surprise``; log 2 is what constant rewards reach.
+
+    Label ties (target 0.5) count: they cost least at gap 0. Margins and weights of training do not enter. NaN for no
+    pairs.
+    """
+    surprise = pair_surprise(gaps, target)
+    return float(surprise.mean()) if surprise.size else nan
+
+
+def equal_mass_bins(sure: Floats) -> Bins:
+    """Bin of each pair [N], from 0 by rising confidence: ``NUM_BINS`` of about equal size.
 
     Equal confidences share a bin, so neither the order of the pairs nor chance decides who is counted where; there may
     be fewer bins than asked for.
     """
     if not len(sure):
         return np.zeros(0, dtype=np.int64)
-    edges = np.unique(np.quantile(sure, np.linspace(0, 1, num_bins + 1)[1:-1]))
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
     return np.unique(np.searchsorted(edges, sure, side="right"), return_inverse=True)[1].reshape(-1)
 
 
-def equal_width_bins(sure: Floats, num_bins: int = NUM_BINS) -> Bins:
-    """Bin of each pair [N], from 0, each a ``num_bins``-th of [0.5, 1]; empty ones have no number."""
-    place = np.minimum((sure - 0.5) * 2 * num_bins, num_bins - 1).astype(np.int64)
+def equal_width_bins(sure: Floats) -> Bins:
+    """Bin of each pair [N], from 0, each a ``NUM_BINS``-th of [0.5, 1]; empty ones have no number."""
+    place = np.minimum((sure - 0.5) * 2 * NUM_BINS, NUM_BINS - 1).astype(np.int64)
     return np.unique(place, return_inverse=True)[1].reshape(-1)
 
 

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 
 from rewardsmith.metrics.intervals import Interval, wilson
 
-__all__ = ["precision_recall", "wilson"]
-
 
 def precision_recall(flagged: ArrayLike, positive: ArrayLike) -> dict[str, float | int | None]:
     """Precision, recall (each with its Wilson interval) and F1 of a mask [N] against the truth [N].

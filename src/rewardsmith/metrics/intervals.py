@@ -1,4 +1,4 @@
-"""Intervals: the bootstrap over groups, and Wilson's for a share."""
+"""Intervals of 95 %: the bootstrap over groups, and Wilson's for a share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,6 @@ def group_bootstrap(
     statistic: Callable[[NDArray[np.float64]], float] | None = None,
     num_resamples: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> Interval:
     """Percentile bootstrap that resamples whole groups, since pairs of one prompt are not independent.
 
@@ -60,7 +61,7 @@ def group_bootstrap(
         draws = _resampled(rows, codes, num_groups, num_resamples, rng, statistic)
     if not np.isfinite(draws).any():
         return Interval(value, nan, nan)
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return Interval(value, float(low), float(high))
 
@@ -102,7 +103,7 @@ def _resampled(
     return draws
 
 
-def wilson(num_hits: int, num_trials: int, level: float = 0.95) -> Interval:
+def wilson(num_hits: int, num_trials: int) -> Interval:
     """A share with Wilson's score interval, which stays inside [0, 1] and is honest for few trials.
 
     No trials: the share is NaN and the interval [0, 1].
@@ -111,7 +112,7 @@ def wilson(num_hits: int, num_trials: int, level: float = 0.95) -> Interval:
         raise ValueError(f"{num_hits} hits in {num_trials} trials")
     if num_trials == 0:
         return Interval(nan, 0.0, 1.0)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
+    z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
     share = num_hits / num_trials
     scale = 1 + z * z / num_trials
     centre = (share + z * z / (2 * num_trials)) / scale

@@ -49,7 +49,6 @@ def paired_difference(
     groups: ArrayLike,
     num_resamples: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
     widest: float | None = None,
 ) -> PairedDifference:
     """Values [N] of two models on the same rows; the bootstrap resamples whole groups. NaN in either: the row is out.
@@ -64,10 +63,10 @@ def paired_difference(
     both = ~(np.isnan(one) | np.isnan(other))
     one, other, labels = one[both], other[both], labels[both]
     difference = one - other
-    interval = group_bootstrap(difference, labels, num_resamples=num_resamples, seed=seed, level=level)
+    interval = group_bootstrap(difference, labels, num_resamples=num_resamples, seed=seed)
     if widest is not None and len(difference) and not np.ptp(difference):
         num_groups = len(np.unique(labels))
-        sure = wilson(num_groups, num_groups, level).low
+        sure = wilson(num_groups, num_groups).low
         interval = Interval(
             interval.value,
             sure * interval.value - (1 - sure) * widest,

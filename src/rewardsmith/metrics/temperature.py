@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from rewardsmith.metrics.calibration import agreement, probability
+from rewardsmith.metrics.intervals import LEVEL
 
 NUM_FOLDS = 5
 
@@ -66,8 +67,8 @@ def fit_scale(gap: ArrayLike, target: ArrayLike = 1.0) -> float:
     return float(brentq(slope, 0.0 if high == 1.0 else high / 2, high, xtol=1e-15, rtol=1e-12)) / unit
 
 
-def fit_temperature(gap: ArrayLike, target: ArrayLike, groups: ArrayLike, level: float = 0.95) -> Temperature:
-    """The temperature of pairs [N], with an interval for which groups, not pairs, are independent.
+def fit_temperature(gap: ArrayLike, target: ArrayLike, groups: ArrayLike) -> Temperature:
+    """The temperature of pairs [N], with a 95 % interval for which groups, not pairs, are independent.
 
     The interval is that of log T, by the sandwich of the groups' summed slopes: about that of a bootstrap over groups.
     """
@@ -83,13 +84,11 @@ def fit_temperature(gap: ArrayLike, target: ArrayLike, groups: ArrayLike, level:
     curvature = (chance * (1 - chance) * np.square(gaps)).sum()
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # labels may leave T open: 0 to infinity
         error = np.sqrt(num_groups / (num_groups - 1) * (slopes @ slopes)) / (factor * curvature)
-        low, high = value * np.exp(np.array([-1, 1]) * NormalDist().inv_cdf(0.5 + level / 2) * error)
+        low, high = value * np.exp(np.array([-1, 1]) * NormalDist().inv_cdf(0.5 + LEVEL / 2) * error)
     return Temperature(value, float(low), float(high))
 
 
-def crossfitted_scales(
-    gap: ArrayLike, target: ArrayLike, groups: ArrayLike, num_folds: int = NUM_FOLDS, seed: int = 0
-) -> Floats | None:
+def crossfitted_scales(gap: ArrayLike, target: ArrayLike, groups: ArrayLike, seed: int = 0) -> Floats | None:
     """The factor of each pair [N], fitted to the pairs of other groups only: what gap * factor is worth is honest.
 
     None with fewer than two groups, or where a fold's factor is infinite.
@@ -99,7 +98,7 @@ def crossfitted_scales(
     num_groups = int(codes.max()) + 1 if len(codes) else 0
     if num_groups < 2:
         return None
-    fold = (np.random.default_rng(seed).permutation(num_groups) % min(num_folds, num_groups))[codes]
+    fold = (np.random.default_rng(seed).permutation(num_groups) % min(NUM_FOLDS, num_groups))[codes]
     scales = np.empty(len(gaps))
     for index in range(int(fold.max()) + 1):
         inside = fold == index

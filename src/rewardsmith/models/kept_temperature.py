@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 
-from rewardsmith.artifacts.amended_output import amend_output
 from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.manifest import amend_output
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import local_source, resolve_model

@@ -11,16 +11,19 @@ margin outside the sigmoid, where it has no gradient; it is inside here.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+Supervision: TypeAlias = Float[Tensor, "*members B"] | Float[Tensor, " B"] | float
+"""One of the three numbers of a pair: for each member, for all members alike, or for all pairs alike."""
+
 
 def preference_loss(
-    gap: Float[Tensor, "*members B"],
-    target: Float[Tensor, "*members B"] | float = 1.0,
-    margin: Float[Tensor, "*members B"] | float = 0.0,
+    gap: Float[Tensor, "*members B"], target: Supervision = 1.0, margin: Supervision = 0.0
 ) -> Float[Tensor, "*members B"]:
     """Cost of each pair, not yet weighted; at least float32, whatever the model computes in.
 
@@ -29,15 +32,15 @@ def preference_loss(
     last axis; any other shape is an error, since [B] against [B, 1] would silently compare every pair with every other.
     """
     gap = gap.to(torch.promote_types(gap.dtype, torch.float32))
-    shifted = gap - _like_gap(margin, gap, "margin")
-    target = _like_gap(target, gap, "target")
+    shifted = gap - _like_gap(gap, margin, "margin")
+    target = _like_gap(gap, target, "target")
     return -target * logsigmoid(shifted) - (1 - target) * logsigmoid(-shifted)
 
 
 def weighted_mean(
     values: Float[Tensor, "*members B"],
-    weight: Float[Tensor, "*members B"],
-    total_weight: Tensor | float | None = None,
+    weight: Supervision,
+    total_weight: Float[Tensor, "*members"] | float | None = None,
 ) -> Float[Tensor, "*members"]:
     """sum(weight * values) / sum(weight) over the last axis.
 
@@ -45,7 +48,7 @@ def weighted_mean(
     of several processes): the parts then add up to the mean over the whole step. Nothing of weight 0 contributes, not
     even a value that is infinite; with no weight at all the mean is 0, so that nothing is learned from nothing.
     """
-    weight = _like_gap(weight, values, "weight")
+    weight = _like_gap(values, weight, "weight")
     terms = torch.where(weight > 0, values * weight, torch.zeros_like(values))
     total = weight.sum(-1) if total_weight is None else torch.as_tensor(total_weight).to(values)
     return torch.where(total > 0, terms.sum(-1) / total.clamp_min(torch.finfo(values.dtype).tiny), 0.0)
@@ -62,7 +65,7 @@ def centering_loss(
     return (chosen.to(dtype) + rejected.to(dtype)).square()
 
 
-def _like_gap(value: Tensor | float, gap: Tensor, name: str) -> Tensor:
+def _like_gap(gap: Float[Tensor, "*members B"], value: Supervision, name: str) -> Float[Tensor, "*members B"]:
     if not isinstance(value, Tensor):
         return torch.full_like(gap, value)
     if value.shape not in (gap.shape, gap.shape[-1:]):

@@ -14,12 +14,12 @@ from rewardsmith.preferences.near_duplicates import near_duplicate_groups, norma
 from rewardsmith.preferences.preference_set import Finding
 
 NEAR_DUPLICATE_LIMIT = 100_000
-"""`--near_duplicates auto` compares no more distinct first turns (or pairs) than this: about 15 s on one core."""
+"""`near_duplicates auto` compares no more distinct first turns (or pairs) than this: about 15 s on one core."""
 NearDuplicates = Literal["auto", "on", "off"]
 
 
 def group_of_column(record: Mapping[str, object], column: str | None) -> str | None:
-    """The row's value of ``--group_by`` as text; None where there is no such option or no value."""
+    """The row's value of ``group_by`` as text; None where there is no such option or no value."""
     value = None if column is None else record.get(column)
     return None if value is None or value == "" else str(value)
 
@@ -70,7 +70,7 @@ def not_looked_for(check: str, size: str) -> Finding:
         check,
         0,
         "kept",
-        f"of {size} were compared: above {NEAR_DUPLICATE_LIMIT:,} this needs --near_duplicates on",
+        f"of {size} were compared: above {NEAR_DUPLICATE_LIMIT:,} this needs `near_duplicates` on",
     )
 
 

@@ -26,15 +26,9 @@ def kept_table(records: Sequence[Mapping[str, object] | None], taken: Collection
     for name in names:
         values = [None if record is None else record.get(name) for record in records]
         array = _typed(values)
-        fields.append(
-            pa.field(
-                kept_name(valid_text(str(name)), taken), pa.string() if array is None else array.type, metadata=None
-            )
-        )
-        if array is None:
-            fields[-1] = fields[-1].with_metadata(_JSON)
-            array = _as_json(values)
-        arrays.append(array)
+        kept = kept_name(valid_text(str(name)), taken)
+        fields.append(_json_field(kept) if array is None else pa.field(kept, array.type))
+        arrays.append(_as_json(values) if array is None else array)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields)) if fields else pa.table({})
 
 

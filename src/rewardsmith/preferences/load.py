@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.preferences.checks import check_pair
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
 from rewardsmith.preferences.formats.format import Format
@@ -29,6 +28,7 @@ from rewardsmith.preferences.grouping import (
 )
 from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pair import check_pair
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, Place, PreferenceSet, QuarantinedRow
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
@@ -41,20 +41,20 @@ _REPORT_EVERY = 1000
 _READING = ("dataset_config", "dataset_split", "format", "on_bad_row", "near_duplicates")
 
 
-def load_preferences(dataset: Any, options: DataOptions, seed: int = 0, quiet: bool = False) -> PreferenceSet:
+def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> PreferenceSet:
     """Reads a preference set.
 
     ``dataset``: a path, Hub id or ``embedded/dialogues``; a list of paths; a list of dictionaries; a pandas, Arrow or
     ``datasets`` table. Every row ends in the table or in the quarantine. ``DataError`` where nothing is usable, and
-    with ``--on_bad_row error`` at the first bad row. Of a refined folder, the ledger's rows as they are.
+    with ``on_bad_row error`` at the first bad row. Of a refined folder, the ledger's rows as they are.
     """
     if options.max_pairs is not None and options.max_pairs < 1:
-        raise ConfigError(f"--max_pairs {options.max_pairs} leaves nothing to read; it must be at least 1.")
+        raise ConfigError(f"`max_pairs` {options.max_pairs} leaves nothing to read; it must be at least 1.")
     if is_refined(dataset):
-        return _load_refined(Path(dataset).expanduser(), options, seed, quiet)
+        return _load_refined(Path(dataset).expanduser(), options, seed)
     name, sources = find_sources(dataset, options)
     reading = _Reading(options, several=len(sources) > 1)
-    with progress("Reading preferences", None, quiet) as handle:
+    with progress("Reading preferences", None) as handle:
         for source in sources:
             reading.read(source, handle)
     if not reading.num_usable:
@@ -92,7 +92,6 @@ class _Reading:
     num_usable: int = 0
 
     def read(self, source: Source, handle: ProgressHandle) -> None:
-        """Reads one source to its end."""
         rows = source.rows()
         first = list(islice(rows, NUM_ROWS_LOOKED_AT))
         if not first:
@@ -131,21 +130,21 @@ class _Reading:
             self.num_usable += 1
         except BadRowError as problem:
             if self.options.on_bad_row == "error":
-                place = f"{source.name} {source.unit} {raw.line}"
-                raise DataError(f"{place}: {problem.message}. Fix it, or pass --on_bad_row quarantine.") from problem
+                place = source.place(raw.line)
+                raise DataError(f"{place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine.") from problem
             bad = QuarantinedRow(row, source.name, raw.line, problem.reason, problem.message, raw.original)
             self.quarantine.append(bad)
 
 
-def _load_refined(folder: Path, options: DataOptions, seed: int, quiet: bool) -> PreferenceSet:
+def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSet:
     """The pairs of a refined folder: checked, named and grouped they were before the audit."""
-    unused = [f"--{f} {getattr(options, f)}" for f in _READING if getattr(options, f) != getattr(DataOptions(), f)]
-    if unused and not quiet:
+    unused = [f"`{f}` {getattr(options, f)}" for f in _READING if getattr(options, f) != getattr(DataOptions(), f)]
+    if unused:
         say(f"{folder} is a refined folder, read as its ledger stands: {', '.join(unused)} changes nothing about it.")
-    for flag in ("prompt_key", "chosen_key", "rejected_key", "group_by"):
-        value = getattr(options, flag)
+    for name in ("prompt_key", "chosen_key", "rejected_key", "group_by"):
+        value = getattr(options, name)
         if value is not None:
-            raise ConfigError(f"--{flag} {value}: a refined folder keeps the pairs and the groups of its audit.")
+            raise ConfigError(f"`{name}` {value}: a refined folder keeps the pairs and the groups of its audit.")
     ledger = read_ledger(folder)
     table = _sampled(pairs_of_ledger(ledger), options.max_pairs, seed)
     return PreferenceSet(
@@ -188,7 +187,7 @@ def _checked(
 
 def _check_group_column(records: list[Mapping[str, object]], column: str | None, name: str) -> None:
     if column is not None and records and not any(column in record for record in records):
-        raise DataError(f"{name} has no column {column} for --group_by; it has {column_names(records)}.")
+        raise DataError(f"{name} has no column {column} for `group_by`; it has {column_names(records)}.")
 
 
 def _sampled(table: pa.Table, max_pairs: int | None, seed: int) -> pa.Table:
@@ -209,7 +208,7 @@ def _quarantine_findings(quarantine: list[QuarantinedRow]) -> list[Finding]:
             reason,
             len(rows),
             "quarantined",
-            f"rows set aside: each {REASONS[reason]}",
+            f"rows quarantined: each {REASONS[reason]}",
             [{"file": bad.file, "line": bad.line, "row": bad.row} for bad in rows[:_NUM_EXAMPLES]],
         )
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))
@@ -231,6 +230,6 @@ def _nothing_usable(name: str, reading: _Reading) -> str:
     worst = _quarantine_findings(reading.quarantine)[0]
     first = next(bad for bad in reading.quarantine if bad.reason == worst.check)
     return (
-        f"{name}: none of its {reading.num_rows} rows is usable; {worst.count} were set aside as {worst.check}, "
+        f"{name}: none of its {reading.num_rows} rows is usable; {worst.count} were quarantined as {worst.check}, "
         f"the first at {first.file} line {first.line}: {first.message}."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.problems import BadRowError, shown
@@ -20,12 +21,10 @@ ROLES = {
 
 
 def user(content: str) -> Message:
-    """A user's turn."""
     return {"role": "user", "content": content}
 
 
 def assistant(content: str) -> Message:
-    """An assistant's turn."""
     return {"role": "assistant", "content": content}
 
 
@@ -34,6 +33,11 @@ def is_message_list(value: object) -> bool:
     if isinstance(value, Mapping):
         return "role" in value and "content" in value
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and "content" in value[0]
+
+
+def is_text_list(value: object) -> TypeGuard[list[str]]:
+    """Whether the value is a list of strings, such as the turns of a conversation, and not empty."""
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
 def read_messages(value: object, field: str) -> list[Message]:
@@ -58,6 +62,13 @@ def read_response(value: object, field: str) -> Message:
 def read_prompt(value: object, field: str) -> list[Message]:
     """The prompt that a string (one user turn) or a list of messages stands for."""
     return [user(value)] if isinstance(value, str) else read_messages(value, field)
+
+
+def with_system(system: object, messages: list[Message]) -> list[Message]:
+    """The messages with a system text before them, where there is one and they do not begin with one already."""
+    if not isinstance(system, str) or not system or (messages and messages[0]["role"] == "system"):
+        return messages
+    return [{"role": "system", "content": system}, *messages]
 
 
 def with_our_names(value: object) -> object:

@@ -27,7 +27,7 @@ class DataOptions:
     rejected_key: str | None = None
     """Column of the other response."""
     on_bad_row: Literal["quarantine", "error"] = "quarantine"
-    """Set unusable rows aside with a reason, or stop at the first one with status 2."""
+    """Quarantine unusable rows with a reason, or stop at the first one with status 2."""
     group_by: str | None = None
     """Column that keeps rows together in splits and folds; default: the first user turn, near duplicates joined."""
     near_duplicates: Literal["auto", "on", "off"] = "auto"

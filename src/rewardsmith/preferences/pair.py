@@ -1,10 +1,11 @@
-"""One preference, as every format hands it over."""
+"""One preference, as every format hands it over, and what it needs to be of any use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from rewardsmith.contracts.conversations import Message
+from rewardsmith.preferences.problems import BadRowError
 
 
 @dataclass(slots=True)
@@ -28,3 +29,24 @@ class Pair:
     """Votes for chosen, for rejected, for a tie."""
     score_chosen: float | None = None
     score_rejected: float | None = None
+
+
+def check_pair(pair: Pair) -> None:
+    """Raises ``BadRowError`` where no reward model could learn anything from the pair.
+
+    Empty means nothing but white space. A prompt of no messages is allowed (some forms have none); one of empty
+    messages is not.
+    """
+    if pair.prompt and all(_is_blank(message["content"]) for message in pair.prompt):
+        raise BadRowError("empty_field", "the prompt is empty")
+    for name, response in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+        if _is_blank(response["content"]):
+            raise BadRowError("empty_field", f"the {name} response is empty")
+        if response["role"] != "assistant":
+            raise BadRowError("no_response", f"the {name} response is a turn of the {response['role']}")
+    if pair.chosen["content"] == pair.rejected["content"]:
+        raise BadRowError("identical_responses", "chosen and rejected are the same text")
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()

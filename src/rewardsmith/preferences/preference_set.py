@@ -1,4 +1,4 @@
-"""What reading a preference set gives: the usable pairs, the rows set aside, and everything noticed on the way."""
+"""What reading a preference set gives: the usable pairs, the quarantined rows, and everything noticed on the way."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Finding:
 class PreferenceSet:
     """Pairs ready for use. ``num_rows_read == table.num_rows + len(quarantine)``, always.
 
-    With ``--max_pairs`` the sample is drawn after reading: ``num_rows_read`` then counts the sampled and the
+    With ``max_pairs`` the sample is drawn after reading: ``num_rows_read`` then counts the sampled and the
     quarantined rows, and ``num_rows_available`` all of them.
     """
 

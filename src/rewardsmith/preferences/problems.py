@@ -1,4 +1,4 @@
-"""The reasons for which a row can be set aside. Each lives here once; ``docs/formats.md`` explains them."""
+"""The reasons for which a row can be quarantined. Each lives here once; ``docs/formats.md`` explains them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "out_of_range": "has a number outside its range",
     "unknown_winner": "names no winner that the form knows",
 }
+_MOST_NAMES = 12
 
 
 def shown(value: object) -> str:
@@ -34,14 +35,21 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def column_names(records: Iterable[Mapping[str, object]], limit: int = 12) -> str:
+def required(record: Mapping[str, object], key: str) -> object:
+    """The value of a field. ``BadRowError`` where there is none."""
+    if record.get(key) is None:
+        raise BadRowError("missing_field", f'there is no "{key}"')
+    return record[key]
+
+
+def column_names(records: Iterable[Mapping[str, object]]) -> str:
     """The columns of some rows, the most frequent first, in one line."""
     names = [" ".join(str(key).split())[:40] for key, _ in Counter(key for r in records for key in r).most_common()]
-    return ", ".join(names[:limit]) + ", ..." * (len(names) > limit)
+    return ", ".join(names[:_MOST_NAMES]) + ", ..." * (len(names) > _MOST_NAMES)
 
 
 class BadRowError(Exception):
-    """A row cannot become a pair. Caught by the loader, which sets the row aside with file and line."""
+    """A row cannot become a pair. Caught by the loader, which quarantines the row with file and line."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.run_folder import MANIFEST, UNFINISHED, read_manifest, require_fingerprint
+from rewardsmith.artifacts.manifest import MANIFEST, UNFINISHED, read_manifest, require_fingerprint
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import DataError
 

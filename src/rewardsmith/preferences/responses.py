@@ -13,7 +13,7 @@ from rewardsmith.preferences.messages import (
     user,
     with_our_names,
 )
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required
 
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "context")
 RESPONSES = ("responses", "completions", "generations", "candidates", "response", "completion", "output", "answer")
@@ -35,9 +35,7 @@ def read_conversations(
     record: Mapping[str, object], key: str, prompt_key: str | None, several: bool
 ) -> list[Conversation]:
     """A conversation for each response in the column ``key``. Raises ``BadRowError``."""
-    value = record.get(key)
-    if value is None:
-        raise BadRowError("missing_field", f'there is no "{key}"')
+    value = required(record, key)
     if several != holds_several(value):
         expected = "a list of responses" if several else "one response"
         raise BadRowError("wrong_type", f'"{key}" is not {expected}, as in most rows')
@@ -69,8 +67,8 @@ def _conversation(prompt: list[Message] | None, response: object, key: str) -> C
 
 
 def _prompt(record: Mapping[str, object], response_key: str, prompt_key: str | None) -> list[Message] | None:
-    if prompt_key is not None and record.get(prompt_key) is None:
-        raise BadRowError("missing_field", f'there is no "{prompt_key}"')
+    if prompt_key is not None:
+        required(record, prompt_key)
     present = [key for key in PROMPTS if key != response_key and record.get(key) is not None]
     key = prompt_key or next(iter(present), None)
     if key is None:

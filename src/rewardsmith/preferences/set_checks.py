@@ -1,6 +1,6 @@
 """Checks across the pairs of a set: repeats, contradictions, cycles, labels against their own evidence.
 
-Nothing here sets a row aside: such rows are kept and counted, because what they tell (how consistent the labels are)
+Nothing here is quarantined: such rows are kept and counted, because what they tell (how consistent the labels are)
 is what an audit is for.
 """
 

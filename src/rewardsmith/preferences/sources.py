@@ -48,6 +48,10 @@ class Source:
     fingerprint: Callable[[], str] | None = None
     """Of the content; None: taken over the rows while they are read."""
 
+    def place(self, line: int) -> str:
+        """File and line, for messages."""
+        return f"{self.name} {self.unit} {line}"
+
 
 def find_sources(dataset: Any, options: DataOptions) -> tuple[str, list[Source]]:
     """The set's name and its sources. ``DataError`` in one line where there are none."""
@@ -162,6 +166,5 @@ def _ending(path: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    """The file's name without its endings, and without the folder."""
     name = path.name.removesuffix(".gz")
     return name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in READERS else name

@@ -59,10 +59,10 @@ class RowStream:
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     """Opens a set and decides by its first rows what it holds. ``DataError`` in one line where nothing fits.
 
-    ``dataset`` as for ``load_preferences``. With ``--on_bad_row error`` the first bad row raises.
+    ``dataset`` as for ``load_preferences``. With ``on_bad_row error`` the first bad row raises.
     """
     if options.response_key and (options.format != "auto" or options.chosen_key or options.rejected_key):
-        raise ConfigError("--response_key names responses to score, and the other options pairs: drop one of them.")
+        raise ConfigError("`response_key` names responses to score, and the other options pairs: drop one of them.")
     reading = options.reading()
     name, sources = find_sources(dataset, reading)
     first = _Opened(sources[0])
@@ -83,7 +83,7 @@ class _Opened:
         self.is_empty = not first
         problem = first[0].problem if first else None
         if problem is not None and all(row.record is None for row in first):
-            place = f"{source.name} {source.unit} {first[0].line}"
+            place = source.place(first[0].line)
             raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
         self.source = source
         self.records: list[Record] = [row.record for row in first if row.record is not None]
@@ -112,7 +112,7 @@ def _read(
         for raw in opened.rows:
             row = _scoring_row(raw, number, kind, form, options.prompt_key, opened.source)
             if row.problem is not None and options.on_bad_row == "error":
-                raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass --on_bad_row quarantine.")
+                raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass `on_bad_row` quarantine.")
             yield row
             number += 1
 
@@ -120,7 +120,7 @@ def _read(
 def _scoring_row(
     raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, source: Source
 ) -> ScoringRow:
-    place = f"{source.name} {source.unit} {raw.line}"
+    place = source.place(raw.line)
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
@@ -155,7 +155,7 @@ def _kind_of(
     """What most of the rows are, and the format or the column to read them by."""
     if response_key is not None:
         if not any(response_key in record for record in records):
-            raise DataError(f"{name} has no column {response_key} for --response_key; it has {column_names(records)}.")
+            raise DataError(f"{name} has no column {response_key} for `response_key`; it has {column_names(records)}.")
         several = sum(holds_several(record.get(response_key)) for record in records)
         present = sum(record.get(response_key) is not None for record in records)
         return "responses" if 2 * several > present else "response", response_key
@@ -165,7 +165,7 @@ def _kind_of(
     if not counts:
         raise DataError(
             f"{name}: no column to score; found {column_names(records) or 'none'}. Rows need chosen and rejected, or "
-            "prompt and response (or responses), or messages; name others with --prompt_key and --response_key."
+            "prompt and response (or responses), or messages; name others with `prompt_key` and `response_key`."
         )
     kind, column = counts.most_common(1)[0][0]
     return kind, choose_format(records, options, name) if kind == "pair" else column

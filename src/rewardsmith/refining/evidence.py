@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
-from rewardsmith.preferences.response_lengths import response_lengths
+from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
 from rewardsmith.strength.judgements import Judgements, as_labelled
 

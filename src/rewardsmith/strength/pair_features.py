@@ -14,7 +14,7 @@ from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.preferences.response_lengths import response_lengths
+from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
 from rewardsmith.tokens.encoding import ConversationEncoder
 

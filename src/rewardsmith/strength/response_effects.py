@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from rewardsmith.metrics.calibration import probability
-from rewardsmith.metrics.likelihood import negative_log_likelihood
+from rewardsmith.metrics.calibration import negative_log_likelihood, probability
 from rewardsmith.metrics.temperature import fit_scale
 
 PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1)

@@ -1,4 +1,4 @@
-"""Batches of encoded conversations: which ones go together, and how they are padded."""
+"""Batches of encoded conversations: which ones go together, what they share, and how they are padded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.tokens.encoding import Encoded
+
+Ids = NDArray[np.int32]
 
 
 def length_sorted_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens: int) -> list[NDArray[np.int64]]:
@@ -27,6 +29,21 @@ def length_sorted_batches(lengths: Sequence[int] | NDArray[np.int64], max_tokens
         batches.append(order[begin : begin + size])
         begin += size
     return batches
+
+
+def shared_prefix_length(sequences: Sequence[Ids]) -> int:
+    """Tokens that all sequences begin with; every sequence keeps at least its last token to itself.
+
+    A reward is read at the last token of a conversation, so that one has to stay its own even where a conversation
+    is the beginning of another.
+    """
+    first = sequences[0]
+    shared = min(len(sequence) for sequence in sequences) - 1
+    for other in sequences[1:]:
+        differs = first[:shared] != other[:shared]
+        if differs.any():
+            shared = int(differs.argmax())
+    return shared
 
 
 def pad_batch(

@@ -54,10 +54,10 @@ class ConversationEncoder:
     def __init__(self, tokenizer: Any, max_length: int = 512, truncation_side: Side = "left") -> None:
         if max_length < MIN_MAX_LENGTH:
             raise ModelError(
-                f"--max_length {max_length} is too short to hold a conversation; use {MIN_MAX_LENGTH} or more."
+                f"`max_length` {max_length} is too short to hold a conversation; use {MIN_MAX_LENGTH} or more."
             )
         if truncation_side not in ("left", "right"):
-            raise ModelError(f"--truncation_side {truncation_side!r} is not known; use left or right.")
+            raise ModelError(f"`truncation_side` {truncation_side!r} is not known; use left or right.")
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.truncation_side: Side = truncation_side
@@ -85,7 +85,6 @@ class ConversationEncoder:
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, conversation: Conversation) -> Encoded:
-        """Tokens of one conversation."""
         return self.encode_many([conversation])[0]
 
     def encode_many(self, conversations: Sequence[Conversation]) -> list[Encoded]:
@@ -118,7 +117,7 @@ def truncate(spans: Spans, max_length: int, side: Side) -> Encoded:
     """Cut ``head + prompt + middle + response + tail`` to ``max_length``; head, middle and tail stay."""
     room = max_length - len(spans.head) - len(spans.middle) - len(spans.tail)
     if room < 1:
-        raise ModelError(f"--max_length {max_length} leaves no room beside the special tokens; raise it.")
+        raise ModelError(f"`max_length` {max_length} leaves no room beside the special tokens; raise it.")
     prompt, response = spans.prompt, spans.response
     excess = max(0, len(prompt) + len(response) - room)
     if side == "left":

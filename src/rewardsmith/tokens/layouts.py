@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import ModelError
 from rewardsmith.tokens.transcript import acceptable_to_strict_templates, encoder_prompt, plain_prompt
 
+DATE_CALLS = re.compile(r"strftime_now|datetime|\bnow\s*\(")
 SENTINEL = "\u2e28response\u2e29"
 
 
@@ -58,7 +60,6 @@ def render_chat(tokenizer: Any, conversation: Conversation) -> tuple[tuple[str, 
 
 
 def apply_template(tokenizer: Any, messages: list[dict[str, str]]) -> str:
-    """The chat template's text."""
     return str(tokenizer.apply_chat_template(messages, tokenize=False))
 
 
@@ -66,6 +67,13 @@ def template_suffix(tokenizer: Any) -> str:
     """What the template writes after the last response."""
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": SENTINEL}]
     return apply_template(tokenizer, messages).rpartition(SENTINEL)[2]
+
+
+def template_depends_on_date(tokenizer: Any) -> bool:
+    """Whether the chat template writes the current date, so that rewards are others tomorrow."""
+    template = getattr(tokenizer, "chat_template", None)
+    templates = template.values() if isinstance(template, dict) else [template or ""]
+    return any(DATE_CALLS.search(text) for text in templates)
 
 
 def response_bounds(tokenizer: Any, messages: list[dict[str, str]], text: str, suffix: str) -> tuple[int, int]:

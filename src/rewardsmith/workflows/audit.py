@@ -30,9 +30,9 @@ from rewardsmith.strength.rivals import Rival, structured_finder
 from rewardsmith.strength.self_audit import Pairs, can_plant, merge_repeats, planted_findings
 from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_set, make_ensemble
 from rewardsmith.workflows.audit_metrics import audit_metrics
-from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
+from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 

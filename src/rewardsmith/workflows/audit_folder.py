@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.run_folder import read_manifest, require_fingerprint
+from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.errors import ConfigError, OutputError
 
 PAIRS, STRENGTHS, QUARANTINE, METRICS = "pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"

@@ -15,8 +15,8 @@ from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import rank_correlation
+from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.classes import NUM_BINS
 from rewardsmith.strength.judgements import as_labelled

@@ -25,11 +25,11 @@ from rewardsmith.models.kept_temperature import (
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate_report import render_evaluate_report
-from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
+from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.reported_result import ReportedResult
 
 

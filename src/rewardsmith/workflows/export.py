@@ -15,14 +15,12 @@ from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.exports.consumers import EXPORTS
-from rewardsmith.preferences.exports.export import Export
-from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
+from rewardsmith.preferences.exports.outgoing import Export, Outgoing, outgoing
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.refined_folder import is_refined, read_ledger
-from rewardsmith.workflows.default_output import default_output
-from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import ExportConfig
+from rewardsmith.workflows.output_paths import default_output, refuse_inputs
 
 _WHY_LEFT_OUT = {
     "weight_0": "dropped (weight 0)",
@@ -44,11 +42,9 @@ class ExportResult:
     metrics: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         for line in _lines(self.metrics):
             console.print(line, markup=False, highlight=False)
         console.print(f"Written to {self.path}", markup=False, highlight=False)

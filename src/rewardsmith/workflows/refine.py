@@ -30,9 +30,8 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.refine_report import render_refine_report
 from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
-from rewardsmith.workflows.default_output import default_output
-from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
+from rewardsmith.workflows.output_paths import default_output, refuse_inputs
 from rewardsmith.workflows.reported_result import ReportedResult
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"

@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
@@ -27,9 +26,10 @@ from rewardsmith.evaluation.reward_columns import (
 )
 from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
-from rewardsmith.workflows.default_output import default_output
+from rewardsmith.version import __version__
 from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import ScoreConfig
+from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.score_output import ScoreOutput, check_output
 
 PARTS_VERSION = 1

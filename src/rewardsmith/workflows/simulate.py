@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,9 @@ class SimulateResult:
     num_wrong: int
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {
-            "path": self.path,
-            "num_pairs": self.num_pairs,
-            "num_prompts": self.num_prompts,
-            "num_ties": self.num_ties,
-            "num_flipped": self.num_flipped,
-            "num_wrong": self.num_wrong,
-        }
+        return asdict(self)
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         console.print(
             f"{self.num_pairs:,} pairs of {self.num_prompts:,} prompts, {self.num_ties:,} of them ties. "
             f"{self.num_flipped:,} labels were flipped; with the annotators' own errors {self.num_wrong:,} are wrong."

@@ -40,8 +40,8 @@ from rewardsmith.studies.noise.splits import split_pairs
 from rewardsmith.studies.noise.statistics import Results
 from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
 from rewardsmith.tokens.encoding import ConversationEncoder
-from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.options import StudyNoiseConfig
+from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 

@@ -37,11 +37,11 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit
-from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.error_rates import with_error_rates
 from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
+from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"

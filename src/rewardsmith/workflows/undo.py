@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.atomic import write_lines
-from rewardsmith.artifacts.run_folder import read_manifest
+from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.refining.ledger import undone_lines
 from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
-from rewardsmith.workflows.kept_inputs import refuse_inputs
 from rewardsmith.workflows.options import UndoConfig
+from rewardsmith.workflows.output_paths import refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE
 
 
@@ -25,7 +25,7 @@ class UndoResult:
     path: str
     num_rows: int
     num_quarantined: int
-    """Those of them that the audit had set aside."""
+    """Those of them that the audit had quarantined."""
     num_not_sampled: int
     """Rows of the input that the audit never took in, since --max_pairs drew a sample."""
     num_kept_as_text: int
@@ -34,20 +34,11 @@ class UndoResult:
     """The audit read a refined folder: the rows are those of the set that it was made from."""
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
-        return {
-            "path": self.path,
-            "num_rows": self.num_rows,
-            "num_quarantined": self.num_quarantined,
-            "num_not_sampled": self.num_not_sampled,
-            "num_kept_as_text": self.num_kept_as_text,
-            "of_refined_folder": self.of_refined_folder,
-        }
+        return asdict(self)
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
-        aside = f", {self.num_quarantined:,} of them set aside by the audit" if self.num_quarantined else ""
-        console.print(f"{self.num_rows:,} rows{aside}, in the order of the input, written to {self.path}.")
+        quarantined = f", {self.num_quarantined:,} of them quarantined by the audit" if self.num_quarantined else ""
+        console.print(f"{self.num_rows:,} rows{quarantined}, in the order of the input, written to {self.path}.")
         if self.num_not_sampled:
             console.print(
                 f"{self.num_not_sampled:,} more rows of the input were left out by --max_pairs: they never came in."
@@ -60,7 +51,7 @@ class UndoResult:
         if self.of_refined_folder:
             console.print(
                 "The audit had read a refined folder: these are the rows of the set that the folder was made from, "
-                "less those set aside there, and without its repairs. Its own ledger is untouched."
+                "less those quarantined there, and without its repairs. Its own ledger is untouched."
             )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any_pairs import ledger_of, pair_rows, table_of
@@ -28,6 +28,7 @@ def prompt_of(roles: str) -> list[dict[str, str]]:
     return [{"role": names[role], "content": f"{i}"} for i, role in enumerate(roles)]
 
 
+@settings(deadline=None)
 @given(rows=pair_rows(), seed=st.integers(0, 2**32 - 1))
 def test_the_loss_of_every_pair_stays_what_it_was(rows: list[dict[str, Any]], seed: int) -> None:
     table = table_of(rows)
@@ -45,6 +46,7 @@ def test_the_loss_of_every_pair_stays_what_it_was(rows: list[dict[str, Any]], se
     assert (np.abs(losses[1] - losses[0]) <= tolerance).all()
 
 
+@settings(deadline=None)
 @given(rows=pair_rows(), keep=st.booleans(), name=st.sampled_from(sorted(EXPORTS)))
 def test_every_pair_is_written_or_counted(rows: list[dict[str, Any]], keep: bool, name: str) -> None:
     leaving = outgoing(table_of(rows), EXPORTS[name], keep_ties=keep)

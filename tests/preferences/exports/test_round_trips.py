@@ -36,7 +36,7 @@ def there_and_back(pairs: pa.Table, to: str, folder: Path) -> PreferenceSet:
     if export.is_folder:
         path.mkdir()
     export.write(pairs, path, "set")
-    return load_preferences(str(path), DataOptions(near_duplicates="off", on_bad_row="error"), quiet=True)
+    return load_preferences(str(path), DataOptions(near_duplicates="off", on_bad_row="error"))
 
 
 @pytest.mark.parametrize("to", sorted(EXPORTS))

@@ -17,7 +17,7 @@ from rewardsmith.preferences.files.arrow_table import read_parquet, rows_of_tabl
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_parquet_rows_are_numbered_from_one(tmp_path: Path, monkeypatch, packed: bool) -> None:
-    monkeypatch.setattr(arrow_table, "_BATCH", 2)
+    monkeypatch.setattr(arrow_table, "BATCH_ROWS", 2)
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"a": ["x", None, "z"], "m": [[{"role": "user"}], [], None]}), path)
     if packed:

@@ -28,7 +28,7 @@ def lines_one_by_one(path: Path) -> tuple[list[bytes], DamagedFileError | None]:
 @pytest.mark.parametrize("chunk", [1 << 20, 777])
 @pytest.mark.parametrize("packed", [False, True])
 def test_lines_are_the_same_packed_or_not(tmp_path: Path, monkeypatch, chunk: int, packed: bool) -> None:
-    monkeypatch.setattr(byte_stream, "_CHUNK", chunk)
+    monkeypatch.setattr(byte_stream, "CHUNK_BYTES", chunk)
     path = tmp_path / "rows"
     path.write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
     assert list(read_lines(path)) == LINES
@@ -48,7 +48,7 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chunk", [1 << 20, 777])
 def test_what_stands_before_a_truncation_is_kept(tmp_path: Path, monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(byte_stream, "_CHUNK", chunk)
+    monkeypatch.setattr(byte_stream, "CHUNK_BYTES", chunk)
     path = tmp_path / "rows.gz"
     packed = gzip.compress(CONTENT)
     path.write_bytes(packed[: len(packed) // 2])
@@ -71,7 +71,7 @@ def test_a_file_cut_before_its_checksum_has_all_lines_and_is_reported(tmp_path: 
 
 @pytest.mark.parametrize("chunk", [1 << 20, 777])
 def test_what_stands_before_damage_inside_is_kept(tmp_path: Path, monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(byte_stream, "_CHUNK", chunk)
+    monkeypatch.setattr(byte_stream, "CHUNK_BYTES", chunk)
     packed = bytearray(gzip.compress(CONTENT))
     middle = len(packed) // 2
     packed[middle : middle + 200] = b"\xff" * 200

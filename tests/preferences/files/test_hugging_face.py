@@ -38,7 +38,7 @@ def test_a_saved_dictionary_of_splits_needs_one_of_them(load, dataset, tmp_path:
     assert load(str(tmp_path / "saved")).table.num_rows == 3
     assert load(str(tmp_path / "saved"), dataset_split="test").table.num_rows == 1
     assert load(splits, dataset_split="test").table.num_rows == 1
-    with pytest.raises(DataError, match=r"has no split dev; it has train, test\. Choose one with --dataset_split"):
+    with pytest.raises(DataError, match=r"has no split dev; it has train, test\. Choose one with `dataset_split`"):
         load(str(tmp_path / "saved"), dataset_split="dev")
 
 

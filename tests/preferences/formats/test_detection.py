@@ -38,7 +38,7 @@ def test_one_row_with_votes_is_enough() -> None:
 
 def test_the_user_can_choose() -> None:
     assert chosen_for(HH_ROW, format="trl") == "trl"
-    with pytest.raises(ConfigError, match="--format thl is not known; it can be auto, keys, votes, hh"):
+    with pytest.raises(ConfigError, match="`format` thl is not known; it can be auto, keys, votes, hh"):
         chosen_for(TRL_ROW, format="thl")
 
 
@@ -48,7 +48,7 @@ def test_no_form_names_the_columns_and_the_nearest_form() -> None:
     message = str(error.value)
     assert "x.jsonl: no usable columns; found prompt, response_a, text b." in message
     assert 'nearest form is "trl"' in message or 'nearest form is "arena"' in message
-    assert "--chosen_key" in message
+    assert "`chosen_key`" in message
     assert "\n" not in message
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.tokens.batching import Ids, shared_prefix_length
 from rewardsmith.tokens.encoding import Encoded
-from rewardsmith.tokens.shared_prefix import Ids, shared_prefix_length
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
+from rewardsmith.tokens.layouts import template_depends_on_date
 from rewardsmith.tokens.padding import conversation_ends
-from rewardsmith.tokens.template_date import template_depends_on_date
 
 TOLERANCE = 1e-4
 """Rewards of a float32 model differ by less through the order of additions alone; scaled by the largest reward."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export
 from rewardsmith.preferences.exports.trl import trl_table
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_json, write_jsonl
 from rewardsmith.contracts.conversations import Message
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export
 
 DATASET_INFO = "dataset_info.json"
 _NAMES = {"system": "system", "user": "human", "assistant": "gpt"}

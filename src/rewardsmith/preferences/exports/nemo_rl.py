@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export, one_file
 
 
 def _rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:
@@ -19,14 +17,10 @@ def _rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:
         yield {"context": prompt, "completions": completions}
 
 
-def _write(pairs: pa.Table, path: Path, name: str) -> None:
-    write_jsonl(path, _rows(pairs))
-
-
 NEMO_RL = Export(
     "nemo_rl",
     "NeMo-RL's run_rm",
     frozenset(),
-    _write,
+    one_file(_rows),
     "the class PreferenceDataset with data_path {path}, in the configuration of examples/run_rm.py",
 )

@@ -1,18 +1,40 @@
-"""Pairs on their way out: the better response first, and a count of all that a consumer cannot be told."""
+"""Pairs on their way out: who reads them in what form, the better response first, and a count of what is lost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.artifacts.atomic import write_jsonl
 
 _SIDES = (("chosen", "rejected"), ("votes_chosen", "votes_rejected"), ("score_chosen", "score_rejected"))
 _SIGNED = ("margin", "strength_mean")
+
+
+@dataclass(frozen=True)
+class Export:
+    """The form in which one consumer reads preferences."""
+
+    name: str
+    """Value of ``to``."""
+    consumer: str
+    """What trains on it, in a few words."""
+    reads: frozenset[str]
+    """Those of target, margin and weight that the consumer uses."""
+    write: Callable[[pa.Table, Path, str], None]
+    """Writes oriented pairs to a file, or into a folder that exists. The text is the set's name."""
+    hint: str
+    """How the consumer is told to read it; ``{path}`` and ``{name}`` are filled in."""
+    is_folder: bool = False
+    takes_roles: Callable[[Sequence[str]], bool] | None = None
+    """Whether the consumer takes a prompt whose turns have these roles; None: it takes all."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,15 @@ class Outgoing:
     """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt)."""
     not_expressed: dict[str, int]
     """Column -> written pairs for which the consumer does not know it: it trains on them as if it had its default."""
+
+
+def one_file(rows: Callable[[pa.Table], Iterable[dict[str, Any]]]) -> Callable[[pa.Table, Path, str], None]:
+    """``Export.write`` for a consumer that reads one file of JSON Lines."""
+
+    def write(pairs: pa.Table, path: Path, name: str) -> None:
+        write_jsonl(path, rows(pairs))
+
+    return write
 
 
 def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoing:
@@ -51,7 +82,7 @@ def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoi
     return Outgoing(
         pairs=written,
         num_pairs=pairs.num_rows,
-        num_swapped=int(_turned(leaving).sum()),
+        num_swapped=int(_swapped(leaving).sum()),
         left_out=left_out,
         not_expressed={name: int(rows.sum()) for name, rows in differs.items() if name not in export.reads},
     )
@@ -63,27 +94,27 @@ def oriented(pairs: pa.Table) -> pa.Table:
     Target, margin, votes, scores and mean strength turn along, so every loss of the pairs stays what it was:
     L(c, r, t, m) = L(r, c, 1 - t, -m). A ledger's ``swapped`` is spent, and left out.
     """
-    turned = pa.array(_turned(pairs))
+    swapped = pa.array(_swapped(pairs))
     columns = {name: pairs[name] for name in pairs.column_names if name != "swapped"}
     for one, other in _SIDES:
         if one in columns:
             columns[one], columns[other] = (
-                _either(turned, columns[other], columns[one]),
-                _either(turned, columns[one], columns[other]),
+                _either(swapped, columns[other], columns[one]),
+                _either(swapped, columns[one], columns[other]),
             )
     for name in _SIGNED:
         if name in columns:
-            columns[name] = _either(turned, pc.negate(columns[name]), columns[name])
+            columns[name] = _either(swapped, pc.negate(columns[name]), columns[name])
     target = columns["target"]
-    columns["target"] = _either(turned, pc.subtract(pa.scalar(1, target.type), target), target)
+    columns["target"] = _either(swapped, pc.subtract(pa.scalar(1, target.type), target), target)
     return pa.table(columns)
 
 
-def _either(turned: pa.BooleanArray, where: pa.ChunkedArray, elsewhere: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(turned, where, elsewhere)
+def _either(swapped: pa.BooleanArray, where: pa.ChunkedArray, elsewhere: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(swapped, where, elsewhere)
 
 
-def _turned(pairs: pa.Table) -> NDArray[np.bool_]:
+def _swapped(pairs: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pairs["target"].to_numpy() < 0.5)
 
 

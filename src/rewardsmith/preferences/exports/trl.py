@@ -7,17 +7,15 @@ are never null: ``datasets`` takes a column's type from the first megabytes, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.contracts.tables import MESSAGES
-from rewardsmith.preferences.exports.export import Export
+from rewardsmith.preferences.exports.outgoing import Export, one_file
 
 _NUMBERS = ("margin", "target", "weight", "strength_mean", "strength_std")
 _TEXTS = ("source", "category", "prompt_id", "pair_id")
@@ -55,6 +53,13 @@ def whole_conversations(pairs: pa.Table, side: str) -> list[list[Message]]:
     return [prompt + response for prompt, response in both]
 
 
+def conversation_rows(pairs: pa.Table, chosen: str, rejected: str) -> Iterator[dict[str, Any]]:
+    """Rows of the two whole conversations, under these names, and ``margin``."""
+    sides = (whole_conversations(pairs, "chosen"), whole_conversations(pairs, "rejected"))
+    for one, other, margin in zip(*sides, pairs["margin"].to_pylist(), strict=True):
+        yield {chosen: one, rejected: other, "margin": short_float(margin)}
+
+
 def short_float(value: float | None) -> float | None:
     """A 32-bit number with its own digits instead of those of its 64-bit neighbour."""
     return None if value is None else float(str(np.float32(value)))
@@ -64,14 +69,10 @@ def _has_values(column: pa.ChunkedArray) -> bool:
     return bool(column.null_count < len(column))
 
 
-def _write(pairs: pa.Table, path: Path, name: str) -> None:
-    write_jsonl(path, trl_rows(pairs))
-
-
 TRL = Export(
     "trl",
     "TRL's RewardTrainer",
     frozenset({"margin"}),
-    _write,
+    one_file(trl_rows),
     'RewardTrainer(model, train_dataset=load_dataset("json", data_files="{path}", split="train"))',
 )

@@ -14,7 +14,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import read_all
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_form
 
-_BATCH = 10_000
+BATCH_ROWS = 10_000
 PARQUET_MAGIC = b"PAR1"
 
 
@@ -27,14 +27,14 @@ def read_parquet(path: Path) -> Iterator[RawRow]:
         if damage is not None:
             raise DataError(f"{path}: {damage.message}. A Parquet file cannot be read in part.")
         table = pq.ParquetFile(content if isinstance(content, Path) else io.BytesIO(content))
-        yield from rows_of_batches(table.iter_batches(batch_size=_BATCH))
+        yield from rows_of_batches(table.iter_batches(batch_size=BATCH_ROWS))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}.") from error
 
 
 def rows_of_table(table: pa.Table) -> Iterator[RawRow]:
     """Rows of a table in memory."""
-    return rows_of_batches(table.to_batches(max_chunksize=_BATCH))
+    return rows_of_batches(table.to_batches(max_chunksize=BATCH_ROWS))
 
 
 def rows_of_batches(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[RawRow]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rewardsmith.errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
-_CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class DamagedFileError(Exception):
@@ -27,7 +27,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             head = file.read(2)
-            blocks = iter(lambda: file.read(_CHUNK), b"")
+            blocks = iter(lambda: file.read(CHUNK_BYTES), b"")
             if head == GZIP_MAGIC:
                 yield from _gunzip(head, blocks)
             else:
@@ -74,7 +74,7 @@ def _gunzip(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
         while data and inside:
             before = inflate.copy()
             try:
-                yield inflate.decompress(data, _CHUNK)
+                yield inflate.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
                 yield from _before_damage(before, data)
                 raise DamagedFileError("damaged_gzip", f"the compressed file is damaged here ({error})") from error

@@ -46,7 +46,7 @@ def one_split(loaded: Any, split: str, name: str) -> datasets.Dataset:
     if not isinstance(loaded, dict):
         return loaded
     if split not in loaded:
-        raise DataError(f"{name} has no split {split}; it has {', '.join(loaded)}. Choose one with --dataset_split.")
+        raise DataError(f"{name} has no split {split}; it has {', '.join(loaded)}. Choose one with `dataset_split`.")
     return loaded[split]
 
 

@@ -11,9 +11,9 @@ import json
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, read_prompt, read_response, user
+from rewardsmith.preferences.messages import assistant, is_text_list, read_messages, read_prompt, read_response, user
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError, shown
+from rewardsmith.preferences.problems import BadRowError, required, shown
 from rewardsmith.preferences.two_responses import split_conversations
 
 _TARGETS = {
@@ -32,10 +32,8 @@ def _matches(record: Record) -> bool:
 def _read(record: Record) -> Pair:
     target = _target_of_a(record)
     key_a, key_b = next((s for s in _SIDES if s[0] in record and s[1] in record), _SIDES[0])
-    for key in (key_a, key_b):
-        if record.get(key) is None:
-            raise BadRowError("missing_field", f'there is no "{key}"')
-    a, b = (_conversation(record, key) for key in (key_a, key_b))
+    given = [(required(record, key), key) for key in (key_a, key_b)]
+    a, b = (_conversation(record, value, key) for value, key in given)
     pair = split_conversations(b, a) if target == 0.0 else split_conversations(a, b)
     pair.target = 0.5 if target == 0.5 else 1.0
     judge = record.get("judge")
@@ -57,15 +55,15 @@ def _target_of_a(record: Record) -> float:
     return won[0]
 
 
-def _conversation(record: Record, key: str) -> list[Message]:
-    value = _decoded(record[key])
+def _conversation(record: Record, value: object, key: str) -> list[Message]:
+    value = _decoded(value)
     if key.startswith("conversation"):
         return read_messages(value, key)
     if "prompt" not in record:
         raise BadRowError("missing_field", 'there is no "prompt"')
     prompt = _decoded(record["prompt"])
-    if _is_texts(prompt) and _is_texts(value):
-        return _interleaved(prompt, value, key)  # type: ignore[arg-type]
+    if is_text_list(prompt) and is_text_list(value):
+        return _interleaved(prompt, value, key)
     return [*read_prompt(prompt, "prompt"), read_response(value, key)]
 
 
@@ -75,10 +73,6 @@ def _interleaved(prompts: list[str], responses: list[str], key: str) -> list[Mes
     return [turn for p, r in zip(prompts, responses, strict=True) for turn in (user(p), assistant(r))]
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
-
-
 def _decoded(value: object) -> object:
     """The list in a text cell such as ``'["first turn", "second turn"]'``, as one public set stores its turns."""
     if isinstance(value, str) and value.startswith('["') and value.endswith('"]'):
@@ -86,7 +80,7 @@ def _decoded(value: object) -> object:
             turns = json.loads(value)
         except ValueError:
             return value
-        return turns if _is_texts(turns) else value
+        return turns if is_text_list(turns) else value
     return value
 
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.formats import FORMATS
-from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.formats.keys import keys_format
+from rewardsmith.preferences.formats.format import Format, Record, keys_format
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.problems import column_names
 
@@ -37,7 +36,7 @@ def choose_format(first_records: Sequence[Record], options: DataOptions, name: s
         return next(form for form in FORMATS if form.name == counts.most_common(1)[0][0])
     raise DataError(
         f"{name}: {_no_column(first_records)} The nearest form is {_described(_nearest(first_records))}; name other "
-        "columns with --chosen_key, --rejected_key and --prompt_key."
+        "columns with `chosen_key`, `rejected_key` and `prompt_key`."
     )
 
 
@@ -45,15 +44,15 @@ def _format_of_options(options: DataOptions) -> Format | None:
     keys = (options.prompt_key, options.chosen_key, options.rejected_key)
     if any(keys) or options.format == "keys":
         if options.format not in ("auto", "keys"):
-            raise ConfigError(f"--format {options.format} reads its own columns: drop it, or drop --chosen_key etc.")
+            raise ConfigError(f"`format` {options.format} reads its own columns: drop it, or drop `chosen_key` etc.")
         if not options.chosen_key or not options.rejected_key:
-            raise ConfigError("Reading by column names needs both --chosen_key and --rejected_key.")
+            raise ConfigError("Reading by column names needs both `chosen_key` and `rejected_key`.")
         return keys_format(options.prompt_key, options.chosen_key, options.rejected_key)
     if options.format == "auto":
         return None
     known = {form.name: form for form in FORMATS}
     if options.format not in known:
-        raise ConfigError(f"--format {options.format} is not known; it can be auto, keys, {', '.join(known)}.")
+        raise ConfigError(f"`format` {options.format} is not known; it can be auto, keys, {', '.join(known)}.")
     return known[options.format]
 
 

@@ -1,4 +1,4 @@
-"""What a format is: how to recognise a row and how to read it."""
+"""What a format is, how to recognise a row and how to read it; and the one of any columns, by their names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.two_responses import read_fields
 
 Record = Mapping[str, object]
 
@@ -15,7 +16,7 @@ class Format:
     """One form in which preference sets are published."""
 
     name: str
-    """Value of ``--format``."""
+    """Value of ``format``."""
     columns: tuple[str, ...]
     """Its typical columns: shown to people, and used to name the nearest form when none fits."""
     matches: Callable[[Record], bool]
@@ -24,3 +25,16 @@ class Format:
     """The row's pair. Raises ``BadRowError`` where there is none."""
     share_needed: float = 0.5
     """Share of the rows that any form fits from which a set is taken to be in this one."""
+
+
+def keys_format(prompt_key: str | None, chosen_key: str, rejected_key: str) -> Format:
+    """The format of rows with these columns; without a prompt column, both responses begin with the prompt."""
+    columns = (chosen_key, rejected_key) if prompt_key is None else (prompt_key, chosen_key, rejected_key)
+
+    def matches(record: Record) -> bool:
+        return all(key in record for key in columns)
+
+    def read(record: Record) -> Pair:
+        return read_fields(record, prompt_key, chosen_key, rejected_key)
+
+    return Format("keys", columns, matches, read)

@@ -8,7 +8,7 @@ from typing import cast
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required
 from rewardsmith.preferences.two_responses import split_conversations
 
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):")
@@ -44,9 +44,7 @@ def _read(record: Record) -> Pair:
 
 def _conversation(record: Record, key: str) -> list[Message]:
     """The turns of one side; some copies of the set keep the shared beginning apart, in ``prompt``."""
-    text, prompt = record.get(key), record.get("prompt")
-    if text is None:
-        raise BadRowError("missing_field", f'there is no "{key}"')
+    text, prompt = required(record, key), record.get("prompt")
     if not isinstance(text, str):
         raise BadRowError("wrong_type", f'"{key}" is not text')
     if isinstance(prompt, str) and prompt.rstrip().endswith("\n\nAssistant:") and not text.startswith(prompt):

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, read_response, user, with_our_names
+from rewardsmith.preferences.messages import assistant, read_messages, read_response, user, with_our_names, with_system
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required
 
 _QUESTION = ("instruction", "input")
 _RESPONSES = ("chosen", "rejected")
@@ -28,15 +28,10 @@ def _matches(record: Record) -> bool:
 
 
 def _read(record: Record) -> Pair:
-    for key in _RESPONSES:
-        if record.get(key) is None:
-            raise BadRowError("missing_field", f'there is no "{key}"')
+    given = [required(record, key) for key in _RESPONSES]
     prompt = _conversation(record) if record.get("conversations") is not None else [*_history(record), _query(record)]
-    system = record.get("system")
-    if isinstance(system, str) and system and not (prompt and prompt[0]["role"] == "system"):
-        prompt = [{"role": "system", "content": system}, *prompt]
-    chosen, rejected = (_response(record[key], key) for key in _RESPONSES)
-    return Pair(prompt, chosen, rejected)
+    chosen, rejected = map(_response, given, _RESPONSES)
+    return Pair(with_system(record.get("system"), prompt), chosen, rejected)
 
 
 def _conversation(record: Record) -> list[Message]:

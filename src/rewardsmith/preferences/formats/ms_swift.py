@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, with_our_names
+from rewardsmith.preferences.messages import assistant, read_messages, with_our_names, with_system
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required
 from rewardsmith.preferences.two_responses import split_conversations
 
 _REJECTED = ("rejected_response", "rejected_messages")
@@ -28,13 +28,7 @@ def _read(record: Record) -> Pair:
 
 
 def _messages(record: Record, key: str) -> list[Message]:
-    if record.get(key) is None:
-        raise BadRowError("missing_field", f'there is no "{key}"')
-    messages = read_messages(with_our_names(record[key]), key)
-    system = record.get("system")
-    if isinstance(system, str) and system and not (messages and messages[0]["role"] == "system"):
-        return [{"role": "system", "content": system}, *messages]
-    return messages
+    return with_system(record.get("system"), read_messages(with_our_names(required(record, key)), key))
 
 
 def _rejected_turns(value: object) -> list[Message]:

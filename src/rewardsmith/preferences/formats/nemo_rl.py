@@ -11,7 +11,7 @@ from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.messages import read_prompt, read_response
 from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required
 
 _FIELDS = ("rank", "completion")
 
@@ -26,15 +26,14 @@ def _is_ranked(completion: object) -> bool:
 
 
 def _read(record: Record) -> Pair:
-    if record.get("context") is None:
-        raise BadRowError("missing_field", 'there is no "context"')
+    context = required(record, "context")
     ranked = sorted(_ranked(record.get("completions")), key=lambda item: item[0])
     if len(ranked) < 2:
         raise BadRowError("missing_field", f"{len(ranked)} of its completions are ranked; a pair needs two")
     (best, chosen), (worst, _) = ranked[0], ranked[-1]
     rejected = ranked[1][1] if best == worst else next(text for rank, text in ranked if rank == worst)
     return Pair(
-        read_prompt(record["context"], "context"),
+        read_prompt(context, "context"),
         read_response(chosen, "completion"),
         read_response(rejected, "completion"),
         target=0.5 if best == worst else 1.0,

@@ -1,18 +1,16 @@
 """The form of the paper's released set (`fnlp/hh-rlhf-strength-cleaned`): turns as lists of strings, the last one the
 response, the turns before it the user's and the assistant's in turn.
 
-Its columns ``chosen score list`` and ``rejected score list`` (rewards of the paper's ten models) are what ``audit
---ensemble given`` reads; they and ``GPT4 label``, ``mean preference difference`` and ``std preference difference`` stay
+Its columns ``chosen score list`` and ``rejected score list`` (rewards of the paper's ten models) are what the
+ensemble `given` reads; they and ``GPT4 label``, ``mean preference difference`` and ``std preference difference`` stay
 in the row's original columns.
 """
 
 from __future__ import annotations
 
-from typing import TypeGuard
-
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.messages import assistant, is_text_list, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
 from rewardsmith.preferences.two_responses import split_conversations
@@ -21,7 +19,7 @@ _SIDES = ("chosen", "rejected")
 
 
 def _matches(record: Record) -> bool:
-    return "prompt" not in record and all(_is_turns(record.get(side)) for side in _SIDES)
+    return "prompt" not in record and all(is_text_list(record.get(side)) for side in _SIDES)
 
 
 def _read(record: Record) -> Pair:
@@ -31,13 +29,9 @@ def _read(record: Record) -> Pair:
 
 def _conversation(turns: object, side: str) -> list[Message]:
     """Roles are counted from the end: some conversations begin with the assistant."""
-    if not _is_turns(turns):
+    if not is_text_list(turns):
         raise BadRowError("missing_field" if turns is None else "wrong_type", f'"{side}" is not a list of turns')
     return [user(text) if (len(turns) - i) % 2 == 0 else assistant(text) for i, text in enumerate(turns)]
-
-
-def _is_turns(value: object) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(turn, str) for turn in value)
 
 
 STRENGTH_CLEANED = Format("strength_cleaned", _SIDES, _matches, _read)

@@ -29,7 +29,7 @@ def first_wins(
     * ``thurstone``: P(first) = Phi(gap / 1.702), a normal curve of the same scale (case V).
     """
     if annotator not in ANNOTATORS:
-        raise ConfigError(f'--annotator "{annotator}" is not known. Choose one of {", ".join(ANNOTATORS)}.')
+        raise ConfigError(f'`annotator` "{annotator}" is not known. Choose one of {", ".join(ANNOTATORS)}.')
     n = len(true_gap)
     noise = np.zeros(n)
     if annotator == "bradley_terry":
@@ -45,14 +45,14 @@ def check_skills(skills: tuple[float, ...]) -> NDArray[np.float64]:
     """Skills as an array, shape [A]; each in [0, 1]."""
     array = np.asarray(skills, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0 or not np.all((array >= 0) & (array <= 1)):
-        raise ConfigError(f"--annotator_skills {skills}: give one number between 0 and 1 for each annotator.")
+        raise ConfigError(f"`annotator_skills` {skills}: give one number between 0 and 1 for each annotator.")
     return array
 
 
 def pick_ties(true_gap: NDArray[np.float64], rate: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """The pairs called a tie: exactly round(rate * N) of them, close pairs far more often than clear ones."""
     if not 0 <= rate < 1:
-        raise ConfigError(f"--tie_rate {rate}: give a share of at least 0 and below 1.")
+        raise ConfigError(f"`tie_rate` {rate}: give a share of at least 0 and below 1.")
     return draw_exactly(closeness(true_gap), round(rate * len(true_gap)), rng)
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from rewardsmith.errors import RunError
 from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.metrics.calibration import negative_log_likelihood
 from rewardsmith.metrics.detection import precision_recall
-from rewardsmith.metrics.likelihood import negative_log_likelihood
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.studies.noise.arms import Arm, Trained, Trainer
 from rewardsmith.studies.noise.credits import encode

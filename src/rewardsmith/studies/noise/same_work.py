@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.refining.recipe import load_recipe, recipe_names
 from rewardsmith.studies.noise.methods import CLEAN, DEBIAS, PLAIN, SPECIAL, STRUCTURED, TREATMENTS
+from rewardsmith.version import __version__
 
 PACKAGES = ("contracts", "metrics", "objectives", "preferences", "refining", "strength", "studies")
 FORKED_PACKAGES = (*PACKAGES, "tokens", "models", "engine")

@@ -22,9 +22,9 @@ def test_without_a_prompt_column_the_responses_begin_with_the_prompt(load) -> No
 
 
 def test_half_of_the_names_is_not_enough(load) -> None:
-    with pytest.raises(ConfigError, match="both --chosen_key and --rejected_key"):
+    with pytest.raises(ConfigError, match="both `chosen_key` and `rejected_key`"):
         load([ROW], chosen_key="good")
-    with pytest.raises(ConfigError, match="both --chosen_key and --rejected_key"):
+    with pytest.raises(ConfigError, match="both `chosen_key` and `rejected_key`"):
         load([ROW], format="keys")
 
 
@@ -34,5 +34,5 @@ def test_names_that_are_not_there_are_answered_with_those_that_are(load) -> None
 
 
 def test_names_and_another_form_contradict_each_other(load) -> None:
-    with pytest.raises(ConfigError, match="--format hh"):
+    with pytest.raises(ConfigError, match="`format` hh"):
         load([ROW], format="hh", chosen_key="good", rejected_key="bad")

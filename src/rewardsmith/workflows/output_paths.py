@@ -1,11 +1,20 @@
-"""No run replaces what it reads."""
+"""Where a run writes: a place named after verb and data set unless it is told, and never over what it reads."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from rewardsmith.errors import ConfigError
+
+RUNS = Path("runs")
+
+
+def default_output(verb: str, dataset_name: str) -> Path:
+    """``runs/<verb>-<name>``, with only letters, digits, dots, dashes and underscores in the name."""
+    slug = re.sub(r"[^\w.-]+", "-", dataset_name).strip("-.") or "set"
+    return RUNS / f"{verb}-{slug[:60]}"
 
 
 def refuse_inputs(flag: str, output: str | Path, inputs: Iterable[str | Path]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rewardsmith.preferences.checks import check_pair
 from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pair import Pair, check_pair
 from rewardsmith.preferences.problems import BadRowError
 
 

@@ -1,13 +1,14 @@
-"""A file of a finished run that is changed on purpose."""
+"""What a manifest says, and that it goes on saying it of a file that is changed on purpose."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.amended_output import amend_output
-from rewardsmith.artifacts.run_folder import RunFolder, read_manifest, require_fingerprint
+from rewardsmith.artifacts.manifest import amend_output, read_manifest, require_fingerprint
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
 
@@ -56,3 +57,27 @@ def test_a_manifest_of_something_else_is_left_alone(tmp_path: Path, content: str
     (tmp_path / "mine.json").write_text("x")
     amend_output(tmp_path / "mine.json")
     assert (tmp_path / "manifest.json").read_text() == content
+
+
+def test_a_manifest_from_the_future_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"tool": "rewardsmith", "manifest_version": 99}))
+    with pytest.raises(OutputError, match="newer rewardsmith"):
+        read_manifest(tmp_path)
+
+
+def test_an_interrupted_run_has_no_manifest(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path, "train", {}, {})
+    with pytest.raises(OutputError, match="interrupted"):
+        read_manifest(tmp_path)
+
+
+def test_a_changed_file_is_noticed_by_name(tmp_path: Path) -> None:
+    run = RunFolder.open(tmp_path, "train", {}, {})
+    (tmp_path / "pairs.txt").write_text("a")
+    run.finish()
+    require_fingerprint(tmp_path, "pairs.txt", tmp_path / "pairs.txt")
+    (tmp_path / "pairs.txt").write_text("b")
+    with pytest.raises(OutputError, match=r"pairs\.txt has changed"):
+        require_fingerprint(tmp_path, "pairs.txt", tmp_path / "pairs.txt")
+    with pytest.raises(OutputError, match="knows no input or output called 'x'"):
+        require_fingerprint(tmp_path, "x", tmp_path / "pairs.txt")

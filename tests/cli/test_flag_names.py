@@ -1,0 +1,52 @@
+"""What the library says of an option reaches the user of the command line as a flag."""
+
+from __future__ import annotations
+
+import pytest
+
+from rewardsmith.artifacts.progress import say
+from rewardsmith.cli import doctor
+from rewardsmith.cli.flag_names import speaking_in_flags, with_flags
+from rewardsmith.engine.doctor.checkup import Check
+from rewardsmith.errors import DataError
+from rewardsmith.workflows import doctor as doctor_workflow
+from rewardsmith.workflows.doctor import DoctorResult
+from rewardsmith.workflows.options import AuditConfig, CacheConfig, DoctorConfig
+
+
+def test_an_option_in_backticks_becomes_a_flag() -> None:
+    assert with_flags("`max_length` 12 is too short.", AuditConfig) == "--max_length 12 is too short."
+    assert with_flags("Pass `no_structured`.", AuditConfig) == "Pass --no_structured."
+
+
+@pytest.mark.parametrize(
+    "name", ["`chosen`", "`no_max_length`", "`rewardsmith audit`", "max_length", "`max_length 12`"]
+)
+def test_what_is_no_option_stays_as_it_is(name: str) -> None:
+    assert with_flags(f"See {name}.", AuditConfig) == f"See {name}."
+
+
+def test_an_option_of_another_command_stays_a_name() -> None:
+    assert with_flags("Raise `max_length`.", CacheConfig) == "Raise `max_length`."
+
+
+def test_an_error_keeps_its_class_and_its_cause() -> None:
+    cause = ValueError("below")
+    with pytest.raises(DataError) as caught, speaking_in_flags(AuditConfig):
+        raise DataError("Lower `max_pairs`.") from cause
+    assert str(caught.value) == "Lower --max_pairs."
+    assert caught.value.__cause__ is cause
+
+
+def test_notes_are_reworded_while_a_command_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking_in_flags(AuditConfig):
+        say("12 pairs are cut (`max_length`).")
+    say("12 pairs are cut (`max_length`).")
+    assert capsys.readouterr().err == "12 pairs are cut (--max_length).\n12 pairs are cut (`max_length`).\n"
+
+
+def test_findings_of_the_doctor_name_flags(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    found = DoctorResult({"Data p.jsonl": [Check("truncation", "warn", "Raise `max_length`.")]})
+    monkeypatch.setattr(doctor_workflow, "run_doctor", lambda config: found)
+    doctor.run(DoctorConfig())
+    assert "truncation: Raise --max_length." in capsys.readouterr().out

@@ -7,13 +7,11 @@ from typing import Any
 
 import altair as alt
 
-from rewardsmith.report.numbers import count, decimal, known, part, percent, percent_range
+from rewardsmith.report.evaluate_words import calibration_finding
+from rewardsmith.report.numbers import count, known, part, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
 
-CHANCE_FACTOR = 1.5
-"""A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
-exceed it in about 3 % of sets."""
 COIN_FLIP = 0.5
 
 FORMS = {"as_they_are": "the gaps as they are", "at_temperature": "divided by the temperature of other prompts"}
@@ -98,19 +96,3 @@ def figure_rows(rows: Sequence[Mapping[str, Any]], form: str) -> list[dict[str, 
             }
         )
     return drawn
-
-
-def calibration_finding(metrics: Mapping[str, Any]) -> str:
-    """Whether the rewards promise too much, in words."""
-    rows = part(metrics, "reliability", "as_they_are") or []
-    error, chance = metrics.get("eval_ece"), metrics.get("eval_ece_by_chance")
-    if not rows or error is None or chance is None:
-        return "Promised and found agreement with the labels"
-    number = sum(row["count"] for row in rows)
-    promised, found = (sum(row[name] * row["count"] for row in rows) / number for name in ("confidence", "agreement"))
-    if error <= CHANCE_FACTOR * chance:
-        return f"The probabilities are as true as {count(number)} pairs can tell"
-    if abs(promised - found) < error / 2:
-        return f"The probabilities are off by {decimal(100 * error, 1)} points, some too high and some too low"
-    words = "Too sure" if promised > found else "Not sure enough"
-    return f"{words}: the rewards promise {percent(promised)} agreement, and {percent(found)} of the labels agree"

@@ -76,7 +76,7 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("eval_num_ties", "pairs of equal rewards are in the accuracy with half credit only"),
         ("eval_num_without_weight", "pairs of weight 0 were left out"),
         ("num_quarantined", "rows could not be used: see quarantine.jsonl"),
-        ("num_conversations_cut", "conversations were longer than the model reads and were cut"),
+        ("num_conversations_cut", "conversations were longer than the model reads and were truncated"),
     )
     return [
         ("Model", str(m.get("reward_model") or MISSING)),

@@ -193,7 +193,7 @@ def _lines(m: dict[str, Any]) -> Iterator[str]:
     if m["num_bad_rows"]:
         yield f"{m['num_bad_rows']:,} rows have no reward; their column `reason` says why: {bad}."
     if m["num_cut"]:
-        yield f"{m['num_cut']:,} conversations were longer than the model reads and were cut."
+        yield f"{m['num_cut']:,} conversations were longer than the model reads and were truncated."
     if m["mean_reward"] is not None:
         yield (
             f"Rewards: mean {m['mean_reward']:+.3f}, standard deviation {m['std_reward']:.3f}, "

@@ -18,7 +18,7 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.reward_module import RewardModule
-from rewardsmith.engine.doctor.checkup import Check, verdict
+from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.training.steps import reward_step
 from rewardsmith.models.files import quiet_transformers
 from rewardsmith.models.heads import compute_rewards, output_layer
@@ -285,7 +285,7 @@ def check_lora(test: ModelUnderTest) -> Check:
         "With LoRA the head and the adapters both learn, and both are saved.",
         "With LoRA "
         + " and ".join(text for fine, text in faults if not fine)
-        + ". Train without --use_peft, or report the model.",
+        + ". Train without `use_peft`, or report the model.",
     )
 
 

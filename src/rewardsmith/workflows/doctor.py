@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from rewardsmith.artifacts.progress import progress, set_quiet
-from rewardsmith.engine.doctor.check import Check, checked
+from rewardsmith.engine.doctor.check import Check, Mark, checked
 from rewardsmith.engine.doctor.data_checks import check_rows, check_truncation
 from rewardsmith.engine.doctor.environment_checks import check_environment
 from rewardsmith.engine.doctor.model_checks import check_model
@@ -35,7 +35,11 @@ class DoctorResult:
     @property
     def num_failed(self) -> int:
         """Checks that failed; warnings do not count."""
-        return sum(check.mark == "fail" for checks in self.sections.values() for check in checks)
+        return self.num_marked("fail")
+
+    def num_marked(self, mark: Mark) -> int:
+        """Checks with this mark."""
+        return sum(check.mark == mark for checks in self.sections.values() for check in checks)
 
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
@@ -49,7 +53,7 @@ class DoctorResult:
             for check in checks:
                 console.print(f"  {MARKS[check.mark]} {escape(check.name)}: {escape(check.sentence)}", highlight=False)
         num = self.num_failed
-        warned = sum(check.mark == "warn" for checks in self.sections.values() for check in checks)
+        warned = self.num_marked("warn")
         notes = f" {warned} worth a look." if warned else ""
         console.print(("Nothing is wrong." if not num else f"{num} failed.") + notes, highlight=False)
 

@@ -22,6 +22,7 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.evaluation.reward_columns import (
+    ROW_FORMS,
     count_rewards,
     reward_columns,
     reward_schema,
@@ -71,7 +72,7 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
     check_output(output, config.overwrite)
-    if config.probabilities and stream.kind != "pair":
+    if config.probabilities and not ROW_FORMS[stream.kind].has_gap:
         raise ConfigError(
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
             "the same prompt."

@@ -12,7 +12,7 @@ from rewardsmith.engine.features.extraction import extract_features
 from rewardsmith.engine.features.hidden_states import pooling_weights
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, resolve_model
-from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
+from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec, Pooling
 from rewardsmith.models.loading import load_tokenizer, load_trunk
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -189,7 +189,7 @@ def test_layers_that_do_not_exist_and_lengths_beyond_the_positions_are_refused(t
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_pooling_weights_sum_to_one_on_real_tokens(pooling: str) -> None:
+def test_pooling_weights_sum_to_one_on_real_tokens(pooling: Pooling) -> None:
     attention = torch.tensor([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 0, 0]])
     response = torch.tensor([[0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]]).bool()
     weights = pooling_weights(pooling, attention, response)

@@ -61,7 +61,6 @@ class FeatureHead:
 
     @property
     def num_members(self) -> int:
-        """Members in all parts."""
         return sum(len(part.weights) for part in self.parts)
 
     @property

@@ -37,7 +37,6 @@ class ComparisonRow:
 
 
 def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
-    """What a reader takes away."""
     m = metrics
     temperature = m.get("eval_temperature")
     return [

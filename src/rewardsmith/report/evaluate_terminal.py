@@ -50,7 +50,7 @@ def share(value: float | None) -> str:
 
 
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """``0.6667 [0.60, 0.73]``."""
+    """``0.6667 [0.6012, 0.7307]``."""
     return share(value) if low is None or high is None else f"{share(value)} [{low:.4f}, {high:.4f}]"
 
 

@@ -38,7 +38,6 @@ class DoctorResult:
         return self.num_marked("fail")
 
     def num_marked(self, mark: Mark) -> int:
-        """Checks with this mark."""
         return sum(check.mark == mark for checks in self.sections.values() for check in checks)
 
     def summary(self) -> dict[str, Any]:

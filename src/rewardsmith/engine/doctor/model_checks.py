@@ -62,7 +62,6 @@ class ModelUnderTest:
 
     @property
     def pad_id(self) -> int:
-        """The padding token in use."""
         return int(self.model.config.get_text_config().pad_token_id)
 
     def batch(self, encoded: list[Encoded], side: Any = "right", extra: int = 0) -> dict[str, Tensor]:
@@ -71,7 +70,6 @@ class ModelUnderTest:
         return pad_batch(encoded, self.pad_id, side, self.encoder.has_token_types, width)
 
     def rewards(self, encoded: list[Encoded], side: Any = "right", extra: int = 0) -> Tensor:
-        """Rewards [N] of one batch."""
         with torch.inference_mode():
             return compute_rewards(self.model, self.batch(encoded, side, extra))
 

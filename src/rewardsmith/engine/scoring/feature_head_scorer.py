@@ -44,7 +44,6 @@ class FeatureHeadScorer:
 
     @property
     def num_members(self) -> int:
-        """Heads."""
         return self.head.num_members
 
     @property

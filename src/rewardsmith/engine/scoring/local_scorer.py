@@ -73,7 +73,6 @@ class LocalScorer:
 
     @property
     def num_bytes(self) -> int:
-        """Memory of the weights."""
         return sum(p.numel() * p.element_size() for p in self.model.parameters())
 
     @property

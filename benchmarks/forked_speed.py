@@ -41,7 +41,6 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     import torch
     from computed_tokens import TokenCount, cuda_peak_gib, digest
 
-    from rewardsmith.engine.batches.pair_conversations import pair_conversations
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.members.forked_training import train_forked
     from rewardsmith.engine.training.options import TrainOptions
@@ -49,6 +48,7 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.models.members import default_fork_layer
     from rewardsmith.models.options import LoraOptions
+    from rewardsmith.preferences.conversations import pair_conversations
     from rewardsmith.strength.head_start import probed_heads
     from rewardsmith.strength.membership import member_weights
     from rewardsmith.tokens.encoding import ConversationEncoder

@@ -27,15 +27,15 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from rewardsmith.engine.hardware.devices import use_all_cores
-    from rewardsmith.engine.scoring.scorer import LocalScorer
+    from rewardsmith.engine.scoring.local_scorer import LocalScorer
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.fresh_model import fresh_model
     from rewardsmith.engine.training.options import TrainOptions
     from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
-    from rewardsmith.evaluation.holdout import hold_out_groups
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
     from rewardsmith.models.options import ModelOptions
+    from rewardsmith.preferences.grouping import hold_out_groups
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
 

@@ -41,9 +41,9 @@ def score_ours(spec: dict[str, Any]) -> dict[str, Any]:
     import pyarrow.parquet as pq
     from computed_tokens import TokenCount, cuda_peak_gib
 
-    from rewardsmith.engine.batches.pair_conversations import pair_conversations
-    from rewardsmith.engine.scoring.scorer import LocalScorer
+    from rewardsmith.engine.scoring.local_scorer import LocalScorer
     from rewardsmith.models.loading import load_reward_model
+    from rewardsmith.preferences.conversations import pair_conversations
     from rewardsmith.tokens.encoding import ConversationEncoder
 
     model, tokenizer, _ = load_reward_model(spec["model"])
@@ -52,7 +52,7 @@ def score_ours(spec: dict[str, Any]) -> dict[str, Any]:
     packed = scorer.form.packed  # the check of the model belongs to loading
     tokens = TokenCount.of(model, training=False)
     began = time.perf_counter()
-    rewards = scorer.score([*chosen, *rejected])
+    rewards = scorer.score([*chosen, *rejected]).rewards
     return {
         "seconds": time.perf_counter() - began,
         "computed_tokens": tokens.total,

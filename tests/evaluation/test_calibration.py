@@ -22,7 +22,7 @@ def scored(gap: Any, target: Any, prompts: Any = None) -> ScoredPairs:
         for name, wanted in zip(names, target, strict=True)
     ]
     chosen = np.asarray(gap, dtype=np.float64)
-    return ScoredPairs(pair_table(rows), chosen, np.zeros_like(chosen), 0)
+    return ScoredPairs(pair_table(rows), chosen, np.zeros_like(chosen), 0, 0)
 
 
 def simulated(num_pairs: int = 800, temperature: float = 3.0, seed: int = 0) -> ScoredPairs:

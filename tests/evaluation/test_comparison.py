@@ -18,7 +18,7 @@ def scored(gap: Any, target: Any = 1.0) -> ScoredPairs:
     gaps = np.asarray(gap, dtype=np.float64)
     wanted = np.broadcast_to(np.asarray(target, dtype=np.float64), gaps.shape)
     rows = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b", "target": float(wish)} for i, wish in enumerate(wanted)]
-    return ScoredPairs(pair_table(rows), gaps, np.zeros_like(gaps), 0)
+    return ScoredPairs(pair_table(rows), gaps, np.zeros_like(gaps), 0, 0)
 
 
 def test_counts_of_who_is_right_where() -> None:

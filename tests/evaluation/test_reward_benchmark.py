@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards
+from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
+from rewardsmith.evaluation.scored_pairs import score_pairs
+from stub_scorer import StubScorer
 from tiny_reward_models import pair_table, some_rows
 
 
-class SaysItsReward:
+def says_its_reward(**options: Any) -> StubScorer:
     """The reward is the number that the response begins with."""
-
-    fingerprint = "test"
-
-    def __init__(self) -> None:
-        self.num_scored = 0
-
-    def score(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
-        self.num_scored += len(conversations)
-        return np.array([float(talk[-1]["content"].split()[0]) for talk in conversations], dtype=np.float32)
+    return StubScorer(lambda response: float(response.split()[0]), **options)
 
 
 def row(chosen: str, rejected: str, prompt: str = "p", **columns: Any) -> dict[str, Any]:
@@ -35,7 +26,7 @@ def row(chosen: str, rejected: str, prompt: str = "p", **columns: Any) -> dict[s
 
 
 def measure(*rows: dict[str, Any]) -> RewardBenchmark:
-    return benchmark_rewards(SaysItsReward(), pair_table(list(rows)), num_resamples=200)
+    return benchmark_rewards(says_its_reward(), pair_table(list(rows)), num_resamples=200)
 
 
 def test_accuracy_with_ties_apart_and_half_credit_second() -> None:
@@ -122,21 +113,35 @@ def test_length_difference_follows_the_preferred_response() -> None:
 def test_pairs_of_weight_zero_are_left_out_and_counted() -> None:
     result = measure(row("2", "1"), row("1", "2", weight=0.0))
     assert result.metrics["eval_accuracy"] == 1.0 and result.metrics["eval_num_without_weight"] == 1
-    assert result.rewards.column("row").to_pylist() == [0]
+    assert reward_table(result.scored).column("row").to_pylist() == [0]
     with pytest.raises(DataError, match="1 read, all of weight 0"):
         measure(row("2", "1", weight=0.0))
 
 
 def test_rewards_are_kept_for_every_pair() -> None:
-    table = measure(row("2", "1"), row("1", "1.0"), row("3", "1", target=0.5)).rewards
+    rows = row("2", "1"), row("1", "1.0"), row("3", "1", target=0.5)
+    table = reward_table(measure(*rows).scored)
     assert table.column("gap").to_pylist() == [1.0, 0.0, 2.0]
     assert table.column("credit").to_pylist() == [1.0, 0.5, None]
 
 
+def test_rewards_of_a_second_model_stand_beside_the_first() -> None:
+    pairs = pair_table([row("2", "1"), row("1", "4")])
+    first = score_pairs(says_its_reward(), pairs)
+    second = score_pairs(StubScorer(lambda response: -float(response)), pairs)
+    table = reward_table(first, second)
+    assert table.column("gap_compared").to_pylist() == [-1.0, 3.0]
+    assert table.column("credit_compared").to_pylist() == [0.0, 1.0]
+    alone = reward_table(first).column_names
+    assert table.column_names == [*alone, *(f"{name}_compared" for name in alone[2:])]
+
+
 def test_conversation_that_comes_twice_is_scored_once() -> None:
-    scorer = SaysItsReward()
-    benchmark_rewards(scorer, pair_table([row("2", "1"), row("3", "1"), row("2", "3"), row("2", "1", "other")]))
-    assert scorer.num_scored == 5
+    scorer = says_its_reward(max_words=1)
+    rows = [row("2", "1"), row("3", "1"), row("2", "3"), row("2", "1", "other")]
+    scored = benchmark_rewards(scorer, pair_table(rows)).scored
+    assert scorer.num_scored == [5] and scored.num_truncated == 5
+    assert scored.gap.tolist() == [1.0, 2.0, -1.0, 1.0]
 
 
 def test_reward_that_is_not_a_number_stops_and_names_the_row() -> None:

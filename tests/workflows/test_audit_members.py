@@ -14,14 +14,13 @@ from transformers import AutoModelForSequenceClassification
 
 import rewardsmith
 import rewardsmith.workflows.audit as audit_workflow
-from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.members import member_runs
 from rewardsmith.engine.members.member_training import MemberSpec
-from rewardsmith.engine.scoring.ensemble_scorer import load_scorers
-from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.lora import merge_lora
+from rewardsmith.preferences.conversations import pair_conversations
 from tiny_reward_models import some_rows
 
 pytestmark = pytest.mark.filterwarnings(
@@ -88,7 +87,7 @@ def test_members_are_models_that_score_as_the_audit_says(result: Any) -> None:
     kind = result.metrics["ensemble"]["kind"]
     assert listed == {"kind": kind, "members": ["members/00", "members/01", "members/02"]}
     pairs = pq.read_table(f"{result.path}/pairs.parquet")
-    chosen, rejected = (load_scorers(result.path).score_members(side) for side in pair_conversations(pairs))
+    chosen, rejected = (open_scorer(result.path).score(side).members for side in pair_conversations(pairs))
     np.testing.assert_allclose((chosen - rejected).T, gaps(result), atol=1e-5)
 
 
@@ -186,8 +185,8 @@ def test_members_can_be_merged_into_plain_models(
         assert type(plain).__name__ == "LlamaForSequenceClassification"
         assert not (model / "adapter_model.safetensors").exists()
         if save_members:
-            expected = load_scorer(f"{result.path}/members/{number:02d}").score(texts)
-            np.testing.assert_allclose(load_scorer(str(model)).score(texts), expected, atol=1e-5)
+            expected = open_scorer(f"{result.path}/members/{number:02d}").score(texts).rewards
+            np.testing.assert_allclose(open_scorer(str(model)).score(texts).rewards, expected, atol=1e-5)
 
 
 def test_the_average_can_stay_without_the_members(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path) -> None:

@@ -59,26 +59,6 @@ def test_sound_model_and_set_have_nothing_wrong(tiny_llama: Path) -> None:
     assert marks(result, "Model")["reload"] == "ok" and marks(result, "Data")["truncation"] == "ok"
 
 
-def test_pairs_that_truncation_makes_the_same_fail(tiny_llama: Path) -> None:
-    rows = [{"prompt": "cat", "chosen": "red " * 40 + "one", "rejected": "red " * 40 + "two"}]
-    result = doctor([*rows, *some_rows(8)], model_name_or_path=str(tiny_llama), max_length=128)
-    assert marks(result, "Data")["identical after truncation"] == "ok"
-    short = doctor(
-        [{"prompt": "cat", "chosen": "one " + "red " * 40, "rejected": "two " + "red " * 40}, *some_rows(8)],
-        model_name_or_path=str(tiny_llama),
-        max_length=24,
-    )
-    assert marks(short, "Data")["identical after truncation"] == "fail" and short.num_failed == 1
-    [found] = [check for checks in short.sections.values() for check in checks if check.name == "truncation"]
-    assert not found.sentence.startswith("0 of 9 pairs")  # pairs that become the same are cut too
-
-
-def test_unusable_rows_are_counted_by_reason() -> None:
-    result = doctor([*some_rows(8), {"prompt": "p", "chosen": "", "rejected": "x"}])
-    [rows] = [c for checks in result.sections.values() for c in checks if c.name == "rows"]
-    assert rows.mark == "warn" and rows.sentence.startswith("1 of 9 rows cannot be used: 1 ")
-
-
 def test_model_that_cannot_be_loaded_is_a_finding_with_status_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

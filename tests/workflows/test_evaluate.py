@@ -18,14 +18,15 @@ from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.cli.main import main
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.evaluate import run_evaluate
-from rewardsmith.workflows.open_scorer import open_scorer
-from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig, ScoringOptions
+from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig
 from rewardsmith.workflows.score import run_score
 from tiny_reward_models import some_rows
 
@@ -67,7 +68,7 @@ def rows_labelled_by(model: str, num_pairs: int, num_against: int, **scoring: An
         talks = [
             [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}] for row in rows
         ]
-        sides.append(open_scorer(model, config, quiet=True).score(talks))  # type: ignore[arg-type]
+        sides.append(open_scorer(model, config).score(talks).rewards)  # type: ignore[arg-type]
     swap = (sides[0] < sides[1]) ^ (np.arange(num_pairs) < num_against)
     return [
         {**row, "chosen": row["rejected"], "rejected": row["chosen"]} if turned else row
@@ -122,7 +123,7 @@ def test_several_models_are_evaluated_by_their_aggregate(reward_model: Path, tmp
 
 
 def test_model_must_be_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--reward_model_path is missing"):
+    with pytest.raises(ConfigError, match="`reward_model_path` is missing"):
         run_evaluate(EvaluateConfig(run=quiet_run(tmp_path)), some_rows(4))
 
 

@@ -13,10 +13,11 @@ import torch
 
 import rewardsmith
 from any_pairs import ledger_of, write_refined
-from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.objectives.preference import preference_loss, weighted_mean
+from rewardsmith.preferences.conversations import pair_conversations
 from tiny_architectures import save_tiny_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # TRL's and its libraries' own warnings
@@ -55,11 +56,8 @@ def reward_model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def loss_of(reward_model: str, pairs: pa.Table) -> float:
     """Our loss of the pairs as a table has them."""
-    scorer = load_scorer(reward_model, device="cpu")
-    sides = [
-        scorer.score([p + r for p, r in zip(pairs["prompt"].to_pylist(), pairs[side].to_pylist(), strict=True)])
-        for side in ("chosen", "rejected")
-    ]
+    scorer = open_scorer(reward_model)
+    sides = [scorer.score(side).rewards for side in pair_conversations(pairs)]
     target, margin, weight = (torch.tensor(pairs[name].to_numpy()) for name in ("target", "margin", "weight"))
     return float(weighted_mean(preference_loss(torch.tensor(sides[0] - sides[1]), target, margin), weight))
 

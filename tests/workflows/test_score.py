@@ -18,15 +18,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from rewardsmith.cli.main import main
-from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.contracts.scorer import Scores
+from rewardsmith.engine.scoring import open_scorer as scorers
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.preferences.options import RowOptions
-from rewardsmith.workflows import score as score_workflow
-from rewardsmith.workflows.options import ScoreConfig, ScoringOptions
+from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.score import run_score
+from stub_scorer import StubScorer
 from tiny_reward_models import some_rows
 
 
@@ -55,38 +58,35 @@ def conversations(rows: list[dict[str, str]], side: str) -> list[Any]:
     return [list(pair) for pair in turns]
 
 
-class Stub:
-    """A scorer whose rewards depend on the texts alone; may be interrupted."""
-
-    num_members, aggregation = 1, Aggregation()
+class Interrupted(StubScorer):
+    """Rewards depend on the response alone, every conversation counts as truncated; may be interrupted."""
 
     def __init__(self, fingerprint: str, interrupted_after: int | None) -> None:
-        self.fingerprint, self.interrupted_after = fingerprint, interrupted_after
-        self.num_cut = 0
-        self.windows: list[int] = []
+        super().__init__(lambda response: sum(map(ord, response)) % 97, max_words=0, fingerprint=fingerprint)
+        self.interrupted_after = interrupted_after
 
-    def score_members(self, conversations: Any) -> Any:
-        if len(self.windows) == self.interrupted_after:
+    def score(self, conversations: Any) -> Scores:
+        if len(self.num_scored) == self.interrupted_after:
             raise KeyboardInterrupt
-        self.windows.append(len(conversations))
-        self.num_cut += len(conversations)
-        texts = ["".join(message["content"] for message in conversation) for conversation in conversations]
-        return np.array([[sum(map(ord, text)) % 97 for text in texts]], dtype=np.float32)
+        return super().score(conversations)
 
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Replaces the model; gives the list in which the sizes of the windows it scores will stand."""
+    """Makes "rm" the name of a stub; gives the list in which the sizes of the windows it scores will stand."""
+    kinds = scorers.SCORER_KINDS
 
     def install(interrupted_after: int | None = None) -> list[int]:
-        scorer = Stub("", interrupted_after)
+        windows: list[int] = []
 
-        def opened(path: str, options: ScoringOptions, quiet: bool) -> Any:
-            scorer.fingerprint = f"{path} {options.max_length}"
+        def load(name: str, options: ScoringOptions, *_: Any) -> Interrupted:
+            scorer = Interrupted(f"{name} {options.max_length}", interrupted_after)
+            scorer.num_scored = windows
             return scorer
 
-        monkeypatch.setattr(score_workflow, "open_scorer", opened)
-        return scorer.windows
+        own = scorers.ScorerKind(lambda name: name == "rm", load)
+        monkeypatch.setattr(scorers, "SCORER_KINDS", (own, *kinds))
+        return windows
 
     return install
 
@@ -106,12 +106,12 @@ def test_command_writes_a_row_for_every_row(
     table = pq.read_table(out)
     assert table.column("row").to_pylist() == list(range(21))
     assert table.column("reason").to_pylist() == [None] * 10 + ["missing_field"] + [None] * 10
-    scorer = load_scorer(models[0], device="cpu")
+    scorer = open_scorer(models[0])
     good = table.filter(pa.compute.is_valid(table.column("gap")))
     assert good.column("chosen").to_pylist() == [row["chosen"] for row in rows]
     for side in ("chosen", "rejected"):
         found = good.column(f"reward_{side}").to_numpy()
-        np.testing.assert_allclose(found, scorer.score(conversations(rows, side)), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(found, scorer.score(conversations(rows, side)).rewards, rtol=0, atol=1e-5)
     assert json.loads(table.schema.metadata[b"rewardsmith"])["fingerprint"] == scorer.fingerprint
     assert [path.name for path in out.parent.iterdir()] == ["rewards.parquet"]
 
@@ -206,7 +206,7 @@ def test_several_models_give_members_mean_spread_and_aggregate(models: list[str]
     result = run_score(config(",".join(models), tmp_path / "a.parquet", scoring=scoring), rows)
     table = result.table
     members = np.array(table.column("reward_chosen_members").to_pylist(), dtype=np.float32).T
-    expected = [load_scorer(model, device="cpu").score(conversations(rows, "chosen")) for model in models]
+    expected = [open_scorer(model).score(conversations(rows, "chosen")).rewards for model in models]
     np.testing.assert_allclose(members, expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(
         table.column("reward_chosen").to_numpy(),
@@ -260,7 +260,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, stub: Callable[...,
             tmp_path / f"{number}.jsonl", [{"prompt": "?", "response": f"{i} " * 200} for i in range(number)]
         )
         tracemalloc.start()
-        done = run_score(config("x", tmp_path / f"{number}.jsonl.jsonl", 250, data=RowOptions(str(data))))
+        done = run_score(config("rm", tmp_path / f"{number}.jsonl.jsonl", 250, data=RowOptions(str(data))))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert done.metrics["num_rows"] == number
@@ -280,7 +280,7 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
         with pytest.raises(error, match=message):
             run_score(config(models[0], tmp_path / output), rows)
     for options, message in (
-        (ScoringOptions(aggregate="quantile", aggregate_coefficient=2.0), "--aggregate_coefficient: .* not between"),
+        (ScoringOptions(aggregate="quantile", aggregate_coefficient=2.0), "`aggregate_coefficient`: .* not between"),
         (ScoringOptions(aggregate_coefficient=1.0), "mean takes no coefficient"),
         (ScoringOptions(aggregate="min"), "needs several members"),
     ):
@@ -288,7 +288,7 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
             run_score(config(models[0], tmp_path / "a.parquet", scoring=options), rows)
     with pytest.raises(ConfigError, match="--window 0"):
         run_score(config(models[0], tmp_path / "a.parquet", window=0), rows)
-    with pytest.raises(ConfigError, match="--reward_model_path is missing"):
+    with pytest.raises(ConfigError, match="`reward_model_path` is missing"):
         run_score(config("", tmp_path / "a.parquet"), rows)
     with pytest.raises(DataError, match="no column to score"):
         run_score(config(models[0], tmp_path / "a.parquet"), [{"x": 1}])

@@ -16,10 +16,11 @@ from rewardsmith.artifacts import run_folder
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.cli.main import main
-from rewardsmith.engine.batches.pair_conversations import pair_conversations
-from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.scoring.local_scorer import load_local_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training import loop
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
+from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.batching import pad_batch
@@ -56,15 +57,15 @@ def test_saved_model_overfits_and_plain_transformers_agrees(tiny_llama: Path, tm
     assert (result.metrics["train_accuracy"], result.metrics["num_epochs"]) == (1.0, 30.0)
     table = load_preferences(rows, DataOptions()).table
     chosen, rejected = pair_conversations(table)
-    scorer = load_scorer(result.path, device="cpu")
-    gaps = scorer.score(chosen) - scorer.score(rejected)
+    scorer = load_local_scorer(result.path, ScoringOptions(device="cpu"))
+    gaps = scorer.score(chosen).rewards - scorer.score(rejected).rewards
     assert (gaps > 0).all()
     plain = AutoModelForSequenceClassification.from_pretrained(result.path)
-    batch = pad_batch(scorer.encoder.encode_many(chosen), plain.config.pad_token_id)  # type: ignore[attr-defined]
+    batch = pad_batch(scorer.encoder.encode_many(chosen), plain.config.pad_token_id)
     del batch["response_mask"]
     with torch.inference_mode():
         rewards = plain(**batch).logits[:, 0].numpy()
-    np.testing.assert_allclose(rewards, scorer.score(chosen), atol=1e-4)
+    np.testing.assert_allclose(rewards, scorer.score(chosen).rewards, atol=1e-4)
 
 
 def test_folder_says_what_it_is(tiny_llama: Path, tmp_path: Path) -> None:
@@ -93,8 +94,8 @@ def test_lora_trains_and_saves_adapters_and_head(tiny_llama: Path, tmp_path: Pat
     saved = load_file(tmp_path / "rm" / "adapter_model.safetensors")
     assert any("score" in name for name in saved) and any("lora_B" in name for name in saved)
     chosen, rejected = pair_conversations(load_preferences(rows, DataOptions()).table)
-    scorer = load_scorer(result.path, device="cpu")
-    assert (scorer.score(chosen) > scorer.score(rejected)).all()
+    scorer = load_local_scorer(result.path, ScoringOptions(device="cpu"))
+    assert (scorer.score(chosen).rewards > scorer.score(rejected).rewards).all()
 
 
 def test_held_out_groups_are_evaluated_with_the_saved_model(tiny_llama: Path, tmp_path: Path) -> None:

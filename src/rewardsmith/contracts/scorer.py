@@ -1,8 +1,9 @@
-"""The narrow seam to whatever gives rewards: local model, feature head, remote server, stub."""
+"""The narrow seam to whatever gives rewards: local model, feature head, ensemble, remote server, stub."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,27 +12,53 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.conversations import Conversation
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Raw rewards (logits) of some conversations, in the order given."""
+
+    rewards: NDArray[np.float32]
+    """[N]"""
+    members: NDArray[np.float32]
+    """[M, N]: what each member thinks. A single model is its own only member."""
+    num_truncated: int
+    """How many of these conversations lost tokens because they were too long; in an ensemble, for its first model."""
+
+    @classmethod
+    def of_one(cls, rewards: NDArray[np.float32], num_truncated: int) -> Scores:
+        """The scores of a single model."""
+        return cls(rewards, rewards[None], num_truncated)
+
+
 class Scorer(Protocol):
-    """Conversations in, raw rewards (logits) out. Nothing above this seam knows where a model runs."""
+    """Conversations in, rewards out. Nothing above this seam knows where a model runs.
+
+    It keeps nothing of what it scored, so that several threads may ask at once.
+    """
 
     @property
     def fingerprint(self) -> str:
-        """Identifies weights, tokenizer and template: equal fingerprints give equal rewards."""
+        """Identifies weights, tokenizer, template and aggregate: equal fingerprints give equal rewards."""
         ...
-
-    def score(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
-        """Rewards, shape [N], in the order given. The last message of each conversation is its response."""
-        ...
-
-
-class MemberScorer(Scorer, Protocol):
-    """A scorer that can also say what each of its members thinks; a single model is its own only member."""
 
     @property
     def num_members(self) -> int:
-        """Members, at least 1."""
+        """At least 1."""
         ...
 
-    def score_members(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
-        """Rewards [M, N] of every member, in the order given."""
+    @property
+    def device(self) -> str:
+        """Where it runs, for a record: ``cpu``, ``cuda:0``, an address."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it holds on its device until it is closed."""
+        ...
+
+    def score(self, conversations: Sequence[Conversation]) -> Scores:
+        """The last message of each conversation is its response. No conversations: no rewards."""
+        ...
+
+    def close(self) -> None:
+        """Lets models and connections go; it scores no more."""
         ...

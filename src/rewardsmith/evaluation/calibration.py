@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.evaluation.credit_intervals import credit_interval
-from rewardsmith.evaluation.scored_pairs import ScoredPairs
+from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval
 from rewardsmith.metrics.calibration import (
     agreement,
     brier_score,

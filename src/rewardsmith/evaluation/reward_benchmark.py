@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.evaluation.calibration import calibration_metrics
-from rewardsmith.evaluation.credit_intervals import credit_interval
-from rewardsmith.evaluation.scored_pairs import ScoredPairs, score_pairs
+from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval, score_pairs
 from rewardsmith.metrics.accuracy import pair_accuracy, pair_credit
 from rewardsmith.metrics.calibration import negative_log_likelihood
 
@@ -28,13 +27,6 @@ class RewardBenchmark:
     metrics: dict[str, Any]
     """Ready for JSON; names as TRL's, with ``eval_``. What is not defined on this set is None."""
     scored: ScoredPairs
-
-    @property
-    def rewards(self) -> pa.Table:
-        """One row a pair: pair_id, row and the columns of ``reward_table``."""
-        own = reward_table(self.scored)
-        identity = self.scored.pairs.select(["pair_id", "row"])
-        return pa.table(dict(zip(identity.column_names, identity.columns, strict=True)) | own)
 
 
 def benchmark_rewards(
@@ -79,15 +71,19 @@ def benchmark_rewards(
     return RewardBenchmark(metrics, scored)
 
 
-def reward_table(scored: ScoredPairs) -> dict[str, pa.Array]:
-    """Columns reward_chosen, reward_rejected, gap and credit (1, 0.5 tie, 0; null: label tie)."""
-    credit = pair_credit(scored.gap, scored.target)
-    return {
-        "reward_chosen": pa.array(scored.chosen.astype(np.float32)),
-        "reward_rejected": pa.array(scored.rejected.astype(np.float32)),
-        "gap": pa.array(scored.gap.astype(np.float32)),
-        "credit": pa.array(credit.astype(np.float32), mask=np.isnan(credit)),
-    }
+def reward_table(scored: ScoredPairs, compared: ScoredPairs | None = None) -> pa.Table:
+    """One row a pair: pair_id, row, reward_chosen, reward_rejected, gap and credit (1, 0.5 tie, 0; null: label tie).
+
+    ``compared``: another model on the same pairs, with columns of its own that end with ``_compared``.
+    """
+    table = scored.pairs.select(["pair_id", "row"])
+    for suffix, each in (("", scored), ("_compared", compared)):
+        if each is not None:
+            credit = pair_credit(each.gap, each.target)
+            for name, values in (("reward_chosen", each.chosen), ("reward_rejected", each.rejected), ("gap", each.gap)):
+                table = table.append_column(name + suffix, pa.array(values.astype(np.float32)))
+            table = table.append_column("credit" + suffix, pa.array(credit.astype(np.float32), mask=np.isnan(credit)))
+    return table
 
 
 def by_category(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,90 @@ from rewardsmith.preferences.streaming import Kind, ScoringRow
 
 NOT_FINITE = "not_finite"
 Floats = NDArray[np.float64]
+Fields = list[tuple[str, Any]]
 _FLOATS = pa.list_(pa.float32())
+
+
+@dataclass(frozen=True)
+class _Rewards:
+    """Of C conversations: the aggregate, the members' mean and spread [C], and their rewards [C, M]."""
+
+    aggregate: Floats
+    mean: Floats
+    std: Floats
+    members: Floats
+
+    def __getitem__(self, place: slice) -> _Rewards:
+        return _Rewards(self.aggregate[place], self.mean[place], self.std[place], self.members[place])
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """How rows of one kind show their rewards."""
+
+    names: tuple[str, ...]
+    """Columns of rewards."""
+    fields: Callable[[bool, bool], Fields]
+    """Columns, by whether there are several members and whether probabilities are wanted."""
+    entry: Callable[[_Rewards], dict[str, Any]]
+    """The values of one row; those that have no column are dropped."""
+    has_gap: bool = False
+
+
+def _pair_fields(several: bool, probabilities: bool) -> Fields:
+    names = ROW_FORMS["pair"].names
+    fields: Fields = [("pair_id", pa.string()), *((name, pa.float32()) for name in (*names, "gap"))]
+    fields += [("probability", pa.float32())] * probabilities
+    fields += [("gap_mean", pa.float32()), ("gap_std", pa.float32())] * several
+    for name in names * several:
+        fields += [(f"{name}_mean", pa.float32()), (f"{name}_std", pa.float32()), (f"{name}_members", _FLOATS)]
+    return fields
+
+
+def _pair_entry(rewards: _Rewards) -> dict[str, Any]:
+    aggregate, members = rewards.aggregate, rewards.members
+    gaps = members[0] - members[1]
+    entry = {"gap": aggregate[0] - aggregate[1], "gap_mean": gaps.mean(), "gap_std": gaps.std()}
+    for side, name in enumerate(ROW_FORMS["pair"].names):
+        entry |= {name: aggregate[side], f"{name}_mean": rewards.mean[side], f"{name}_std": rewards.std[side]}
+        entry[f"{name}_members"] = members[side]
+    return entry
+
+
+def _response_fields(several: bool, _: bool) -> Fields:
+    of_members = [("reward_mean", pa.float32()), ("reward_std", pa.float32()), ("reward_members", _FLOATS)]
+    return [("reward", pa.float32()), *of_members * several]
+
+
+def _response_entry(rewards: _Rewards) -> dict[str, Any]:
+    return {
+        "reward": rewards.aggregate[0],
+        "reward_mean": rewards.mean[0],
+        "reward_std": rewards.std[0],
+        "reward_members": rewards.members[0],
+    }
+
+
+def _responses_fields(several: bool, _: bool) -> Fields:
+    of_members = [("rewards_mean", _FLOATS), ("rewards_std", _FLOATS), ("rewards_members", pa.list_(_FLOATS))]
+    return [("rewards", _FLOATS), ("best", pa.int32()), *of_members * several]
+
+
+def _responses_entry(rewards: _Rewards) -> dict[str, Any]:
+    return {
+        "rewards": rewards.aggregate,
+        "best": int(rewards.aggregate.argmax()),
+        "rewards_mean": rewards.mean,
+        "rewards_std": rewards.std,
+        "rewards_members": list(rewards.members),
+    }
+
+
+ROW_FORMS: dict[Kind, RowForm] = {
+    "pair": RowForm(("reward_chosen", "reward_rejected"), _pair_fields, _pair_entry, has_gap=True),
+    "response": RowForm(("reward",), _response_fields, _response_entry),
+    "responses": RowForm(("rewards",), _responses_fields, _responses_entry),
+}
 
 
 def reward_schema(kind: Kind, num_members: int, probabilities: bool = False) -> pa.Schema:
@@ -26,36 +109,8 @@ def reward_schema(kind: Kind, num_members: int, probabilities: bool = False) -> 
     ``probabilities``: pairs also have P(chosen is the better response). With several members also their mean, spread
     (divisor M) and single rewards. ``best`` is the position of the highest reward in the row, the first of equal ones.
     """
-    several = num_members > 1
-    fields: list[tuple[str, Any]] = [("row", pa.int64())]
-    if kind == "pair":
-        names = ("reward_chosen", "reward_rejected")
-        fields += [("pair_id", pa.string()), *((name, pa.float32()) for name in (*names, "gap"))]
-        fields += [("probability", pa.float32())] * probabilities
-        fields += [("gap_mean", pa.float32()), ("gap_std", pa.float32())] * several
-        for name in names * several:
-            fields += [(f"{name}_mean", pa.float32()), (f"{name}_std", pa.float32()), (f"{name}_members", _FLOATS)]
-    elif kind == "response":
-        fields += [("reward", pa.float32())]
-        fields += [("reward_mean", pa.float32()), ("reward_std", pa.float32()), ("reward_members", _FLOATS)] * several
-    else:
-        fields += [("rewards", _FLOATS), ("best", pa.int32())]
-        fields += [
-            ("rewards_mean", _FLOATS),
-            ("rewards_std", _FLOATS),
-            ("rewards_members", pa.list_(_FLOATS)),
-        ] * several
-    return pa.schema([*fields, ("reason", pa.string()), ("problem", pa.string())])
-
-
-@dataclass(frozen=True)
-class _Rewards:
-    """Of every conversation of a window: the aggregate [C], and the members' mean, spread [C] and rewards [C, M]."""
-
-    aggregate: Floats
-    mean: Floats
-    std: Floats
-    members: Floats
+    own = ROW_FORMS[kind].fields(num_members > 1, probabilities)
+    return pa.schema([("row", pa.int64()), *own, ("reason", pa.string()), ("problem", pa.string())])
 
 
 def reward_columns(
@@ -67,15 +122,15 @@ def reward_columns(
 ) -> pa.Table:
     """The table (``reward_schema``) of some rows. ``members``: rewards [M, C] of all their conversations in order.
 
-    ``temperature``: makes the gaps of pairs probabilities, sigmoid(gap / temperature).
-
-    A row of which a reward is not a finite number gets the reason ``not_finite``.
+    ``temperature``: makes the gaps of pairs probabilities, sigmoid(gap / temperature). A row of which a
+    reward is not a finite number gets the reason ``not_finite``.
     """
     values = np.where(np.isfinite(members), members, np.nan).astype(np.float64)
     rewards = _Rewards(aggregation(values), values.mean(0), values.std(0), values.T)
     sizes = np.array([len(row.conversations) for row in rows], dtype=np.int64)
     starts = np.cumsum(sizes) - sizes
     finite = np.asarray(np.isfinite(values).all(0))
+    form = ROW_FORMS[kind]
     schema = reward_schema(kind, len(members), temperature is not None)
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for row, start, size in zip(rows, starts, sizes, strict=True):
@@ -85,7 +140,7 @@ def reward_columns(
         elif not finite[start : start + size].all():
             entry |= {"reason": NOT_FINITE, "problem": f"{row.place}: a reward is not a finite number"}
         else:
-            entry |= _entry(kind, rewards, slice(int(start), int(start + size)))
+            entry |= form.entry(rewards[int(start) : int(start + size)])
             if temperature is not None:
                 entry["probability"] = float(probability(entry["gap"] / temperature))
         for name, column in columns.items():
@@ -93,30 +148,11 @@ def reward_columns(
     return pa.table(columns, schema=schema)
 
 
-def _entry(kind: Kind, rewards: _Rewards, place: slice) -> dict[str, Any]:
-    aggregate, mean, std = rewards.aggregate[place], rewards.mean[place], rewards.std[place]
-    members = rewards.members[place]
-    if kind == "responses":
-        best = int(aggregate.argmax())
-        return {
-            "rewards": aggregate, "best": best, "rewards_mean": mean, "rewards_std": std,
-            "rewards_members": list(members),
-        }  # fmt: skip
-    if kind == "response":
-        return {"reward": aggregate[0], "reward_mean": mean[0], "reward_std": std[0], "reward_members": members[0]}
-    gaps = members[0] - members[1]
-    entry = {"gap": aggregate[0] - aggregate[1], "gap_mean": gaps.mean(), "gap_std": gaps.std()}
-    for side, name in enumerate(("reward_chosen", "reward_rejected")):
-        entry |= {name: aggregate[side], f"{name}_mean": mean[side], f"{name}_std": std[side]}
-        entry[f"{name}_members"] = members[side]
-    return entry
-
-
 def count_rewards(kind: Kind, table: pa.Table) -> dict[str, Any]:
     """Sums over the rows of a table, which ``summarise_counts`` puts together."""
     reasons = Counter(reason for reason in table.column("reason").to_pylist() if reason is not None)
-    names = {"pair": ("reward_chosen", "reward_rejected"), "response": ("reward",), "responses": ("rewards",)}[kind]
-    rewards = np.concatenate([_flat(table.column(name)) for name in names])
+    form = ROW_FORMS[kind]
+    rewards = np.concatenate([_flat(table.column(name)) for name in form.names])
     counts: dict[str, Any] = {
         "num_rows": len(table),
         "num_bad_rows": sum(reasons.values()),
@@ -127,7 +163,7 @@ def count_rewards(kind: Kind, table: pa.Table) -> dict[str, Any]:
         "lowest": float(rewards.min()) if len(rewards) else None,
         "highest": float(rewards.max()) if len(rewards) else None,
     }
-    if kind == "pair":
+    if form.has_gap:
         gap = _flat(table.column("gap"))
         counts |= {"num_chosen_higher": int((gap > 0).sum()), "num_ties": int((gap == 0).sum()), "gaps": gap.sum()}
     return counts
@@ -152,7 +188,7 @@ def summarise_counts(kind: Kind, counts: Sequence[dict[str, Any]]) -> dict[str, 
         "min_reward": min((part["lowest"] for part in counts if part["lowest"] is not None), default=None),
         "max_reward": max((part["highest"] for part in counts if part["highest"] is not None), default=None),
     }
-    if kind == "pair":
+    if ROW_FORMS[kind].has_gap:
         pairs = summary["num_rows"] - summary["num_bad_rows"]
         decided = pairs - total("num_ties")
         summary |= {

@@ -1,20 +1,21 @@
-"""Both rewards of every pair of a set, beside what its labels say."""
+"""Both rewards of every pair of a set, beside what its labels say, and intervals over its prompts."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
-from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.errors import DataError, RunError
+from rewardsmith.metrics.intervals import group_bootstrap, wilson
+from rewardsmith.preferences.conversations import distinct, pair_conversations, turns_of
 
 NAMED_PAIRS = 5
 
@@ -30,6 +31,8 @@ class ScoredPairs:
     rejected: Floats
     num_without_weight: int
     """Pairs of weight 0, which are left out."""
+    num_truncated: int
+    """Distinct conversations that lost tokens because they were too long."""
 
     @cached_property
     def gap(self) -> Floats:
@@ -55,21 +58,28 @@ def score_pairs(scorer: Scorer, pairs: pa.Table) -> ScoredPairs:
     used = pairs.filter(pa.array(pairs.column("weight").to_numpy() > 0))
     if not len(used):
         raise DataError(f"no pair to evaluate on: {len(pairs)} read, all of weight 0." if len(pairs) else "no pair.")
-    position: dict[str, int] = {}
-    distinct: list[Conversation] = []
-    places = np.empty((2, len(used)), dtype=np.int64)
-    for side, conversations in enumerate(pair_conversations(used)):
-        for i, conversation in enumerate(conversations):
-            key = json.dumps([[message["role"], message["content"]] for message in conversation])
-            if key not in position:
-                position[key] = len(distinct)
-                distinct.append(conversation)
-            places[side, i] = position[key]
-    rewards = scorer.score(distinct).astype(np.float64)
-    chosen, rejected = rewards[places[0]], rewards[places[1]]
+    unique, position = distinct(chain.from_iterable(pair_conversations(used)), key=turns_of)
+    scores = scorer.score(unique)
+    chosen, rejected = scores.rewards.astype(np.float64)[position].reshape(2, -1)
     bad = np.flatnonzero(~np.isfinite(chosen) | ~np.isfinite(rejected))
     if len(bad):
         more = ", ..." if len(bad) > NAMED_PAIRS else ""
         rows = ", ".join(str(used.column("row")[int(i)].as_py()) for i in bad[:NAMED_PAIRS])
         raise RunError(f"{len(bad)} of {len(used)} pairs got a reward that is not a finite number: row {rows}{more}.")
-    return ScoredPairs(used, chosen, rejected, len(pairs) - len(used))
+    return ScoredPairs(used, chosen, rejected, len(pairs) - len(used), scores.num_truncated)
+
+
+def credit_interval(
+    name: str, credits: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
+) -> dict[str, float | None]:
+    """``<name>_low`` and ``<name>_high``: the 95 % interval of the mean of credits [N] in [0, 1], over prompts.
+
+    NaN credits are left out. Where every pair has the same credit, resampling sees no spread at all; Wilson's interval
+    over the prompts does not pretend to certainty there.
+    """
+    interval = group_bootstrap(credits, prompts, num_resamples=num_resamples, seed=seed)
+    if interval.value in (0.0, 1.0):
+        num_prompts = len(np.unique(prompts[~np.isnan(credits)]))
+        interval = wilson(int(interval.value) * num_prompts, num_prompts)
+    ends = {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {key: end if isfinite(end) else None for key, end in ends.items()}

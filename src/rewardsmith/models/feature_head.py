@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +61,6 @@ class FeatureHead:
 
     @property
     def num_members(self) -> int:
-        """Members in all parts."""
         return sum(len(part.weights) for part in self.parts)
 
     @property
@@ -69,7 +69,7 @@ class FeatureHead:
         arrays = [array for part in self.parts for array in (part.weights, part.centre, part.scale)]
         return fingerprint_bytes(json.dumps(self._config(), sort_keys=True).encode(), *(a.tobytes() for a in arrays))
 
-    def member_rewards(self, features: dict[FeatureSpec, NDArray[Any]]) -> NDArray[np.float32]:
+    def member_rewards(self, features: Mapping[FeatureSpec, NDArray[Any]]) -> NDArray[np.float32]:
         """Rewards [M, N] of every member, part after part."""
         return np.concatenate([part.rewards(features[part.spec]) for part in self.parts])
 

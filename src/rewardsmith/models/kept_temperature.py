@@ -50,7 +50,7 @@ def keep_temperature(folder: Path, value: float, fit: TemperatureFit) -> None:
 def read_temperature(path: str, scorer: str) -> float | None:
     """The temperature that a model carries for the rewards of this scorer; None, said aloud, where it is for others.
 
-    ``path``: as for ``load_scorers``; models named one by one carry none. ``scorer``: its fingerprint. ``ModelError``
+    ``path``: as for ``open_scorer``; models named one by one carry none. ``scorer``: its fingerprint. ``ModelError``
     for a value that is no temperature.
     """
     if not Path(path).is_dir() and "," in path:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.errors import DataError
 from rewardsmith.preferences.identity import first_user_turn
 from rewardsmith.preferences.near_duplicates import near_duplicate_groups, normalised
 from rewardsmith.preferences.preference_set import Finding
@@ -62,6 +63,24 @@ def near_duplicate_pairs(table: pa.Table) -> NDArray[np.bool_]:
         exact = pair_id.partition("-")[0]
         found[row] = seen.setdefault(key, exact) != exact
     return found
+
+
+def hold_out_groups(pairs: pa.Table, fraction: float, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Training pairs and held-out pairs; a split group is wholly in one of them. Both keep the order of rows.
+
+    Groups are drawn by the seed until ``fraction`` of the pairs is reached. ``DataError`` where one side is empty.
+    """
+    names, codes = np.unique(np.asarray(pairs.column("split_group").to_pylist()), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.cumsum(np.bincount(codes)[order])
+    num_held = int(np.searchsorted(reached, fraction * len(pairs))) + 1
+    if num_held >= len(names):
+        raise DataError(
+            f"`eval_fraction` {fraction} leaves nothing to train on: the set has {len(names)} groups of prompts. "
+            "Give a smaller fraction, more prompts, or `eval_dataset_name`."
+        )
+    held = np.isin(codes, order[:num_held])
+    return pairs.filter(pa.array(~held)), pairs.filter(pa.array(held))
 
 
 def not_looked_for(check: str, size: str) -> Finding:

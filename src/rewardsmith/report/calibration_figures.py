@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import altair as alt
 
-from rewardsmith.report.numbers import count, decimal, known, part, percent, percent_range
+from rewardsmith.report.evaluate_words import calibration_finding
+from rewardsmith.report.numbers import count, known, part, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
 
-CHANCE_FACTOR = 1.5
-"""A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
-exceed it in about 3 % of sets."""
 COIN_FLIP = 0.5
 
-FORMS = {"as_they_are": "the gaps as they are", "at_temperature": "divided by the temperature of other prompts"}
-COLOURS = {"as_they_are": "orange", "at_temperature": "blue"}
-DASHES = {"as_they_are": [1, 0], "at_temperature": [5, 4]}
+
+@dataclass(frozen=True)
+class GapForm:
+    """How one form of the gaps is drawn."""
+
+    words: str
+    colour: str
+    dash: list[int]
+    mark: Literal["line", "dashed"]
+
+
+FORMS = {
+    "as_they_are": GapForm("the gaps as they are", "orange", [1, 0], "line"),
+    "at_temperature": GapForm("divided by the temperature of other prompts", "blue", [5, 4], "dashed"),
+}
 
 
 def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
@@ -46,11 +57,13 @@ def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
             ),
             color=alt.Color(
                 "form:N",
-                scale=alt.Scale(domain=list(FORMS), range=[light(colour) for colour in COLOURS.values()]),
+                scale=alt.Scale(domain=list(FORMS), range=[light(form.colour) for form in FORMS.values()]),
                 legend=None,
             ),
         )
-        dash = alt.StrokeDash("form:N", scale=alt.Scale(domain=list(FORMS), range=list(DASHES.values())), legend=None)
+        dash = alt.StrokeDash(
+            "form:N", scale=alt.Scale(domain=list(FORMS), range=[form.dash for form in FORMS.values()]), legend=None
+        )
         diagonal = (
             marks_of([{"confidence": at, "agreement": at} for at in (COIN_FLIP, 1)])
             .mark_line(color=light("axis"), strokeWidth=1, aria=False)
@@ -64,11 +77,7 @@ def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
         return layered(diagonal, whiskers, lines, dots, height=canvas.choose(320, 280))
 
     finding = calibration_finding(metrics)
-    legend = tuple(
-        LegendEntry("line" if form == "as_they_are" else "dashed", COLOURS[form], words)
-        for form, words in FORMS.items()
-        if tables[form]
-    )
+    legend = tuple(LegendEntry(form.mark, form.colour, form.words) for name, form in FORMS.items() if tables[name])
     return draw(
         "reliability",
         finding,
@@ -93,24 +102,8 @@ def figure_rows(rows: Sequence[Mapping[str, Any]], form: str) -> list[dict[str, 
                 "agreement": found,
                 "low": low if known(low) else found,
                 "high": high if known(high) else found,
-                "tip": f"{FORMS[form]}: promised {percent(promised)}, found {percent(found)} "
+                "tip": f"{FORMS[form].words}: promised {percent(promised)}, found {percent(found)} "
                 f"({percent_range(low, high)}), {count(row['count'])} pairs",
             }
         )
     return drawn
-
-
-def calibration_finding(metrics: Mapping[str, Any]) -> str:
-    """Whether the rewards promise too much, in words."""
-    rows = part(metrics, "reliability", "as_they_are") or []
-    error, chance = metrics.get("eval_ece"), metrics.get("eval_ece_by_chance")
-    if not rows or error is None or chance is None:
-        return "Promised and found agreement with the labels"
-    number = sum(row["count"] for row in rows)
-    promised, found = (sum(row[name] * row["count"] for row in rows) / number for name in ("confidence", "agreement"))
-    if error <= CHANCE_FACTOR * chance:
-        return f"The probabilities are as true as {count(number)} pairs can tell"
-    if abs(promised - found) < error / 2:
-        return f"The probabilities are off by {decimal(100 * error, 1)} points, some too high and some too low"
-    words = "Too sure" if promised > found else "Not sure enough"
-    return f"{words}: the rewards promise {percent(promised)} agreement, and {percent(found)} of the labels agree"

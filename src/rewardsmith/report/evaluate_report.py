@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from rewardsmith.report import evaluate_sections as sections
+from rewardsmith.report import evaluate_words as words
 from rewardsmith.report.audit_report import asset, css_variables_block, environment
 from rewardsmith.report.calibration_figures import reliability_figure
 
@@ -17,7 +18,6 @@ from rewardsmith.report.calibration_figures import reliability_figure
 def render_evaluate_report(metrics: Mapping[str, Any]) -> str:
     """The report as one HTML document, from ``metrics.json`` alone. Names of categories and models are escaped."""
     script = asset("audit.js")
-    by_length, by_category = sections.length_table(metrics), sections.category_table(metrics)
     return (
         environment()
         .get_template("evaluate.html.j2")
@@ -28,14 +28,14 @@ def render_evaluate_report(metrics: Mapping[str, Any]) -> str:
             style=Markup(css_variables_block() + asset("audit.css")),
             script=Markup(script),
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            verdict=sections.verdict(metrics),
+            verdict=words.verdict(metrics),
             key_numbers=sections.key_numbers(metrics),
             reliability=reliability_figure(metrics),
             calibration=sections.calibration_rows(metrics),
             comparison=sections.comparison_rows(metrics),
-            comparison_finding=sections.comparison_finding(metrics["comparison"]) if metrics.get("comparison") else "",
-            by_length=by_length,
-            by_category=by_category,
-            measured=sections.measured(metrics),
+            comparison_finding=words.comparison_finding(metrics["comparison"]) if metrics.get("comparison") else "",
+            by_length=sections.length_table(metrics),
+            by_category=sections.category_table(metrics),
+            measured=words.measured(metrics),
         )
     )

@@ -8,12 +8,12 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.engine.features.features import Dtype, extract_features, is_decoder
+from rewardsmith.engine.features.extraction import Dtype, extract_features, is_decoder
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -33,7 +33,7 @@ def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float3
     encoder = ConversationEncoder(load_tokenizer(source), options.max_length, options.truncation_side)
     config = load_config(source)
     candidates = default_candidates(num_layers(config), is_encoder=not is_decoder(config))
-    conversations = conversations_of(pairs)
+    conversations = [*chain.from_iterable(pair_conversations(pairs))]
     features = extract_features(source, encoder, conversations, distinct_specs(candidates), options.device, dtype=dtype)
     chosen = np.arange(len(pairs))
     rejected = chosen + len(pairs)
@@ -44,10 +44,3 @@ def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float3
         designs.append(own)
     cut = features.num_cut > 0
     return PairFeatures(designs, float((cut[chosen] | cut[rejected]).mean()))
-
-
-def conversations_of(pairs: pa.Table) -> list[Conversation]:
-    """All chosen conversations, then all rejected ones: prompt and response."""
-    prompts = pairs["prompt"].to_pylist()
-    responses = chain(pairs["chosen"].to_pylist(), pairs["rejected"].to_pylist())
-    return [prompt + response for prompt, response in zip(prompts + prompts, responses, strict=True)]

@@ -21,6 +21,7 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.refining.rounds import learnable
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.audit_report import render_audit_report
+from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
@@ -33,7 +34,6 @@ from rewardsmith.workflows.audit_metrics import audit_metrics
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import progress
-from rewardsmith.engine.scoring.ensemble_scorer import ENSEMBLE_FILE
+from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.models.loading import EXTRA_FILE
 from rewardsmith.models.merging import merge_reward_model

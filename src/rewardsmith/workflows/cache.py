@@ -59,5 +59,4 @@ def run_cache(config: CacheConfig) -> CacheResult:
 
 
 def megabytes(num_bytes: int) -> str:
-    """A size for people."""
     return f"{num_bytes / 1e6:,.1f} MB"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from rewardsmith.artifacts.progress import progress, set_quiet
-from rewardsmith.engine.batches.encoded_pairs import encode_all
-from rewardsmith.engine.doctor.checkup import Check, verdict
+from rewardsmith.engine.doctor.check import Check, Mark, checked
+from rewardsmith.engine.doctor.data_checks import check_rows, check_truncation
 from rewardsmith.engine.doctor.environment_checks import check_environment
-from rewardsmith.engine.doctor.self_checks import check_model
+from rewardsmith.engine.doctor.model_checks import check_model
 from rewardsmith.engine.hardware.devices import use_all_cores
-from rewardsmith.errors import ModelError, RewardsmithError
+from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import local_source, resolve_model
 from rewardsmith.models.loading import ADAPTER_CONFIG, load_config, load_reward_model, load_tokenizer, new_reward_model
 from rewardsmith.models.positions import check_max_length, position_limit
@@ -21,7 +23,6 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.options import DoctorConfig
 
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
-MUCH_TRUNCATION = 0.2
 DEFAULT_MODEL = "embedded/minilm"
 
 
@@ -34,7 +35,10 @@ class DoctorResult:
     @property
     def num_failed(self) -> int:
         """Checks that failed; warnings do not count."""
-        return sum(check.mark == "fail" for checks in self.sections.values() for check in checks)
+        return self.num_marked("fail")
+
+    def num_marked(self, mark: Mark) -> int:
+        return sum(check.mark == mark for checks in self.sections.values() for check in checks)
 
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
@@ -43,14 +47,12 @@ class DoctorResult:
 
     def print(self, console: Any) -> None:
         """The result for a reader, on a rich console."""
-        from rich.markup import escape
-
         for title, checks in self.sections.items():
             console.print(f"[bold]{escape(title)}[/]", highlight=False)
             for check in checks:
                 console.print(f"  {MARKS[check.mark]} {escape(check.name)}: {escape(check.sentence)}", highlight=False)
         num = self.num_failed
-        warned = sum(check.mark == "warn" for checks in self.sections.values() for check in checks)
+        warned = self.num_marked("warn")
         notes = f" {warned} worth a look." if warned else ""
         console.print(("Nothing is wrong." if not num else f"{num} failed.") + notes, highlight=False)
 
@@ -63,19 +65,11 @@ def run_doctor(config: DoctorConfig, dataset: Any = None) -> DoctorResult:
     sections = {"Environment": check_environment()}
     if config.model_name_or_path:
         name = config.model_name_or_path
-        sections[f"Model {name}"] = _or_failure("load", lambda: _check_model(name, config.max_length))
+        sections[f"Model {name}"] = checked("load", lambda: _check_model(name, config.max_length))
     if has_data:
         title = "Data " + (config.data.dataset_name or "in memory")
-        sections[title] = _or_failure("read", lambda: _check_data(config, dataset))
+        sections[title] = checked("read", lambda: _check_data(config, dataset))
     return DoctorResult(sections)
-
-
-def _or_failure(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
-    """A model or a set that cannot even be loaded is a finding, not a crash."""
-    try:
-        return checks()
-    except RewardsmithError as error:
-        return [Check(name, "fail", str(error))]
 
 
 def _check_model(name: str, max_length: int) -> list[Check]:
@@ -93,8 +87,6 @@ def _check_model(name: str, max_length: int) -> list[Check]:
 
 
 def _is_reward_model(name: str) -> bool:
-    from pathlib import Path
-
     source = local_source(resolve_model(name))
     if (Path(source.path_or_id) / ADAPTER_CONFIG).is_file():
         return True
@@ -105,51 +97,11 @@ def _is_reward_model(name: str) -> bool:
 
 def _check_data(config: DoctorConfig, dataset: Any) -> list[Check]:
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
-    read = given.num_rows_read
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in given.quarantine_by_reason.items())
-    checks = [
-        verdict(
-            "rows",
-            not given.quarantine,
-            f"All {read:,} rows can be used (form: {given.format}).",
-            f"{len(given.quarantine):,} of {read:,} rows cannot be used: {reasons}.",
-            otherwise="warn",
-        )
-    ]
-    checks += [
-        Check(found.check.replace("_", " "), "warn", f"{found.count:,} {found.message}")
-        for found in given.findings
-        if found.action != "quarantined"
-    ]
+    checks = check_rows(given)
     name = config.model_name_or_path or DEFAULT_MODEL
     try:
         tokenizer = load_tokenizer(resolve_model(name))
     except ModelError as error:
         return [*checks, Check("truncation", "warn", f"Not checked, for want of a tokenizer: {error}")]
-    return checks + _check_truncation(given.table, tokenizer, name, config)
-
-
-def _check_truncation(pairs: Any, tokenizer: Any, name: str, config: DoctorConfig) -> list[Check]:
-    length = config.max_length
-    check_max_length(load_config(resolve_model(name)), length, name)
-    encoded = encode_all(ConversationEncoder(tokenizer, length), pairs)
-    num, num_same = len(encoded), int((~encoded.differs()).sum())
-    cut, same = (encoded.num_truncated / num, num_same / num) if num else (0.0, 0.0)
-    by = f"at {length} tokens of {name}"
-    return [
-        verdict(
-            "truncation",
-            cut <= MUCH_TRUNCATION,
-            f"{encoded.num_truncated:,} of {num:,} pairs ({cut:.1%}) lose tokens {by}.",
-            f"{encoded.num_truncated:,} of {num:,} pairs ({cut:.1%}) lose tokens {by}: raise --max_length if you can.",
-            otherwise="warn",
-        ),
-        verdict(
-            "identical after truncation",
-            not num_same,
-            f"No pair has the same tokens on both sides {by}.",
-            f"{num_same:,} of {num:,} pairs ({same:.1%}) have the same tokens on both sides {by}: "
-            "they teach nothing, and train leaves them out.",
-            otherwise="fail" if same > 0.01 else "warn",
-        ),
-    ]
+    check_max_length(load_config(resolve_model(name)), config.max_length, name)
+    return checks + check_truncation(given.table, ConversationEncoder(tokenizer, config.max_length), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.engine.scoring.ensemble_scorer import EnsembleScorer
+from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
@@ -25,12 +27,11 @@ from rewardsmith.models.kept_temperature import (
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate_report import render_evaluate_report
-from rewardsmith.workflows.evaluate_words import print_metrics
-from rewardsmith.workflows.open_scorer import open_scorer
+from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.reported_result import ReportedResult
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class EvaluateResult(ReportedResult):
 
     def print(self, console: Any) -> None:
         """The result for a reader, on a rich console."""
-        print_metrics(self.metrics, console)
+        print_evaluation(self.metrics, console)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 
@@ -59,11 +60,48 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     inputs = dict(given.sources)
     if config.compare_to is not None:  # opened now, so that a broken one does not stop the run when half is done
-        inputs["compared model"] = fingerprint_json(_open(config.compare_to, config).fingerprint)
-    scorer = _open(config.reward_model_path, config)
-    inputs["reward model"] = fingerprint_json(scorer.fingerprint)
-    if home:
-        _refuse_training_set(home, given, config.data.dataset_split)
+        with _opened(config.compare_to, config) as scorer:
+            inputs["compared model"] = fingerprint_json(scorer.fingerprint)
+    with _opened(config.reward_model_path, config) as scorer:
+        fingerprint, device = scorer.fingerprint, scorer.device
+        if home:
+            _refuse_training_set(home, given, config.data.dataset_split)
+        folder = _open_folder(config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
+        kept = read_temperature(config.reward_model_path, fingerprint)
+        result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
+    metrics = {
+        **result.metrics,
+        "reward_model": config.reward_model_path,
+        "dataset": given.name,
+        "num_quarantined": len(given.quarantine),
+        "num_conversations_cut": result.scored.num_truncated,
+    }
+    other = None
+    if config.compare_to is not None:
+        with _opened(config.compare_to, config) as scorer:
+            other = score_pairs(scorer, given.table)
+        comparison = compare_models(result.scored, other, config.run.seed)
+        metrics["comparison"] = {"reward_model": config.compare_to, **comparison}
+    write_table(folder.path / "rewards.parquet", reward_table(result.scored, other))
+    write_text(folder.path / "report.html", render_evaluate_report(metrics))
+    if home and metrics["eval_temperature"] is not None:
+        keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
+        say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
+    folder.finish(metrics, device=device)
+    if home and metrics["eval_temperature"] is None:
+        raise DataError(
+            f"--fit_temperature: {metrics['eval_temperature_note']}. {home} is as it was; the other numbers are in "
+            f"{folder.path}."
+        )
+    return EvaluateResult(str(folder.path), metrics)
+
+
+def _opened(path: str, config: EvaluateConfig) -> closing[Scorer]:
+    return closing(open_scorer(path, config.scoring, config.run.quiet))
+
+
+def _open_folder(config: EvaluateConfig, given: PreferenceSet, inputs: dict[str, str]) -> RunFolder:
+    """The folder of the run, with the rows that cannot be used already in it."""
     folder = RunFolder.open(
         config.run.output_dir or default_output("evaluate", given.name),
         "evaluate",
@@ -75,42 +113,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     if given.quarantine:
         write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
-    kept = read_temperature(config.reward_model_path, scorer.fingerprint)
-    result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
-    rewards = result.rewards
-    metrics = {
-        **result.metrics,
-        "reward_model": config.reward_model_path,
-        "dataset": given.name,
-        "num_quarantined": len(given.quarantine),
-        "num_conversations_cut": scorer.num_cut,
-    }
-    print_, device = scorer.fingerprint, scorer.device
-    del scorer  # the other model may need its place
-    if config.compare_to is not None:
-        other = score_pairs(_open(config.compare_to, config), given.table)
-        metrics["comparison"] = {
-            "reward_model": config.compare_to,
-            **compare_models(result.scored, other, config.run.seed),
-        }
-        for name, column in reward_table(other).items():
-            rewards = rewards.append_column(f"{name}_compared", column)
-    write_table(folder.path / "rewards.parquet", rewards)
-    write_text(folder.path / "report.html", render_evaluate_report(metrics))
-    if home and metrics["eval_temperature"] is not None:
-        keep_temperature(home, metrics["eval_temperature"], _fit(result, print_, given.name))
-        say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
-    folder.finish(metrics, device=device)
-    if home and metrics["eval_temperature"] is None:
-        raise DataError(
-            f"--fit_temperature: {metrics['eval_temperature_note']}. {home} is as it was; the other numbers are in "
-            f"{folder.path}."
-        )
-    return EvaluateResult(str(folder.path), metrics)
-
-
-def _open(path: str, config: EvaluateConfig) -> EnsembleScorer:
-    return open_scorer(path, config.scoring, config.run.quiet)
+    return folder
 
 
 def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:

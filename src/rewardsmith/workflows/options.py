@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
@@ -74,22 +75,6 @@ class TrainConfig:
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     trackers: TrackerOptions = field(default_factory=TrackerOptions)
     run: RunOptions = field(default_factory=RunOptions)
-
-
-@dataclass(frozen=True)
-class ScoringOptions:
-    """How rewards are computed, and how those of several members become one."""
-
-    max_length: int | None = None
-    """Longest conversation in tokens; default: what the model was trained with, else 512."""
-    max_tokens_per_batch: int | None = None
-    """Tokens in one forward pass, which bounds memory; default 2048. A longer conversation goes alone."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where the model runs; `auto` takes an accelerator where there is one, and says so."""
-    aggregate: Literal["mean", "min", "mean_minus_std", "mean_minus_variance", "quantile"] = "mean"
-    """One reward from those of the members, for several models, an ensemble or a feature head."""
-    aggregate_coefficient: float | None = None
-    """k of mean - k * std, factor of the variance, or level of the quantile; default 1, 1 and 0.25."""
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import Choice, Recipe, Refined, apply_recipe, choose_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine_report import render_refine_report
 from rewardsmith.report.refine_terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.output_paths import default_output, refuse_inputs
-from rewardsmith.workflows.reported_result import ReportedResult
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +17,11 @@ import pyarrow as pa
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
-from rewardsmith.engine.scoring.ensemble_scorer import EnsembleScorer
+from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.evaluation.reward_columns import (
+    ROW_FORMS,
     count_rewards,
     reward_columns,
     reward_schema,
@@ -27,7 +30,6 @@ from rewardsmith.evaluation.reward_columns import (
 from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.version import __version__
-from rewardsmith.workflows.open_scorer import open_scorer
 from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.score_output import ScoreOutput, check_output
@@ -70,12 +72,16 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
     check_output(output, config.overwrite)
-    if config.probabilities and stream.kind != "pair":
+    if config.probabilities and not ROW_FORMS[stream.kind].has_gap:
         raise ConfigError(
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
             "the same prompt."
         )
-    scorer = open_scorer(config.reward_model_path, config.scoring, config.quiet)
+    with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
+        return _score_rows(config, stream, scorer, output)
+
+
+def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: Path) -> ScoreResult:
     temperature = _temperature(config, scorer) if config.probabilities else None
     run = _Run(config, stream, scorer, output, temperature)
     started = time.monotonic()
@@ -106,7 +112,7 @@ def _check(config: ScoreConfig) -> None:
             raise ConfigError(f"--temperature {config.temperature} must be a number above 0.")
 
 
-def _temperature(config: ScoreConfig, scorer: EnsembleScorer) -> float:
+def _temperature(config: ScoreConfig, scorer: Scorer) -> float:
     """The one given, else the one that the model carries. ``ModelError`` where there is neither."""
     path = config.reward_model_path
     temperature = config.temperature or read_temperature(path, scorer.fingerprint)
@@ -123,9 +129,10 @@ class _Run:
     """Scores windows of rows, each saved as a part; a part that is there already is taken as it is."""
 
     def __init__(
-        self, config: ScoreConfig, stream: RowStream, scorer: EnsembleScorer, path: Path, temperature: float | None
+        self, config: ScoreConfig, stream: RowStream, scorer: Scorer, path: Path, temperature: float | None
     ) -> None:
         self.stream, self.scorer, self.temperature = stream, scorer, temperature
+        self.aggregation = aggregation_of(config.scoring)
         self.parts = PartsFolder(path)
         self.records: list[dict[str, Any]] = []
         self.num_resumed = 0
@@ -170,12 +177,11 @@ class _Run:
 
     def _write(self, path: Path, rows: list[ScoringRow]) -> dict[str, Any]:
         conversations = [conversation for row in rows for conversation in row.conversations]
-        cut_before = self.scorer.num_cut
-        members = self.scorer.score_members(conversations)
-        rewards = reward_columns(self.stream.kind, rows, members, self.scorer.aggregation, self.temperature)
+        scores = self.scorer.score(conversations)
+        rewards = reward_columns(self.stream.kind, rows, scores.members, self.aggregation, self.temperature)
         kept = [row.raw.record for row in rows] if self._keep else None
         self.output.write_part(path, kept, rewards)
-        record = {**count_rewards(self.stream.kind, rewards), "num_cut": self.scorer.num_cut - cut_before}
+        record = {**count_rewards(self.stream.kind, rewards), "num_cut": scores.num_truncated}
         self.parts.finish(path, record)
         return record
 
@@ -188,7 +194,7 @@ def _lines(m: dict[str, Any]) -> Iterator[str]:
     if m["num_bad_rows"]:
         yield f"{m['num_bad_rows']:,} rows have no reward; their column `reason` says why: {bad}."
     if m["num_cut"]:
-        yield f"{m['num_cut']:,} conversations were longer than the model reads and were cut."
+        yield f"{m['num_cut']:,} conversations were longer than the model reads and were truncated."
     if m["mean_reward"] is not None:
         yield (
             f"Rewards: mean {m['mean_reward']:+.3f}, standard deviation {m['std_reward']:.3f}, "

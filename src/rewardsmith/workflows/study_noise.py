@@ -22,6 +22,7 @@ from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.study_report import render_study_report
 from rewardsmith.report.study_tables import print_study
 from rewardsmith.strength.pair_features import pair_features
@@ -42,7 +43,6 @@ from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.reported_result import ReportedResult
 from rewardsmith.workflows.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"

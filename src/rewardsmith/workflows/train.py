@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
-from rewardsmith.engine.scoring.scorer import load_scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.options import check_options, check_saving
@@ -27,18 +28,18 @@ from rewardsmith.engine.training.reward_training import Trained, train_reward_mo
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
-from rewardsmith.evaluation.holdout import hold_out_groups
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.positions import check_max_length
+from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.evaluate_terminal import print_evaluation
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.error_rates import with_error_rates
-from rewardsmith.workflows.evaluate_words import print_metrics
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output
@@ -75,7 +76,7 @@ class TrainResult:
             highlight=False,
         )
         if "eval_nll" in m:
-            print_metrics(m, console)
+            print_evaluation(m, console)
         console.print(f"Saved to {self.path}", markup=False, highlight=False)
 
 
@@ -244,7 +245,9 @@ def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
 
 def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int) -> dict[str, Any]:
     """Numbers of the model as it was saved, on the pairs set aside."""
-    result = benchmark_rewards(load_scorer(path, device=device, quiet=False), eval_pairs, seed)
+    options = ScoringOptions(device=device)  # type: ignore[arg-type] # one of these, chosen and said before
+    with closing(open_scorer(path, options, quiet=False)) as scorer:
+        result = benchmark_rewards(scorer, eval_pairs, seed)
     seen = set(train_pairs.column("prompt_id").to_pylist())
     prompts = set(eval_pairs.column("prompt_id").to_pylist())
     shared = len(prompts & seen)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.preferences.conversations import distinct
 from rewardsmith.tokens.batching import Ids, shared_prefix_length
 from rewardsmith.tokens.encoding import Encoded
 
@@ -68,20 +69,18 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
     groups: list[Group] = []
     offset = 0
     for members in by_prompt(conversations):
-        distinct = _distinct([ids[i] for i in members])
-        prefix = _prefix(list(distinct.values()))
+        unique, place = distinct([ids[i] for i in members], key=np.ndarray.tobytes)
+        prefix = _prefix(unique)
         pieces.append(ids[members[0]][:prefix])
         positions.append(np.arange(prefix))
-        end_of: dict[bytes, int] = {}
-        end = offset + prefix
-        for key, sequence in distinct.items():
+        for sequence in unique:
             pieces.append(sequence[prefix:])
             positions.append(np.arange(prefix, len(sequence)))
-            end += len(sequence) - prefix
-            end_of[key] = end - 1
-        ends[members] = [end_of[ids[i].tobytes()] for i in members]
-        groups.append(Group(prefix, tuple(len(sequence) - prefix for sequence in distinct.values())))
-        offset = end
+        branches = [len(sequence) - prefix for sequence in unique]
+        branch_ends = offset + prefix + np.cumsum(branches)
+        ends[members] = branch_ends[place] - 1
+        groups.append(Group(prefix, tuple(branches)))
+        offset = int(branch_ends[-1])
     return Pack(
         np.concatenate(pieces).astype(np.int64),
         np.concatenate(positions).astype(np.int64),
@@ -92,9 +91,9 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
 
 def packed_length(conversations: Sequence[Encoded]) -> int:
     """Tokens that conversations with one prompt take in a pack."""
-    distinct = list(_distinct([np.asarray(item.input_ids, dtype=np.int32) for item in conversations]).values())
-    prefix = _prefix(distinct)
-    return prefix + sum(len(sequence) - prefix for sequence in distinct)
+    unique, _ = distinct([np.asarray(item.input_ids, dtype=np.int32) for item in conversations], key=np.ndarray.tobytes)
+    prefix = _prefix(unique)
+    return prefix + sum(len(sequence) - prefix for sequence in unique)
 
 
 def by_prompt(conversations: Sequence[Encoded]) -> list[list[int]]:
@@ -103,10 +102,6 @@ def by_prompt(conversations: Sequence[Encoded]) -> list[list[int]]:
     for index, item in enumerate(conversations):
         found.setdefault(tuple(item.input_ids[: item.response_start]), []).append(index)
     return list(found.values())
-
-
-def _distinct(sequences: Sequence[Ids]) -> dict[bytes, Ids]:
-    return {sequence.tobytes(): sequence for sequence in sequences}
 
 
 def _prefix(sequences: list[Ids]) -> int:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import ERROR_RATES
-from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.batches.token_store import TokenStore
+from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 Indices = NDArray[np.int64]

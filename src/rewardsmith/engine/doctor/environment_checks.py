@@ -10,7 +10,7 @@ from importlib import metadata
 import torch
 
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
-from rewardsmith.engine.doctor.checkup import Check, verdict
+from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.hardware.devices import choose_device, device_name
 from rewardsmith.engine.hardware.memory import total_memory
 from rewardsmith.errors import ModelError, OutputError
@@ -70,7 +70,7 @@ def _memory() -> Check:
         "memory",
         total >= 4,
         f"{total:.0f} GiB of memory.",
-        f"{total:.1f} GiB of memory is little: use embedded/minilm and --max_length 256.",
+        f"{total:.1f} GiB of memory is little: use embedded/minilm and `max_length` 256.",
         otherwise="warn",
     )
 

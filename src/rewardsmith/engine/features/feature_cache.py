@@ -34,7 +34,7 @@ DIGEST_NAME = re.compile("[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class CacheKey:
-    """All that decides a feature vector, besides the conversation."""
+    """All that decides a feature vector, besides the conversation. Its digest names a folder."""
 
     model: str
     """Name, for people; not part of the key's digest."""
@@ -48,7 +48,6 @@ class CacheKey:
 
     @property
     def digest(self) -> str:
-        """Name of the folder."""
         content = {name: value for name, value in asdict(self).items() if name != "model"}
         return fingerprint_json({**content, "version": SHARD_VERSION}).removeprefix("sha256:")[:32]
 

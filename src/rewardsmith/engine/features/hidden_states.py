@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rewardsmith.models.blocks import num_layers, transformer_blocks
+from rewardsmith.models.feature_spec import Pooling
 
 OnLayer = Callable[[int, Tensor], None]
 
@@ -64,17 +65,31 @@ def _no_cache(model: Any) -> dict[str, bool]:
     return {"use_cache": False} if getattr(model.config.get_text_config(), "use_cache", None) is not None else {}
 
 
-def pooling_weights(pooling: str, attention_mask: Tensor, response_mask: Tensor) -> Float[Tensor, "B T"]:
+def pooling_weights(pooling: Pooling, attention_mask: Tensor, response_mask: Tensor) -> Float[Tensor, "B T"]:
     """Weights that sum to one over the tokens a pooling averages."""
-    real = attention_mask.bool()
-    positions = torch.arange(real.shape[1], device=real.device)
-    last = real & (positions == torch.where(real, positions, -1).amax(1, keepdim=True))
-    if pooling == "last":
-        chosen = last
-    elif pooling == "cls":
-        chosen = real & (positions == torch.where(real, positions, real.shape[1]).amin(1, keepdim=True))
-    elif pooling == "mean":
-        chosen = real
-    else:
-        chosen = torch.where(response_mask.any(1, keepdim=True), response_mask, last)
+    chosen = _CHOSEN_BY[pooling](attention_mask.bool(), response_mask)
     return chosen.float() / chosen.sum(1, keepdim=True)
+
+
+def _first(real: Tensor, _: Tensor | None = None) -> Tensor:
+    positions = torch.arange(real.shape[1], device=real.device)
+    return real & (positions == torch.where(real, positions, real.shape[1]).amin(1, keepdim=True))
+
+
+def _last(real: Tensor, _: Tensor | None = None) -> Tensor:
+    positions = torch.arange(real.shape[1], device=real.device)
+    return real & (positions == torch.where(real, positions, -1).amax(1, keepdim=True))
+
+
+def _response(real: Tensor, response: Tensor) -> Tensor:
+    """An empty response is stood for by the last token."""
+    return torch.where(response.any(1, keepdim=True), response, _last(real))
+
+
+_CHOSEN_BY: dict[Pooling, Callable[[Tensor, Tensor], Tensor]] = {
+    "response_mean": _response,
+    "mean": lambda real, _: real,
+    "last": _last,
+    "cls": _first,
+}
+"""Which tokens a pooling averages [B, T]."""

@@ -23,10 +23,10 @@ from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.engine.batches.pair_conversations import pair_conversations
+from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps
-from rewardsmith.engine.scoring.scorer import LocalScorer
+from rewardsmith.engine.scoring.local_scorer import LocalScorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.fresh_model import fresh_model
@@ -36,6 +36,7 @@ from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.preferences.conversations import pair_conversations
 
 LABELS_FILE = "labels.safetensors"
 
@@ -133,10 +134,10 @@ def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
     return result
 
 
-def gaps_of(scorer: LocalScorer, pairs: pa.Table) -> NDArray[np.float32]:
+def gaps_of(scorer: Scorer, pairs: pa.Table) -> NDArray[np.float32]:
     """Reward of the chosen response less that of the rejected one [N]."""
     chosen, rejected = pair_conversations(pairs)
-    rewards = scorer.score([*chosen, *rejected])
+    rewards = scorer.score([*chosen, *rejected]).rewards
     return np.asarray(rewards[: len(pairs)] - rewards[len(pairs) :], dtype=np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rewardsmith.engine.features.hidden_states import read_layers
 from rewardsmith.engine.members.forked_batches import KEPT_BYTES, ForkedBatch
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.heads import has_score_head, head_inputs
+from rewardsmith.preferences.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches
 from rewardsmith.tokens.encoding import Encoded
 
@@ -36,19 +38,21 @@ class TrunkStates:
         device: torch.device,
         max_bytes: int = KEPT_BYTES,
     ) -> None:
-        distinct, self._conversations = _distinct(pairs)
-        self._lengths = np.array([len(item.input_ids) for item in distinct], dtype=np.int64)
+        both = chain.from_iterable(pairs.both(i) for i in range(len(pairs)))
+        unique, position = distinct(both, key=tokens_of)
+        self._conversations = position.reshape(-1, 2)
+        self._lengths = np.array([len(item.input_ids) for item in unique], dtype=np.int64)
         batches = length_sorted_batches(self._lengths, DEFAULT_MAX_TOKENS)
         order = np.concatenate(batches)
         self._begins = np.empty_like(self._lengths)
         self._begins[order] = np.cumsum(self._lengths[order]) - self._lengths[order]
         width, total = int(model.config.get_text_config().hidden_size), int(self._lengths.sum())
         self._states = torch.empty(total, width, device=device) if 4 * total * width <= max_bytes else None
-        self._ends = torch.empty(len(distinct), width, device=device)
+        self._ends = torch.empty(len(unique), width, device=device)
         self._model = model
         model.to(device)
         for batch in batches:
-            self._compute(form.inputs([distinct[i] for i in batch]).tensors, batch, layer, device)
+            self._compute(form.inputs([unique[i] for i in batch]).tensors, batch, layer, device)
 
     @property
     def head_rows(self) -> Float[Tensor, "N D"] | None:
@@ -89,16 +93,6 @@ class TrunkStates:
         read_layers(getattr(self._model, self._model.base_model_prefix), arguments, (layer, top), lay_down)
 
 
-def _distinct(pairs: EncodedPairs) -> tuple[list[Encoded], NDArray[np.int64]]:
-    """Distinct conversations, and those of every pair [N, 2]."""
-    found: dict[tuple[int, bytes], int] = {}
-    distinct: list[Encoded] = []
-    rows = np.empty((len(pairs), 2), dtype=np.int64)
-    for i in range(len(pairs)):
-        for side, item in enumerate(pairs.both(i)):
-            key = item.response_start, np.asarray(item.input_ids, dtype=np.int32).tobytes()
-            if key not in found:
-                found[key] = len(distinct)
-                distinct.append(item)
-            rows[i, side] = found[key]
-    return distinct, rows
+def tokens_of(item: Encoded) -> tuple[int, bytes]:
+    """Equal for equal conversations, and small."""
+    return item.response_start, np.asarray(item.input_ids, dtype=np.int32).tobytes()

@@ -18,7 +18,7 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.reward_module import RewardModule
-from rewardsmith.engine.doctor.checkup import Check, verdict
+from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.models.files import quiet_transformers
 from rewardsmith.models.heads import compute_rewards, output_layer
@@ -62,7 +62,6 @@ class ModelUnderTest:
 
     @property
     def pad_id(self) -> int:
-        """The padding token in use."""
         return int(self.model.config.get_text_config().pad_token_id)
 
     def batch(self, encoded: list[Encoded], side: Any = "right", extra: int = 0) -> dict[str, Tensor]:
@@ -71,7 +70,6 @@ class ModelUnderTest:
         return pad_batch(encoded, self.pad_id, side, self.encoder.has_token_types, width)
 
     def rewards(self, encoded: list[Encoded], side: Any = "right", extra: int = 0) -> Tensor:
-        """Rewards [N] of one batch."""
         with torch.inference_mode():
             return compute_rewards(self.model, self.batch(encoded, side, extra))
 
@@ -285,7 +283,7 @@ def check_lora(test: ModelUnderTest) -> Check:
         "With LoRA the head and the adapters both learn, and both are saved.",
         "With LoRA "
         + " and ".join(text for fine, text in faults if not fine)
-        + ". Train without --use_peft, or report the model.",
+        + ". Train without `use_peft`, or report the model.",
     )
 
 

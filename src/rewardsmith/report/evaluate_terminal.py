@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rewardsmith.report.evaluate_words import MEASURES
 
 SHOWN_CATEGORIES = 30
 
 
-def print_metrics(metrics: dict[str, Any], console: Any) -> None:
-    """The numbers of ``benchmark_rewards``, and of a comparison if there is one, in words and tables."""
+def print_evaluation(metrics: Mapping[str, Any], console: Console) -> None:
+    """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
     console.print(
         f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
@@ -44,11 +50,11 @@ def share(value: float | None) -> str:
 
 
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """``0.6667 [0.60, 0.73]``."""
+    """``0.6667 [0.6012, 0.7307]``."""
     return share(value) if low is None or high is None else f"{share(value)} [{low:.4f}, {high:.4f}]"
 
 
-def _calibration(m: dict[str, Any]) -> Iterator[str]:
+def _calibration(m: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Calibration error of sigmoid(gap) {m['eval_ece']:.4f}, where about {m['eval_ece_by_chance']:.4f} is chance; "
         f"Brier score {m['eval_brier']:.4f}."
@@ -71,7 +77,7 @@ def _calibration(m: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _comparison(m: dict[str, Any]) -> Iterator[str]:
+def _comparison(m: Mapping[str, Any]) -> Iterator[str]:
     found = m.get("comparison")
     if found is None:
         return
@@ -79,12 +85,7 @@ def _comparison(m: dict[str, Any]) -> Iterator[str]:
         f"Against {found['reward_model']} on the same pairs: only this model is right on "
         f"{found['num_only_first_right']:,}, only the other on {found['num_only_second_right']:,}."
     )
-    for name, words in (
-        ("accuracy_ties_half", "accuracy (ties half)"),
-        ("nll", "negative log-likelihood"),
-        ("nll_at_temperature", "the same at each model's own temperature"),
-        ("brier", "Brier score"),
-    ):
+    for name, words in MEASURES.items():
         entry = found[name]
         difference = entry["difference"]
         if difference is not None:
@@ -97,10 +98,7 @@ def _comparison(m: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _table(what: str, entries: list[dict[str, Any]]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
-
+def _table(what: str, entries: list[dict[str, Any]]) -> Table:
     table = Table(what, "pairs", "accuracy", "ties", "mean gap")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -35,11 +37,10 @@ from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.loading import load_config, load_trunk
 from rewardsmith.models.positions import check_max_length
+from rewardsmith.preferences.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from rewardsmith.tokens.padding import choose_pad_token
-
-__all__ = ["FeatureSpec", "Features", "extract_features", "feature_keys"]
 
 MAX_BATCH_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 """Padded tokens of a batch: on a CPU larger ones are no faster, and small data sets pad more."""
@@ -95,27 +96,25 @@ def extract_features(
     specs = list(dict.fromkeys(specs))
     if not specs:
         raise ModelError("no feature was asked for: give at least one layer and pooling.")
+    if not conversations:
+        return _no_rows(source, specs)
     digests = [conversation_digest(conversation) for conversation in conversations]
+    unique, position = distinct(zip(digests, conversations, strict=True), key=itemgetter(0))
+    digests = [digest for digest, _ in unique]
     keys = feature_keys(source, encoder, specs, dtype)
     caches = {spec: FeatureCache(key) for spec, key in zip(specs, keys, strict=True)}
     known = {spec: cache.read() for spec, cache in caches.items()}
-    missing = {spec: set(digests) - digests_in(vectors) for spec, vectors in known.items()}
-    new = {d: c for d, c in zip(digests, conversations, strict=True) if any(d in m for m in missing.values())}
-    if new or not conversations:
-        wanted = [spec for spec in specs if missing[spec] or not conversations]
-        _Extraction(source, encoder, {spec: caches[spec] for spec in wanted}, device, quiet, dtype).run(new)
-        known = {**known, **{spec: caches[spec].read() for spec in wanted}}
-    if not conversations:
-        return _no_rows(source, specs)
-    return _gather(known, digests)
+    missing = {spec: rows_of(vectors, digests) < 0 for spec, vectors in known.items()}
+    new = dict(compress(unique, np.any(list(missing.values()), axis=0)))
+    if new:
+        wanted = {spec: cache for spec, cache in caches.items() if missing[spec].any()}
+        _Extraction(source, encoder, wanted, device, quiet, dtype).run(new)
+        known |= {spec: cache.read() for spec, cache in wanted.items()}
+    return _gather(known, digests, position)
 
 
-def digests_in(vectors: Vectors | None) -> set[bytes]:
-    """Digests of the conversations that are there."""
-    return set() if vectors is None else {row.tobytes() for row in vectors.digests}
-
-
-def _gather(known: dict[FeatureSpec, Vectors | None], digests: list[bytes]) -> Features:
+def _gather(known: dict[FeatureSpec, Vectors | None], digests: list[bytes], position: NDArray[np.int64]) -> Features:
+    """Rows of the distinct digests, as often as they were given."""
     arrays: dict[FeatureSpec, NDArray[np.float16]] = {}
     rows: NDArray[np.int64] = np.empty(0, dtype=np.int64)
     vectors: Vectors | None = None
@@ -125,6 +124,7 @@ def _gather(known: dict[FeatureSpec, Vectors | None], digests: list[bytes]) -> F
             raise RunError(
                 "the feature cache lost entries while they were being read. Run again; nothing is in the way."
             )
+        rows = rows[position]
         arrays[spec] = vectors.values[rows]
     assert vectors is not None
     return Features(arrays, vectors.num_cut[rows], vectors.num_tokens[rows])
@@ -156,8 +156,6 @@ class _Extraction:
 
     def run(self, conversations: dict[bytes, Conversation]) -> None:
         """Encodes, computes and stores, a shard every few seconds."""
-        if not conversations:
-            return
         digests = list(conversations)
         encoded = self.encoder.encode_many(list(conversations.values()))
         if self.encoder.num_adapted:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from rewardsmith.engine.features import features as features_module
-from rewardsmith.engine.features.features import FeatureSpec, extract_features
+from rewardsmith.engine.features import extraction
+from rewardsmith.engine.features.extraction import extract_features
 from rewardsmith.engine.features.hidden_states import pooling_weights
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, resolve_model
-from rewardsmith.models.feature_spec import POOLINGS
+from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec, Pooling
 from rewardsmith.models.loading import load_tokenizer, load_trunk
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -39,13 +39,13 @@ def tiny(architecture: str, folder: Path) -> tuple[ModelSource, ConversationEnco
 def count_forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that gets the number of rows of every batch that reaches a trunk."""
     rows: list[int] = []
-    read_layers = features_module.read_layers
+    read_layers = extraction.read_layers
 
     def counting(model: Any, batch: dict[str, torch.Tensor], *rest: Any) -> None:
         rows.append(len(batch["input_ids"]))
         read_layers(model, batch, *rest)
 
-    monkeypatch.setattr(features_module, "read_layers", counting)
+    monkeypatch.setattr(extraction, "read_layers", counting)
     return rows
 
 
@@ -92,7 +92,7 @@ def test_the_second_time_no_model_is_loaded_and_the_features_are_equal(
     llama: tuple[ModelSource, ConversationEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = extract_features(*llama, CONVERSATIONS, ALL_SPECS, "cpu")
-    monkeypatch.setattr(features_module, "load_trunk", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(extraction, "load_trunk", lambda *_: pytest.fail("the model was loaded"))
     again = extract_features(*llama, CONVERSATIONS, ALL_SPECS[:5], "cpu")
     for spec in ALL_SPECS[:5]:
         assert np.array_equal(first.arrays[spec], again.arrays[spec])
@@ -115,9 +115,9 @@ def test_only_what_is_new_is_computed(
 def test_what_an_interrupted_run_stored_is_used(
     llama: tuple[ModelSource, ConversationEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features_module, "SHARD_SECONDS", 0.0)
-    monkeypatch.setattr(features_module, "MAX_BATCH_TOKENS", {"cpu": 1})
-    read_layers, calls = features_module.read_layers, []
+    monkeypatch.setattr(extraction, "SHARD_SECONDS", 0.0)
+    monkeypatch.setattr(extraction, "MAX_BATCH_TOKENS", {"cpu": 1})
+    read_layers, calls = extraction.read_layers, []
 
     def interrupted(*arguments: Any) -> None:
         calls.append(1)
@@ -125,7 +125,7 @@ def test_what_an_interrupted_run_stored_is_used(
             raise KeyboardInterrupt
         read_layers(*arguments)
 
-    monkeypatch.setattr(features_module, "read_layers", interrupted)
+    monkeypatch.setattr(extraction, "read_layers", interrupted)
     with pytest.raises(KeyboardInterrupt):
         extract_features(*llama, CONVERSATIONS, [FeatureSpec(1, "mean")], "cpu")
     extract_features(*llama, CONVERSATIONS, [FeatureSpec(1, "mean")], "cpu")
@@ -152,7 +152,7 @@ def test_values_beyond_float16_are_clipped_with_a_notice(
     llama: tuple[ModelSource, ConversationEncoder], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        features_module, "read_layers", lambda m, b, layers, on: on(1, torch.full((*b["input_ids"].shape, 32), -1e6))
+        extraction, "read_layers", lambda m, b, layers, on: on(1, torch.full((*b["input_ids"].shape, 32), -1e6))
     )
     found = extract_features(*llama, CONVERSATIONS[:1], [FeatureSpec(1, "mean")], "cpu")
     assert (found.arrays[FeatureSpec(1, "mean")] == np.finfo(np.float16).min).all()
@@ -189,7 +189,7 @@ def test_layers_that_do_not_exist_and_lengths_beyond_the_positions_are_refused(t
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_pooling_weights_sum_to_one_on_real_tokens(pooling: str) -> None:
+def test_pooling_weights_sum_to_one_on_real_tokens(pooling: Pooling) -> None:
     attention = torch.tensor([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 0, 0]])
     response = torch.tensor([[0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]]).bool()
     weights = pooling_weights(pooling, attention, response)

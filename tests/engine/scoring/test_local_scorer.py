@@ -1,0 +1,159 @@
+"""Scoring any number of conversations by one model that runs here."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.engine.scoring import local_scorer
+from rewardsmith.engine.scoring.local_scorer import LocalScorer, distinct_by_prompt, load_local_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
+from rewardsmith.errors import ConfigError
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.heads import compute_rewards
+from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.lora import add_lora
+from rewardsmith.models.options import LoraOptions
+from rewardsmith.tokens.batching import pad_batch
+from rewardsmith.tokens.encoding import ConversationEncoder
+from tiny_architectures import conversation, save_tiny_model
+
+MIXED: list[Conversation] = [
+    conversation("one", "a"),
+    conversation("two", "b c d"),
+    conversation("one", "e"),
+    conversation("one", "a"),
+    conversation("two", ""),
+    conversation("three " * 30, "f"),
+]
+
+
+Scorers = Callable[[int], LocalScorer]
+
+
+@pytest.fixture(scope="module")
+def scorers(tmp_path_factory: pytest.TempPathFactory) -> Scorers:
+    """Scorers of one tiny model at 32 tokens, by how many tokens share a forward pass."""
+    source = resolve_model(str(save_tiny_model(tmp_path_factory.mktemp("trunk"), "llama")))
+    encoder = ConversationEncoder(load_tokenizer(source), 32)
+    model = new_reward_model(source, encoder.tokenizer)
+    return lambda max_tokens: LocalScorer(model, encoder, max_tokens, "cpu")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    """Folder of a tiny reward model that was trained at 64 tokens."""
+    source = resolve_model(str(save_tiny_model(tmp_path / "trunk", "qwen3")))
+    tokenizer = load_tokenizer(source)
+    save_reward_model(new_reward_model(source, tokenizer), tokenizer, tmp_path / "saved", {"max_length": 64})
+    return str(tmp_path / "saved")
+
+
+def load(path: str, **options: Any) -> LocalScorer:
+    return load_local_scorer(path, ScoringOptions(device="cpu", **options))
+
+
+def test_equal_conversations_are_kept_once_and_prompts_side_by_side() -> None:
+    unique, position = distinct_by_prompt(MIXED)
+    assert unique == [MIXED[0], MIXED[2], MIXED[1], MIXED[4], MIXED[5]]
+    assert position.tolist() == [0, 2, 1, 0, 3, 4]
+
+
+def test_rewards_are_those_of_each_conversation_alone(scorers: Scorers) -> None:
+    scorer = scorers(64)
+    assert scorer.form.packed
+    scored = scorer.score(MIXED)
+    with torch.inference_mode():
+        alone = [compute_rewards(scorer.model, pad_batch([scorer.encoder.encode(c)], 0)).item() for c in MIXED]
+    np.testing.assert_allclose(scored.rewards, alone, rtol=0, atol=1e-5)
+    assert scored.rewards[0] == scored.rewards[3] and np.ptp(scored.rewards) > 0.01
+    assert scored.num_truncated == 1
+    np.testing.assert_array_equal(scored.members, scored.rewards[None])
+
+
+def test_windows_and_batches_change_nothing(scorers: Scorers, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scorers(1000).score(MIXED).rewards
+    monkeypatch.setattr(local_scorer, "WINDOW", 2)
+    np.testing.assert_allclose(scorers(1).score(MIXED).rewards, whole, rtol=0, atol=1e-5)
+
+
+def test_each_distinct_conversation_is_computed_once(scorers: Scorers, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    real = local_scorer.rewards_of
+    monkeypatch.setattr(
+        local_scorer, "rewards_of", lambda m, inputs: computed.append(inputs.num_responses) or real(m, inputs)
+    )
+    scorer = scorers(1000)
+    assert scorer.score(MIXED * 3).num_truncated == 3
+    assert sum(computed) == 5
+
+
+def test_nothing_to_score_gives_nothing(scorers: Scorers) -> None:
+    nothing = scorers(64).score([])
+    assert (nothing.rewards.shape, nothing.members.shape, nothing.num_truncated) == ((0,), (1, 0), 0)
+
+
+def test_requests_at_the_same_time_get_their_own_counts(scorers: Scorers) -> None:
+    long = conversation("three " * 30, "f")
+    requests = [[*MIXED, *[long] * number] for number in range(8)]
+    scorer = scorers(64)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(scorer.score, requests))
+    assert [scores.num_truncated for scores in found] == list(range(1, 9))
+    for request, scores in zip(requests, found, strict=True):
+        np.testing.assert_allclose(scores.rewards, scorer.score(request).rewards, rtol=0, atol=1e-5)
+
+
+def test_a_closed_scorer_lets_its_model_go(saved: str) -> None:
+    scorer = load(saved)
+    scorer.score(MIXED)
+    model = weakref.ref(scorer.model)
+    scorer.close()
+    gc.collect()
+    assert model() is None
+
+
+def test_a_batch_of_no_tokens_is_refused(saved: str) -> None:
+    with pytest.raises(ConfigError, match="`max_tokens_per_batch` 0 must be at least 1"):
+        load(saved, max_tokens_per_batch=0)
+
+
+def test_the_length_of_training_is_kept_unless_another_is_asked_for(saved: str) -> None:
+    scorer, longer = load(saved), load(saved, max_length=96)
+    assert (scorer.encoder.max_length, longer.encoder.max_length) == (64, 96)
+    assert longer.fingerprint != scorer.fingerprint == load(saved).fingerprint
+    too_long = [conversation("q", "r" * 80)]
+    assert (scorer.score(too_long).num_truncated, longer.score(too_long).num_truncated) == (1, 0)
+    with pytest.raises(ConfigError, match="`max_length` 0 must be at least 1"):
+        load(saved, max_length=0)
+
+
+def test_a_scorer_of_a_model_in_memory_follows_its_weights(saved: str) -> None:
+    scorer = load(saved)
+    first = LocalScorer(scorer.model, scorer.encoder, device="cpu").fingerprint
+    scorer.model.score.weight.data += 1
+    assert LocalScorer(scorer.model, scorer.encoder, device="cpu").fingerprint != first
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
+def test_the_weights_under_an_adapter_are_part_of_what_it_is(tmp_path: Path) -> None:
+    trunk = save_tiny_model(tmp_path / "trunk", "llama")
+    source = resolve_model(str(trunk))
+    tokenizer = load_tokenizer(source)
+    adapted = add_lora(new_reward_model(source, tokenizer), LoraOptions(lora_r=2))
+    save_reward_model(adapted, tokenizer, tmp_path / "adapter", {"max_length": 64})
+    before = load(str(tmp_path / "adapter")).fingerprint
+    assert load(str(tmp_path / "adapter")).fingerprint == before
+    weights = load_file(trunk / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in weights.items()}, trunk / "model.safetensors", {"format": "pt"})
+    assert load(str(tmp_path / "adapter")).fingerprint != before

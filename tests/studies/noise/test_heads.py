@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from made_pairs import made_pairs
 
 from rewardsmith.strength.logistic import fit_heads
-from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
-from rewardsmith.studies.noise.noise_aware import fit_noise_aware
+from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
 
 ROWS = made_pairs(600, 8, seed=2).widest.rows
 L2 = torch.tensor([1.0])

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize
 
 from rewardsmith.metrics.temperature import fit_scale
-from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
+from rewardsmith.studies.noise.held_out_likelihood import calibrated_likelihood, fit_calibration
 
 NONE = np.zeros(4000, dtype=np.int64)
 

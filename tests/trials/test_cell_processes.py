@@ -6,7 +6,7 @@ import pytest
 from squares import Square, open_squares
 
 from rewardsmith.errors import InputError, RunError
-from rewardsmith.trials.cell_processes import run_cells
+from rewardsmith.trials.cell_processes import CellProcess, run_cells
 
 CELLS = [Square(number) for number in range(5)]
 
@@ -38,9 +38,19 @@ def test_an_error_of_the_input_names_the_cell_and_ends_the_experiment(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_dies_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"cell number 0: its process ended with status 1: .*division by zero"):
+def test_a_process_that_dies_is_told_with_the_cell_that_it_died_of(tmp_path):
+    process = CellProcess(open_squares, {"deadly": 1}, tmp_path / "said.txt")
+    assert process.compute(CELLS[2])["square"] == 4
+    for cell in (CELLS[1], CELLS[3]):
+        with pytest.raises(RunError, match=r"cell number 1: its process ended with status 1: .*division by zero"):
+            process.compute(cell)
+    process.end()
+
+
+def test_the_death_of_a_process_ends_the_experiment(tmp_path):
+    with pytest.raises(RunError, match="cell number 0: its process ended with status 1"):
         squares(tmp_path, deadly=0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_ends_with_its_parent():

@@ -36,7 +36,7 @@ Prepare = Callable[[Values], Callable[[Values], Values]]
 def run_cells(
     cells: Sequence[Cell], prepare: Prepare, given: Values, folder: Path, num_workers: int
 ) -> Iterator[Values]:
-    """Results as they come. An error, or leaving early, ends the processes; their words stand in ``folder`` till then."""
+    """Results as they come. An error, or leaving early, ends the processes, whose words stand in ``folder`` so long."""
     number = min(num_workers, len(cells))
     if not number:
         return
@@ -70,6 +70,7 @@ class CellProcess:
 
     def __init__(self, prepare: Prepare, given: Values, said: Path) -> None:
         self._said = said
+        self._died_of: str | None = None
         with said.open("w", encoding="utf-8") as file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
@@ -85,13 +86,17 @@ class CellProcess:
     def compute(self, cell: Cell) -> Values:
         """The cell's result, ``skipped`` saying why where its data or its fits do not allow one.
 
-        Raises RunError for what the process died of, InputError for options that have become wrong.
+        Raises RunError for what the process died of, with this cell or one before it, InputError for options that have
+        become wrong.
         """
+        if self._died_of:
+            raise RunError(self._died_of)
         self._send({"key": cell.key, "values": asdict(cell)})
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RunError(f"cell {cell.key}: {self._last_words()}")
+            self._died_of = f"cell {cell.key}: {self._last_words()}"
+            raise RunError(self._died_of)
         answer: Values = json.loads(line)
         if "error" in answer:
             raise InputError(f"cell {cell.key}: {answer['error']}")

@@ -138,8 +138,8 @@ def test_the_order_of_the_responses_does_not_tell_the_truth(pairs, monkeypatch):
 
 def test_a_cell_does_not_depend_on_the_order_of_the_responses(pairs):
     options = CellOptions(named(PLAIN, CLEAN, "drop", "structured_drop", "cleanlab:flip"), 0.3, 2)
-    turned = pairs.reordered(np.random.default_rng(3).random(len(pairs)) < 0.5)
-    one, two = (run_cell(own, Cell(0, "longer", 0.2), options)["arms"] for own in (pairs, turned))
+    reordered = pairs.reordered(np.random.default_rng(3).random(len(pairs)) < 0.5)
+    one, two = (run_cell(own, Cell(0, "longer", 0.2), options)["arms"] for own in (pairs, reordered))
     for name in (PLAIN, CLEAN, "drop", "structured_drop"):
         assert one[name]["accuracy"] == pytest.approx(two[name]["accuracy"], abs=0.006)  # rounding turns a close pair
         assert one[name]["label_error"] == pytest.approx(two[name]["label_error"], abs=0.01)

@@ -49,12 +49,12 @@ def test_gaps_that_say_nothing_leave_a_coin(drawn):
     assert found[0] == pytest.approx(-np.log(2))
 
 
-def test_a_cluster_that_is_turned_round_is_neither_praise_nor_blame(drawn):
+def test_a_cluster_whose_labels_are_flipped_is_neither_praise_nor_blame(drawn):
     """Gaps count there as if they said nothing: a head must not be called good for ranking a cluster backwards."""
     gaps, given, longer = drawn[0][:, :1], drawn[1][:, :1], drawn[2]
     clusters = np.arange(4000) % 4
-    turned = clusters == 1
-    labels, silent = np.where(turned[:, None], 1 - given, given), np.where(turned[:, None], 0, gaps)
+    flipped = clusters == 1
+    labels, silent = np.where(flipped[:, None], 1 - given, given), np.where(flipped[:, None], 0, gaps)
     found = calibrated_likelihood(gaps, labels, longer, clusters)
     np.testing.assert_allclose(found, calibrated_likelihood(silent, labels, longer, clusters), rtol=1e-6)
     assert (found < calibrated_likelihood(gaps, given, longer, clusters) - 0.01).all()

@@ -93,13 +93,14 @@ class StudyResults:
 
     def common(self, places: Sequence[Place]) -> list[Method]:
         """Methods that every place has, but for plain training; those of the page first and in its order."""
-        measured = self.paired.measured
-        found = [m for m in self.methods if m.name != PLAIN and all((place, m.name) in measured for place in places)]
+        names = {m.name for m in self.methods if all((place, m.name) in self.paired.measured for place in places)}
+        found = [method for method in self.methods if method.name in names - {self.paired.baseline}]
         order = {name: index for index, name in enumerate(ALL)}
         return sorted(found, key=lambda method: order.get(method.name, len(order)))
 
 
 def place_of(cell: Result) -> Place:
+    """Where its result belongs, whatever its seed."""
     return cell["kind"], cell["rate"]
 
 
@@ -135,7 +136,7 @@ def findings(results: StudyResults) -> dict[str, Any]:
 def _place(results: StudyResults, place: Place) -> dict[str, Any]:
     """One kind and rate: accuracies, gains in points with paired intervals, and what the audit made of it."""
     paired = results.paired
-    cells = [cell for cell in results.cells_of(place) if cell["seed"] in paired.seeds]
+    cells = results.cells_of(place)
     gap = paired.gain(place, CLEAN)
     arms = {}
     for method in [method for method in results.methods if (place, method.name) in paired.measured]:

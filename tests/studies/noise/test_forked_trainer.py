@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.engine.members.forked_batches import ForkedLoader
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.crossfit import fold_groups
@@ -21,7 +19,7 @@ from rewardsmith.strength.design import Candidate, Design
 from rewardsmith.studies.noise import forked_trainer
 from rewardsmith.studies.noise.arms import Arm, Trained, TrainingTask
 from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base
-from rewardsmith.studies.noise.held_out_likelihood import HeldOutLabels
+from rewardsmith.studies.noise.held_out_likelihood import Chosen, HeldOutLabels
 from rewardsmith.studies.noise.options import ForkedArmOptions, ForkedJob
 from rewardsmith.studies.noise.study_pairs import PairColumns, StudyPairs
 from rewardsmith.trials.splits import split_by_group
@@ -117,58 +115,50 @@ def test_nothing_is_learned_from_the_held_out_fold_but_the_choice(
 ) -> None:
     task = task_of(pairs)
     held_out = task.split.inner_fold == forked_trainer.HELD_OUT_FOLD
-    monkeypatch.setattr(
-        HeldOutLabels, "likelihood", lambda self, gaps: np.zeros(gaps.shape[1])
-    )  # the first epoch always
+    all_alike = "likelihood", lambda self, gaps: np.zeros(gaps.shape[1])  # so the first epoch is chosen
+    monkeypatch.setattr(HeldOutLabels, *all_alike)
     other = replace(task, given=np.where(held_out, 1 - task.given, task.given))
     one, two = train(job, task, plain(task))[0], train(job, other, plain(other))[0]
     np.testing.assert_array_equal(one.gaps, two.gaps)
     assert one.scale != two.scale  # of the labels there
 
 
-def test_the_epoch_is_that_which_held_out_labels_like_best(
+def test_every_arm_is_tested_as_it_was_after_the_epoch_that_held_out_labels_like_best(
     job: ForkedJob, pairs: StudyPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Gaps after three epochs are given by hand: the second alone sorts the held-out labels, and for the arm `clean`,
-    which has labels of its own, the third."""
     task = task_of(pairs)
-    truth = clean(task)
-    gaps = []
-    for labels in (np.full(len(task.given), 0.5), task.given, task.train.columns.target):
-        own = np.random.default_rng(len(gaps)).normal(size=(NUMBER, 2)) * 0.1
-        own[task.split.train] += 4 * (labels[:, None] - 0.5)
-        gaps.append(own)
-    monkeypatch.setattr(ForkedTrainer, "_gaps_by_epoch", lambda self, arms, judged: gaps)
-    one, two = ForkedTrainer(forked_base(job), task).train([plain(task), truth])
-    assert (one.choice, one.at_end_of_grid) == ("epoch 2", False)
-    assert (two.choice, two.at_end_of_grid) == ("epoch 3", True)
-    np.testing.assert_array_equal(one.gaps, gaps[1][task.split.test, 0])
-    np.testing.assert_array_equal(two.gaps, gaps[2][task.split.test, 1])
-    own = replace(task, choose_by="own")
-    repaired = Arm("oracle:flip", truth.supervision)
-    for asked, choice in ((task, "epoch 2"), (own, "epoch 3")):
-        assert ForkedTrainer(forked_base(job), asked).train([plain(task), repaired])[1].choice == choice
+    shown: list[int] = []
+
+    def after(epochs: list[int]) -> list[Trained]:
+        def choose(self: HeldOutLabels, gaps: list[NDArray[np.float64]]) -> Chosen:
+            shown.extend(len(own) for own in gaps)
+            return Chosen(np.array(epochs), np.array([2.0, 3.0]))
+
+        monkeypatch.setattr(HeldOutLabels, "choose", choose)
+        return train(job, task, plain(task), clean(task))
+
+    one, two = after([0, 1]), after([2, 1])
+    assert [arm.choice for arm in (*one, *two)] == ["epoch 1", "epoch 2", "epoch 3", "epoch 2"]
+    assert [arm.at_end_of_grid for arm in (*one, *two)] == [True, False, True, False]
+    assert [arm.scale for arm in one] == [2.0, 3.0]
+    np.testing.assert_array_equal(one[1].gaps, two[1].gaps)
+    assert np.abs(one[0].gaps - two[0].gaps).max() > 1e-2
+    assert set(shown) == {int((task.split.inner_fold == forked_trainer.HELD_OUT_FOLD).sum())}
 
 
 def test_pairs_that_are_the_same_twice_are_neither_learned_nor_judged(
-    job: ForkedJob, pairs: StudyPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: ForkedJob, pairs: StudyPairs, tmp_path: Path
 ) -> None:
     table, task = pq.read_table(job.pairs_file), task_of(pairs)
-    same = np.concatenate([task.split.train[:4], task.split.test[:4]])
+    learned = task.split.train[task.split.inner_fold != forked_trainer.HELD_OUT_FOLD]
     rows = table.to_pylist()
-    for i in same:
+    for i in (*learned[:4], *task.split.test[:4]):
         rows[i]["rejected"] = rows[i]["chosen"]
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), tmp_path / "pairs.parquet")
-    computed: set[int] = set()
-    forward = ForkedLoader._batch
-
-    def seen(self: ForkedLoader, indices: NDArray[np.int64], *rest: Any) -> Any:
-        computed.update(indices.tolist())
-        return forward(self, indices, *rest)
-
-    monkeypatch.setattr(ForkedLoader, "_batch", seen)
-    (arm,) = train(replace(job, pairs_file=str(tmp_path / "pairs.parquet")), task, plain(task))
-    assert computed == set(range(NUMBER)) - set(same.tolist())
+    other = replace(job, pairs_file=str(tmp_path / "pairs.parquet"))
+    heavy = plain(task).supervision.changed(np.isin(task.split.train, learned[:4]), weight=100.0)
+    arm, same = train(other, task, plain(task), Arm("heavy", heavy))
+    np.testing.assert_array_equal(arm.gaps, same.gaps)
     assert (arm.gaps[:4] == 0).all() and (arm.gaps[4:] != 0).all()
 
 

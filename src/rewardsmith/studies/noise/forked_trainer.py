@@ -86,14 +86,12 @@ class ForkedTrainer:
         held_out, test = np.flatnonzero(split.inner_fold == HELD_OUT_FOLD), split.test
         judged = split.train[held_out]
         gaps = self._gaps_by_epoch(arms, np.concatenate([judged, test]))
-        judges = HeldOutLabels.of(self.task, arms).take(held_out)
         sides = np.where(reordered[held_out], -1.0, 1.0)[:, None]
-        best = np.stack([judges.likelihood(sides * own[judged]) for own in gaps]).argmax(axis=0)
-        scales = np.stack([judges.scales(sides * own[judged]) for own in gaps])
+        chosen = HeldOutLabels.of(self.task, arms).take(held_out).choose([sides * own[judged] for own in gaps])
         ends = (0, len(gaps) - 1)
         return [
-            Trained(arm.name, gaps[epoch][test, a], float(scales[epoch, a]), f"epoch {epoch + 1}", epoch in ends)
-            for a, (arm, epoch) in enumerate(zip(arms, best.tolist(), strict=True))
+            Trained(arm.name, gaps[epoch][test, a], float(chosen.scale[a]), f"epoch {epoch + 1}", epoch in ends)
+            for a, (arm, epoch) in enumerate(zip(arms, chosen.best.tolist(), strict=True))
         ]
 
     def _gaps_by_epoch(self, arms: Sequence[Arm], judged: Indices) -> list[NDArray[np.float64]]:

@@ -30,6 +30,13 @@ MIN_CLUSTER_PAIRS = 100
 Floats = NDArray[np.float64]
 
 
+class Chosen(NamedTuple):
+    """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
+
+    best: NDArray[np.int64]
+    scale: Floats
+
+
 @dataclass(frozen=True)
 class HeldOutLabels:
     """N training pairs and their labels in the eyes of A arms."""
@@ -68,6 +75,11 @@ class HeldOutLabels:
     def scales(self, gaps: Floats) -> Floats:
         """What makes gaps logits of the given labels [A]; 0 where they point the other way."""
         return np.maximum(fit_calibration(gaps, self.given, self.longer).scale, 0.0)
+
+    def choose(self, gaps: Sequence[Floats]) -> Chosen:
+        """For each arm the likeliest of several gaps, each [N, A]; of equals the first."""
+        best = np.stack([self.likelihood(own) for own in gaps]).argmax(axis=0)
+        return Chosen(best, np.array([self.scales(gaps[index])[a] for a, index in enumerate(best)]))
 
 
 class Fit(NamedTuple):

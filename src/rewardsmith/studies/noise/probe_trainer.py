@@ -21,7 +21,7 @@ from torch import Tensor
 from rewardsmith.strength.nuisance import with_nuisance, without_nuisance
 from rewardsmith.studies.noise.arms import Arm, Form, Trained, TrainingTask, stack_supervision
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
-from rewardsmith.studies.noise.held_out_likelihood import HeldOutLabels
+from rewardsmith.studies.noise.held_out_likelihood import Chosen, HeldOutLabels
 from rewardsmith.trials.splits import NUM_INNER_FOLDS
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0, 1600.0, 6400.0)
@@ -29,7 +29,6 @@ STEPS_GRID = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 INNER_TOLERANCE = 1e-2  # root mean square logits; far below what tells penalties apart
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -38,13 +37,6 @@ class Rows(NamedTuple):
     fitted: Float[Tensor, "N E"]
     read: Float[Tensor, "N E"]
     tested: Float[Tensor, "M E"]
-
-
-class Chosen(NamedTuple):
-    """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
-
-    best: Indices
-    scale: Floats
 
 
 @dataclass(frozen=True)
@@ -118,11 +110,8 @@ class ProbeTrainer:
         return Chosen(best, scale)
 
     def _search_steps(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOutLabels) -> Chosen:
-        num_arms = held_out.num_arms
         path = descend(rows.fitted, self._inner(arms), STEPS_GRID)
-        gaps = [self._gaps(rows.read, heads, num_arms) for heads in path]
-        best = np.stack([held_out.likelihood(own) for own in gaps]).argmax(axis=0)
-        return Chosen(best, np.array([held_out.scales(gaps[index])[a] for a, index in enumerate(best)]))
+        return held_out.choose([self._gaps(rows.read, heads, held_out.num_arms) for heads in path])
 
     def _inner(self, arms: Sequence[Arm]) -> Labels:
         """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""

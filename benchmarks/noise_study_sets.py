@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.studies.noise.statistics import POOLS
+from rewardsmith.studies.noise.findings import POOLS, USABLE
+from rewardsmith.studies.noise.methods import PLAIN
 
-PLAIN = "plain"
 NO_GAIN = {"share": {"value": 0.0, "low": 0.0, "high": 0.0}, "gain": {"value": 0.0}, "verdict": "unclear"}
 
 Set = Mapping[str, Mapping[str, Any]]
@@ -32,7 +32,7 @@ def usable(metrics: Mapping[str, Any], pool: str) -> dict[str, dict[str, Any]] |
         return None
     number = len(found["places"])
     roles = {method["name"]: method["role"] for method in metrics["methods"]}
-    methods = {name: own for name, own in found["methods"].items() if roles.get(name) in ("ours", "rival")}
+    methods = {name: own for name, own in found["methods"].items() if roles.get(name) in USABLE}
     return {
         name: {"share": own["share"], "gain": number * own["gain"]["value"], "gap": number * found["mean_gap"]["value"]}
         for name, own in {**methods, PLAIN: NO_GAIN}.items()

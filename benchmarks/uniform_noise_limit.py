@@ -27,10 +27,9 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.pair_features import pair_features
-from rewardsmith.studies.noise.heads import Labels, fit_arms
-from rewardsmith.studies.noise.noise_aware import fit_noise_aware
+from rewardsmith.studies.noise.heads import Labels, fit_arms, fit_noise_aware
 from rewardsmith.studies.noise.probe_trainer import L2_GRID
-from rewardsmith.studies.noise.splits import split_pairs
+from rewardsmith.trials.splits import split_by_group
 
 ARMS = ("plain", "known", "clean", "bayes")
 RATES = (0.1, 0.2, 0.3, 0.4)
@@ -75,7 +74,7 @@ def measure(rows: Tensor, groups: NDArray[np.int64], accuracy: float, rate: floa
     unscaled = rows.double().numpy() @ rng.standard_normal(rows.shape[1])
     scale = as_sharp(unscaled, accuracy)
     belief = 1 / (1 + np.exp(-scale * unscaled))
-    split = split_pairs(groups, 0.3, draw)
+    split = split_by_group(groups, 0.3, draw)
     train, tested = (rows[torch.from_numpy(which)] for which in (split.train, split.test))
     clean = (rng.random(len(train)) < belief[split.train]).astype(np.float32)
     noisy = np.where(rng.permutation(len(train)) < round(rate * len(train)), 1 - clean, clean)

@@ -27,6 +27,7 @@ LAYERS = (
     ("strength",),
     ("refining",),
     ("evaluation",),
+    ("sampling", "judging", "trials"),
     ("policy", "studies"),
     ("report",),
     ("serving", "studio"),

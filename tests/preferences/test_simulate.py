@@ -165,7 +165,7 @@ def test_weighted_draw_is_exact_and_leaves_weight_zero_alone():
     [
         ({"annotator": "elo"}, "elo"),
         ({"flips": "odd"}, "odd"),
-        ({"flip_rate": 1.2}, "flip_rate`? 1.2"),
+        ({"flip_rate": 1.2}, "`flip_rate` 1.2"),
         ({"tie_rate": -0.1}, "`tie_rate` -0.1"),
         ({"annotator_skills": (1.5,)}, "between 0 and 1"),
         ({"flips": "longer", "flip_rate": 0.9}, "shorter"),

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from rewardsmith.strength.judgements import as_labelled
 from rewardsmith.strength.planting import plant_flips, relabel
@@ -16,6 +17,11 @@ def test_hard_flips_gather_on_close_pairs():
     planted = plant_flips("hard", np.ones(2000, dtype=bool), belief, 0.2, np.random.default_rng(0))
     assert planted.sum() == 400
     assert belief[planted].mean() < belief.mean() - 0.05
+
+
+def test_what_takes_more_than_beliefs_is_not_planted_here():
+    with pytest.raises(ValueError, match="'longer' is none of uniform, hard"):
+        plant_flips("longer", np.ones(9, dtype=bool), np.full(9, 0.5), 0.2, np.random.default_rng(0))
 
 
 def test_relabelling_twice_changes_nothing():

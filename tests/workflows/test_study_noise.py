@@ -2,7 +2,6 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +12,12 @@ from rewardsmith.errors import ConfigError, DataError, InputError, ModelError, O
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulate import simulate
-from rewardsmith.studies.noise.cells import run_cell
-from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base
+from rewardsmith.studies.noise.cells import CellOptions, run_cell
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.workflows import study_noise
 from rewardsmith.workflows.options import StudyNoiseConfig
-from rewardsmith.workflows.study_noise import parse_kinds, parse_rates, run_study_noise
+from rewardsmith.workflows.study_noise import chosen_methods, run_study_noise
 
 ROWS = simulate(260, annotator="exact", votes_per_pair=3, seed=3)
 
@@ -126,9 +124,8 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
     asked = replace(config(tiny_llama, folder, **FORKED), forked=options)
     real, computed = study_noise.run_cells, []
 
-    def stops_after_one(cells, pairs_file, options, _):
-        base = forked_base(options.forked)
-        yield run_cell(StudyPairs.load(pairs_file), cells[0], options, lambda trial: ForkedTrainer(base, trial))
+    def stops_after_one(cells, _, given, *rest):
+        yield run_cell(StudyPairs.load(given["pairs_file"]), cells[0], CellOptions.of(given["options"]))
         raise RunError("power cut")
 
     def counts(cells, *rest):
@@ -167,7 +164,7 @@ def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama,
     ):
         with pytest.raises(ConfigError, match=reason):
             run_study_noise(replace(asked, forked=ForkedArmOptions(**changes)), ROWS)
-    with pytest.raises(ConfigError, match="'debias' is not for --trainer forked"):
+    with pytest.raises(ConfigError, match="'debias' is not for `trainer` forked"):
         run_study_noise(replace(asked, study=replace(asked.study, methods="debias")), ROWS)
     assert not (tmp_path / "x").exists()
 
@@ -178,7 +175,7 @@ def test_a_model_that_cannot_be_forked_is_refused_before_anything_costly(tiny_ll
 
     monkeypatch.setattr(study_noise, "pair_features", costly)
     monkeypatch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
-    with pytest.raises(ModelError, match="cannot be forked; use --trainer probe"):
+    with pytest.raises(ModelError, match="cannot be forked; use `trainer` probe"):
         run_study_noise(config(tiny_llama, tmp_path / "x", **FORKED), ROWS)
     assert not (tmp_path / "x" / "unfinished.json").exists()
 
@@ -194,15 +191,15 @@ def test_pairs_that_truncation_makes_the_same_are_told_or_refused(tiny_llama, tm
         return run_study_noise(own, long + ROWS[len(rows) :])
 
     monkeypatch.setattr(study_noise, "pair_features", stops)
-    with pytest.raises(DataError, match=r"Seed 0 leaves arms no pair .* 260 have .* 16 tokens\. Raise --max_length"):
+    with pytest.raises(DataError, match=r"Seed 0 leaves arms no pair .* 260 have .* 16 tokens\. Raise `max_length`"):
         asked(ROWS)
     assert not (tmp_path / "x" / "unfinished.json").exists()
     capsys.readouterr()
     with pytest.raises(RunError, match="power cut"):
         asked(ROWS[:100])
     said = " ".join(capsys.readouterr().err.split())
-    assert said.count("pairs have the same tokens on both sides (--max_length)") == 1
-    assert said.count("are cut on the left (--max_length)") == 1
+    assert said.count("pairs have the same tokens on both sides (`max_length`)") == 1
+    assert said.count("are truncated on the left (`max_length`)") == 1
 
 
 def test_a_study_does_not_go_on_with_another_tokenizer(tiny_llama, tmp_path, monkeypatch):
@@ -222,18 +219,18 @@ def test_a_study_does_not_go_on_with_another_tokenizer(tiny_llama, tmp_path, mon
 
 
 def test_what_all_leaves_out_is_said(capsys):
-    assert "early_stop" not in study_noise._methods(NoiseStudyOptions(trainer="forked"))
+    assert "early_stop" not in [m.name for m in chosen_methods(NoiseStudyOptions(trainer="forked"))]
     said = " ".join(capsys.readouterr().err.split())
     assert "debias, debias+soft_label, early_stop are not for --trainer forked and are left out" in " ".join(
         said.split()
     )
-    study_noise._methods(NoiseStudyOptions())
+    chosen_methods(NoiseStudyOptions())
     assert not capsys.readouterr().err
 
 
 def test_what_a_set_lacks_is_told_before_there_is_a_folder(tiny_llama, tmp_path):
     silent = [{key: value for key, value in row.items() if key != "votes"} for row in ROWS]
-    with pytest.raises(DataError, match="--kinds votes: with seed 0, no pair to train on carries votes"):
+    with pytest.raises(DataError, match="`kinds` votes: with seed 0, no pair to train on carries votes"):
         run_study_noise(config(tiny_llama, tmp_path / "x"), silent)
     assert not (tmp_path / "x" / "unfinished.json").exists()
 
@@ -261,26 +258,9 @@ def test_python_runs_what_the_command_runs(tiny_llama, tmp_path, study):
     assert [place["arms"] for place in found.metrics["places"]] == [place["arms"] for place in study.metrics["places"]]
 
 
-def test_tested_pairs_are_drawn_with_their_prompt():
-    split = np.arange(12)
-    pairs = SimpleNamespace(split_groups=split, drawn_together=split // 3, facts=SimpleNamespace(target=np.ones(12)))
-    groups = study_noise.tests_of(pairs, 0.5, range(1))[0]
-    assert set(groups) <= {0, 1, 2, 3} and len(groups) == 6
-
-
-def test_bad_options_are_named(tiny_llama, tmp_path):
-    with pytest.raises(ConfigError, match="'unifrom' is none of .* Did you mean uniform?"):
-        parse_kinds("unifrom")
-    with pytest.raises(ConfigError, match="--kinds names nothing"):
-        parse_kinds(" ,")
-    with pytest.raises(ConfigError, match="must be at least 0 and under 0.5"):
-        parse_rates("0,0.5")
-    with pytest.raises(ConfigError, match="numbers separated by commas"):
-        parse_rates("0;0.2")
+def test_a_share_that_is_none_is_named(tiny_llama, tmp_path):
     with pytest.raises(ConfigError, match="--test_share 1 must lie between"):
         run_study_noise(config(tiny_llama, tmp_path / "x", test_share=1.0), ROWS)
-    assert parse_rates("0.2, 0,0.2") == (0.0, 0.2)
-    assert parse_kinds("longer,uniform,longer") == ("longer", "uniform")
 
 
 def test_a_set_that_is_too_small_leaves_no_folder_behind(tiny_llama, tmp_path):

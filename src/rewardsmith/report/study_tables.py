@@ -12,9 +12,11 @@ from rich.text import Text
 
 from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, part, percent, percent_range
 from rewardsmith.report.terminal import TEXT_WIDTH, plain
+from rewardsmith.studies.noise.findings import USABLE
+from rewardsmith.studies.noise.methods import CLEAN, PLAIN, Role
+from rewardsmith.studies.noise.trainers import TRAINERS
 
-USABLE = ("ours", "rival")
-ROLES = (*USABLE, "diagnostic")
+ROLES: tuple[Role, ...] = (*USABLE, "diagnostic")
 POOL_NAMES = {
     "votes": "single votes",
     "uniform": "uniform",
@@ -29,8 +31,6 @@ CHOSEN_BY = {
     "given": "of every arm by the held-out likelihood of the given, noisy labels",
     "own": "of every arm by the held-out likelihood of its own labels, noisy or repaired",
 }
-CHOICES = {"probe": "penalty", "forked": "epoch"}
-"""What every arm chooses, by trainer."""
 MARKS = {"better": "+", "worse": "\N{MINUS SIGN}", "unclear": ""}
 
 
@@ -57,7 +57,7 @@ def pool_columns(metrics: Mapping[str, Any]) -> list[str]:
     return columns
 
 
-def method_rows(metrics: Mapping[str, Any], roles: tuple[str, ...] = ROLES) -> list[MethodRow]:
+def method_rows(metrics: Mapping[str, Any], roles: tuple[Role, ...] = ROLES) -> list[MethodRow]:
     """Every method of some roles, the one that closes most of all first within its role."""
     columns = pool_columns(metrics)
     rows = []
@@ -126,7 +126,6 @@ def best_in_hindsight(metrics: Mapping[str, Any], pool: str) -> tuple[str, Mappi
 
 
 def roles_of(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """Of every method."""
     return {method["name"]: method["role"] for method in metrics["methods"]}
 
 
@@ -147,7 +146,7 @@ def _pool_sentence(metrics: Mapping[str, Any], pool: str) -> str:
     gap = metrics["pools"][pool]["mean_gap"]["value"]
     cost = f"Noise of kind {POOL_NAMES[pool]} costs {decimal(100 * gap, 1)} points"
     blind = part(metrics, "chosen", "pools", pool, "any")
-    if blind and blind["method"] == "plain":
+    if blind and roles_of(metrics).get(blind["method"]) not in USABLE:
         return f"{cost}, and on half of the seeds nothing gained anything on plain training."
     if blind:
         chosen = f"{_named(metrics, blind['method'])}, chosen on half of the seeds,"
@@ -210,27 +209,8 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _trained(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What every arm trains, and how it chooses."""
-    chosen_by = CHOSEN_BY[metrics["choose_by"]]
-    if metrics["trainer"] == "probe":
-        return [
-            ("features", f"{metrics['model']}, frozen; every arm trains one head on them"),
-            ("penalties", chosen_by),
-        ]
-    arms = metrics["forked"]
-    return [
-        ("features", f"{metrics['model']}, frozen; audits and detectors read them"),
-        (
-            "arms",
-            f"adapters (rank {arms['lora_r']}) and a head of each, above the first {count(arms['fork_layer'])} blocks "
-            f"of {metrics['model']}, frozen and shared",
-        ),
-        (
-            "training",
-            f"{count(arms['num_train_epochs'])} epochs of two thirds of the training pairs, "
-            f"{count(arms['per_device_train_batch_size'])} a step, learning rate {arms['learning_rate']:g}",
-        ),
-        ("epochs", chosen_by),
-    ]
+    values = {"model": metrics["model"], "chosen_by": CHOSEN_BY[metrics["choose_by"]], **(metrics["forked"] or {})}
+    return [(term, words.format(**values)) for term, words in TRAINERS[metrics["trainer"]].about]
 
 
 def _intervals(metrics: Mapping[str, Any]) -> str:
@@ -282,13 +262,13 @@ def _gaps(metrics: Mapping[str, Any]) -> Table:
         table.add_row(
             plain(KIND_NAMES[place["kind"]]),
             percent(place["share_turned"] if place["kind"] == "votes" else place["rate"]),
-            *(decimal(arms[name]["accuracy"], 3) for name in ("plain", "clean")),
+            *(decimal(arms[name]["accuracy"], 3) for name in (PLAIN, CLEAN)),
             gap_text(place["gap"]),
         )
     return table
 
 
-def _methods(metrics: Mapping[str, Any], columns: list[str], roles: tuple[str, ...]) -> Table:
+def _methods(metrics: Mapping[str, Any], columns: list[str], roles: tuple[Role, ...]) -> Table:
     table = Table("method", *(POOL_NAMES[column] for column in columns), "clean set", box=None, padding=(0, 2, 0, 0))
     for column in table.columns[1:]:
         column.justify = "right"

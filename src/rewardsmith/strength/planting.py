@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["uniform", "hard"]
+from rewardsmith.preferences.simulation.flips import FlipKind
+
+PLANTED: tuple[FlipKind, ...] = ("uniform", "hard")
 
 
 def plant_flips(
-    kind: Kind, decided: NDArray[np.bool_], belief: NDArray[np.float64], rate: float, rng: np.random.Generator
+    kind: FlipKind, decided: NDArray[np.bool_], belief: NDArray[np.float64], rate: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Which pairs [N] get their label turned round: a share ``rate`` of the decided ones, exactly.
+    """Which pairs [N] get their label flipped: a share ``rate`` of the decided ones, exactly.
 
     ``uniform``: all alike. ``hard``: in proportion to 1 - max(belief, 1 - belief), as an annotator errs who sees what
     the judges see (Thurstone), so that flips gather on close pairs. Ties and pairs without a belief are never chosen.
+    ValueError for another kind: it takes more than beliefs.
     """
+    if kind not in PLANTED:
+        raise ValueError(f"{kind!r} is none of {', '.join(PLANTED)}")
     open_pairs = np.flatnonzero(decided & ~np.isnan(belief))
     number = round(rate * len(open_pairs))
     closeness = np.minimum(belief[open_pairs], 1 - belief[open_pairs])
@@ -29,5 +32,5 @@ def plant_flips(
 
 
 def relabel(target: NDArray[np.float32], planted: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Targets [N] with the planted pairs turned round, which is the same as swapping their responses."""
+    """Targets [N] with the planted labels flipped, which is the same as swapping the responses."""
     return np.where(planted, 1 - target, target).astype(np.float32)

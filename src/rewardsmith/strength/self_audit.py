@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
+from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
-from rewardsmith.strength.planting import Kind, plant_flips, relabel
+from rewardsmith.strength.planting import plant_flips, relabel
 from rewardsmith.strength.rivals import Rival
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
@@ -48,7 +49,7 @@ class Pairs:
 
 
 def planted_findings(
-    kind: Kind, pairs: Pairs, judge: Judge, rivals: FindRivals | None, noise: LabelNoise, rate: float, seed: int
+    kind: FlipKind, pairs: Pairs, judge: Judge, rivals: FindRivals | None, noise: LabelNoise, rate: float, seed: int
 ) -> dict[str, Any]:
     """One planting of a share ``rate`` of flips and everything that was found of it, as JSON-ready values.
 

@@ -26,7 +26,7 @@ from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.planting import Kind
+from rewardsmith.strength.planting import PLANTED
 from rewardsmith.strength.rivals import Rival, structured_finder
 from rewardsmith.strength.self_audit import Pairs, can_plant, merge_repeats, planted_findings
 from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_set, make_ensemble
@@ -39,7 +39,6 @@ from rewardsmith.workflows.stage_times import StageTimes
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS: tuple[Kind, ...] = ("uniform", "hard")
 GIVEN_LIMITS = " The given scores were not refitted on the planted labels, which makes the finds optimistic."
 
 Targets = NDArray[np.float32]
@@ -149,7 +148,7 @@ def _self_audit(ensemble: Ensemble, pairs: Pairs, audited: Audited, config: Audi
         return [structured_finder(ensemble.structured(target, at, labels="planted"), len(target)), *found]
 
     found = []
-    for kind in KINDS:
+    for kind in PLANTED:
         repeats = [
             planted_findings(kind, pairs, judge, others, audited.noise, rate, seed + 1 + repeat)
             for repeat in range(options.planted_repeats)

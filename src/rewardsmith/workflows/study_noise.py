@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
-from rewardsmith.artifacts.flat_config import flatten, suggest
+from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.training.options import check_options
@@ -26,21 +24,16 @@ from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.study_report import render_study_report
 from rewardsmith.report.study_tables import print_study
 from rewardsmith.strength.pair_features import pair_features
-from rewardsmith.studies.noise.bootstrap import Codes
-from rewardsmith.studies.noise.cell_log import CellLog
-from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of
-from rewardsmith.studies.noise.enough import check_enough
-from rewardsmith.studies.noise.findings import findings
-from rewardsmith.studies.noise.forked_checks import check_forked
-from rewardsmith.studies.noise.methods import ALL, parse_methods
+from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, open_cells
+from rewardsmith.studies.noise.findings import StudyResults, findings, resampled_groups
+from rewardsmith.studies.noise.methods import ALL, Method, parse_methods, recipe_fingerprints
 from rewardsmith.studies.noise.options import ForkedJob, NoiseStudyOptions
-from rewardsmith.studies.noise.planting import KINDS, Kind
-from rewardsmith.studies.noise.run_cells import run_cells
-from rewardsmith.studies.noise.same_work import code_and_recipes
-from rewardsmith.studies.noise.splits import split_pairs
-from rewardsmith.studies.noise.statistics import Results
-from rewardsmith.studies.noise.study_pairs import StudyPairs, study_pairs
+from rewardsmith.studies.noise.planting import parse_kinds, parse_rates
+from rewardsmith.studies.noise.study_pairs import StudyPairs, check_set, study_pairs
+from rewardsmith.studies.noise.trainers import TRAINERS
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.trials.cell_log import CellLog, fingerprint_of_code
+from rewardsmith.trials.cell_processes import run_cells
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.stage_times import StageTimes
@@ -65,21 +58,24 @@ class StudyResult(ReportedResult):
 def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResult:
     """Runs every cell that is missing, then writes tables and report. ``dataset``: rows in memory, if not named."""
     set_quiet(config.run.quiet)
-    kinds, rates = parse_kinds(config.study.kinds), parse_rates(config.study.rates)
-    study, forked = config.study, config.study.trainer == "forked"
-    options = CellOptions(_methods(study), study.test_share, study.num_judges, study.choose_by)
+    study, kinds, rates = config.study, parse_kinds(config.study.kinds), parse_rates(config.study.rates)
+    trainer, methods = TRAINERS[study.trainer], chosen_methods(study)
+    options = CellOptions(methods, study.test_share, study.num_judges, study.choose_by, trainer.name)
     _check(config)
-    if forked:
+    if trainer.trains_models:
         _check_fork(config)
     times = StageTimes()
     with times.stage("reading"):
         name = dataset if dataset is not None else config.data.dataset_name
         given = load_preferences(name, config.data, config.run.seed)
+    work = {"code of rewardsmith": fingerprint_of_code(trainer.packages), **recipe_fingerprints(methods)}
+    if trainer.trains_models:
+        work |= _model(config.model)
     folder = RunFolder.open(
         config.run.output_dir or default_output("study-noise", given.name),
         "study noise",
         flatten(config),
-        {**given.sources, **code_and_recipes(options.methods, forked), **(_model(config.model) if forked else {})},
+        {**given.sources, **work},
         config.run.overwrite,
         config.run.seed,
         MAY_CHANGE,
@@ -87,20 +83,19 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     _keep_quarantine(folder, given)
     seeds = range(config.run.seed, config.run.seed + study.num_seeds)
     with folder.abandoned_on_input_error():  # ends before there are cells: these are never thrown away
-        check_enough(given.table, kinds, study, seeds)
-        if forked:
-            check_forked(given.table, config.model, config.forked, study, seeds)
+        check_set(given.table, kinds, study, seeds)
+        trainer.check(given.table, config.model, config.forked, study, seeds)
         pairs = _pairs(folder, given, config, times)
-    if forked:
+    if trainer.trains_models:
         options = replace(options, forked=_forked_job(folder, given, config))
     cells = cells_of(kinds, rates, seeds)
-    log = CellLog(folder.path / CELLS_FILE)
+    log = CellLog(folder.path / CELLS_FILE, Cell)
     with times.stage("cells"):
         _run(folder, log, cells, options, study.workers)
     log.close(cells)
     with times.stage("statistics"):
-        tested = tests_of(pairs, study.test_share, seeds)
-        found = findings(Results(log.results(cells), tested, tuple(seeds)))
+        tested = resampled_groups(pairs, study.test_share, seeds)
+        found = findings(StudyResults.of(log.results(cells), tested, seeds, methods))
     metrics = {"dataset_name": given.name, "title": f"Noise study on {given.name}", **_about(config, given), **found}
     metrics["timings"] = times.rounded()
     write_text(folder.path / "report.html", render_study_report(metrics))
@@ -110,36 +105,13 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     return StudyResult(str(folder.path), metrics)
 
 
-def parse_kinds(text: str) -> tuple[Kind, ...]:
-    """Kinds in the order given. ConfigError for an unknown one."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in KINDS:
-            raise ConfigError(f"--kinds: {name!r} is none of {', '.join(KINDS)}.{suggest(name, KINDS)}")
-    if not names:
-        raise ConfigError(f"--kinds names nothing: give one or more of {', '.join(KINDS)}.")
-    return tuple(kind for name in dict.fromkeys(names) for kind in KINDS if kind == name)
-
-
-def parse_rates(text: str) -> tuple[float, ...]:
-    """Rates in rising order. ConfigError for what is no share under a half."""
-    try:
-        rates = sorted({float(word) for word in text.split(",") if word.strip()})
-    except ValueError as error:
-        raise ConfigError(f"--rates {text!r}: give numbers separated by commas, such as 0,0.2,0.4.") from error
-    if not rates or not 0 <= rates[0] <= rates[-1] < 0.5:
-        raise ConfigError(f"--rates {text!r}: every rate must be at least 0 and under 0.5.")
-    return tuple(rates)
-
-
-def tests_of(pairs: StudyPairs, test_share: float, seeds: range) -> dict[int, Codes]:
-    """With which others each decided test pair of a seed is drawn again."""
-    found = {}
-    for seed in seeds:
-        test = split_pairs(pairs.split_groups, test_share, seed).test
-        decided: NDArray[np.bool_] = pairs.facts.target[test] != 0.5
-        found[seed] = pairs.drawn_together[test][decided]
-    return found
+def chosen_methods(study: NoiseStudyOptions) -> tuple[Method, ...]:
+    """Those that take part. What `all` leaves out is said."""
+    chosen = parse_methods(study.methods, study.trainer)
+    left_out = sorted(set(ALL) - {method.name for method in chosen})
+    if study.methods.strip() == "all" and left_out:
+        say(f"--methods all: {', '.join(left_out)} are not for --trainer {study.trainer} and are left out.")
+    return chosen
 
 
 def _keep_quarantine(folder: RunFolder, given: PreferenceSet) -> None:
@@ -159,15 +131,6 @@ def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, ti
         pairs = study_pairs(given.table, features.designs, config.study, config.run.seed, bar.advance)
     pairs.save(file)
     return pairs
-
-
-def _methods(study: NoiseStudyOptions) -> tuple[str, ...]:
-    """Those that take part. What `all` leaves out is said."""
-    chosen = parse_methods(study.methods, study.trainer)
-    left_out = sorted(set(ALL) - set(chosen))
-    if study.methods.strip() == "all" and left_out:
-        say(f"--methods all: {', '.join(left_out)} are not for --trainer {study.trainer} and are left out.")
-    return chosen
 
 
 def _model(model: ModelOptions) -> dict[str, str]:
@@ -197,13 +160,14 @@ def _forked_job(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfi
     return ForkedJob(str(file), config.model, config.forked)
 
 
-def _run(folder: RunFolder, log: CellLog, cells: list[Cell], options: CellOptions, num_workers: int) -> None:
+def _run(folder: RunFolder, log: CellLog[Cell], cells: list[Cell], options: CellOptions, num_workers: int) -> None:
     missing = log.missing(cells)
     with progress("Cells", len(cells)) as bar:
         if num_done := len(cells) - len(missing):
             say(f"{num_done} of {len(cells)} cells are there already.")
             bar.advance(num_done)
-        for result in run_cells(missing, folder.path / PAIRS_FILE, options, num_workers):
+        given = {"pairs_file": str(folder.path / PAIRS_FILE), "options": asdict(options)}
+        for result in run_cells(missing, open_cells, given, folder.path, num_workers):
             log.add(result)
             bar.advance(1)
 
@@ -214,7 +178,7 @@ def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
         "num_pairs": len(given.table),
         "num_quarantined": len(given.quarantine),
         "trainer": config.study.trainer,
-        "forked": _arms(config) if config.study.trainer == "forked" else None,
+        "forked": _arms(config) if TRAINERS[config.study.trainer].trains_models else None,
         "fold_by": config.study.fold_by,
         "audit_fold_by": config.study.audit_fold_by,
         "num_judges": config.study.num_judges,

@@ -8,8 +8,7 @@ import torch
 from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.design import Candidate, Design
 from rewardsmith.strength.logistic import principal_axes
-from rewardsmith.studies.noise.planting import Facts
-from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.studies.noise.study_pairs import PairColumns, StudyPairs
 
 
 def made_pairs(num_pairs: int = 1200, num_features: int = 24, seed: int = 0, **options: float) -> StudyPairs:
@@ -17,7 +16,7 @@ def made_pairs(num_pairs: int = 1200, num_features: int = 24, seed: int = 0, **o
     simulated = simulate_features(num_pairs, num_features, seed=seed, **{"unexplained": 0.05, **options})
     rows = torch.from_numpy(simulated.features_chosen - simulated.features_rejected)
     rows = rows / rows.square().sum(1).mean().sqrt()
-    facts = Facts(
+    columns = PairColumns(
         target=simulated.target.astype(np.float64),
         belief=1 / (1 + np.exp(-simulated.true_gap)),
         longer=np.sign(simulated.length_chosen - simulated.length_rejected).astype(np.float64),
@@ -26,4 +25,4 @@ def made_pairs(num_pairs: int = 1200, num_features: int = 24, seed: int = 0, **o
     )
     design = Design(Candidate("features", ()), rows @ principal_axes(rows, num_features))
     responses = np.arange(2 * num_pairs).reshape(-1, 2)
-    return StudyPairs([design], facts, simulated.group, simulated.group, responses, simulated.group)
+    return StudyPairs([design], columns, simulated.group, simulated.group, responses, simulated.group)

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from made_pairs import made_pairs
 
 from rewardsmith.strength.logistic import fit_heads
-from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
-from rewardsmith.studies.noise.noise_aware import fit_noise_aware
+from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
 
 ROWS = made_pairs(600, 8, seed=2).widest.rows
 L2 = torch.tensor([1.0])
@@ -61,10 +60,10 @@ def test_a_pair_of_weight_zero_is_absent():
 def test_swapping_pairs_with_their_target_and_margin_changes_nothing(seed, margin):
     """L(c, r, t, m) = L(r, c, 1 - t, -m)."""
     own = labels(seed, margin)
-    turned = torch.rand(len(ROWS), 1, generator=torch.Generator().manual_seed(seed)) < 0.5
-    rows = torch.where(turned, -ROWS, ROWS)
+    reordered = torch.rand(len(ROWS), 1, generator=torch.Generator().manual_seed(seed)) < 0.5
+    rows = torch.where(reordered, -ROWS, ROWS)
     other = Labels(
-        torch.where(turned, 1 - own.target, own.target), torch.where(turned, -own.margin, own.margin), own.weight
+        torch.where(reordered, 1 - own.target, own.target), torch.where(reordered, -own.margin, own.margin), own.weight
     )
     mine, theirs = fit_arms(ROWS, own, L2, tolerance=1e-5), fit_arms(rows, other, L2, tolerance=1e-5)
     torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)

@@ -1,4 +1,4 @@
-"""What takes part in a study, and what a trainer makes of it."""
+"""What takes part in a cell, and what a trainer makes of it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.studies.noise.study_pairs import StudyPairs
+from rewardsmith.trials.splits import Split
 
 Floats = NDArray[np.float64]
 Form = Literal["plain", "debiased", "early_stopping", "noise_aware"]
-
-
-REFUSED: dict[str, dict[Form, str]] = {
-    "probe": {},
-    "forked": {
-        "debiased": "its column stands beside frozen features, which only --trainer probe has",
-        "early_stopping": "there every arm chooses its epoch, so it would be `plain`",
-    },
-}
-"""Forms that a trainer does not have, and why."""
+"""Of training. `debiased`: which response is the longer one is a column of its own in training, and 0 in the test;
+`early_stopping`: the number of steps is chosen, not the penalty; `noise_aware`: error rates are part of the loss."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +26,37 @@ class Arm:
     name: str
     supervision: Supervision
     form: Form = "plain"
-    """`debiased`: which response is the longer one is a column of its own in training, and 0 in the test;
-    `early_stopping`: the number of steps is chosen, not the penalty; `noise_aware`: ``error_rates`` are part of the
-    loss."""
     given: Floats | None = None
     """The labels by which the arm's regularisation is chosen, where they are not the noisy ones."""
     error_rates: Floats | None = None
     """[N, 2], for `noise_aware`: P(labelled better | worse) of the chosen and of the rejected response."""
-    unseen: Mapping[int, Arm] = field(default_factory=dict)
+    without_folds: Mapping[int, Arm] = field(default_factory=dict)
     """By inner fold, what the arm is where nobody saw the fold's labels; none: the same as with them."""
 
     def without(self, fold: int) -> Arm:
         """What the arm learns where an inner fold judges it. Not to train on the fold is up to the trainer."""
-        return self.unseen.get(fold, self)
+        return self.without_folds.get(fold, self)
 
 
 def stack_supervision(arms: Sequence[Arm], name: Literal["target", "margin", "weight"]) -> Floats:
     """One number of the arms' supervision side by side, [N, A]."""
     return np.stack([getattr(arm.supervision, name) for arm in arms], axis=1)
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a cell gives to its trainer besides the arms: a set, divided, with noisy labels on its training pairs."""
+
+    pairs: StudyPairs
+    split: Split
+    reordered: NDArray[np.bool_]
+    """Training pairs whose two responses changed places: arms speak of them as they are then."""
+    train: StudyPairs
+    """The training pairs, responses in their new places."""
+    given: Floats
+    """Their noisy labels."""
+    seed: int = 0
+    choose_by: Literal["given", "own"] = "given"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class NoiseStudyOptions:
     """Kinds of noise, separated by commas: `uniform`; `hard` (on close pairs); `longer` (so that the longer response
     wins); `clustered` (nine in ten in one half of the categories); `votes` (one vote a pair, drawn at random)."""
     rates: str = "0,0.1,0.2,0.3,0.4"
-    """Shares of the training labels that are turned round, separated by commas; 0 is the set as it came."""
+    """Shares of the training labels that are flipped, separated by commas; 0 is the set as it came."""
     methods: str = "all"
     """Methods, separated by commas: those of docs/methods/study.md, names of recipes, or recipe files. `all`: every
     method of that page; `plain` and `clean` always take part."""

@@ -1,9 +1,9 @@
 """The `probe` trainer: for every arm one logistic head, its regularisation chosen in the same way for all.
 
 Heads are fitted on two of three inner folds of the training groups, with labels as judges repair them who saw no more
-(``unseen.py``), at every penalty of one grid. They are judged on the third by the likelihood of labels there, once
-calibrated (``calibration.py``): of the given, noisy ones, or of the arm's own, as who splits a refined set would. The
-best penalty then serves for all training pairs.
+(``repairs.py``), at every penalty of one grid. They are judged on the third by the likelihood of labels there, once
+calibrated (``held_out_likelihood.py``): of the given, noisy ones, or of the arm's own, as who splits a refined set
+would. The best penalty then serves for all training pairs.
 """
 
 from __future__ import annotations
@@ -19,19 +19,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.strength.nuisance import with_nuisance, without_nuisance
-from rewardsmith.studies.noise.arms import Arm, Form, Trained, stack_supervision
-from rewardsmith.studies.noise.heads import Labels, descend, fit_arms
-from rewardsmith.studies.noise.held_out import HeldOut
-from rewardsmith.studies.noise.noise_aware import fit_noise_aware
-from rewardsmith.studies.noise.splits import NUM_INNER_FOLDS
-from rewardsmith.studies.noise.trial import Trial
+from rewardsmith.studies.noise.arms import Arm, Form, Trained, TrainingTask, stack_supervision
+from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
+from rewardsmith.studies.noise.held_out_likelihood import Chosen, HeldOutLabels
+from rewardsmith.trials.splits import NUM_INNER_FOLDS
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0, 1600.0, 6400.0)
 STEPS_GRID = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 INNER_TOLERANCE = 1e-2  # root mean square logits; far below what tells penalties apart
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -42,18 +39,11 @@ class Rows(NamedTuple):
     tested: Float[Tensor, "M E"]
 
 
-class Found(NamedTuple):
-    """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
-
-    best: Indices
-    scale: Floats
-
-
 @dataclass(frozen=True)
 class ProbeTrainer:
     """Trains on the widest features of the training pairs [N, E] and tests on those of the others [M, E]."""
 
-    trial: Trial
+    task: TrainingTask
     inner_folds: tuple[int, ...] = tuple(range(NUM_INNER_FOLDS))
 
     def train(self, arms: Sequence[Arm]) -> list[Trained]:
@@ -66,7 +56,7 @@ class ProbeTrainer:
 
     def _train_form(self, form: Form, arms: list[Arm]) -> list[Trained]:
         rows, labels = self._rows(form), stack_labels(arms)
-        held_out = HeldOut.of(self.trial, arms)
+        held_out = HeldOutLabels.of(self.task, arms)
         if form == "early_stopping":
             unit, grid = "steps", tuple(map(float, STEPS_GRID))
             found = self._search_steps(rows, arms, held_out)
@@ -87,14 +77,14 @@ class ProbeTrainer:
         ]
 
     def _rows(self, form: Form) -> Rows:
-        train = self.trial.train.widest.rows
-        test = self.trial.pairs.widest.rows[torch.from_numpy(self.trial.split.test)]
+        train = self.task.train.widest.rows
+        test = self.task.pairs.widest.rows[torch.from_numpy(self.task.split.test)]
         if form != "debiased":
             return Rows(train, train, test)
-        fitted, axes = with_nuisance(train, self.trial.train.facts.longer)
+        fitted, axes = with_nuisance(train, self.task.train.columns.longer)
         return Rows(fitted, without_nuisance(train, axes), without_nuisance(test, axes))
 
-    def _search_penalty(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOut) -> Found:
+    def _search_penalty(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOutLabels) -> Chosen:
         """Goes from strong to weak, each fit beginning at the last one.
 
         To the end for every arm: where categories want opposite things, very strong and moderate penalties can both
@@ -117,19 +107,16 @@ class ProbeTrainer:
             better = found > likelihood
             likelihood[better] = found[better]
             best[better], scale[better] = p, held_out.scales(gaps)[better]
-        return Found(best, scale)
+        return Chosen(best, scale)
 
-    def _search_steps(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOut) -> Found:
-        num_arms = held_out.num_arms
+    def _search_steps(self, rows: Rows, arms: Sequence[Arm], held_out: HeldOutLabels) -> Chosen:
         path = descend(rows.fitted, self._inner(arms), STEPS_GRID)
-        gaps = [self._gaps(rows.read, heads, num_arms) for heads in path]
-        best = np.stack([held_out.likelihood(own) for own in gaps]).argmax(axis=0)
-        return Found(best, np.array([held_out.scales(gaps[index])[a] for a, index in enumerate(best)]))
+        return held_out.choose([self._gaps(rows.read, heads, held_out.num_arms) for heads in path])
 
     def _inner(self, arms: Sequence[Arm]) -> Labels:
         """Labels of every arm for every inner fold that is left out, [N, folds * arms]."""
         by_fold = [stack_labels(own) for own in _by_fold(arms)]
-        inside = [torch.from_numpy(self.trial.split.inner_fold != fold)[:, None] for fold in range(NUM_INNER_FOLDS)]
+        inside = [torch.from_numpy(self.task.split.inner_fold != fold)[:, None] for fold in range(NUM_INNER_FOLDS)]
         return Labels(
             torch.cat([labels.target for labels in by_fold], dim=1),
             torch.cat([labels.margin for labels in by_fold], dim=1),
@@ -140,7 +127,7 @@ class ProbeTrainer:
         """Gaps [N, A] by the heads that left each pair's fold out."""
         gaps = np.empty((len(rows), num_arms))
         for fold in range(NUM_INNER_FOLDS):
-            inside = np.flatnonzero(self.trial.split.inner_fold == fold)
+            inside = np.flatnonzero(self.task.split.inner_fold == fold)
             own = heads[fold * num_arms : (fold + 1) * num_arms]
             gaps[inside] = (rows[torch.from_numpy(inside)] @ own.T).numpy()
         return gaps

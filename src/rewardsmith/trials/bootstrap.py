@@ -1,8 +1,8 @@
-"""Paired intervals for accuracies of many arms over several seeds.
+"""Paired intervals for mean credits of many arms over several seeds.
 
-What varies is twofold: the prompts that were tested on, and the seed, which draws split, noise and folds. Both are
-drawn again, crossed (the pigeonhole bootstrap, Owen 2007): a test group comes with all seeds in which it was tested.
-Every arm and cell is seen under the same draws, so differences and shares of them are paired.
+What varies is twofold: the groups of items that were tested on, and the seed, which draws split, folds and whatever
+else is random. Both are drawn again, crossed (the pigeonhole bootstrap, Owen 2007): a test group comes with all seeds
+in which it was tested. Every arm and cell is seen under the same draws, so differences and shares of them are paired.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Draws:
         return cls(weights[0], weights[1])
 
     def means(self, totals: Floats, counts: Floats) -> Floats:
-        """Mean credit of A arms in each draw, [A, R], from totals of credits [A, S, G] and numbers of pairs [S, G].
+        """Mean credit of A arms in each draw, [A, R], from totals of credits [A, S, G] and numbers of items [S, G].
 
-        NaN where a draw has no pair.
+        NaN where a draw has no item.
         """
         num_arms, num_seeds, num_groups = totals.shape
         by_seed = (totals.reshape(-1, num_groups) @ self.groups.T).reshape(num_arms, num_seeds, -1)
@@ -57,7 +57,7 @@ class Draws:
 
 
 def group_totals(credit: Sequence[Floats], groups: Codes, num_groups: int) -> Floats:
-    """Credits of A arms on one seed's test pairs, each [N], summed by group: [A, G]."""
+    """Credits of A arms on one seed's test items, each [N], summed by group: [A, G]."""
     return np.stack([np.bincount(groups, weights=own, minlength=num_groups) for own in credit])
 
 
@@ -69,7 +69,6 @@ class Estimate:
 
     @property
     def value(self) -> float:
-        """On the data as they are."""
         return float(self.draws[0])
 
     @property
@@ -79,7 +78,7 @@ class Estimate:
 
     @property
     def interval(self) -> Interval:
-        """With the 95 % interval."""
+        """95 %; its ends are NaN where nothing was drawn."""
         drawn = self.draws[1:][np.isfinite(self.draws[1:])]
         low, high = np.quantile(drawn, TAILS) if len(drawn) else (nan, nan)
         return Interval(self.value, float(low), float(high))

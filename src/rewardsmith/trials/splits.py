@@ -1,4 +1,4 @@
-"""Who trains and who tests, and the inner folds by which penalties are chosen."""
+"""Which items train and which test, and the inner folds by which regularisation is chosen."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MIN_GROUPS = 2 * NUM_INNER_FOLDS
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of training and of test pairs, in rising order, and the inner fold of each training pair."""
+    """Positions of training and of test items, in rising order, and the inner fold of each training item."""
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     inner_fold: NDArray[np.int16]
 
 
-def split_pairs(groups: NDArray[np.int64], test_share: float, seed: int) -> Split:
-    """Whole groups [N] go to the test, in an order drawn by the seed, until ``test_share`` of the pairs is reached.
+def split_by_group(groups: NDArray[np.int64], test_share: float, seed: int) -> Split:
+    """Whole groups [N] go to the test, in an order drawn by the seed, until ``test_share`` of the items is reached.
 
     Raises DataError for fewer than six groups: three must be left for the inner folds.
     """
@@ -33,7 +33,7 @@ def split_pairs(groups: NDArray[np.int64], test_share: float, seed: int) -> Spli
     if len(present) < MIN_GROUPS:
         raise DataError(
             f"{len(present)} groups are too few for a study, which needs {MIN_GROUPS} or more to train, to choose and "
-            "to test on. Keep less together (--fold_by pair)."
+            "to test on. Keep less together (`fold_by` pair)."
         )
     rng = np.random.default_rng([seed, len(groups)])
     order = rng.permutation(present)

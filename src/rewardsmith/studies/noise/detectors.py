@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,31 +19,23 @@ from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
 from rewardsmith.strength.structured import structured_audit
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 
-DETECTORS = ("ours", "structured", "in_sample", "single_model", "cleanlab", "aum", "small_loss")
-RIVAL_NAMES = {
-    "single_model": "single-model loss",
-    "cleanlab": "cleanlab (confident learning)",
-    "aum": "AUM",
-    "small_loss": "small loss",
-}
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Suspects:
+class Detectors:
     """Detectors on N training pairs with the labels ``noisy``. Everything is computed once, when it is asked for."""
 
     pairs: StudyPairs
-    """Their ``facts.target`` is the truth, which nothing here reads."""
+    """Their ``columns.target`` is the truth, which nothing here reads."""
     noisy: Floats
     num_judges: int
     seed: int
 
-    def take(self, rows: NDArray[np.int64]) -> Suspects:
+    def take(self, rows: NDArray[np.int64]) -> Detectors:
         """Detectors that know some of the pairs only."""
-        return Suspects(self.pairs.take(rows), self.noisy[rows], self.num_judges, self.seed)
+        return Detectors(self.pairs.take(rows), self.noisy[rows], self.num_judges, self.seed)
 
     @cached_property
     def judged(self) -> Judgements:
@@ -95,21 +88,14 @@ class Suspects:
 
     def suspicion(self, detector: str) -> Floats:
         """Of each label, higher is worse; -inf where nothing is known."""
-        if detector == "ours":
-            found = -self.evidence.strength(in_sample=False)
-        elif detector == "in_sample":
-            found = -self.evidence.strength(in_sample=True)
-        elif detector == "structured":
-            found = self.structured[0].p_wrong
-        else:
-            found = self._rivals[detector].suspicion
+        found = OURS[detector](self) if detector in OURS else self._rivals[detector].suspicion
         return np.where(np.isnan(found) | (self.noisy == 0.5), -np.inf, found)
 
     def flagged(self, detector: str) -> Mask:
-        """The labels that a detector calls wrong: cleanlab by its own mask, all others as many as ``share`` says."""
-        if detector == "cleanlab":
-            mask = self._rivals[detector].mask
-            assert mask is not None  # cleanlab's answer is a mask
+        """The labels that a detector calls wrong: by its own mask where it has one (cleanlab), else as many as
+        ``share`` says."""
+        mask = self._rivals[detector].mask if detector in RIVALS else None
+        if mask is not None:
             return mask
         suspicion = self.suspicion(detector)
         number = round(self.share * int((self.noisy != 0.5).sum()))
@@ -126,7 +112,7 @@ class Suspects:
             *rival_finders(self.pairs.designs, labels, self.pairs.fold_groups, options, self.seed),
         ]
         by_method = {rival.method: rival for rival in found}
-        return {name: by_method[method] for name, method in RIVAL_NAMES.items()}
+        return {name: by_method[method] for name, method in RIVALS.items()}
 
     @property
     def _options(self) -> StrengthOptions:
@@ -139,6 +125,22 @@ class Suspects:
             p_wrong=p_wrong,
             groups=self.pairs.fold_groups,
             category=self.pairs.category,
-            longer=self.pairs.facts.longer,
+            longer=self.pairs.columns.longer,
             rows=self.pairs.widest.rows.numpy(),
         )
+
+
+OURS: dict[str, Callable[[Detectors], Floats]] = {
+    "ours": lambda found: -found.evidence.strength(in_sample=False),
+    "structured": lambda found: found.structured[0].p_wrong,
+    "in_sample": lambda found: -found.evidence.strength(in_sample=True),
+}
+"""What our audits suspect each label of."""
+RIVALS = {
+    "single_model": "single-model loss",
+    "cleanlab": "cleanlab (confident learning)",
+    "aum": "AUM",
+    "small_loss": "small loss",
+}
+"""Names in ``strength.rivals``."""
+DETECTORS = (*OURS, *RIVALS)

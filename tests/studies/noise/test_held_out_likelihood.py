@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from rewardsmith.metrics.temperature import fit_scale
-from rewardsmith.studies.noise.calibration import calibrated_likelihood, fit_calibration
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.studies.noise.arms import Arm
+from rewardsmith.studies.noise.held_out_likelihood import HeldOutLabels, calibrated_likelihood, fit_calibration
 
 NONE = np.zeros(4000, dtype=np.int64)
 
@@ -49,12 +53,12 @@ def test_gaps_that_say_nothing_leave_a_coin(drawn):
     assert found[0] == pytest.approx(-np.log(2))
 
 
-def test_a_cluster_that_is_turned_round_is_neither_praise_nor_blame(drawn):
+def test_a_cluster_whose_labels_are_flipped_is_neither_praise_nor_blame(drawn):
     """Gaps count there as if they said nothing: a head must not be called good for ranking a cluster backwards."""
     gaps, given, longer = drawn[0][:, :1], drawn[1][:, :1], drawn[2]
     clusters = np.arange(4000) % 4
-    turned = clusters == 1
-    labels, silent = np.where(turned[:, None], 1 - given, given), np.where(turned[:, None], 0, gaps)
+    flipped = clusters == 1
+    labels, silent = np.where(flipped[:, None], 1 - given, given), np.where(flipped[:, None], 0, gaps)
     found = calibrated_likelihood(gaps, labels, longer, clusters)
     np.testing.assert_allclose(found, calibrated_likelihood(silent, labels, longer, clusters), rtol=1e-6)
     assert (found < calibrated_likelihood(gaps, given, longer, clusters) - 0.01).all()
@@ -78,3 +82,38 @@ def test_a_label_of_weight_zero_is_absent(drawn):
     weight[1000:] = 0
     kept = calibrated_likelihood(gaps[:1000], given[:1000], longer[:1000], NONE[:1000])
     np.testing.assert_allclose(calibrated_likelihood(gaps, given, longer, NONE, weight), kept, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def of_three_epochs():
+    """Noisy and true labels, and gaps of three arms after three epochs: the first says nothing, the second follows the
+    noisy labels, the third the truth."""
+    rng = np.random.default_rng(1)
+    truth = rng.integers(2, size=200).astype(float)
+    noisy = np.where(rng.random(200) < 0.3, 1 - truth, truth)
+    told = (np.full(200, 0.5), noisy, truth)
+    return noisy, truth, [4 * (labels[:, None] - 0.5) + 0.1 * rng.normal(size=(200, 3)) for labels in told]
+
+
+@pytest.mark.parametrize(("choose_by", "best"), [("given", [1, 2, 1]), ("own", [1, 2, 2])])
+def test_every_arm_chooses_what_its_held_out_labels_like_best(of_three_epochs, choose_by, best):
+    """The labels of `clean` are the true ones; a repaired arm has the noisy ones, or its own."""
+    noisy, truth, gaps = of_three_epochs
+    columns = SimpleNamespace(longer=np.zeros(200), clusters=np.zeros(200, dtype=np.int64))
+    task = SimpleNamespace(train=SimpleNamespace(columns=columns), given=noisy, choose_by=choose_by)
+    arms = [
+        Arm("plain", Supervision.plain(noisy)),
+        Arm("clean", Supervision.plain(truth), given=truth),
+        Arm("oracle:flip", Supervision.plain(truth)),
+    ]
+    labels = HeldOutLabels.of(task, arms)
+    found = labels.choose(gaps)
+    assert found.best.tolist() == best
+    assert found.scale.tolist() == [labels.scales(gaps[index])[a] for a, index in enumerate(best)]
+
+
+def test_of_equal_gaps_the_first_is_chosen(of_three_epochs):
+    noisy, _, gaps = of_three_epochs
+    given = noisy[:, None].repeat(3, axis=1)
+    labels = HeldOutLabels(given, given, np.ones_like(given), np.zeros(200), np.zeros(200, dtype=np.int64))
+    assert labels.choose([gaps[0], gaps[1], gaps[1]]).best.tolist() == [1, 1, 1]

@@ -1,23 +1,26 @@
-"""How probable gaps make labels, whatever the gaps' units and whatever bias the labels have.
+"""By what every arm chooses its regularisation: how probable its gaps make labels of pairs that it did not train on.
 
-In each cluster of pairs (category),
+Whatever the gaps' units and whatever bias the labels have. In each cluster of pairs (category),
 
     P(chosen is labelled better) = sigmoid( scale * gap + offset * longer )
 
 with numbers of its own. Margins stretch gaps, and a penalty must not be chosen for its units. An arm whose labels were
 repaired must not be held to the faults of the labels that it is judged by either: a preference for length is the
-offset's, and in a cluster in which most labels are turned round the scale is 0: neither praise nor blame. Below 0 it
+offset's, and in a cluster in which most labels are flipped the scale is 0: neither praise nor blame. Below 0 it
 would praise heads that rank a cluster backwards. The same is done for every arm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.metrics.calibration import probability
+from rewardsmith.studies.noise.arms import Arm, TrainingTask, stack_supervision
 
 MAX_STEPS = 50
 LARGEST_STEP = 2.0  # logits, for gaps of one root mean square
@@ -25,6 +28,58 @@ TOLERANCE = 1e-6
 MIN_CLUSTER_PAIRS = 100
 
 Floats = NDArray[np.float64]
+
+
+class Chosen(NamedTuple):
+    """The best regularisation of each arm [A], by its place in the grid, and the scale of its gaps there."""
+
+    best: NDArray[np.int64]
+    scale: Floats
+
+
+@dataclass(frozen=True)
+class HeldOutLabels:
+    """N training pairs and their labels in the eyes of A arms."""
+
+    given: Floats
+    """[N, A], for the scale of the gaps."""
+    labels: Floats
+    """[N, A], and how much each counts."""
+    weight: Floats
+    longer: Floats
+    """[N]: the sign of the difference in length."""
+    clusters: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, task: TrainingTask, arms: Sequence[Arm]) -> HeldOutLabels:
+        """All training pairs of a cell."""
+        columns = task.train.columns
+        given = np.stack([task.given if arm.given is None else arm.given for arm in arms], axis=1)
+        if task.choose_by == "given":
+            return cls(given, given, np.ones_like(given), columns.longer, columns.clusters)
+        own = stack_supervision(arms, "target"), stack_supervision(arms, "weight")
+        return cls(given, *own, columns.longer, columns.clusters)
+
+    @property
+    def num_arms(self) -> int:
+        return len(self.labels.T)
+
+    def take(self, rows: NDArray[np.int64]) -> HeldOutLabels:
+        """Some of the pairs."""
+        return HeldOutLabels(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def likelihood(self, gaps: Floats) -> Floats:
+        """Mean log likelihood [A] of the labels under gaps [N, A], calibrated."""
+        return calibrated_likelihood(gaps, self.labels, self.longer, self.clusters, self.weight)
+
+    def scales(self, gaps: Floats) -> Floats:
+        """What makes gaps logits of the given labels [A]; 0 where they point the other way."""
+        return np.maximum(fit_calibration(gaps, self.given, self.longer).scale, 0.0)
+
+    def choose(self, gaps: Sequence[Floats]) -> Chosen:
+        """For each arm the likeliest of several gaps, each [N, A]; of equals the first."""
+        best = np.stack([self.likelihood(own) for own in gaps]).argmax(axis=0)
+        return Chosen(best, np.array([self.scales(gaps[index])[a] for a, index in enumerate(best)]))
 
 
 class Fit(NamedTuple):

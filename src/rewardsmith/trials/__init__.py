@@ -1,0 +1,1 @@
+"""Controlled experiments, whatever they are about: splits, cells in processes, their log, paired statistics."""

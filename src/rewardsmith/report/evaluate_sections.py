@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.calibration_figures import calibration_finding
 from rewardsmith.report.numbers import MISSING, count, decimal, decimal_range, known, part, percent, percent_range
-from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
+from rewardsmith.report.sections import KeyNumber
 
 MEASURES = {
     "accuracy_ties_half": "accuracy (ties half)",

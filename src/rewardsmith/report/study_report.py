@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from rewardsmith.report import study_tables as tables
-from rewardsmith.report.audit_report import asset, css_variables_block, environment
+from rewardsmith.report.page import asset, css_variables_block, environment
 from rewardsmith.report.study_figures import curves_figure, shares_figure
 
 

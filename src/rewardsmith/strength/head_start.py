@@ -8,6 +8,7 @@ anything of the labels that it will judge.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewardsmith.engine.batches.pair_conversations import pair_conversations
 from rewardsmith.engine.features.features import Dtype, extract_features
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import ModelSource
@@ -24,7 +26,6 @@ from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.heads import has_score_head, head_inputs
 from rewardsmith.objectives.preference import preference_loss
 from rewardsmith.strength.logistic import fit_heads, principal_axes
-from rewardsmith.strength.pair_features import conversations_of
 from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -48,7 +49,8 @@ def probed_heads(
     ``target`` [N], ``weights`` [N, M] (0: not the member's), ``groups`` [N]. Features are cached.
     """
     spec = FeatureSpec(num_layers(model.config), "last" if has_score_head(model) else "cls")
-    features = extract_features(source, encoder, conversations_of(pairs), [spec], device, dtype=dtype)
+    conversations = list(chain(*pair_conversations(pairs)))
+    features = extract_features(source, encoder, conversations, [spec], device, dtype=dtype)
     read = head_inputs(model, torch.from_numpy(features.arrays[spec].astype(np.float32)))
     if read is None:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.report.notebook import inline_report
+from rewardsmith.report.page import inline_report
 
 
 @dataclass(frozen=True)

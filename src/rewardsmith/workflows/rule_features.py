@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.strength.pair_features import pair_features
+from rewardsmith.strength.probe_ensemble import pair_features
 from rewardsmith.workflows.audit_folder import AuditFolder
 from rewardsmith.workflows.options import AuditConfig
 

@@ -24,7 +24,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.study_report import render_study_report
 from rewardsmith.report.study_tables import print_study
-from rewardsmith.strength.pair_features import pair_features
+from rewardsmith.strength.probe_ensemble import pair_features
 from rewardsmith.studies.noise.bootstrap import Codes
 from rewardsmith.studies.noise.cell_log import CellLog
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of

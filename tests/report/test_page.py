@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from rewardsmith.report.notebook import inline_report
+from rewardsmith.report.page import inline_report
 
 
 def test_the_frame_carries_the_page_unchanged_and_isolated():

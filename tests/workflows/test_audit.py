@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.strength import probe_ensemble
 from rewardsmith.strength.given import GivenEnsemble
-from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.workflows.audit import run_audit
@@ -172,26 +169,18 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
         rewardsmith.audit(scored_rows(50), output_dir=str(tmp_path / "out"), quiet=True, **options)
 
 
-def test_a_new_kind_of_ensemble_is_a_module_and_an_entry_of_the_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kind_of_ensemble_is_its_entry_of_the_table_and_nothing_asks_for_its_name(
+    rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class TwoThatKnow(GivenEnsemble):
-        def judge(self, target: Any, seed: int, labels: Any = "given") -> Judgements:
-            gaps = np.repeat([[2.0], [-2.0]], len(target) // 2, axis=0) + np.random.default_rng(seed).random(2)
-            return Judgements(gaps.astype(np.float32), np.zeros(gaps.shape, dtype=bool), ("known", "known"))
-
-    module = ModuleType("two_that_know")
-    module.make_ensemble = TwoThatKnow  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "two_that_know", module)
-    kind = EnsembleKind("two_that_know", caveat="They know too much.", planted_limits="It is easy for them.")
-    monkeypatch.setitem(KINDS, "known", kind)
+    kind = EnsembleKind("rewardsmith.strength.given", caveat="They know too much.", planted_limits="It is easy.")
+    monkeypatch.setitem(KINDS, "full", kind)
     config = AuditConfig(
-        strength=StrengthOptions(ensemble="known"), run=RunOptions(output_dir=str(tmp_path / "out"), quiet=True)
+        strength=StrengthOptions(ensemble="full"), run=RunOptions(output_dir=str(tmp_path / "out"), quiet=True)
     )
-    result = run_audit(config, scored_rows(100))
-    assert result.metrics["strength"]["classes"]["incorrect"] == 50
-    assert "50 are more likely mislabelled" in result.verdict
-    assert "easy for them" in result.metrics["planted_flips"][0]["limits"]
+    result = run_audit(config, rows)
+    assert "are more likely mislabelled" in result.verdict and "fine-tuned" not in result.verdict
+    assert result.metrics["ensemble"]["limits"] is None
+    assert "It is easy." in result.metrics["planted_flips"][0]["limits"]  # by a rate of its own
     assert "They know too much." in read(result, "report.html")
 
 

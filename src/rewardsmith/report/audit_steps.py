@@ -55,7 +55,7 @@ def next_steps(metrics: Mapping[str, Any], dataset_name: str, folder: str, keeps
                 f"--output_dir {shlex.quote(folder + '-qwen3')}",
             }
         )
-    if kind.trains_models and keeps_members:
+    if kind.models and keeps_members:
         steps.append(
             {
                 "text": "Let the same judges score other responses; where they differ, trust the reward less.",

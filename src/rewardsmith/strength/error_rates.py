@@ -41,7 +41,7 @@ def with_error_rates(
     return pairs
 
 
-def _rates(strengths: pa.Table, share_wrong: float | None, audit: str) -> tuple[NDArray[np.float64], str]:
+def _rates(strengths: pa.Table, share_wrong: float | None, audit: str) -> tuple[NDArray[np.floating], str]:
     if set(ERROR_RATES) <= set(strengths.column_names) and strengths[ERROR_RATES[0]].null_count < len(strengths):
         columns = [strengths[name].fill_null(0.0).to_numpy() for name in ERROR_RATES]
         return np.stack(columns, axis=1), "by the structured audit"

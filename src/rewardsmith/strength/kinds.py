@@ -43,18 +43,13 @@ class EnsembleKind:
     fits_heads: bool = False
     """Members are heads on frozen features, in folds."""
     models: ModelMembers | None = None
-    """Members are language models."""
+    """Members are language models with training of their own, not heads or columns."""
     training_words: str | None = None
     """Who has seen which labels, where folds do not say it."""
     caveat: str | None = None
     """What all members share, for the list of how it was measured."""
     planted_limits: str | None = None
     """What else to bear in mind about the planted flips that it finds."""
-
-    @property
-    def trains_models(self) -> bool:
-        """Whether members are language models with training of their own, not heads or columns."""
-        return self.models is not None
 
 
 KINDS: dict[KindName, EnsembleKind] = {

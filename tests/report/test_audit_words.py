@@ -53,6 +53,8 @@ def test_the_verdict_names_all_that_was_found() -> None:
         assert each in verdict
     for each in ("5 are ambiguous", "20% of the labels flipped", "83% of the time", "3 of 103 rows were quarantined"):
         assert each in verdict
+    assert "see quarantine.jsonl" in verdict
+    assert "quarantine" not in words(data={"num_quarantined": 0})["verdict"]
 
 
 def test_numbers_stay_as_they_are() -> None:

@@ -195,4 +195,5 @@ def _without_judges(metrics: Metrics) -> str:
 def _quarantined(data: Metrics) -> str:
     if not data["num_quarantined"]:
         return ""
-    return f"{data['num_quarantined']:,} of {data['num_rows_read']:,} rows were quarantined as unusable."
+    number, read = data["num_quarantined"], data["num_rows_read"]
+    return f"{number:,} of {read:,} rows were quarantined as unusable: see quarantine.jsonl."

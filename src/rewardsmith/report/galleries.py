@@ -30,8 +30,6 @@ class Text:
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of the prompt."""
-
     role: str
     text: Text
 

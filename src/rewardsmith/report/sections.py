@@ -48,8 +48,6 @@ class KeyNumber:
 
 @dataclass(frozen=True)
 class ClassShare:
-    """One strength class."""
-
     name: str
     colour: str
     count: int
@@ -173,7 +171,6 @@ def measured_notes(metrics: Mapping[str, Any], is_held_out: bool) -> list[str]:
 
 
 def ensemble_words(ensemble: Mapping[str, Any]) -> str | None:
-    """Kind, members and judges."""
     words = [str(ensemble["kind"])] if ensemble.get("kind") else []
     if known(ensemble.get("num_members")):
         words.append(f"{count(ensemble['num_members'])} members")
@@ -206,7 +203,6 @@ def pairs_words(data: Mapping[str, Any]) -> str | None:
 
 
 def time_words(timings: Mapping[str, Any] | None) -> str | None:
-    """Total and stages."""
     stages = {k: v for k, v in (timings or {}).items() if known(v)}
     if not stages:
         return None

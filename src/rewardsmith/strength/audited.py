@@ -38,7 +38,7 @@ class Audited:
     structured: CellNoise | None
     """What the structured audit found, where it was asked."""
     table: pa.Table
-    """The strengths table."""
+    """``strengths_table`` of all this."""
 
 
 def audit_pairs(

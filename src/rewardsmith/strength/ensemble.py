@@ -76,7 +76,11 @@ class Ensemble(Protocol):
         ...
 
 
+MakeEnsemble = Callable[[EnsembleInputs], Ensemble]
+"""What the module of a kind has under the name ``make_ensemble``."""
+
+
 def open_ensemble(inputs: EnsembleInputs) -> Ensemble:
     """The ensemble of the kind that the options name."""
-    ensemble: Ensemble = import_module(inputs.strength.kind.module).make_ensemble(inputs)
-    return ensemble
+    make: MakeEnsemble = import_module(inputs.strength.kind.module).make_ensemble
+    return make(inputs)

@@ -7,6 +7,7 @@ and by where their adapters and heads begin.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gap
 from rewardsmith.engine.training.fresh_model import FreshModel, fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs
+from rewardsmith.strength.ensemble import MakeEnsemble
 from rewardsmith.strength.head_start import probed_heads
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
@@ -34,11 +35,6 @@ from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, Mo
 GAPS_FILE = "gaps.safetensors"
 CHECKPOINTS = "checkpoints"
 LOG = "metrics.jsonl"
-
-
-def make_ensemble(inputs: EnsembleInputs) -> Ensemble:
-    """Models with a trunk in common, trained together."""
-    return ModelEnsemble(inputs, train_forked_members)
 
 
 def train_forked_members(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:
@@ -124,3 +120,6 @@ def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray
     return fingerprint_json(
         [options, start, job.members.fork_layer, job.seed, fingerprint_file(Path(job.pairs_file)), labels]
     )
+
+
+make_ensemble: MakeEnsemble = partial(ModelEnsemble, train=train_forked_members)

@@ -6,19 +6,16 @@ The paper's members differ by the order of the data alone (arXiv 2401.06080, sec
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.engine.members.member_runs import run_members
 from rewardsmith.engine.members.member_training import MemberRun, write_labels
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs
+from rewardsmith.strength.ensemble import MakeEnsemble
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
-
-
-def make_ensemble(inputs: EnsembleInputs) -> Ensemble:
-    """Models fine-tuned one by one."""
-    return ModelEnsemble(inputs, train_full)
 
 
 def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:
@@ -50,3 +47,6 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
     cut = sum(result.metrics["num_truncated"] for result in results)
     choice = f"adapters of rank {job.lora.lora_r} on all blocks" if job.lora.use_peft else "full fine-tuning"
     return EnsembleOutcome(Judgements(gaps, trained, (choice,) * len(results)), cut / seen)
+
+
+make_ensemble: MakeEnsemble = partial(ModelEnsemble, train=train_full)

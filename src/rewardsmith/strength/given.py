@@ -12,18 +12,13 @@ from numpy.typing import NDArray
 
 from rewardsmith.errors import DataError
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs, Labels, Targets
+from rewardsmith.strength.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival
 
 BATCH_ROWS = 20_000
 MIN_JUDGED = 20
-
-
-def make_ensemble(inputs: EnsembleInputs) -> Ensemble:
-    """Scores of the rows."""
-    return GivenEnsemble(inputs)
 
 
 class GivenEnsemble:
@@ -52,6 +47,9 @@ class GivenEnsemble:
     @cached_property
     def _judged(self) -> Judgements:
         return given_judgements(self._inputs.pairs, self._inputs.strength)
+
+
+make_ensemble: MakeEnsemble = GivenEnsemble
 
 
 def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:

@@ -113,7 +113,6 @@ class MemberOptions:
 
     @property
     def checkpoints(self) -> CheckpointOptions:
-        """When states are saved."""
         return CheckpointOptions(save_steps=self.save_steps)
 
 

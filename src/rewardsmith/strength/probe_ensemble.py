@@ -19,7 +19,7 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.response_lengths import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs, Labels, Targets
+from rewardsmith.strength.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
 from rewardsmith.strength.judgements import Judgements
 from rewardsmith.strength.pair_structure import PairStructure, pair_structure
 from rewardsmith.strength.probe import check_enough, probe_judgements
@@ -29,11 +29,6 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 
 STRUCTURED_JUDGES = 4
 """At most, of the structured audit, which fits two ensembles; it has been measured with so many."""
-
-
-def make_ensemble(inputs: EnsembleInputs) -> Ensemble:
-    """Heads on frozen features."""
-    return ProbeEnsemble(inputs)
 
 
 class ProbeEnsemble:
@@ -82,6 +77,9 @@ class ProbeEnsemble:
     @cached_property
     def _structure(self) -> PairStructure:
         return pair_structure(self._inputs.pairs, self._groups)
+
+
+make_ensemble: MakeEnsemble = ProbeEnsemble
 
 
 @dataclass(frozen=True)

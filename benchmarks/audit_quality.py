@@ -31,9 +31,9 @@ from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.judgements import Judgements, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.pair_features import pair_features
 from rewardsmith.strength.planting import plant_flips, relabel
 from rewardsmith.strength.probe import probe_judgements
+from rewardsmith.strength.probe_ensemble import pair_features
 from rewardsmith.strength.rivals import rival_finders
 from rewardsmith.strength.self_audit import Pairs, planted_findings
 

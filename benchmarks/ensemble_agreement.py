@@ -39,15 +39,15 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.design import Design
-from rewardsmith.strength.ensemble_job import EnsembleJob
 from rewardsmith.strength.forked import train_forked_members
 from rewardsmith.strength.full import train_full
 from rewardsmith.strength.head_start import fit_member_heads
 from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.model_ensemble import EnsembleJob
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
-from rewardsmith.strength.pair_features import pair_features
 from rewardsmith.strength.planting import plant_flips, relabel
 from rewardsmith.strength.probe import probe_judgements
+from rewardsmith.strength.probe_ensemble import pair_features
 
 RATE = 0.2
 OTHER_SEED = 1000

@@ -38,9 +38,9 @@ def judge(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
     from rewardsmith.strength.crossfit import fold_groups
-    from rewardsmith.strength.ensemble_job import EnsembleJob
     from rewardsmith.strength.forked import train_forked_members
     from rewardsmith.strength.judgements import as_labelled
+    from rewardsmith.strength.model_ensemble import EnsembleJob
     from rewardsmith.strength.options import MemberOptions, StrengthOptions
     from rewardsmith.strength.planting import plant_flips, relabel
 

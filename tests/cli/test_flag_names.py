@@ -7,7 +7,7 @@ import pytest
 from rewardsmith.artifacts.progress import say
 from rewardsmith.cli import doctor
 from rewardsmith.cli.flag_names import speaking_in_flags, with_flags
-from rewardsmith.engine.doctor.checkup import Check
+from rewardsmith.engine.doctor.check import Check
 from rewardsmith.errors import DataError
 from rewardsmith.workflows import doctor as doctor_workflow
 from rewardsmith.workflows.doctor import DoctorResult

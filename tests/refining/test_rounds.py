@@ -7,7 +7,7 @@ from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.recipe import Recipe, read_recipe
-from rewardsmith.refining.rounds import learnable, overlap, refine_in_rounds, round_metrics
+from rewardsmith.refining.rounds import overlap, refine_in_rounds, round_metrics
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.design import Candidate, Design
 from rewardsmith.strength.judgements import Judgements
@@ -55,11 +55,6 @@ def test_rounds_end_when_the_flagged_pairs_are_stable_or_there_have_been_enough(
 def test_nothing_in_doubt_is_stable():
     assert len(Scripted([[1, 1, 1, 1], [2, 2, 2, 2]]).run()) == 2
     assert overlap(np.zeros(3, dtype=bool), np.zeros(3, dtype=bool)) == 1.0
-
-
-def test_pairs_of_weight_zero_teach_judges_nothing():
-    supervision = Supervision(np.array([1.0, 0.2]), np.zeros(2), np.array([0.0, 3.0]), np.zeros(2, dtype=bool))
-    np.testing.assert_array_equal(learnable(supervision), np.array([0.5, 0.2], dtype=np.float32))
 
 
 def test_metrics_count_flagged_flipped_and_dropped():

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from rewardsmith.report.audit_report import figures_of, render_audit_report
+from rewardsmith.report.bar_tables import category_table, structured_table
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.outcome_figures import accuracy_finding
-from rewardsmith.report.sections import category_table, key_numbers
-from rewardsmith.report.structured_section import structured_table
+from rewardsmith.report.sections import key_numbers
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -194,10 +194,25 @@ def test_noise_that_is_not_identifiable_is_not_given_as_a_number(audit):
     assert (number.value, number.detail) == ("not identifiable", "anything from 5.0 to 33% fits this data")
 
 
-def test_a_wide_attainable_range_blames_nobody(audit):
+@pytest.mark.parametrize("noise", [{"identifiable": False}, {}])
+def test_an_attainable_accuracy_that_is_not_identifiable_blames_nobody(audit, noise):
     accuracy = audit[0]["accuracy"] | {"attainable": {"value": 0.8, "low": 0.65, "high": 0.95}}
-    assert "cannot be told" in accuracy_finding(accuracy)
-    assert "0.65 to 0.95" in [number.value for number in key_numbers({"accuracy": accuracy})]
+    metrics = {"accuracy": accuracy, "label_noise": noise}
+    assert "cannot be told" in accuracy_finding(metrics)
+    assert "0.65 to 0.95" in [number.value for number in key_numbers(metrics)]
+
+
+def test_an_attainable_accuracy_that_is_known_tells_whose_fault_it_is(audit):
+    assert "where these labels allow 0.78 to 0.84" in accuracy_finding(audit[0])
+    assert "0.810" in [number.value for number in key_numbers(audit[0])]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("probe", "share one trunk"), ("given", "seen these labels is not known")])
+def test_what_a_kind_of_ensemble_cannot_know_is_said(audit, kind, told):
+    metrics = audit[0] | {"ensemble": audit[0]["ensemble"] | {"kind": kind}}
+    page = render_audit_report(metrics, *audit[1:], ReportOptions(report_examples=1))
+    assert told in page
+    assert ("A judge never trained on the pair it judges" in page) == (kind != "given")
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ def printed(metrics, **options):
 
 def test_verdict_numbers_steps_and_path_are_printed(fake_audit):
     text = printed(fake_audit.fake_metrics(200), report_path="/some/where/" + "long" * 30 + "/report.html")
-    for words in ("About one label in five", "0.712", "16 to 22%", "rewardsmith refine audit/", "47 rows"):
+    for words in ("About one label in five", "0.712", "16 to 22%", "rewardsmith refine audit/"):
         assert words in text
     assert "/some/where/" + "long" * 30 + "/report.html" in text
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.judgements import Judgements, learnable
 
 
 def test_strength_is_mean_and_population_deviation_of_the_right_members():
@@ -19,3 +19,8 @@ def test_fewer_than_two_judges_say_nothing():
     assert np.isnan(judged.held_out().std[0])
     assert judged.held_out().mean[1] == 1.5
     assert np.isnan(judged.in_sample().mean).all()
+
+
+def test_pairs_of_weight_zero_teach_judges_nothing():
+    learned = learnable(np.array([1.0, 0.2]), np.array([0.0, 3.0]))
+    np.testing.assert_array_equal(learned, np.array([0.5, 0.2], dtype=np.float32))

@@ -1,5 +1,6 @@
 import pytest
 
+from rewardsmith.strength.kinds import KINDS
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 
 
@@ -20,14 +21,15 @@ def test_members_are_weighed_at_random_except_in_the_papers_own_ensemble():
 
 
 def test_adapters_learn_faster_unless_a_rate_is_named():
-    kinds = (("full", False), ("full", True), ("forked", False))
+    full, forked = KINDS["full"].models, KINDS["forked"].models
+    kinds = ((full, False), (full, True), (forked, False))
     usual = [MemberOptions().training(*kind).learning_rate for kind in kinds]
     assert usual == sorted(set(usual))
-    assert MemberOptions().training("forked", True) == MemberOptions().training("forked", False)
+    assert MemberOptions().training(forked, True) == MemberOptions().training(forked, False)
     assert [MemberOptions(learning_rate=0.5).training(*kind).learning_rate for kind in kinds] == [0.5] * 3
 
 
 @pytest.mark.parametrize(("ensemble", "rate"), [("probe", 0.2), ("forked", 0.2), ("given", 0.2), ("full", 0.0)])
 def test_flips_are_planted_unless_it_costs_two_more_trainings(ensemble, rate):
-    assert SelfAuditOptions().rate(ensemble) == rate
-    assert SelfAuditOptions(planted_rate=0.1).rate(ensemble) == 0.1
+    assert SelfAuditOptions().rate(KINDS[ensemble]) == rate
+    assert SelfAuditOptions(planted_rate=0.1).rate(KINDS[ensemble]) == 0.1

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.strength.design import NUISANCE_SCALE, Candidate, Design, debiased
 from rewardsmith.strength.judgements import as_labelled
-from rewardsmith.strength.nuisance import SCALE, debiased
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure
 from rewardsmith.strength.probe import probe_judgements
@@ -133,6 +132,6 @@ def test_a_nuisance_column_is_learned_from_and_not_read():
     rows = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32))
     nuisance = np.random.default_rng(1).choice([-1.0, 0.0, 1.0], 50)
     (design,) = debiased([Design(Candidate("made", ()), rows)], nuisance)
-    column = torch.from_numpy(SCALE * nuisance).float()
+    column = torch.from_numpy(NUISANCE_SCALE * nuisance).float()
     torch.testing.assert_close(design.rows @ design.rows.T, rows @ rows.T + column[:, None] * column, atol=1e-3, rtol=0)
     torch.testing.assert_close(design.judged @ design.judged.T, rows @ rows.T, atol=1e-3, rtol=0)

@@ -10,10 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
+from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
-from rewardsmith.workflows import audit as audit_workflow
-from rewardsmith.workflows import audit_ensembles
+from rewardsmith.strength import probe_ensemble
+from rewardsmith.strength.given import GivenEnsemble
+from rewardsmith.strength.kinds import KINDS, EnsembleKind
+from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.workflows.audit import run_audit
+from rewardsmith.workflows.options import AuditConfig
 from tiny_reward_models import rows_with_a_category_that_errs
 
 
@@ -83,7 +88,7 @@ def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
     assert {k: v for k, v in result.metrics["strength"]["classes"].items() if v} == {
         k: v for k, v in classes.items() if v
     }
-    assert f"{classes['incorrect']:,} are more likely labelled wrong" in result.verdict
+    assert f"{classes['incorrect']:,} are more likely mislabelled" in result.verdict
     on_disk = json.loads(read(result, "metrics.json"))
     assert on_disk["verdict"] == result.verdict
 
@@ -104,15 +109,13 @@ def test_ties_have_no_p_wrong_and_count_for_no_accuracy(tmp_path: Any) -> None:
 
 def test_dropped_pairs_neither_teach_nor_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned = []
-    make = audit_workflow.make_ensemble
+    judge = GivenEnsemble.judge
 
-    def noted(*arguments: Any) -> Any:
-        ensemble = make(*arguments)
-        judge = ensemble.judge
-        ensemble.judge = lambda target, *rest, **named: learned.append(target) or judge(target, *rest, **named)
-        return ensemble
+    def noted(self: GivenEnsemble, target: Any, *rest: Any, **named: Any) -> Any:
+        learned.append(target)
+        return judge(self, target, *rest, **named)
 
-    monkeypatch.setattr(audit_workflow, "make_ensemble", noted)
+    monkeypatch.setattr(GivenEnsemble, "judge", noted)
     rows = scored_rows(200)
     sides = ("chosen_score_list", "rejected_score_list")
     dropped = [
@@ -166,6 +169,21 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
         rewardsmith.audit(scored_rows(50), output_dir=str(tmp_path / "out"), quiet=True, **options)
 
 
+def test_a_kind_of_ensemble_is_its_entry_of_the_table_and_nothing_asks_for_its_name(
+    rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = EnsembleKind("rewardsmith.strength.given", caveat="They know too much.", planted_limits="It is easy.")
+    monkeypatch.setitem(KINDS, "full", kind)
+    config = AuditConfig(
+        strength=StrengthOptions(ensemble="full"), run=RunOptions(output_dir=str(tmp_path / "out"), quiet=True)
+    )
+    result = run_audit(config, rows)
+    assert "are more likely mislabelled" in result.verdict and "fine-tuned" not in result.verdict
+    assert result.metrics["ensemble"]["limits"] is None
+    assert "It is easy." in result.metrics["planted_flips"][0]["limits"]  # by a rate of its own
+    assert "They know too much." in read(result, "report.html")
+
+
 def learnable(num: int = 240) -> list[dict[str, Any]]:
     """The last pairs are ties."""
     rows = rows_with_a_category_that_errs(num)
@@ -215,10 +233,7 @@ class TestStructuredAudit:
         assert "structured" not in str(without.metrics["planted_flips"])
         assert "Do errors follow" not in read(without, "report.html")
 
-    def test_judges_that_know_every_label_are_not_asked(
-        self, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(audit_ensembles, "structured_audit", None)
+    def test_judges_that_know_every_label_are_not_asked(self, tiny_llama: Path, tmp_path: Path) -> None:
         options = {**PROBES, "crossfit": "none", "planted_rate": 0, "model_name_or_path": str(tiny_llama)}
         result = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
         assert result.metrics["structured"] is None and result.strengths["p_wrong_structured"].isna().all()
@@ -226,7 +241,7 @@ class TestStructuredAudit:
     def test_few_judges_are_enough(self, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[int] = []
         monkeypatch.setattr(
-            audit_ensembles,
+            probe_ensemble,
             "structured_audit",
             lambda designs, target, structure, options, seed, advance: (asked.append(options.judges), None),
         )

@@ -259,7 +259,7 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
 
 
 def test_too_few_groups_are_an_error_before_anything_is_trained(tiny_llama: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--num_members 10"):
+    with pytest.raises(DataError, match="`num_members` 10"):
         audit(some_rows(20), tiny_llama, tmp_path / "out", num_members=10)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,11 +17,17 @@ from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.strength.error_rates import HIGHEST_RATE, with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit
-from rewardsmith.workflows.error_rates import HIGHEST_RATE, with_error_rates
 from tiny_reward_models import rows_with_a_category_that_errs, some_rows
 
 NUM_PAIRS = 160
+
+
+def by_audit(pairs: pa.Table, folder: str) -> pa.Table:
+    """The pairs with the error rates of an audit."""
+    audit = read_audit(folder)
+    return with_error_rates(pairs, audit.pairs, audit.strengths, audit.share_wrong, folder)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,7 @@ def test_the_category_that_errs_has_the_higher_rates(audited: str, rows: list[di
     wrong = np.array([row["category"] == "wrong" for row in rows])
     assert rates[wrong].mean() > rates[~wrong].mean() + 0.4
     pairs = load_preferences(rows, DataOptions()).table
-    found = with_error_rates(pairs, read_audit(audited))
+    found = by_audit(pairs, audited)
     learned = np.stack([found[name].to_numpy() for name in ERROR_RATES], axis=1)
     np.testing.assert_allclose(learned, np.minimum(rates, HIGHEST_RATE))
     assert (learned == np.float32(HIGHEST_RATE)).any()
@@ -50,7 +57,7 @@ def test_the_category_that_errs_has_the_higher_rates(audited: str, rows: list[di
 def test_labels_given_after_the_audit_count_as_right(audited: str, rows: list[dict[str, Any]], capsys: Any) -> None:
     turned = [{**row, "target": 0.0} if i == 3 else row for i, row in enumerate(rows[:20])]
     pairs = load_preferences([*turned, {"prompt": "new", "chosen": "one", "rejected": "two"}], DataOptions()).table
-    found = with_error_rates(pairs, read_audit(audited))
+    found = by_audit(pairs, audited)
     zero = (found["error_rate_chosen"].to_numpy() == 0) & (found["error_rate_rejected"].to_numpy() == 0)
     assert np.flatnonzero(zero).tolist() == [3, 20]
     assert "2 pairs were not audited with this label" in capsys.readouterr().err
@@ -81,7 +88,7 @@ def test_without_the_structured_audit_every_label_errs_alike(tmp_path: Path, cap
     folder = str(tmp_path / "audit")
     result = rewardsmith.audit(rows, ensemble="given", output_dir=folder, quiet=True)
     set_quiet(False)
-    found = with_error_rates(load_preferences(rows, DataOptions()).table, read_audit(folder))
+    found = by_audit(load_preferences(rows, DataOptions()).table, folder)
     share = np.float32(result.metrics["label_noise"]["value"])
     assert 0.1 < share < 0.3
     assert all((found[name].to_numpy() == share).all() for name in ERROR_RATES)
@@ -91,7 +98,7 @@ def test_without_the_structured_audit_every_label_errs_alike(tmp_path: Path, cap
 def test_the_audit_of_another_set_is_refused(audited: str) -> None:
     pairs = load_preferences([{"prompt": "q", "chosen": "one", "rejected": "two"}], DataOptions()).table
     with pytest.raises(ConfigError, match="none of these pairs"):
-        with_error_rates(pairs, read_audit(audited))
+        by_audit(pairs, audited)
 
 
 def test_two_ways_of_changing_labels_exclude_each_other(tmp_path: Path) -> None:

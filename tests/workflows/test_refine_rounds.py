@@ -71,7 +71,7 @@ def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_str
     audit_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned = []
-    make = refine_rounds.make_ensemble
+    make = refine_rounds.audit_ensemble
 
     def noted(*arguments: Any) -> Any:
         ensemble = make(*arguments)
@@ -79,7 +79,7 @@ def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_str
         ensemble.judge = lambda target, *rest, **named: learned.append(target) or judge(target, *rest, **named)
         return ensemble
 
-    monkeypatch.setattr(refine_rounds, "make_ensemble", noted)
+    monkeypatch.setattr(refine_rounds, "audit_ensemble", noted)
     flip = recipe(tmp_path, FLIP)
     once = rewardsmith.refine(audit_dir, recipe=flip, quiet=True, output_dir=tmp_path / "once")
     result = rewardsmith.refine(audit_dir, recipe=flip, rounds=4, quiet=True, output_dir=tmp_path / "rounds-of-it")
@@ -100,7 +100,7 @@ def test_rounds_end_when_the_doubtful_pairs_stay_and_the_ledger_has_the_last_str
 def test_a_round_on_the_labels_as_given_is_the_audit_whatever_came_between(
     audit_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = refine_rounds.make_ensemble
+    make = refine_rounds.audit_ensemble
 
     def agreeing(*arguments: Any) -> Any:
         ensemble = make(*arguments)
@@ -109,7 +109,7 @@ def test_a_round_on_the_labels_as_given_is_the_audit_whatever_came_between(
         ensemble.judge = lambda *_, **__: judged
         return ensemble
 
-    monkeypatch.setattr(refine_rounds, "make_ensemble", agreeing)
+    monkeypatch.setattr(refine_rounds, "audit_ensemble", agreeing)
     flip, audited = recipe(tmp_path, FLIP), pq.read_table(audit_dir / "strengths.parquet")
     noise = json.loads((audit_dir / "metrics.json").read_text())["label_noise"]
     options = {"recipe": flip, "quiet": True}

@@ -20,7 +20,7 @@ from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
 from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Mask, Supervision
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.judgements import Judgements, learnable
 
 DOUBTFUL = 0.5
 STABLE = (
@@ -56,7 +56,7 @@ def refine_in_rounds(
     ``judge`` fits an ensemble to targets [N]; ``examine`` holds what it says against the labels as given.
     """
     rounds: list[Round] = []
-    target = learnable(given)
+    target = learnable(given.target, given.weight)
     for _ in range(max_rounds):
         evidence = examine(judge(target))
         refined = apply_recipe(recipe, evidence, given)
@@ -64,13 +64,8 @@ def refine_in_rounds(
         rounds.append(Round(evidence, refined, flagged, overlap(flagged, rounds[-1].flagged) if rounds else None))
         if rounds[-1].stable:
             break
-        target = learnable(refined.supervision)
+        target = learnable(refined.supervision.target, refined.supervision.weight)
     return rounds
-
-
-def learnable(supervision: Supervision) -> NDArray[np.float32]:
-    """Targets [N] for judges, who know no weights: a pair of weight 0 prefers neither response."""
-    return np.where(supervision.weight > 0, supervision.target, 0.5).astype(np.float32)
 
 
 def overlap(one: Mask, other: Mask) -> float:

@@ -6,26 +6,23 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rewardsmith.report import numbers, sections
+from rewardsmith.report import bar_tables, sections
+from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
 from rewardsmith.report.numbers import known, part
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.outcome_figures import accuracy_figure, length_figure, planted_figure
-from rewardsmith.report.palette import css_variables
+from rewardsmith.report.page import asset, css_variables_block, environment
 from rewardsmith.report.strength_figures import (
     distribution_figure,
     spread_by_group_figure,
     spread_figure,
-    strength_columns,
 )
-from rewardsmith.report.structured_section import structured_table
 
 
 def render_audit_report(
@@ -41,8 +38,9 @@ def render_audit_report(
     with_text = options.report_text == "full"
     style, script = asset("audit.css"), asset("audit.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    categories = sections.category_table(metrics, with_text)
-    annotators = sections.annotator_table(metrics, with_text)
+    categories = bar_tables.category_table(metrics, with_text)
+    annotators = bar_tables.annotator_table(metrics, with_text)
+    is_held_out = strength_columns(strengths)[2]
     return (
         environment()
         .get_template("audit.html.j2")
@@ -60,14 +58,15 @@ def render_audit_report(
             planted=planted_of(metrics),
             planted_notes=sections.planted_notes(metrics),
             categories=categories,
-            category_finding=sections.bar_finding(categories),
+            category_finding=bar_tables.bar_finding(categories),
             annotators=annotators,
-            annotator_finding=sections.bar_finding(annotators),
+            annotator_finding=bar_tables.bar_finding(annotators),
             structured=part(metrics, "structured") or {},
-            structured_categories=structured_table(metrics, with_text),
+            structured_categories=bar_tables.structured_table(metrics, with_text),
             galleries=galleries(pairs, strengths, options.report_examples, with_text),
-            is_held_out=strength_columns(strengths)[2],
+            is_held_out=is_held_out,
             measured=sections.measured(metrics),
+            measured_notes=sections.measured_notes(metrics, is_held_out),
         )
     )
 
@@ -82,7 +81,7 @@ def figures_of(metrics: Mapping[str, Any], strengths: pa.Table) -> dict[str, Any
         "spread": spread_figure(strengths),
         "spread_by_group": spread_by_group_figure(part(metrics, "strength", "spread_by_bin")),
         "length": length_figure(part(metrics, "length")),
-        "accuracy": accuracy_figure(part(metrics, "accuracy")),
+        "accuracy": accuracy_figure(metrics),
     }
 
 
@@ -97,27 +96,3 @@ def planted_of(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for i, entry in enumerate(entries)
     ]
-
-
-def environment() -> Environment:
-    """Templates that escape whatever they print; a misspelt name is an error."""
-    env = Environment(
-        loader=PackageLoader("rewardsmith.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in ("percent", "probability", "decimal", "count", "percent_range", "decimal_range", "known", "part"):
-        env.globals[name] = getattr(numbers, name)
-    return env
-
-
-def asset(name: str) -> str:
-    """A text file that lies beside the templates."""
-    return (resources.files("rewardsmith.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def css_variables_block() -> str:
-    """The palette as the first rule of the style sheet."""
-    return f":root {{\n  color-scheme: light dark;\n{css_variables()}\n}}\n"

@@ -41,6 +41,18 @@ def numbers_of(table: pa.Table, name: str) -> Floats:
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
+def strength_columns(strengths: pa.Table) -> tuple[Floats, Floats, bool]:
+    """Mean, spread, and whether they come from judges that never saw the pair (else: from its own trainers)."""
+    mean = numbers_of(strengths, "strength_mean")
+    if np.isfinite(mean).any():
+        return mean, numbers_of(strengths, "strength_std"), True
+    return (
+        numbers_of(strengths, "strength_mean_in_sample"),
+        numbers_of(strengths, "strength_std_in_sample"),
+        False,
+    )
+
+
 def classes_of(strengths: pa.Table) -> NDArray[np.int64]:
     """Index into ``STRENGTH_CLASSES`` [N]; -1 where a pair has no class."""
     if "strength_class" not in strengths.column_names:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from rewardsmith.report import evaluate_sections as sections
 from rewardsmith.report import evaluate_words as words
-from rewardsmith.report.audit_report import asset, css_variables_block, environment
 from rewardsmith.report.calibration_figures import reliability_figure
+from rewardsmith.report.page import asset, css_variables_block, environment
 
 
 def render_evaluate_report(metrics: Mapping[str, Any]) -> str:

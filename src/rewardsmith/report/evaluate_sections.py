@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.evaluate_words import MEASURES
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent
-from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
+from rewardsmith.report.sections import KeyNumber
 
 HIGHER_IS_BETTER = {"accuracy_ties_half"}
 

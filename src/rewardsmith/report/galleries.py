@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.report.binning import Floats, numbers_of
+from rewardsmith.report.binning import Floats, numbers_of, strength_columns
 from rewardsmith.report.differences import Run, compare_words, fold
-from rewardsmith.report.strength_figures import strength_columns
 
 FOLD_AT = 700
 """Characters of a text that are shown before it is folded."""
@@ -31,8 +30,6 @@ class Text:
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of the prompt."""
-
     role: str
     text: Text
 

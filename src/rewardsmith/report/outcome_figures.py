@@ -9,11 +9,10 @@ import altair as alt
 
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent, percent_range
 from rewardsmith.report.palette import light
+from rewardsmith.report.sections import attainable_is_known
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COIN_FLIP = 0.5
-WIDE_RANGE = 0.15
-"""An attainable accuracy known no better than this does not tell the labels' fault from the model's."""
 
 
 def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
@@ -206,9 +205,9 @@ def accuracy_row(label: str, entry: Mapping[str, Any], colour: str, as_range: bo
     }
 
 
-def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
+def accuracy_figure(metrics: Mapping[str, Any]) -> Figure | None:
     """Length-only, model and attainable accuracy on one axis."""
-    rows = accuracy_rows(accuracy or {})
+    rows = accuracy_rows(part(metrics, "accuracy") or {})
     if not rows:
         return None
     left = min([COIN_FLIP, *(r["low"] for r in rows)]) - 0.02
@@ -244,7 +243,7 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
 
     return draw(
         "accuracy",
-        accuracy_finding(accuracy or {}),
+        accuracy_finding(metrics),
         "Accuracies: " + "; ".join(str(r["tip"]) for r in rows) + ".",
         chart,
         "The vertical line is a coin flip. Attainable is what a perfect model could score, since wrong labels count "
@@ -252,16 +251,17 @@ def accuracy_figure(accuracy: Mapping[str, Any] | None) -> Figure | None:
     )
 
 
-def accuracy_finding(accuracy: Mapping[str, Any]) -> str:
+def accuracy_finding(metrics: Mapping[str, Any]) -> str:
     """Where the judges stand between length alone and the attainable range."""
     value, low, high = (
-        part(accuracy, *keys) for keys in (("held_out", "value"), ("attainable", "low"), ("attainable", "high"))
+        part(metrics, "accuracy", *keys)
+        for keys in (("held_out", "value"), ("attainable", "low"), ("attainable", "high"))
     )
     if not known(value):
         return "Accuracy on the labels as given"
     if not (known(low) and known(high)):
         return f"The judges agree with {percent(value)} of labels they never saw"
-    if high - low > WIDE_RANGE and value < high:
+    if not attainable_is_known(metrics) and value < high:
         return "Whether labels or judges hold the accuracy back cannot be told from this data"
     if value >= low:
         return f"At {decimal(value)}, the judges are about as accurate as these labels allow"

@@ -15,12 +15,13 @@ import yaml
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from rewardsmith.report.audit_report import asset, css_variables_block, environment
+from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
 from rewardsmith.report.numbers import MISSING, count, decimal, part, percent, percent_range
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.sections import Bar, BarTable, KeyNumber, bar_table
+from rewardsmith.report.page import asset, css_variables_block, environment
+from rewardsmith.report.sections import KeyNumber
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The plain content of the report's words and tables: key numbers, tables, how it was measured."""
+"""The plain content of the report: key numbers, classes, how it was measured."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ from rewardsmith.report.numbers import (
     percent,
     percent_range,
 )
-from rewardsmith.report.outcome_figures import WIDE_RANGE
 from rewardsmith.report.palette import CLASS_COLOURS
+from rewardsmith.strength.kinds import KINDS
 
-MAX_TABLE_ROWS = 30
-"""Rows of a category or annotator table; the others are counted."""
+UNITS = "Strengths are in logits and depend on the trunk: compare pairs of one audit, not audits of different models."
+HELD_OUT = (
+    "A judge never trained on the pair it judges, nor on another pair of its group; in-sample numbers are marked "
+    "as such."
+)
+IN_SAMPLE = (
+    "Every member trained on every pair, so the strengths are in-sample and kinder to the labels than an outside judge."
+)
 
 CLASS_MEANINGS = {
     "incorrect": "the label is probably wrong",
@@ -42,35 +48,11 @@ class KeyNumber:
 
 @dataclass(frozen=True)
 class ClassShare:
-    """One strength class."""
-
     name: str
     colour: str
     count: int
     share: float
     meaning: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A named share with an optional interval, all in [0, 1] of the widest value shown."""
-
-    name: str
-    cells: tuple[str, ...]
-    value: float
-    low: float | None
-    high: float | None
-    text: str
-
-
-@dataclass(frozen=True)
-class BarTable:
-    """Rows to be drawn as bars in a table."""
-
-    columns: tuple[str, ...]
-    bar_title: str
-    rows: list[Bar]
-    num_hidden: int
 
 
 def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
@@ -100,18 +82,24 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
 
 
 def accuracy_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
-    """What the judges reach and what is attainable; a range too wide to stand for its middle is shown as a range."""
+    """What the judges reach and what is attainable: a range where the share of wrong labels is not identifiable."""
     held_out, attainable = part(metrics, "accuracy", "held_out") or {}, part(metrics, "accuracy", "attainable") or {}
     numbers = []
     if known(held_out.get("value")):
         numbers.append(KeyNumber("held-out accuracy", decimal(held_out["value"], 3), interval_words(held_out, 3)))
     low, high = attainable.get("low"), attainable.get("high")
-    if low is not None and high is not None and (high - low > WIDE_RANGE or not known(attainable.get("value"))):
+    if low is not None and high is not None and not attainable_is_known(metrics):
         numbers.append(KeyNumber("attainable accuracy", decimal_range(low, high, 2), "not known better"))
     elif known(attainable.get("value")):
         value = decimal(attainable["value"], 3)
         numbers.append(KeyNumber("attainable accuracy", value, interval_words(attainable, 3)))
     return numbers
+
+
+def attainable_is_known(metrics: Mapping[str, Any]) -> bool:
+    """Whether the labels' fault can be told from the judges': the audit could say how many labels are wrong."""
+    value = part(metrics, "accuracy", "attainable", "value")
+    return part(metrics, "label_noise", "identifiable") is True and known(value)
 
 
 def planted_notes(metrics: Mapping[str, Any]) -> list[str]:
@@ -147,63 +135,6 @@ def class_shares(metrics: Mapping[str, Any]) -> list[ClassShare]:
     ]
 
 
-def category_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
-    """Share of doubtful pairs by category, largest first."""
-    rows = [r for r in part(metrics, "categories") or [] if known(r.get("share_doubtful"))]
-    rows.sort(key=lambda r: -r["share_doubtful"])
-    widest = max((r["share_doubtful"] for r in rows), default=0) or 1.0
-    bars = [
-        Bar(
-            name=str(r["name"]) if with_names else f"category {i}",
-            cells=(count(r.get("count")), decimal(r.get("accuracy"), 3), decimal(r.get("strength_mean"))),
-            value=r["share_doubtful"] / widest,
-            low=None,
-            high=None,
-            text=percent(r["share_doubtful"]),
-        )
-        for i, r in enumerate(rows, 1)
-    ]
-    columns = ("category", "pairs", "accuracy", "mean strength")
-    return bar_table(columns, "doubtful labels", bars)
-
-
-def annotator_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
-    """Estimated error rate by annotator with its interval, largest first."""
-    rows = [r for r in part(metrics, "annotators") or [] if known(r.get("error_rate"))]
-    rows.sort(key=lambda r: -r["error_rate"])
-    widest = max((max(r["error_rate"], r["high"] if known(r.get("high")) else 0) for r in rows), default=0) or 1.0
-    bars = [
-        Bar(
-            name=str(r["name"]) if with_names else f"annotator {i}",
-            cells=(count(r.get("count")), percent_range(r.get("low"), r.get("high"))),
-            value=r["error_rate"] / widest,
-            low=r["low"] / widest if known(r.get("low")) else None,
-            high=r["high"] / widest if known(r.get("high")) else None,
-            text=percent(r["error_rate"]),
-        )
-        for i, r in enumerate(rows, 1)
-    ]
-    return bar_table(("annotator", "pairs", "interval"), "estimated error rate", bars)
-
-
-def bar_table(columns: tuple[str, ...], bar_title: str, bars: list[Bar]) -> BarTable | None:
-    """A table of at most ``MAX_TABLE_ROWS`` bars, or None without any."""
-    return BarTable(columns, bar_title, bars[:MAX_TABLE_ROWS], max(0, len(bars) - MAX_TABLE_ROWS)) if bars else None
-
-
-def bar_finding(table: BarTable | None) -> str:
-    """The finding of a bar table: where the share is highest and where lowest."""
-    if table is None:
-        return ""
-    first, last = table.rows[0], table.rows[-1]
-    subject = f"{table.bar_title[:1].upper()}{table.bar_title[1:]}"
-    if len(table.rows) == 1 or first.text == last.text:
-        return f"{subject}: {first.text} throughout"
-    if table.num_hidden:
-        return f"{subject}: up to {first.text} ({first.name})"
-    return f"{subject}: {last.text} ({last.name}) to {first.text} ({first.name})"
-
-
 def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How it was measured, as term and words; what is unknown is left out."""
     ensemble, data = part(metrics, "ensemble") or {}, part(metrics, "data") or {}
@@ -231,8 +162,15 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(term, str(words)) for term, words in facts if words]
 
 
+def measured_notes(metrics: Mapping[str, Any], is_held_out: bool) -> list[str]:
+    """What to bear in mind about strengths; ``is_held_out``: they are by judges that never saw the pair."""
+    kind = KINDS.get(part(metrics, "ensemble", "kind"))
+    training = HELD_OUT if is_held_out else IN_SAMPLE
+    notes = [UNITS, (kind and kind.training_words) or training, kind and kind.caveat]
+    return [note for note in notes if note]
+
+
 def ensemble_words(ensemble: Mapping[str, Any]) -> str | None:
-    """Kind, members and judges."""
     words = [str(ensemble["kind"])] if ensemble.get("kind") else []
     if known(ensemble.get("num_members")):
         words.append(f"{count(ensemble['num_members'])} members")
@@ -265,7 +203,6 @@ def pairs_words(data: Mapping[str, Any]) -> str | None:
 
 
 def time_words(timings: Mapping[str, Any] | None) -> str | None:
-    """Total and stages."""
     stages = {k: v for k, v in (timings or {}).items() if known(v)}
     if not stages:
         return None

@@ -12,11 +12,10 @@ import pyarrow as pa
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.report.binning import (
-    Floats,
     classes_of,
     grid,
     histogram_by_class,
-    numbers_of,
+    strength_columns,
 )
 from rewardsmith.report.numbers import count, decimal, known, pairs, percent
 from rewardsmith.report.palette import CLASS_COLOURS, light
@@ -24,18 +23,6 @@ from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, m
 
 SPREAD_GROWS = 1.1
 """The outer groups' spread counts as larger when it exceeds that of the calmest groups by this factor."""
-
-
-def strength_columns(strengths: pa.Table) -> tuple[Floats, Floats, bool]:
-    """Mean, spread, and whether they come from judges that never saw the pair (else: from its own trainers)."""
-    mean = numbers_of(strengths, "strength_mean")
-    if np.isfinite(mean).any():
-        return mean, numbers_of(strengths, "strength_std"), True
-    return (
-        numbers_of(strengths, "strength_mean_in_sample"),
-        numbers_of(strengths, "strength_std_in_sample"),
-        False,
-    )
 
 
 def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Figure | None:

@@ -11,8 +11,8 @@ import altair as alt
 from markupsafe import Markup
 
 from rewardsmith.report import study_tables as tables
-from rewardsmith.report.audit_report import asset, css_variables_block, environment
 from rewardsmith.report.numbers import decimal, known, part, percent
+from rewardsmith.report.page import asset, css_variables_block, environment
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 from rewardsmith.studies.noise.findings import USABLE

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewardsmith.report.numbers import count, part
+from rewardsmith.report.numbers import part
 from rewardsmith.report.sections import class_shares, key_numbers
 
 CLASS_STYLES = {"incorrect": "red", "ambiguous": "yellow", "normal": "cyan", "strong": "blue"}
@@ -29,7 +29,6 @@ def print_verdict(metrics: Mapping[str, Any], console: Console, report_path: Pat
     console.print()
     print_classes(metrics, console)
     print_key_numbers(metrics, console)
-    print_doubtful(metrics, console)
     print_next_steps(metrics, console, width)
     if report_path is not None:
         console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
@@ -71,18 +70,6 @@ def print_key_numbers(metrics: Mapping[str, Any], console: Console) -> None:
         table.add_row(plain(number.label), plain(number.value), plain(number.detail))
     console.print(table)
     console.print()
-
-
-def print_doubtful(metrics: Mapping[str, Any], console: Console) -> None:
-    """How many pairs to look at, and how many rows were not used."""
-    doubtful = part(metrics, "strength", "classes", "incorrect")
-    if doubtful:
-        console.print(f"{count(doubtful)} doubtful pairs; the first of them are in the report.", highlight=False)
-    quarantined = part(metrics, "data", "num_quarantined")
-    if quarantined:
-        console.print(f"{count(quarantined)} rows in quarantine.jsonl, each with its reason.", highlight=False)
-    if doubtful or quarantined:
-        console.print()
 
 
 def print_next_steps(metrics: Mapping[str, Any], console: Console, width: int) -> None:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.classes import strength_classes
 from rewardsmith.strength.judgements import Judgements, Strength, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
-from rewardsmith.strength.table import strengths_table
+from rewardsmith.strength.table import strength_classes, strengths_table
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Audited:
     structured: CellNoise | None
     """What the structured audit found, where it was asked."""
     table: pa.Table
-    """The strengths table."""
+    """``strengths_table`` of all this."""
 
 
 def audit_pairs(

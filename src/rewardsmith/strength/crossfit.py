@@ -1,4 +1,4 @@
-"""Who may judge whom: balanced folds, so that every pair has exactly as many judges as was asked for."""
+"""Who trains on which pairs, and so may judge the others: every pair has exactly as many judges as was asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.errors import ConfigError, DataError
+
+LEAST_WEIGHT = 1e-3  # an exponential draw may come out so near 0 that a pair counts as absent
 
 
 def fold_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:
@@ -27,7 +29,7 @@ def fold_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"])
         return same_pair
     names = pairs["category"]
     if names.null_count:
-        raise ConfigError(f"--fold_by category: {names.null_count} of {len(pairs)} pairs have no category.")
+        raise ConfigError(f"`fold_by` category: {names.null_count} of {len(pairs)} pairs have no category.")
     first = np.unique(same_pair, return_index=True)[1]
     categories = _codes(names.to_pylist())[first[same_pair]]
     return np.unique(categories, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -61,8 +63,45 @@ def check_folds(groups: NDArray[np.int64], num_folds: int) -> None:
     num_groups = len(np.unique(groups))
     if num_groups < num_folds:
         raise DataError(
-            f"{num_groups} groups cannot be split into --num_folds {num_folds}. Ask for fewer folds, "
-            "or keep less together (--fold_by pair)."
+            f"{num_groups} groups cannot be split into `num_folds` {num_folds}. Ask for fewer folds, "
+            "or keep less together (`fold_by` pair)."
+        )
+
+
+def member_weights(
+    groups: NDArray[np.int64],
+    num_members: int,
+    num_judges: int,
+    crossfit: Literal["groups", "none"],
+    rng: np.random.Generator,
+    bootstrap: bool = True,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Training weights and who trained, both [N, M]. A weight is 0 exactly where the member did not train on the pair.
+
+    The groups are dealt into M blocks of about as many pairs each; member m leaves out the ``num_judges`` blocks that
+    begin with m, in a circle, so that every pair is left out by exactly that many members. With ``crossfit`` "none"
+    every member trains on every pair. ``bootstrap``: each member gives each group a weight of its own from the
+    exponential distribution (mean 1; the Bayesian bootstrap of Rubin 1981). Raises DataError for too few groups.
+    """
+    trained = np.ones((len(groups), num_members), dtype=np.bool_)
+    if crossfit == "groups":
+        check_blocks(groups, num_members)
+        block = assign_folds(groups, num_members, 1, rng)[0]
+        trained = (block[:, None] - np.arange(num_members)) % num_members >= num_judges
+    weights = np.ones(trained.shape)
+    if bootstrap:
+        drawn = rng.exponential(size=(int(groups.max(initial=-1)) + 1, num_members))
+        weights = np.maximum(drawn, LEAST_WEIGHT)[groups]
+    return (weights * trained).astype(np.float32), trained
+
+
+def check_blocks(groups: NDArray[np.int64], num_members: int) -> None:
+    """Raises DataError where there are fewer groups than members."""
+    num_groups = len(np.unique(groups))
+    if num_groups < num_members:
+        raise DataError(
+            f"{num_groups} groups cannot be shared out among `num_members` {num_members}. Ask for fewer members, "
+            "keep less together (`fold_by` pair), or train all of them on everything (`crossfit` none)."
         )
 
 

@@ -20,6 +20,8 @@ LENGTH_SCALE = 0.3
 MAX_CATEGORIES = 8
 MIN_CATEGORY_PAIRS = 150
 CATEGORY_DIMENSIONS = 160
+NUISANCE_SCALE = 4.0
+"""Of a nuisance column; features have about unit norm, so its penalty is next to none."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,35 @@ def by_category(design: Design, categories: Sequence[str | None]) -> Design | No
     own = [base * torch.from_numpy((codes == c).astype(np.float32))[:, None] for c in large]
     rows = torch.cat([base, *own], dim=1) / 2**0.5
     return Design(Candidate(f"{design.candidate.name} by category", design.candidate.specs), rows)
+
+
+def debiased(designs: Sequence[Design], nuisance: NDArray[np.float64]) -> list[Design]:
+    """Designs whose heads learn with a column for ``nuisance`` [N], what noise may ride on, and judge without it.
+
+    An annotator who takes length for quality adds a step at equal length to what the labels say. A head that has a
+    column for the step puts it there, and not into the features that go along with length (the idea of ODIN, arXiv
+    2402.07319, for a linear head). What length is truly worth stays in the features, as far as it is no step.
+    """
+    found = []
+    for design in designs:
+        rows, axes = with_nuisance(design.rows, nuisance)
+        found.append(Design(design.candidate, rows, judged=without_nuisance(design.rows, axes)))
+    return found
+
+
+def with_nuisance(
+    rows: Float[Tensor, "N E"], nuisance: NDArray[np.float64]
+) -> tuple[Float[Tensor, "N F"], Float[Tensor, "E+1 F"]]:
+    """The rows with ``nuisance`` [N] as one more column, in new principal axes, and these axes."""
+    column = torch.from_numpy(NUISANCE_SCALE * nuisance).to(rows)[:, None]
+    joined = torch.cat([rows, column], dim=1)
+    axes = principal_axes(joined, joined.shape[1])
+    return joined @ axes, axes
+
+
+def without_nuisance(rows: Float[Tensor, "N E"], axes: Float[Tensor, "E+1 F"]) -> Float[Tensor, "N F"]:
+    """The same axes, the column being 0."""
+    return rows @ axes[:-1]
 
 
 def distinct_specs(candidates: Sequence[Candidate]) -> list[FeatureSpec]:

@@ -7,6 +7,7 @@ and by where their adapters and heads begin.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,10 @@ from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gap
 from rewardsmith.engine.training.fresh_model import FreshModel, fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
-from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
+from rewardsmith.strength.ensemble import MakeEnsemble
 from rewardsmith.strength.head_start import probed_heads
 from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
 
 GAPS_FILE = "gaps.safetensors"
 CHECKPOINTS = "checkpoints"
@@ -66,7 +68,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
             weights,
             job.members.fork_layer,
             job.lora,
-            job.members.training("forked", use_peft=True),
+            job.training(),
             choose_device(job.model.device),
             job.seed,
             MetricsLog(job.folder / LOG),
@@ -112,9 +114,12 @@ def with_target(pairs: pa.Table, target: NDArray[np.float32]) -> pa.Table:
 
 def _fingerprint(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> str:
     """Of all that decides the result."""
-    options = flatten(job.members.training("forked", use_peft=True)) | flatten(job.model) | flatten(job.lora)
+    options = flatten(job.training()) | flatten(job.model) | flatten(job.lora)
     labels = fingerprint_bytes(target.tobytes(), weights.tobytes())
     start = [job.members.head_start, job.strength.feature_dtype]
     return fingerprint_json(
         [options, start, job.members.fork_layer, job.seed, fingerprint_file(Path(job.pairs_file)), labels]
     )
+
+
+make_ensemble: MakeEnsemble = partial(ModelEnsemble, train=train_forked_members)

@@ -1,18 +1,21 @@
 """The ``full`` ensemble: M reward models fine-tuned from the same start, as in the paper, cross-fitted or not.
 
-The paper's members differ by the order of the data alone (arXiv 2401.06080, section 2.1); so do these with
-``--crossfit none``. Cross-fitted ones differ also by the groups that they leave out and weigh.
+The paper's members differ by the order of the data alone (arXiv 2401.06080, section 2.1); so do these where
+``crossfit`` is none. Cross-fitted ones differ also by the groups that they leave out and weigh.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.engine.members.member_runs import run_members
 from rewardsmith.engine.members.member_training import MemberSpec, write_labels
-from rewardsmith.strength.ensemble_job import EnsembleJob, EnsembleOutcome
+from rewardsmith.strength.ensemble import MakeEnsemble
 from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
 
 
 def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:
@@ -31,7 +34,7 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
             start_seed=job.seed,
             keep_model=job.keep_models,
             model=job.model,
-            train=job.members.training("full", job.lora.use_peft),
+            train=job.training(),
             lora=job.lora,
             checkpoints=job.members.checkpoints,
         )
@@ -44,3 +47,6 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
     cut = sum(result.metrics["num_truncated"] for result in results)
     choice = f"adapters of rank {job.lora.lora_r} on all blocks" if job.lora.use_peft else "full fine-tuning"
     return EnsembleOutcome(Judgements(gaps, trained, (choice,) * len(results)), cut / seen)
+
+
+make_ensemble: MakeEnsemble = partial(ModelEnsemble, train=train_full)

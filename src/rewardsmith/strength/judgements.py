@@ -58,3 +58,8 @@ def as_labelled(gap: NDArray[Any], target: NDArray[np.floating]) -> NDArray[np.f
     A target under 0.5 says that the rejected response is the better one.
     """
     return np.where(target < 0.5, -gap, gap).astype(np.float64)
+
+
+def learnable(target: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Targets [N] for judges, who know no weights: a pair of weight 0 prefers neither response."""
+    return np.where(weight > 0, target, 0.5).astype(np.float32)

@@ -10,7 +10,7 @@ rate of psychometrics; with the normal link: the judge misses a normal part of t
 maximum likelihood; the range is a bootstrap over groups and covers both links. A weak judge never reaches its
 ceiling: then e and s trade off, the range is wide, and the honest answer is "not identifiable".
 
-Assumes that errors fall on all pairs alike. Errors that gather on close pairs look like a judge's ignorance and are
+Assumes that errors fall on all pairs alike. Errors that gather on ambiguous pairs look like a judge's ignorance and are
 not counted; those that a judge can predict from the text look like a preference; a judge that is sure and wrong on
 whole prompts looks like label noise.
 """
@@ -35,11 +35,6 @@ LIKELIHOOD_DROP = 1.92  # half the 95 % point of chi-squared with one degree of 
 RATES = np.linspace(0.0025, 0.4975, 100)
 SCALES = np.geomspace(0.05, 30.0, 100)  # in root mean square gaps
 LINKS = {"normal": ndtr, "logistic": expit}
-
-ASSUMPTION = (
-    "errors are equally likely on every pair, and a judge that is sure is right; errors that gather on close pairs "
-    "are not counted"
-)
 
 
 @dataclass(frozen=True)

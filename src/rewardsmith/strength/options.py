@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-
-FULL_LEARNING_RATE = 1e-5
-ADAPTER_LEARNING_RATE = 2e-4
-FORKED_LEARNING_RATE = 1e-3  # measured: benchmarks/forked_defaults.py
-
-EnsembleKind = Literal["probe", "given", "full", "forked"]
+from rewardsmith.strength.kinds import KINDS, EnsembleKind, KindName, ModelMembers
 
 
 @dataclass(frozen=True)
 class StrengthOptions:
     """The ensemble that judges every pair."""
 
-    ensemble: EnsembleKind = "probe"
+    ensemble: KindName = "probe"
     """`probe`: heads fitted on frozen features. `given`: member scores that the rows already carry. `full`: a
     fine-tuned model for every member, as in the paper. `forked`: members that share a frozen lower trunk and are
     trained together."""
@@ -44,16 +39,14 @@ class StrengthOptions:
     """With `given`: column of the members' rewards of the rejected response."""
 
     @property
-    def judges(self) -> int:
-        """``num_judges``, resolved."""
-        if self.num_judges is not None:
-            return self.num_judges
-        return 4 if self.trains_models else 10
+    def kind(self) -> EnsembleKind:
+        """All that is known of ``ensemble``."""
+        return KINDS[self.ensemble]
 
     @property
-    def trains_models(self) -> bool:
-        """Whether members are language models with training of their own, not heads or columns."""
-        return self.ensemble in ("full", "forked")
+    def judges(self) -> int:
+        """``num_judges``, resolved."""
+        return self.kind.num_judges if self.num_judges is None else self.num_judges
 
 
 @dataclass(frozen=True)
@@ -103,13 +96,13 @@ class MemberOptions:
     def bootstraps(self, options: StrengthOptions) -> bool:
         """``bootstrap``, resolved."""
         if self.bootstrap == "auto":
-            return not (options.ensemble == "full" and options.crossfit == "none")
+            models = options.kind.models
+            return not (models and models.differ_by_order and options.crossfit == "none")
         return self.bootstrap == "on"
 
-    def training(self, ensemble: EnsembleKind, use_peft: bool) -> TrainOptions:
+    def training(self, models: ModelMembers, use_peft: bool) -> TrainOptions:
         """How a member is trained."""
-        alone = ADAPTER_LEARNING_RATE if use_peft else FULL_LEARNING_RATE
-        usual = FORKED_LEARNING_RATE if ensemble == "forked" else alone
+        usual = models.adapter_learning_rate if use_peft else models.learning_rate
         return TrainOptions(
             learning_rate=usual if self.learning_rate is None else self.learning_rate,
             num_train_epochs=self.num_train_epochs,
@@ -120,7 +113,6 @@ class MemberOptions:
 
     @property
     def checkpoints(self) -> CheckpointOptions:
-        """When states are saved."""
         return CheckpointOptions(save_steps=self.save_steps)
 
 
@@ -136,8 +128,6 @@ class SelfAuditOptions:
     baselines: bool = True
     """Also run the rivals on the planted set: single-model loss, AUM (with `probe`), cleanlab's confident learning."""
 
-    def rate(self, ensemble: str) -> float:
+    def rate(self, kind: EnsembleKind) -> float:
         """``planted_rate``, resolved."""
-        if self.planted_rate is not None:
-            return self.planted_rate
-        return 0.0 if ensemble == "full" else 0.2
+        return kind.planted_rate if self.planted_rate is None else self.planted_rate

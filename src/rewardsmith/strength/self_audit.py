@@ -9,29 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.flips import FlipKind
+from rewardsmith.strength.audited import Audited
+from rewardsmith.strength.ensemble import Ensemble, Targets
 from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.kinds import EnsembleKind
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
-from rewardsmith.strength.planting import plant_flips, relabel
-from rewardsmith.strength.rivals import Rival
+from rewardsmith.strength.options import SelfAuditOptions
+from rewardsmith.strength.planting import PLANTED, plant_flips, relabel
+from rewardsmith.strength.rivals import Rival, structured_finder
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 NUM_RESAMPLES = 200
 MIN_PLANTED = 10
-VOTES = " Votes and annotators' own rates are left out of account here: on a planted label they would tell."
-LIMITS = {
-    "uniform": "Planted flips fall on all pairs alike; natural errors gather on hard pairs, where they are harder to "
-    "find, so recall is optimistic for them. Errors that were there before count as false alarms, so precision is a "
-    "lower bound." + VOTES,
-    "hard": "Planted flips gather on pairs that the judges find close, as the errors of an honest annotator do. "
-    "Errors that were there before count as false alarms, so precision is a lower bound." + VOTES,
-}
 
-Judge = Callable[[NDArray[np.float32], int], Judgements]
-FindRivals = Callable[[Judgements, NDArray[np.float32], int], list[Rival]]
+Judge = Callable[[Targets, int], Judgements]
+FindRivals = Callable[[Judgements, Targets, int], list[Rival]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,47 @@ class Pairs:
     def decided(self) -> NDArray[np.bool_]:
         """Pairs whose label is not a tie."""
         return np.asarray(self.target != 0.5)
+
+
+def self_audit(
+    ensemble: Ensemble,
+    kind: EnsembleKind,
+    pairs: Pairs,
+    audited: Audited,
+    options: SelfAuditOptions,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """What is found of planted flips, one entry a kind of them; empty where none are planted: it says why."""
+    rate = options.rate(kind)
+    if rate == 0 or audited.noise is None:
+        if options.planted_rate is None and audited.noise is not None:
+            say("No flips were planted: that takes two more ensembles. `planted_rate` 0.2 asks for them.")
+        return []
+    if not can_plant(pairs, rate):
+        say(f"No flips were planted: `planted_rate` {rate} of these pairs is too few to measure.")
+        return []
+    if not kind.refits and audited.in_sample:
+        say("No flips were planted: given scores of members that trained on the pairs already know their labels.")
+        return []
+
+    def judge(target: Targets, at: int) -> Judgements:
+        return ensemble.judge(target, at, labels="planted")
+
+    def others(judged: Judgements, target: Targets, at: int) -> list[Rival]:
+        found = ensemble.rivals(judged, target, at) if options.baselines else []
+        if audited.structured is None:
+            return found
+        return [structured_finder(ensemble.structured(target, at, labels="planted"), len(target)), *found]
+
+    return [
+        merge_repeats(
+            [
+                planted_findings(planted, pairs, judge, others, audited.noise, rate, seed + 1 + repeat)
+                for repeat in range(options.planted_repeats)
+            ]
+        )
+        for planted in PLANTED
+    ]
 
 
 def planted_findings(
@@ -81,7 +119,6 @@ def planted_findings(
                 for r in (rivals(judged, target, seed) if rivals else [])
             ),
         ],
-        "limits": LIMITS[kind],
     }
 
 

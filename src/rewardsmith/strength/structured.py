@@ -3,7 +3,7 @@
 ``label_noise`` takes a common error for a preference: annotators who take length for quality, a category in which most
 labels are wrong. Here
 
-1. judges learn with a column for which response is the longer one and judge without it (``nuisance``);
+1. judges learn with a column for which response is the longer one and judge without it (``design.debiased``);
 2. labels err at rates of their own in each cluster and direction of length (``cell_noise``);
 3. judges are fitted again to the labels that this makes likely, and 2. is done again;
 4. where responses stand in several pairs, their other pairs have a say (``response_effects``).
@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.strength.cell_noise import CellNoise, estimate_cell_noise
-from rewardsmith.strength.design import Design
+from rewardsmith.strength.design import Design, debiased
 from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.nuisance import debiased
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure
 from rewardsmith.strength.probe import Advance, probe_judgements

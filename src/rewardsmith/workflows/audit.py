@@ -18,19 +18,18 @@ from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.refining.rounds import learnable
-from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.audit_report import render_audit_report
+from rewardsmith.report.audit_words import with_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
-from rewardsmith.strength.audited import Audited, audit_pairs
+from rewardsmith.strength.audit_metrics import audit_metrics
+from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.planting import PLANTED
-from rewardsmith.strength.rivals import Rival, structured_finder
-from rewardsmith.strength.self_audit import Pairs, can_plant, merge_repeats, planted_findings
-from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, Ensemble, check_set, make_ensemble
-from rewardsmith.workflows.audit_metrics import audit_metrics
+from rewardsmith.strength.ensemble import Ensemble
+from rewardsmith.strength.judgements import learnable
+from rewardsmith.strength.self_audit import Pairs, self_audit
+from rewardsmith.workflows.audit_ensembles import audit_ensemble
+from rewardsmith.workflows.audit_folder import PAIRS, QUARANTINE, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import default_output
@@ -38,10 +37,6 @@ from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-GIVEN_LIMITS = " The given scores were not refitted on the planted labels, which makes the finds optimistic."
-
-Targets = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -76,10 +71,13 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         given = load_preferences(name, config.data, config.run.seed)
     if given.quarantine:
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
-    check_set(given.table, config)
+    path = Path(config.run.output_dir or default_output("audit", given.name))
+    groups = fold_groups(given.table, config.strength.fold_by)
+    ensemble = audit_ensemble(config, given.table, groups, path, times.stage)
+    ensemble.check()  # before anything costly is done
     _warn_of_trained_model(given, config)
     folder = RunFolder.open(
-        config.run.output_dir or default_output("audit", given.name),
+        path,
         "audit",
         flatten(config),
         dict(given.sources),
@@ -87,35 +85,45 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         config.run.seed,
     )
     with folder.abandoned_on_input_error():
-        return _audited(folder, given, config, times)
+        return _audited(folder, given, groups, ensemble, config, times)
 
 
 def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
     model = config.model.model_name_or_path
-    if config.strength.ensemble != "given" and learned_from(Path(model), given, config.data.dataset_split):
+    if config.strength.kind.refits and learned_from(Path(model), given, config.data.dataset_split):
         say(
             f"{model} was trained on {given.name}: it knows the labels that are judged here, and wrong ones look right "
             "to every judge made of it. Name the model that it was trained from."
         )
 
 
-def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, times: StageTimes) -> AuditResult:
-    write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
-    write_table(folder.path / PAIRS_FILE, given.table)
-    target = learnable(Supervision.of(given.table))  # a dropped pair teaches nobody
-    groups = fold_groups(given.table, config.strength.fold_by)
-    ensemble = make_ensemble(given.table, groups, config, folder.path, times)
-    judged = ensemble.judge(target, config.run.seed)
-    structured = ensemble.structured(target, config.run.seed)
+def _audited(
+    folder: RunFolder,
+    given: PreferenceSet,
+    groups: NDArray[np.int64],
+    ensemble: Ensemble,
+    config: AuditConfig,
+    times: StageTimes,
+) -> AuditResult:
+    write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))
+    write_table(folder.path / PAIRS, given.table)
+    options, seed = config.strength, config.run.seed
+    target = learnable(given.table["target"].to_numpy(), given.table["weight"].to_numpy())
+    judged = ensemble.judge(target, seed)
+    structured = ensemble.structured(target, seed)
     with times.stage("statistics"):
-        audited = audit_pairs(given.table, judged, groups, config.run.seed, structured)
-    planted = _self_audit(ensemble, Pairs(target, groups, audited.belief), audited, config)
+        audited = audit_pairs(given.table, judged, groups, seed, structured)
+    planted = self_audit(
+        ensemble, options.kind, Pairs(target, groups, audited.belief), audited, config.self_audit, seed
+    )
     with times.stage("statistics"):
-        metrics = audit_metrics(config, given, audited, planted, ensemble.truncated_share, str(folder.path))
+        model = config.model.model_name_or_path
+        numbers = audit_metrics(given, audited, planted, options, model, ensemble.truncated_share, seed)
+        metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):
         report = render_audit_report(metrics, given.table, audited.table, config.report)
-    write_table(folder.path / "strengths.parquet", audited.table)
+    write_table(folder.path / STRENGTHS, audited.table)
     write_text(folder.path / "report.html", report)
     ensemble.finish()
     metrics["timings"] = times.rounded()
@@ -123,47 +131,11 @@ def _audited(folder: RunFolder, given: PreferenceSet, config: AuditConfig, times
     return AuditResult(str(folder.path), metrics, given.table, audited.table)
 
 
-def _self_audit(ensemble: Ensemble, pairs: Pairs, audited: Audited, config: AuditConfig) -> list[dict[str, Any]]:
-    """What is found of planted flips, one entry a kind; empty where switched off or nothing can be measured."""
-    options, seed = config.self_audit, config.run.seed
-    rate = options.rate(config.strength.ensemble)
-    if rate == 0 or audited.noise is None:
-        if options.planted_rate is None and audited.noise is not None:
-            say("No flips were planted: that takes two more ensembles. --planted_rate 0.2 asks for them.")
-        return []
-    if not can_plant(pairs, rate):
-        say(f"No flips were planted: --planted_rate {rate} of these pairs is too few to measure.")
-        return []
-    if not ensemble.refits and audited.in_sample:
-        say("No flips were planted: given scores of members that trained on the pairs already know their labels.")
-        return []
-
-    def judge(target: Targets, at: int) -> Judgements:
-        return ensemble.judge(target, at, labels="planted")
-
-    def others(judged: Judgements, target: Targets, at: int) -> list[Rival]:
-        found = ensemble.rivals(judged, target, at) if options.baselines else []
-        if audited.structured is None:
-            return found
-        return [structured_finder(ensemble.structured(target, at, labels="planted"), len(target)), *found]
-
-    found = []
-    for kind in PLANTED:
-        repeats = [
-            planted_findings(kind, pairs, judge, others, audited.noise, rate, seed + 1 + repeat)
-            for repeat in range(options.planted_repeats)
-        ]
-        found.append(merge_repeats(repeats))
-        if not ensemble.refits:
-            found[-1]["limits"] += GIVEN_LIMITS
-    return found
-
-
 def _check(config: AuditConfig) -> None:
     options, members = config.strength, config.members
     if config.run.seed < 0:
         raise ConfigError(f"--seed {config.run.seed} must be 0 or more.")
-    rate = config.self_audit.rate(options.ensemble)
+    rate = config.self_audit.rate(options.kind)
     if not 0 <= rate < 0.5:
         raise ConfigError(f"--planted_rate {rate} must be at least 0 and under 0.5.")
     for flag, value, least in (
@@ -175,8 +147,8 @@ def _check(config: AuditConfig) -> None:
     ):
         if value < least:
             raise ConfigError(f"--{flag} {value} must be at least {least}.")
-    if options.trains_models:
-        check_options(members.training(options.ensemble, config.lora.use_peft))
+    if options.kind.models:
+        check_options(members.training(options.kind.models, config.lora.use_peft))
         check_saving(members.checkpoints)
         if options.crossfit == "groups" and options.judges >= members.num_members:
             raise ConfigError(

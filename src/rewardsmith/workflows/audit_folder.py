@@ -31,6 +31,12 @@ class AuditFolder:
     fingerprints: dict[str, str]
     """Of the files that were read, by path."""
 
+    @property
+    def share_wrong(self) -> float | None:
+        """Of the labels; None where the audit could not say."""
+        noise = self.metrics["label_noise"]
+        return noise and float(noise["value"])
+
 
 def read_audit(audit_dir: str) -> AuditFolder:
     """Reads the tables of a finished audit. ``OutputError`` names the file that is not as the audit left it."""

@@ -17,16 +17,19 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Recipe
-from rewardsmith.refining.rounds import Round, learnable, refine_in_rounds, require_judges_that_learn
+from rewardsmith.refining.rounds import (
+    Round,
+    refine_in_rounds,
+    require_judges_that_learn,
+)
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.judgements import Judgements, learnable
 from rewardsmith.strength.label_noise import LabelNoise
-from rewardsmith.workflows.audit_ensembles import PAIRS_FILE, make_ensemble
-from rewardsmith.workflows.audit_folder import AuditFolder
+from rewardsmith.workflows.audit_ensembles import audit_ensemble
+from rewardsmith.workflows.audit_folder import PAIRS, AuditFolder
 from rewardsmith.workflows.options import AuditConfig
-from rewardsmith.workflows.stage_times import StageTimes
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,14 @@ def run_rounds(
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
 
     def judge(target: NDArray[np.float32]) -> Judgements:
-        if np.array_equal(target, learnable(given)):
+        if np.array_equal(target, learnable(given.target, given.weight)):
             return first
         say("Judging again, by the labels as they are refined now.")
         return ensemble.judge(target, config.run.seed, labels="refined")
 
     first = saved_judgements(audit.strengths)
-    write_table(work_dir / PAIRS_FILE, audit.pairs)
-    ensemble = make_ensemble(audit.pairs, groups, config, work_dir, StageTimes())
+    write_table(work_dir / PAIRS, audit.pairs)
+    ensemble = audit_ensemble(config, audit.pairs, groups, work_dir)
     rounds = refine_in_rounds(judge, examine, recipe, given, max_rounds)
     shutil.rmtree(work_dir)
     return Rounds(rounds, tables[-1], noise[-1])
@@ -95,7 +98,7 @@ def saved_judgements(strengths: pa.Table) -> Judgements:
 
 
 def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
-    if config.strength.ensemble == "given":
+    if not config.strength.kind.refits:
         raise ConfigError(f"--rounds {max_rounds}: given scores do not change when labels do, so one round is all.")
     if config.strength.crossfit == "none":
         raise ConfigError(

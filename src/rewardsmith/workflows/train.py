@@ -37,9 +37,9 @@ from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit
-from rewardsmith.workflows.error_rates import with_error_rates
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output
@@ -100,7 +100,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     train_pairs, eval_pairs, other_inputs = _split(config, given)
     if config.noise_aware:
         audit = read_audit(config.noise_aware)
-        train_pairs, other_inputs = with_error_rates(train_pairs, audit), other_inputs | audit.fingerprints
+        train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
+        other_inputs = other_inputs | audit.fingerprints
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, path, given, other_inputs) if main else None
     accelerator.wait_for_everyone()

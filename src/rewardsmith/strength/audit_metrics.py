@@ -1,4 +1,4 @@
-"""The numbers of an audit, as they stand in ``metrics.json`` and in the report."""
+"""The numbers of an audit, as they stand in ``metrics.json``; ``report/audit_words.py`` puts them into words."""
 
 from __future__ import annotations
 
@@ -18,52 +18,48 @@ from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
-from rewardsmith.strength.classes import NUM_BINS
+from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
 from rewardsmith.strength.judgements import as_labelled
-from rewardsmith.strength.label_noise import ASSUMPTION
+from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.probe import L2_GRID
-from rewardsmith.workflows.audit_verdict import accuracy_sentence, limits_sentence, next_steps, noise_sentence, verdict
-from rewardsmith.workflows.options import AuditConfig
-from rewardsmith.workflows.structured_metrics import structured_metrics
+from rewardsmith.strength.table import NUM_BINS
 
 NUM_LENGTH_BINS = 20
-MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the tables
+MAX_ANNOTATORS = 200  # by name; a long tail stays in the tables
 
 Floats = NDArray[np.float64]
 
 
 def audit_metrics(
-    config: AuditConfig,
     given: PreferenceSet,
     audited: Audited,
     planted: list[dict[str, Any]],
+    options: StrengthOptions,
+    model: str,
     truncated_share: float | None,
-    folder: str,
+    seed: int,
 ) -> dict[str, Any]:
-    """Everything that the report shows, JSON-ready: no NaN, no arrays. A part that could not be measured is None."""
+    """JSON-ready: no NaN, no arrays. A part that could not be measured is None. ``model``: by which judges read."""
     pairs, gap = given.table, audited.gap
     target = pairs["target"].to_numpy()
     decided = (target != 0.5) & ~np.isnan(gap) & (pairs["weight"].to_numpy() > 0)  # dropped pairs count nowhere
     groups = _codes(pairs["split_group"])
     longer = as_labelled(np.subtract(*response_lengths(pairs)), target)
-    metrics: dict[str, Any] = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": given.name,
         "title": f"Audit of {given.name}",
         "data": _data(given, groups, truncated_share),
-        "ensemble": _ensemble(config, audited),
+        "ensemble": _ensemble(options, model, audited),
         "strength": _strength(audited, target, decided),
-        "accuracy": _accuracy(audited, target, decided, longer, groups, config.run.seed),
+        "accuracy": _accuracy(audited, target, decided, longer, groups, seed),
         "label_noise": _label_noise(audited, decided),
         "planted_flips": planted or None,
         "length": _length(gap, longer, decided),
-        "categories": _categories(pairs, audited, decided),
-        "structured": structured_metrics(pairs, audited.structured, MAX_NAMED),
-        "annotators": [asdict(a) for a in audited.annotators[:MAX_NAMED]] or None,
+        "categories": category_metrics(pairs, audited, decided),
+        "structured": structured_metrics(pairs, audited.structured),
+        "annotators": [asdict(a) for a in audited.annotators[:MAX_ANNOTATORS]] or None,
     }
-    metrics["verdict"] = verdict(metrics)
-    metrics["next_steps"] = next_steps(config, metrics, folder)
-    return metrics
 
 
 def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: float | None) -> dict[str, Any]:
@@ -96,23 +92,21 @@ def _texts(responses: pa.ChunkedArray) -> list[pa.Array]:
     return [pc.struct_field(pc.list_element(chunk, 0), "content") for chunk in responses.chunks]
 
 
-def _ensemble(config: AuditConfig, audited: Audited) -> dict[str, Any]:
-    options, judges = config.strength, audited.judged.num_judges
+def _ensemble(options: StrengthOptions, model: str, audited: Audited) -> dict[str, Any]:
+    kind, judges = options.kind, audited.judged.num_judges
     choices = Counter(audited.judged.choices).most_common(6)
-    probe = options.ensemble == "probe"
-    found: dict[str, Any] = {
+    return {
         "kind": options.ensemble,
-        "model": None if options.ensemble == "given" else config.model.model_name_or_path,
+        "model": model if kind.refits else None,
         "num_members": audited.judged.gaps.shape[1],
         "num_judges": int(np.median(judges)) if len(judges) else 0,
         "num_pairs_without_judges": int((judges < 2).sum()),
-        "num_folds": options.num_folds if probe else None,
+        "num_folds": options.num_folds if kind.fits_heads else None,
         "fold_by": options.fold_by,
         "crossfit": options.crossfit,
-        "share_at_end_of_grid": _share_at_end_of_grid(audited.judged.choices) if probe else None,
+        "share_at_end_of_grid": _share_at_end_of_grid(audited.judged.choices) if kind.fits_heads else None,
         "choices": [{"choice": choice, "count": count} for choice, count in choices],
     }
-    return {**found, "limits": limits_sentence(found)}
 
 
 def _share_at_end_of_grid(choices: tuple[str, ...]) -> float:
@@ -165,7 +159,6 @@ def _accuracy(
     noise = None if audited.in_sample else audited.noise
     if noise:
         accuracy["attainable"] = {"value": 1 - noise.value, "low": 1 - noise.high, "high": 1 - noise.low}
-    accuracy["sentence"] = accuracy_sentence(accuracy, _label_noise(audited, decided))
     return accuracy
 
 
@@ -186,18 +179,16 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]
     if audited.noise is None:
         return None
     noise = audited.noise
-    found: dict[str, Any] = {
+    return {
         "value": noise.value,
         "low": noise.low,
         "high": noise.high,
         "identifiable": noise.identifiable and not audited.in_sample,
         "in_sample": audited.in_sample,
         "num_groups": noise.num_groups,
-        "assumption": ASSUMPTION,
         "vote_error": audited.vote_error,
         "expected_wrong": float(np.nansum(audited.p_wrong[decided])),
     }
-    return {**found, "sentence": noise_sentence(found)}
 
 
 def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> dict[str, Any] | None:
@@ -220,27 +211,6 @@ def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> dict[str
             if (bins == b).any()
         ],
     }
-
-
-def _categories(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[dict[str, Any]] | None:
-    if pairs["category"].null_count == len(pairs):
-        return None
-    codes, names = _codes(pairs["category"]), pairs["category"].combine_chunks().dictionary_encode().dictionary
-    credit, gap = pair_credit(np.nan_to_num(audited.gap)), audited.gap
-    rows = []
-    for code, name in enumerate(names.to_pylist()):
-        own = decided & (codes == code)
-        if own.any():
-            rows.append(
-                {
-                    "name": name,
-                    "count": int(own.sum()),
-                    "accuracy": float(credit[own].mean()),
-                    "share_doubtful": float((audited.p_wrong[own] > 0.5).mean()),
-                    "strength_mean": float(gap[own].mean()),
-                }
-            )
-    return sorted(rows, key=lambda row: -row["count"])[:MAX_NAMED] or None
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rewardsmith.strength.classes import strength_bins, strength_classes
+from rewardsmith.strength.table import strength_bins, strength_classes
 
 
 def test_classes_follow_their_rules():

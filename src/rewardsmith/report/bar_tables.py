@@ -1,0 +1,119 @@
+"""Tables of shares by category or annotator, each share drawn as a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rewardsmith.report.numbers import count, decimal, known, part, percent, percent_range
+
+MAX_TABLE_ROWS = 30
+"""Rows of a category or annotator table; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A named share with an optional interval, all in [0, 1] of the widest value shown."""
+
+    name: str
+    cells: tuple[str, ...]
+    value: float
+    low: float | None
+    high: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class BarTable:
+    """Rows to be drawn as bars in a table."""
+
+    columns: tuple[str, ...]
+    bar_title: str
+    rows: list[Bar]
+    num_hidden: int
+
+
+def category_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+    """Share of doubtful pairs by category, largest first."""
+    rows = [r for r in part(metrics, "categories") or [] if known(r.get("share_doubtful"))]
+    rows.sort(key=lambda r: -r["share_doubtful"])
+    widest = max((r["share_doubtful"] for r in rows), default=0) or 1.0
+    bars = [
+        Bar(
+            name=str(r["name"]) if with_names else f"category {i}",
+            cells=(count(r.get("count")), decimal(r.get("accuracy"), 3), decimal(r.get("strength_mean"))),
+            value=r["share_doubtful"] / widest,
+            low=None,
+            high=None,
+            text=percent(r["share_doubtful"]),
+        )
+        for i, r in enumerate(rows, 1)
+    ]
+    columns = ("category", "pairs", "accuracy", "mean strength")
+    return bar_table(columns, "doubtful labels", bars)
+
+
+def annotator_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+    """Estimated error rate by annotator with its interval, largest first."""
+    rows = [r for r in part(metrics, "annotators") or [] if known(r.get("error_rate"))]
+    rows.sort(key=lambda r: -r["error_rate"])
+    widest = max((max(r["error_rate"], r["high"] if known(r.get("high")) else 0) for r in rows), default=0) or 1.0
+    bars = [
+        Bar(
+            name=str(r["name"]) if with_names else f"annotator {i}",
+            cells=(count(r.get("count")), percent_range(r.get("low"), r.get("high"))),
+            value=r["error_rate"] / widest,
+            low=r["low"] / widest if known(r.get("low")) else None,
+            high=r["high"] / widest if known(r.get("high")) else None,
+            text=percent(r["error_rate"]),
+        )
+        for i, r in enumerate(rows, 1)
+    ]
+    return bar_table(("annotator", "pairs", "interval"), "estimated error rate", bars)
+
+
+def bar_table(columns: tuple[str, ...], bar_title: str, bars: list[Bar]) -> BarTable | None:
+    """A table of at most ``MAX_TABLE_ROWS`` bars, or None without any."""
+    return BarTable(columns, bar_title, bars[:MAX_TABLE_ROWS], max(0, len(bars) - MAX_TABLE_ROWS)) if bars else None
+
+
+def bar_finding(table: BarTable | None) -> str:
+    """The finding of a bar table: where the share is highest and where lowest."""
+    if table is None:
+        return ""
+    first, last = table.rows[0], table.rows[-1]
+    subject = f"{table.bar_title[:1].upper()}{table.bar_title[1:]}"
+    if len(table.rows) == 1 or first.text == last.text:
+        return f"{subject}: {first.text} throughout"
+    if table.num_hidden:
+        return f"{subject}: up to {first.text} ({first.name})"
+    return f"{subject}: {last.text} ({last.name}) to {first.text} ({first.name})"
+
+
+def structured_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+    """Share of labels expected to be wrong and rates by direction of length, by category, largest share first."""
+    rows = [r for r in part(metrics, "structured", "categories") or [] if known(r.get("share_wrong"))]
+    rows.sort(key=lambda r: -r["share_wrong"])
+    widest = max((r["share_wrong"] for r in rows), default=0) or 1.0
+    names = {} if with_names else _numbers(metrics)
+    bars = [
+        Bar(
+            name=str(r["name"]) if with_names else names.get(r["name"], "another category"),
+            cells=(count(r.get("count")), percent(r.get("longer_rate")), percent(r.get("shorter_rate"))),
+            value=r["share_wrong"] / widest,
+            low=None,
+            high=None,
+            text=percent(r["share_wrong"]),
+        )
+        for r in rows
+    ]
+    columns = ("category", "pairs", "longer preferred wrongly", "shorter preferred wrongly")
+    return bar_table(columns, "expected to be wrong", bars)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """``category 1`` and so on, the same as in the table of doubtful labels by category."""
+    rows = [r for r in part(metrics, "categories") or [] if known(r.get("share_doubtful"))]
+    ranked = sorted(rows, key=lambda r: -r["share_doubtful"])
+    return {r["name"]: f"category {i}" for i, r in enumerate(ranked, 1)}

@@ -1,0 +1,73 @@
+"""What an audit found by category: doubtful labels, and errors that gather there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.strength.audited import Audited
+from rewardsmith.strength.cell_noise import CellNoise
+from rewardsmith.strength.pair_structure import clusters_of
+
+MAX_CATEGORIES = 200  # by name, the largest; a long tail stays in the tables
+
+
+def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[dict[str, Any]] | None:
+    """Of the pairs that count (``decided`` [N]), largest category first; None for a set without categories."""
+    if pairs["category"].null_count == len(pairs):
+        return None
+    coded = pairs["category"].combine_chunks().dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    credit, gap = pair_credit(np.nan_to_num(audited.gap)), audited.gap
+    rows = []
+    for code, name in enumerate(coded.dictionary.to_pylist()):
+        own = decided & (codes == code)
+        if own.any():
+            rows.append(
+                {
+                    "name": name,
+                    "count": int(own.sum()),
+                    "accuracy": float(credit[own].mean()),
+                    "share_doubtful": float((audited.p_wrong[own] > 0.5).mean()),
+                    "strength_mean": float(gap[own].mean()),
+                }
+            )
+    return sorted(rows, key=lambda row: -row["count"])[:MAX_CATEGORIES] or None
+
+
+def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> dict[str, Any] | None:
+    """What the structured audit found, JSON-ready; None where it found nothing."""
+    if found is None:
+        return None
+    return {
+        "expected_share": float(np.nanmean(found.p_wrong)),
+        "longer_rate": found.longer_rate,
+        "shorter_rate": found.shorter_rate,
+        "p_rates_differ": found.p_rates_differ,
+        "categories": _error_rates(pairs, found),
+    }
+
+
+def _error_rates(pairs: pa.Table, found: CellNoise) -> list[dict[str, Any]] | None:
+    clusters = clusters_of(pairs)
+    if clusters.categories is None:
+        return None
+    judged = ~np.isnan(found.p_wrong)
+    codes, number = clusters.codes[judged], len(clusters.categories)
+    counts, wrong = np.bincount(codes, minlength=number), np.bincount(codes, found.p_wrong[judged], number)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "count": int(count),
+            "share_wrong": float(total / count),
+            "longer_rate": float(rates[0]),
+            "shorter_rate": float(rates[1]),
+        }
+        for name, count, total, rates in zip(clusters.categories, counts, wrong, found.cluster_rates, strict=True)
+        if name and count
+    ]
+    return sorted(rows, key=lambda row: -row["count"])[:MAX_CATEGORIES] or None

@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 LINE_INTERVAL_S = 5.0
 
@@ -132,6 +132,9 @@ class _Bar:
 
 @contextmanager
 def _bar(description: str, total: float | None) -> Iterator[_Bar]:
+    from rich.console import Console  # slow to load: only for a bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     global _bars
     outermost = _bars is None
     if _bars is None:

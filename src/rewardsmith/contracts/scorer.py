@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Scores:
         return cls(rewards, rewards[None], num_truncated)
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Conversations in, rewards out. Nothing above this seam knows where a model runs.
 

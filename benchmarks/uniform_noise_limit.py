@@ -1,6 +1,6 @@
 """How much of what uniform label noise costs could any repair win back from a linear reward?
 
-Question   Labels of a reward that is linear in real features and drawn from a known prior, some turned round at random.
+Question   Labels of a reward that is linear in real features and drawn from a known prior, some flipped at random.
            How much of the gap between plain training on them and on clean ones can be closed at all?
 Workload   The features of a preference set, split as `study noise` splits it; a reward drawn at random, as sharp as
            --bayes_accuracy says (of a judge who knows it), labels drawn from it, and noise. Heads on noisy labels

@@ -29,7 +29,8 @@ def next_steps(metrics: Mapping[str, Any], dataset_name: str, folder: str, keeps
             {
                 "text": "Leave out what is likely wrong, or soften, flip, weigh it: every row can be had back.",
                 "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}"
-                + ("" if metrics["structured"] else " --recipe drop"),
+                if metrics["structured"]
+                else f"rewardsmith refine --audit_dir {shlex.quote(folder)} --recipe drop",
             }
         )
     if metrics["structured"] and metrics["structured"]["sentence"]:

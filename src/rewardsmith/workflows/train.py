@@ -245,7 +245,7 @@ def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
 
 
 def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int) -> dict[str, Any]:
-    """Numbers of the model as it was saved, on the pairs set aside."""
+    """Numbers of the model as it was saved, on the pairs held out."""
     options = ScoringOptions(device=device)  # type: ignore[arg-type] # one of these, chosen and said before
     with closing(open_scorer(path, options, quiet=False)) as scorer:
         result = benchmark_rewards(scorer, eval_pairs, seed)

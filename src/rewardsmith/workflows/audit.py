@@ -18,8 +18,8 @@ from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.report.audit_report import render_audit_report
-from rewardsmith.report.audit_words import with_words
+from rewardsmith.report.audit.report import render_audit_report
+from rewardsmith.report.audit.words import with_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics

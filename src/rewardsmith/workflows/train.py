@@ -36,7 +36,7 @@ from rewardsmith.models.positions import check_max_length
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit

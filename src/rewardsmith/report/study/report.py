@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
-from markupsafe import Markup
 
-from rewardsmith.report import study_tables as tables
 from rewardsmith.report.numbers import decimal, known, part, percent
-from rewardsmith.report.page import asset, css_variables_block, environment
+from rewardsmith.report.page import render_page
 from rewardsmith.report.palette import light
+from rewardsmith.report.study import tables
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 from rewardsmith.studies.noise.findings import USABLE
 from rewardsmith.studies.noise.methods import CLEAN, PLAIN
@@ -27,31 +24,23 @@ MAX_BARS = 14
 
 def render_study_report(metrics: Mapping[str, Any]) -> str:
     """The report as one HTML document, from ``metrics.json`` alone."""
-    script = asset("audit.js")
     kinds = list(dict.fromkeys(place["kind"] for place in metrics["places"] if place["rate"]))
     columns = tables.pool_columns(metrics)
-    return (
-        environment()
-        .get_template("study.html.j2")
-        .render(
-            metrics=metrics,
-            title=metrics["title"],
-            # Both are files of this package, and the policy lets no other script run.
-            style=Markup(css_variables_block() + asset("audit.css")),
-            script=Markup(script),
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            verdict=tables.verdict(metrics),
-            kind_names=tables.KIND_NAMES,
-            pool_names=tables.POOL_NAMES,
-            columns=columns,
-            rows=tables.method_rows(metrics, USABLE),
-            chosen=tables.chosen_rows(metrics),
-            gap_text=tables.gap_text,
-            choice=TRAINERS[metrics["trainer"]].choice,
-            curves=[figure for kind in kinds if (figure := curves_figure(metrics, kind))],
-            shares=[figure for column in columns if (figure := shares_figure(metrics, column))],
-            measured=tables.measured(metrics),
-        )
+    return render_page(
+        "study.html.j2",
+        metrics=metrics,
+        title=metrics["title"],
+        verdict=tables.verdict(metrics),
+        kind_names=tables.KIND_NAMES,
+        pool_names=tables.POOL_NAMES,
+        columns=columns,
+        rows=tables.method_rows(metrics, USABLE),
+        chosen=tables.chosen_rows(metrics),
+        gap_text=tables.gap_text,
+        choice=TRAINERS[metrics["trainer"]].choice,
+        curves=[figure for kind in kinds if (figure := curves_figure(metrics, kind))],
+        shares=[figure for column in columns if (figure := shares_figure(metrics, column))],
+        measured=tables.measured(metrics),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rewardsmith.report.audit_words import accuracy_sentence, structured_sentence, with_words
+from rewardsmith.report.audit.words import accuracy_sentence, structured_sentence, with_words
 
 NUMBERS: dict[str, Any] = {
     "data": {"num_pairs": 100, "num_rows_read": 103, "num_quarantined": 3, "num_responses": 200},
@@ -140,7 +140,7 @@ def test_categories_that_differ_are_told_without_their_names() -> None:
     assert said(categories=[{**rows[0], "share_wrong": 0.1}, rows[1]]) is None
 
 
-@pytest.mark.parametrize("module", ["terminal", "refine_terminal", "study_tables", "audit_words"])
+@pytest.mark.parametrize("module", ["terminal", "refine.terminal", "evaluate.terminal", "study.tables", "audit.words"])
 def test_words_for_a_terminal_load_no_plotting_library(module: str) -> None:
     script = f"""
 import sys

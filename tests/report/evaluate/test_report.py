@@ -6,10 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rewardsmith.report.calibration_figures import reliability_figure
-from rewardsmith.report.evaluate_report import render_evaluate_report
-from rewardsmith.report.evaluate_sections import comparison_rows
-from rewardsmith.report.evaluate_words import calibration_finding, comparison_finding, verdict
+from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report
+from rewardsmith.report.evaluate.words import calibration_finding, comparison_finding, verdict
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 

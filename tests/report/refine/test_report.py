@@ -14,7 +14,7 @@ from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.refine_report import parameter_words, refined_sentence, render_refine_report, rule_examples
+from rewardsmith.report.refine.report import parameter_words, refined_sentence, render_refine_report, rule_examples
 
 NUM_PAIRS = 200
 Refine = Callable[..., tuple[dict[str, Any], pa.Table]]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rewardsmith.report.numbers import count, part, percent
-from rewardsmith.report.refine_report import notes, parameter_words, refined_sentence
+from rewardsmith.report.refine.report import notes, parameter_words, refined_sentence
 from rewardsmith.report.terminal import TEXT_WIDTH, plain, print_next_steps
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.report.evaluate.terminal import print_evaluation
 
 SLICE = {
     "count": 50,
@@ -86,7 +86,7 @@ def test_printing_loads_no_plotting_library(metrics: dict[str, Any], tmp_path: P
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     script = (
         "import json, sys\nfrom rich.console import Console\n"
-        "from rewardsmith.report.evaluate_terminal import print_evaluation\n"
+        "from rewardsmith.report.evaluate.terminal import print_evaluation\n"
         "print_evaluation(json.load(open(sys.argv[1])), Console(file=sys.stderr))\nprint(*sys.modules)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "metrics.json")]

@@ -1,4 +1,4 @@
-"""The plain content of an evaluation's report: key numbers and tables."""
+"""One self-contained HTML page from the numbers of an evaluation: key numbers, tables, the reliability figure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
-from rewardsmith.report.evaluate_words import MEASURES
+from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent
+from rewardsmith.report.page import render_page
 from rewardsmith.report.sections import KeyNumber
 
 HIGHER_IS_BETTER = {"accuracy_ties_half"}
@@ -37,6 +39,24 @@ class ComparisonRow:
     winner: str
 
 
+def render_evaluate_report(metrics: Mapping[str, Any]) -> str:
+    """The report as one HTML document, from ``metrics.json`` alone. Names of categories and models are escaped."""
+    return render_page(
+        "evaluate.html.j2",
+        metrics=metrics,
+        title=f"Evaluation of {metrics.get('reward_model') or 'a reward model'}",
+        verdict=verdict(metrics),
+        key_numbers=key_numbers(metrics),
+        reliability=reliability_figure(metrics),
+        calibration=calibration_rows(metrics),
+        comparison=comparison_rows(metrics),
+        comparison_finding=comparison_finding(metrics["comparison"]) if metrics.get("comparison") else "",
+        by_length=length_table(metrics),
+        by_category=category_table(metrics),
+        measured=measured(metrics),
+    )
+
+
 def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
     m = metrics
     temperature = m.get("eval_temperature")
@@ -44,7 +64,7 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
         KeyNumber(
             "accuracy",
             decimal(m.get("eval_accuracy"), 3),
-            _range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high")),
+            decimal_range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high"), missing=""),
         ),
         KeyNumber("pairs", count(m.get("eval_num_pairs")), f"of {count(m.get('eval_num_prompts'))} prompts"),
         KeyNumber(
@@ -53,7 +73,7 @@ def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
         KeyNumber(
             "temperature",
             decimal(temperature) if known(temperature) else "none",
-            _range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2),
+            decimal_range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2, missing=""),
         ),
         KeyNumber("negative log-likelihood", decimal(m.get("eval_nll"), 3), "0.693 for constant rewards"),
     ]
@@ -80,7 +100,7 @@ def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
     for measure, name in MEASURES.items():
         entry = part(metrics, "comparison", measure) or {}
         if known(entry.get("difference")):
-            interval = _range(entry.get("difference_low"), entry.get("difference_high"), 4)
+            interval = decimal_range(entry.get("difference_low"), entry.get("difference_high"), 4, missing="")
             difference = decimal(entry["difference"], 4) + (f" ({interval})" if interval else "")
             first_wins = (entry["difference"] > 0) == (measure in HIGHER_IS_BETTER)
             winner = ("this model" if first_wins else "the other") if entry["is_clear"] else "not clear"
@@ -117,8 +137,3 @@ def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> 
         for name, e in entries
     ]
     return bar_table((what, "pairs", "tied rewards", "mean gap"), "accuracy", bars)
-
-
-def _range(low: Any, high: Any, digits: int = 3) -> str:
-    """``0.702 to 0.724``, or nothing where there is no interval."""
-    return decimal_range(low, high, digits) if known(low) and known(high) else ""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rewardsmith.report.evaluate_words import MEASURES
+from rewardsmith.report.evaluate.words import MEASURES
 
 SHOWN_CATEGORIES = 30
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rewardsmith.report.study_report import render_study_report
-from rewardsmith.report.study_tables import (
+from rewardsmith.report.study.report import render_study_report
+from rewardsmith.report.study.tables import (
     brief_text,
     chosen_rows,
     gain_text,

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-from markupsafe import Markup
 
 from rewardsmith.report import bar_tables, sections
-from rewardsmith.report.binning import strength_columns
-from rewardsmith.report.galleries import galleries
-from rewardsmith.report.numbers import known, part
-from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.outcome_figures import accuracy_figure, length_figure, planted_figure
-from rewardsmith.report.page import asset, css_variables_block, environment
-from rewardsmith.report.strength_figures import (
+from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
+from rewardsmith.report.audit.strength_figures import (
     distribution_figure,
     spread_by_group_figure,
     spread_figure,
 )
+from rewardsmith.report.binning import strength_columns
+from rewardsmith.report.galleries import galleries
+from rewardsmith.report.numbers import known, part
+from rewardsmith.report.options import ReportOptions
+from rewardsmith.report.page import render_page
 
 
 def render_audit_report(
@@ -36,38 +33,29 @@ def render_audit_report(
     """
     options = options or ReportOptions()
     with_text = options.report_text == "full"
-    style, script = asset("audit.css"), asset("audit.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     categories = bar_tables.category_table(metrics, with_text)
     annotators = bar_tables.annotator_table(metrics, with_text)
     is_held_out = strength_columns(strengths)[2]
-    return (
-        environment()
-        .get_template("audit.html.j2")
-        .render(
-            metrics=metrics,
-            title=part(metrics, "title") or f"Audit of {part(metrics, 'dataset_name') or 'a preference set'}",
-            with_text=with_text,
-            # Both are files of this package, and the policy lets no other script run.
-            style=Markup(css_variables_block() + style),
-            script=Markup(script),
-            script_digest=digest,
-            key_numbers=sections.key_numbers(metrics),
-            classes=sections.class_shares(metrics),
-            figures=figures_of(metrics, strengths),
-            planted=planted_of(metrics),
-            planted_notes=sections.planted_notes(metrics),
-            categories=categories,
-            category_finding=bar_tables.bar_finding(categories),
-            annotators=annotators,
-            annotator_finding=bar_tables.bar_finding(annotators),
-            structured=part(metrics, "structured") or {},
-            structured_categories=bar_tables.structured_table(metrics, with_text),
-            galleries=galleries(pairs, strengths, options.report_examples, with_text),
-            is_held_out=is_held_out,
-            measured=sections.measured(metrics),
-            measured_notes=sections.measured_notes(metrics, is_held_out),
-        )
+    return render_page(
+        "audit.html.j2",
+        metrics=metrics,
+        title=part(metrics, "title") or f"Audit of {part(metrics, 'dataset_name') or 'a preference set'}",
+        with_text=with_text,
+        key_numbers=sections.key_numbers(metrics),
+        classes=sections.class_shares(metrics),
+        figures=figures_of(metrics, strengths),
+        planted=planted_of(metrics),
+        planted_notes=sections.planted_notes(metrics),
+        categories=categories,
+        category_finding=bar_tables.bar_finding(categories),
+        annotators=annotators,
+        annotator_finding=bar_tables.bar_finding(annotators),
+        structured=part(metrics, "structured") or {},
+        structured_categories=bar_tables.structured_table(metrics, with_text),
+        galleries=galleries(pairs, strengths, options.report_examples, with_text),
+        is_held_out=is_held_out,
+        measured=sections.measured(metrics),
+        measured_notes=sections.measured_notes(metrics, is_held_out),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rewardsmith.report.audit_steps import next_steps
+from rewardsmith.report.audit.next_steps import next_steps
 from rewardsmith.strength.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.label_noise import MIN_GROUPS
 

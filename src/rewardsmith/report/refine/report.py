@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
@@ -20,7 +17,7 @@ from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
 from rewardsmith.report.numbers import MISSING, count, decimal, part, percent, percent_range
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.page import asset, css_variables_block, environment
+from rewardsmith.report.page import render_page
 from rewardsmith.report.sections import KeyNumber
 
 
@@ -46,32 +43,22 @@ def render_refine_report(metrics: Mapping[str, Any], ledger: pa.Table, options: 
     """The report as one HTML document. Text of the data is escaped; ``report_text="none"`` leaves it out."""
     options = options or ReportOptions()
     with_text = options.report_text == "full"
-    script = asset("audit.js")
-    return (
-        environment()
-        .get_template("refine.html.j2")
-        .render(
-            metrics=metrics,
-            title=part(metrics, "title") or "Refined",
-            with_text=with_text,
-            # Both are files of this package, and the policy lets no other script run.
-            style=Markup(css_variables_block() + asset("audit.css")),
-            script=Markup(script),
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            sentence=refined_sentence(metrics),
-            key_numbers=key_numbers(metrics),
-            parameters=[parameter_words(rule["parameters"]) for rule in metrics["rules"]],
-            notes=notes(metrics),
-            length=length_table(metrics),
-            groups=[
-                table
-                for name in ("categories", "annotators")
-                if (table := group_table(metrics, name, with_text)) is not None
-            ],
-            examples=rule_examples(
-                ledger, [rule["rule"] for rule in metrics["rules"]], options.report_examples, with_text
-            ),
-        )
+    return render_page(
+        "refine.html.j2",
+        metrics=metrics,
+        title=part(metrics, "title") or "Refined",
+        with_text=with_text,
+        sentence=refined_sentence(metrics),
+        key_numbers=key_numbers(metrics),
+        parameters=[parameter_words(rule["parameters"]) for rule in metrics["rules"]],
+        notes=notes(metrics),
+        length=length_table(metrics),
+        groups=[
+            table
+            for name in ("categories", "annotators")
+            if (table := group_table(metrics, name, with_text)) is not None
+        ],
+        examples=rule_examples(ledger, [rule["rule"] for rule in metrics["rules"]], options.report_examples, with_text),
     )
 
 

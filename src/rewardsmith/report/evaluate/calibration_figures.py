@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from rewardsmith.report.evaluate_words import calibration_finding
+from rewardsmith.report.evaluate.words import calibration_finding
 from rewardsmith.report.numbers import count, known, part, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from rewardsmith.report.audit_report import figures_of, render_audit_report
+from rewardsmith.report.audit.outcome_figures import accuracy_finding
+from rewardsmith.report.audit.report import figures_of, render_audit_report
 from rewardsmith.report.bar_tables import category_table, structured_table
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.outcome_figures import accuracy_finding
 from rewardsmith.report.sections import key_numbers
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

@@ -25,8 +25,8 @@ from torch import Tensor
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.probe_ensemble import pair_features
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.studies.noise.heads import Labels, fit_arms, fit_noise_aware
 from rewardsmith.studies.noise.probe_trainer import L2_GRID
 from rewardsmith.trials.splits import split_by_group

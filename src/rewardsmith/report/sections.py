@@ -18,7 +18,7 @@ from rewardsmith.report.numbers import (
     percent_range,
 )
 from rewardsmith.report.palette import CLASS_COLOURS
-from rewardsmith.strength.kinds import KINDS
+from rewardsmith.strength.ensembles.kinds import KINDS
 
 UNITS = "Strengths are in logits and depend on the trunk: compare pairs of one audit, not audits of different models."
 HELD_OUT = (

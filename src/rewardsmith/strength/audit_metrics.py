@@ -19,9 +19,9 @@ from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.ensembles.judgements import as_labelled
+from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.strength.table import NUM_BINS
 
 NUM_LENGTH_BINS = 20

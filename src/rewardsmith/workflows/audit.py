@@ -24,9 +24,9 @@ from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.ensemble import Ensemble
-from rewardsmith.strength.judgements import learnable
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.ensemble import Ensemble
+from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.self_audit import Pairs, self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, QUARANTINE, STRENGTHS

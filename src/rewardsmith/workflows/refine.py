@@ -112,7 +112,7 @@ def rule_features(audit: AuditFolder) -> NDArray[np.float32]:
 
     The cache has them already where the audit's ensemble was `probe` on this machine.
     """
-    from rewardsmith.strength.probe_ensemble import pair_features
+    from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     designs = pair_features(audit.pairs, config.model, config.strength.feature_dtype).designs

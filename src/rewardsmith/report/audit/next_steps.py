@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from rewardsmith.strength.kinds import KINDS
+from rewardsmith.strength.ensembles.kinds import KINDS
 
 
 def next_steps(metrics: Mapping[str, Any], dataset_name: str, folder: str, keeps_members: bool) -> list[dict[str, str]]:

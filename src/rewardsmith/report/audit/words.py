@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rewardsmith.report.audit.next_steps import next_steps
-from rewardsmith.strength.kinds import KINDS, EnsembleKind
+from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.label_noise import MIN_GROUPS
 
 ASSUMPTION = (

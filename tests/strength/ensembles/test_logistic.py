@@ -4,7 +4,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from rewardsmith.errors import RunError
-from rewardsmith.strength.logistic import fit_heads, principal_axes
+from rewardsmith.strength.ensembles.logistic import fit_heads, principal_axes
 
 
 def rows_and_labels(num=400, dim=12, seed=0):

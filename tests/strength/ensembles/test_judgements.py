@@ -1,6 +1,6 @@
 import numpy as np
 
-from rewardsmith.strength.judgements import Judgements, learnable
+from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 
 
 def test_strength_is_mean_and_population_deviation_of_the_right_members():

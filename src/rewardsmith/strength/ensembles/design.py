@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.models.feature_spec import FeatureSpec, Pooling
-from rewardsmith.strength.logistic import principal_axes
+from rewardsmith.strength.ensembles.logistic import principal_axes
 
 BLOCK_DIMENSIONS = 96  # of one layer and pooling, before the blocks are joined
 MAX_DIMENSIONS = 320

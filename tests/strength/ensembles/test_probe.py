@@ -5,10 +5,10 @@ import torch
 from rewardsmith.errors import DataError
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import simulate_features
-from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.probe import L2_GRID, probe_judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.planting import relabel
-from rewardsmith.strength.probe import L2_GRID, probe_judgements
 
 OPTIONS = StrengthOptions(num_judges=3, num_folds=4)
 

@@ -27,10 +27,10 @@ from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gap
 from rewardsmith.engine.training.fresh_model import FreshModel, fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
-from rewardsmith.strength.ensemble import MakeEnsemble
-from rewardsmith.strength.head_start import probed_heads
-from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
+from rewardsmith.strength.ensembles.ensemble import MakeEnsemble
+from rewardsmith.strength.ensembles.head_start import probed_heads
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
 
 GAPS_FILE = "gaps.safetensors"
 CHECKPOINTS = "checkpoints"

@@ -19,9 +19,9 @@ from rewardsmith.models.loading import EXTRA_FILE
 from rewardsmith.models.merging import merge_reward_model
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.crossfit import check_blocks, member_weights
-from rewardsmith.strength.ensemble import EnsembleInputs, Labels, Targets
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.crossfit import check_blocks, member_weights
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, Targets
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.rivals import Rival, gap_rivals
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.crossfit import assign_folds, fold_groups, member_weights
+from rewardsmith.strength.ensembles.crossfit import assign_folds, fold_groups, member_weights
 
 
 def pair(prompt, chosen, rejected, category=None):

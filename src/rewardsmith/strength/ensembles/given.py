@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rewardsmith.errors import DataError
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival
 

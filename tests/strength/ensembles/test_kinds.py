@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs, open_ensemble
-from rewardsmith.strength.kinds import KINDS, KindName
+from rewardsmith.strength.ensembles.ensemble import Ensemble, EnsembleInputs, open_ensemble
+from rewardsmith.strength.ensembles.kinds import KINDS, KindName
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 
 

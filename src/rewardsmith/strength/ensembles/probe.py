@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rewardsmith.errors import DataError
-from rewardsmith.strength.crossfit import assign_folds, check_folds
-from rewardsmith.strength.design import Design
-from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.logistic import fit_heads
+from rewardsmith.strength.ensembles.crossfit import assign_folds, check_folds
+from rewardsmith.strength.ensembles.design import Design
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.logistic import fit_heads
 from rewardsmith.strength.options import StrengthOptions
 
 L2_GRID = (0.025, 0.1, 0.4, 1.6, 6.4, 25.0, 100.0, 400.0)

@@ -25,8 +25,8 @@ from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.heads import has_score_head, head_inputs
 from rewardsmith.objectives.preference import preference_loss
 from rewardsmith.preferences.conversations import pair_conversations
-from rewardsmith.strength.logistic import fit_heads, principal_axes
-from rewardsmith.strength.probe import L2_GRID
+from rewardsmith.strength.ensembles.logistic import fit_heads, principal_axes
+from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 MAX_DIMENSIONS = 320

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from rewardsmith.engine.members.member_runs import run_members
 from rewardsmith.engine.members.member_training import MemberSpec, write_labels
-from rewardsmith.strength.ensemble import MakeEnsemble
-from rewardsmith.strength.judgements import Judgements
-from rewardsmith.strength.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
+from rewardsmith.strength.ensembles.ensemble import MakeEnsemble
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob, EnsembleOutcome, ModelEnsemble
 
 
 def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome:

@@ -2,7 +2,13 @@ import numpy as np
 import torch
 
 from rewardsmith.models.feature_spec import FeatureSpec
-from rewardsmith.strength.design import Candidate, build_design, by_category, default_candidates, distinct_specs
+from rewardsmith.strength.ensembles.design import (
+    Candidate,
+    build_design,
+    by_category,
+    default_candidates,
+    distinct_specs,
+)
 
 SPECS = (FeatureSpec(1, "mean"), FeatureSpec(2, "mean"))
 CHOSEN, REJECTED = np.arange(400), np.arange(400) + 400

@@ -4,7 +4,7 @@ import pytest
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.given import given_judgements
+from rewardsmith.strength.ensembles.given import given_judgements
 from rewardsmith.strength.options import StrengthOptions
 
 FILLER = [([1.0, 2.0], [0.0, 0.0])] * 20

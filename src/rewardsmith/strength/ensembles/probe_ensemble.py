@@ -18,11 +18,11 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.design import Design, build_design, by_category, default_candidates, distinct_specs
-from rewardsmith.strength.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.probe import check_enough, probe_judgements
 from rewardsmith.strength.pair_structure import PairStructure, pair_structure
-from rewardsmith.strength.probe import check_enough, probe_judgements
 from rewardsmith.strength.rivals import Rival, rival_finders
 from rewardsmith.strength.structured import structured_audit
 from rewardsmith.tokens.encoding import ConversationEncoder

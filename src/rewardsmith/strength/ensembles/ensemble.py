@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.rivals import Rival
 

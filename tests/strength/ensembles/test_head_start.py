@@ -16,7 +16,7 @@ from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import head_inputs, output_layer
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.strength.head_start import fit_member_heads, probed_heads
+from rewardsmith.strength.ensembles.head_start import fit_member_heads, probed_heads
 from tiny_architectures import CONVERSATIONS, save_tiny_model
 from tiny_reward_models import pair_table, some_rows
 

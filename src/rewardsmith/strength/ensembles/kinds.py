@@ -54,18 +54,18 @@ class EnsembleKind:
 
 KINDS: dict[KindName, EnsembleKind] = {
     "probe": EnsembleKind(
-        module="rewardsmith.strength.probe_ensemble",
+        module="rewardsmith.strength.ensembles.probe_ensemble",
         fits_heads=True,
         caveat="Judges share one trunk. What it cannot see, such as facts it does not know, none of them can see.",
     ),
     "given": EnsembleKind(
-        module="rewardsmith.strength.given",
+        module="rewardsmith.strength.ensembles.given",
         refits=False,
         training_words="The members' scores were given. Whether the members had seen these labels is not known here.",
         planted_limits="The given scores were not refitted on the planted labels, which makes the finds optimistic.",
     ),
     "full": EnsembleKind(
-        module="rewardsmith.strength.full",
+        module="rewardsmith.strength.ensembles.full",
         num_judges=4,
         planted_rate=0.0,
         models=ModelMembers(
@@ -78,7 +78,7 @@ KINDS: dict[KindName, EnsembleKind] = {
         ),
     ),
     "forked": EnsembleKind(
-        module="rewardsmith.strength.forked",
+        module="rewardsmith.strength.ensembles.forked",
         num_judges=4,
         models=ModelMembers(
             learning_rate=1e-3,  # measured: benchmarks/forked_defaults.py

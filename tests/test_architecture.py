@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rewardsmith.artifacts.flat_config import leaf_types
-from rewardsmith.cli.main import command_names, verb_module
+from rewardsmith.cli.main import COMMANDS
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rewardsmith"
 
@@ -130,7 +130,7 @@ def flags_named(source: str, options: Iterable[str]) -> list[str]:
     """The strings of a file in which an option stands as a flag; not docstrings, nor whole commands to copy."""
     tree = ast.parse(source)
     flag = re.compile(rf"--(no_)?({'|'.join(options)})\b")
-    command = re.compile(rf"rewardsmith ({'|'.join(command_names())}) .*")
+    command = re.compile(rf"rewardsmith ({'|'.join(COMMANDS)}) .*")
     passed = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found = []
     for node in ast.walk(tree):  # an f-string comes before its pieces
@@ -145,7 +145,7 @@ def flags_named(source: str, options: Iterable[str]) -> list[str]:
 
 
 def test_errors_below_the_workflows_name_no_flags() -> None:
-    options = {name for command in command_names() for name in leaf_types(verb_module(command).CONFIG)}
+    options = {name for config in COMMANDS.values() for name in leaf_types(config)}
     assert flags_named('raise E(f"--max_length {n}")', options)
     assert not flags_named('"""--max_length"""', options)
     assert not flags_named('x = f"rewardsmith train {name} --max_length 12"', options)

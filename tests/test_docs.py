@@ -13,7 +13,7 @@ from pathlib import Path
 
 import rewardsmith
 from rewardsmith.cli.config import parse_config
-from rewardsmith.cli.main import command_names, verb_module
+from rewardsmith.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -28,7 +28,7 @@ def commands(text: str) -> Iterator[list[str]]:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ ").strip(), comments=True) if "rewardsmith " in line else []
             if len(words) > 1 and words[0] == "rewardsmith":
-                names = [name for name in command_names() if words[1:][: len(name.split())] == name.split()]
+                names = [name for name in COMMANDS if words[1:][: len(name.split())] == name.split()]
                 yield from ([name, *words[1 + len(name.split()) :]] for name in names)
 
 
@@ -48,7 +48,7 @@ def test_every_command_in_the_documents_is_understood() -> None:
     assert len(found) > 10
     for verb, *arguments in found:
         if not {"--help", "--config"} & set(arguments):
-            parse_config(verb_module(verb).CONFIG, arguments, prog=f"rewardsmith {verb}", help_text="")
+            parse_config(COMMANDS[verb], arguments, prog=f"rewardsmith {verb}", help_text="")
 
 
 def test_what_the_documents_import_is_there() -> None:

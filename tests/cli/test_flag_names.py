@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.cli import doctor
 from rewardsmith.cli.flag_names import speaking_in_flags, with_flags
+from rewardsmith.cli.main import main
 from rewardsmith.engine.doctor.check import Check
 from rewardsmith.errors import DataError
-from rewardsmith.workflows import doctor as doctor_workflow
-from rewardsmith.workflows.doctor import DoctorResult
-from rewardsmith.workflows.options import AuditConfig, CacheConfig, DoctorConfig
+from rewardsmith.workflows import doctor
+from rewardsmith.workflows.options import AuditConfig, CacheConfig
 
 
 def test_an_option_in_backticks_becomes_a_flag() -> None:
@@ -46,7 +45,6 @@ def test_notes_are_reworded_while_a_command_runs(capsys: pytest.CaptureFixture[s
 
 
 def test_findings_of_the_doctor_name_flags(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    found = DoctorResult({"Data p.jsonl": [Check("truncation", "warn", "Raise `max_length`.")]})
-    monkeypatch.setattr(doctor_workflow, "run_doctor", lambda config: found)
-    doctor.run(DoctorConfig())
-    assert "truncation: Raise --max_length." in capsys.readouterr().out
+    monkeypatch.setattr(doctor, "check_environment", lambda: [Check("cut", "fail", "Raise `max_length`.")])
+    assert main(["doctor"]) == 1
+    assert "cut: Raise --max_length." in capsys.readouterr().out

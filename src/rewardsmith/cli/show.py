@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 from rewardsmith.artifacts.flat_config import flatten
@@ -20,7 +21,10 @@ class Result(Protocol):
 
 
 def show_result(result: Result, config: Any) -> int:
-    """Prints the result for a reader, then, with ``json``, one line of JSON as the last of stdout. Exit status 0."""
+    """Prints the result for a reader, then, with ``json``, one line of JSON as the last of stdout. Gives the status."""
+    status: int = getattr(result, "exit_status", 0)
+    if os.environ.get("RANK", "0") != "0":  # of several processes one talks
+        return status
     from rich.console import Console
 
     from rewardsmith.artifacts.atomic import json_text
@@ -28,4 +32,4 @@ def show_result(result: Result, config: Any) -> int:
     result.print(Console())
     if flatten(config)["json"]:  # in ASCII: whoever reads it need not guess an encoding
         print(json_text(result.summary(), where="--json", sort_keys=False, ascii_only=True), flush=True)
-    return 0
+    return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,10 +13,9 @@ import yaml
 
 from rewardsmith import __version__
 from rewardsmith.cli.main import VERBS, main
-from rewardsmith.cli.show import show_result
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.workflows import audit
-from rewardsmith.workflows.options import AuditConfig, CacheConfig
+from rewardsmith.workflows.options import AuditConfig
 
 NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}
 
@@ -147,15 +145,3 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stderr.close()
     process.wait()
     assert told == b""
-
-
-def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
-    assert show_result(result, CacheConfig(json=True)) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "for people"
-    assert len(lines) == 2
-    assert lines[1].isascii()
-    assert json.loads(lines[1]) == {"verdict": "gut\n🙂"}
-    show_result(result, CacheConfig())
-    assert capsys.readouterr().out == "for people\n"

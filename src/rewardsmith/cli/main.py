@@ -15,8 +15,7 @@ from collections.abc import Sequence
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.cli.config import config_to_yaml, parse_config
-from rewardsmith.cli.flag_names import speaking_in_flags
-from rewardsmith.cli.show import show_result
+from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options import (

@@ -22,6 +22,7 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
+from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
@@ -43,7 +44,6 @@ from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"

@@ -1,12 +1,15 @@
-"""What the library says of an option reaches the user of the command line as a flag."""
+"""Results reach stdout, and what the library says of an option reaches the user of the command line as a flag."""
 
 from __future__ import annotations
+
+import json
+from types import SimpleNamespace
 
 import pytest
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.cli.flag_names import speaking_in_flags, with_flags
 from rewardsmith.cli.main import main
+from rewardsmith.cli.output import show_result, speaking_in_flags, with_flags
 from rewardsmith.engine.doctor.check import Check
 from rewardsmith.errors import DataError
 from rewardsmith.workflows import doctor
@@ -48,3 +51,15 @@ def test_findings_of_the_doctor_name_flags(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(doctor, "check_environment", lambda: [Check("cut", "fail", "Raise `max_length`.")])
     assert main(["doctor"]) == 1
     assert "cut: Raise --max_length." in capsys.readouterr().out
+
+
+def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
+    assert show_result(result, CacheConfig(json=True)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "for people"
+    assert len(lines) == 2
+    assert lines[1].isascii()
+    assert json.loads(lines[1]) == {"verdict": "gut\n🙂"}
+    show_result(result, CacheConfig())
+    assert capsys.readouterr().out == "for people\n"

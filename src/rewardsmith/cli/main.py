@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.cli.config import config_to_yaml, parse_config
@@ -142,7 +143,7 @@ def _run_verb(words: list[str]) -> int:
         verb = f"{verb} {second}"
     with speaking_in_flags(COMMANDS[verb]):
         try:
-            config = parse_config(COMMANDS[verb], rest, prog=f"rewardsmith {verb}", help_text=help_of(verb))
+            config: Any = parse_config(COMMANDS[verb], rest, prog=f"rewardsmith {verb}", help_text=help_of(verb))
         except SystemExit:  # --help has been printed
             return 0
         if flatten(config).get("dry_run"):

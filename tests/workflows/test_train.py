@@ -18,7 +18,7 @@ from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.cli.main import main
 from rewardsmith.engine.scoring.local_scorer import load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
-from rewardsmith.engine.training import loop
+from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
@@ -158,17 +158,17 @@ def test_finished_folder_is_not_overwritten_unasked(tiny_llama: Path, tmp_path: 
     [
         ({"eval_fraction": 1.0}, "--eval_fraction 1.0"),
         ({"eval_fraction": 0.1, "eval_dataset_name": "x"}, "exclude each other"),
-        ({"learning_rate": 0.0}, "--learning_rate 0.0"),
-        ({"per_device_train_batch_size": 0}, "--per_device_train_batch_size 0"),
-        ({"max_steps": 0}, "--max_steps 0"),
-        ({"num_train_epochs": 0.0}, "--num_train_epochs 0.0"),
-        ({"warmup_ratio": 1.5}, "--warmup_ratio 1.5"),
-        ({"train_layers": -2}, "--train_layers -2"),
-        ({"save_steps": -1}, "--save_steps -1"),
-        ({"save_total_limit": 0}, "--save_total_limit 0"),
-        ({"average_checkpoints": 2, "save_steps": 0}, "--average_checkpoints 2"),
-        ({"report_to": "tensorflow"}, "--report_to tensorflow"),
-        ({"center_rewards_coefficient": -1.0}, "--center_rewards_coefficient -1.0"),
+        ({"learning_rate": 0.0}, "`learning_rate` 0.0"),
+        ({"per_device_train_batch_size": 0}, "`per_device_train_batch_size` 0"),
+        ({"max_steps": 0}, "`max_steps` 0"),
+        ({"num_train_epochs": 0.0}, "`num_train_epochs` 0.0"),
+        ({"warmup_ratio": 1.5}, "`warmup_ratio` 1.5"),
+        ({"train_layers": -2}, "`train_layers` -2"),
+        ({"save_steps": -1}, "`save_steps` -1"),
+        ({"save_total_limit": 0}, "`save_total_limit` 0"),
+        ({"average_checkpoints": 2, "save_steps": 0}, "`average_checkpoints` 2"),
+        ({"report_to": "tensorflow"}, "`report_to` tensorflow"),
+        ({"center_rewards_coefficient": -1.0}, "`center_rewards_coefficient` -1.0"),
     ],
 )
 def test_impossible_options_are_refused_by_name(
@@ -237,7 +237,7 @@ def test_what_was_trained_is_not_trained_again_after_a_kill_behind_the_last_step
         train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
     [kept] = (tmp_path / "rm" / "checkpoints").iterdir()
     assert int(kept.name.removeprefix("step-")) == whole.metrics["num_steps"]
-    monkeypatch.setattr(loop, "_one", killed)
+    monkeypatch.setattr(RewardStep, "loss", killed)
     again = train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
     assert again.metrics["eval_nll"] == whole.metrics["eval_nll"]
     assert again.metrics["train_loss"] == whole.metrics["train_loss"]

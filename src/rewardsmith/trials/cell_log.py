@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith import __version__
 from rewardsmith.artifacts.atomic import json_text, write_jsonl
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.version import __version__
 
 Result = Mapping[str, Any]
 

@@ -27,7 +27,7 @@ def test_the_example_of_each_form_is_recognised_and_read(load, page: str, name: 
 
 
 def test_every_reason_is_explained(page: str) -> None:
-    table = page.split("## Rows that are set aside")[1].split("## Rows that are kept")[0]
+    table = page.split("## Rows that are quarantined")[1].split("## Rows that are kept")[0]
     assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(REASONS)
 
 

@@ -216,7 +216,7 @@ def test_a_wrong_option_leaves_nothing_in_the_way_of_the_right_one(tiny_llama: P
     with pytest.raises(ModelError, match="no folder that exists"):
         train(tmp_path / "nowhere" / "at all", tmp_path / "rm")
     assert not list((tmp_path / "rm").iterdir())
-    with pytest.raises(DataError, match="--max_tokens_per_batch 3 is too few"):
+    with pytest.raises(DataError, match="`max_tokens_per_batch` 3 is too few"):
         train(tiny_llama, tmp_path / "rm", max_tokens_per_batch=3)
     train(tiny_llama, tmp_path / "rm")
 

@@ -16,11 +16,12 @@ from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import initialise_head
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer
 from rewardsmith.models.member_folders import save_member, save_members, save_merged_member
 from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model
 

@@ -9,10 +9,11 @@ import pytest
 
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.partial_training import train_top_layers
+from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 pytestmark = pytest.mark.filterwarnings(

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
-from rewardsmith.models.heads import initialise_head, output_layer, switch_dropout_off
+from rewardsmith.models.heads import output_layer, switch_dropout_off
 from rewardsmith.models.tensor_files import trouble_as_os_error
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
@@ -37,6 +37,14 @@ def load_config(source: ModelSource) -> Any:
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
+def one_output_config(source: ModelSource) -> Any:
+    """Its configuration with one label and without dropout: a reward must not depend on chance."""
+    config = load_config(source)
+    config.num_labels = 1
+    switch_dropout_off(config)
+    return config
+
+
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A backbone without head, in evaluation mode, and its configuration."""
     files = local_source(source)
@@ -44,29 +52,6 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     with quiet_transformers(), as_model_error(source, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
     return model.to(device).eval(), model.config
-
-
-def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: torch.dtype = torch.float32) -> Any:
-    """A backbone with a fresh reward head, on the CPU: one label, dropout off, padding that cannot end a conversation.
-
-    The tokenizer is given the same padding token. Weights that the files do not have are drawn from ``seed``.
-    """
-    files = local_source(source)
-    refuse_pickled_weights(files)
-    config = load_config(source)
-    config.num_labels = 1
-    switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(source, "model"), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            files.path_or_id, config=config, **loading_arguments(files, dtype)
-        )
-    initialise_head(model, seed)
-    forget_quantisation(model)
-    set_padding(model, tokenizer)
-    model.name_or_path = model.config.name_or_path = lasting_name(source)
-    model.base_revision = source.revision  # for adapters, which have to find these very weights again
-    return model.eval()
 
 
 def lasting_name(source: ModelSource) -> str:
@@ -90,6 +75,11 @@ def set_padding_id(model: Any, pad_id: int | None) -> None:
         config.pad_token_id = pad_id
 
 
+def holds_adapter(source: ModelSource) -> bool:
+    """Whether a model is a peft folder, which names its base."""
+    return (Path(local_source(source).path_or_id) / ADAPTER_CONFIG).is_file()
+
+
 def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
     """Model (float32, evaluation mode, on the CPU), tokenizer, and what was saved as ``extra`` ({} if nothing was).
 
@@ -98,19 +88,19 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
     source = resolve_model(path, revision)
     files = local_source(source)
     folder = Path(files.path_or_id)
-    refuse_pickled_weights(files)
-    if (folder / ADAPTER_CONFIG).is_file():
+    if holds_adapter(source):
         from rewardsmith.models.lora import load_adapter  # peft is only needed for adapters
 
-        model = load_adapter(folder, source)
+        model = load_adapter(source)
     else:
+        refuse_pickled_weights(files)
         with quiet_transformers(), as_model_error(source, "reward model"):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
             )
         refuse_missing_head(source, model, set(report["missing_keys"]))
     tokenizer = load_tokenizer(source)
-    if (folder / ADAPTER_CONFIG).is_file():
+    if holds_adapter(source):
         # An adapter folder has no model configuration; its tokenizer carries the choice of padding.
         set_padding_id(model, tokenizer.pad_token_id)
     if model.config.get_text_config().pad_token_id is None:
@@ -160,11 +150,3 @@ def read_extra(folder: Path) -> dict[str, Any]:
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
-
-
-def forget_quantisation(model: Any) -> None:
-    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
-    model.hf_quantizer = None
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)

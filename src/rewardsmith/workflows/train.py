@@ -29,13 +29,11 @@ from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.evaluation.holdout import hold_out_groups
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
-from rewardsmith.models.positions import check_max_length
+from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.default_output import default_output
 from rewardsmith.workflows.error_rates import with_error_rates
@@ -105,21 +103,15 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
-    model, encoder, encoded = trained.model, trained.encoder, trained.pairs
+    model, encoded = trained.model, trained.pairs
     metrics = _train_metrics(trained.outcome, encoded)
     weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
         return TrainResult(str(path), metrics)
-    extra = {
-        "max_length": encoder.max_length,
-        "truncation_side": encoder.truncation_side,
-        "tokens_fingerprint": encoder.fingerprint,
-        "trained_from": trained.source,
-        "dataset": given.name,
-    }
+    extra = {**trained.start.extra, "dataset": given.name}
     with _into(path) as saving:
-        save_reward_model(model, encoder.tokenizer, saving, extra, weights)
+        save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
@@ -134,30 +126,32 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
 @dataclass(frozen=True)
 class _Trained:
     model: Any
-    encoder: ConversationEncoder
-    source: str
+    start: StartingModel
     outcome: TrainOutcome
     pairs: EncodedPairs
 
 
 def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
-    """A fresh model, trained on the pairs; on all processes."""
+    """A model, trained on the pairs; on all processes."""
     seed = config.run.seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
-        tokenizer = load_tokenizer(source)
-        model = new_reward_model(source, tokenizer, seed)
-        check_max_length(model.config, config.model.max_length, source.name)
-        if config.lora.use_peft:
-            model = add_lora(model, config.lora)
-        encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
+        start = starting_model(config.model, seed)
+        model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
         main = accelerator.is_main_process
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             outcome, encoded = train_reward_model(
-                model, encoder, pairs, config.train, accelerator, seed, log, path / CHECKPOINTS, config.checkpoints
+                model,
+                start.encoder,
+                pairs,
+                config.train,
+                accelerator,
+                seed,
+                log,
+                path / CHECKPOINTS,
+                config.checkpoints,
             )
-    return _Trained(model, encoder, source.name, outcome, encoded)
+    return _Trained(model, start, outcome, encoded)
 
 
 def _check(config: TrainConfig) -> None:

@@ -22,7 +22,8 @@ from rewardsmith.engine.batches.model_inputs import PackedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
 from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from rewardsmith.tokens.shared_prefix import shared_prefix_length
 from tiny_architectures import DECODERS, conversation, save_tiny_model

@@ -16,7 +16,8 @@ from rewardsmith.engine.scoring.scorer import load_scorer
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import CONVERSATIONS, conversation, save_tiny_model
 
 

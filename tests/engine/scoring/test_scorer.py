@@ -15,9 +15,10 @@ from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, conversation, save_tiny_model
 

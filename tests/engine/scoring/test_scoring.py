@@ -14,7 +14,8 @@ from rewardsmith.engine.scoring import scoring
 from rewardsmith.engine.scoring.scoring import distinct_by_prompt, score_conversations
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import conversation, save_tiny_model

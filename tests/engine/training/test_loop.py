@@ -22,7 +22,8 @@ from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.steps import RewardStep
 from rewardsmith.errors import RunError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 

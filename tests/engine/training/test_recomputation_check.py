@@ -15,7 +15,8 @@ from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.recomputation_check import what_again
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import save_tiny_model
 

@@ -29,12 +29,12 @@ from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gap
 from rewardsmith.engine.scoring.scorer import LocalScorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.models.starting import starting_model
 
 LABELS_FILE = "labels.safetensors"
 
@@ -102,11 +102,11 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
     device = choose_device(run.model.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.start_seed)
-        fresh = fresh_model(run.model, run.start_seed)
-        model = add_lora(fresh.model, run.lora) if run.lora.use_peft else fresh.model
+        start = starting_model(run.model, run.start_seed)
+        model = add_lora(start.model, run.lora) if run.lora.use_peft else start.model
         outcome, encoded = train_reward_model(
             model,
-            fresh.encoder,
+            start.encoder,
             pairs,
             run.train,
             make_accelerator(device, run.train.bf16, work_before(run.checkpoints_path)),
@@ -115,9 +115,9 @@ def train_member(run: MemberRun, quiet: bool = False) -> SavedGaps:
             run.checkpoints_path,
             run.checkpoints,
         )
-    gaps = gaps_of(LocalScorer(model, fresh.encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    gaps = gaps_of(LocalScorer(model, start.encoder, run.train.max_tokens_per_batch, device, quiet=quiet), pairs)
     if run.keep_model:
-        save_reward_model(model, fresh.tokenizer, run.model_path, fresh.extra)
+        save_reward_model(model, start.tokenizer, run.model_path, start.extra)
     metrics = {
         "num_pairs": len(encoded),
         "num_truncated": encoded.num_truncated,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.batches.encoded_pairs import encode_all
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.errors import DataError
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.studies.noise.forked_trainer import fork_arms, learnable_pairs
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
@@ -26,9 +26,9 @@ def check_forked(
 
     ModelError for a model that cannot be forked, DataError for a seed that leaves arms nothing to learn from.
     """
-    fresh = fresh_model(model, seed=0)
-    fork_arms(fresh.model, 2, arms)
-    encoded = encode_all(fresh.encoder, pairs)
+    start = starting_model(model, seed=0)
+    fork_arms(start.model, 2, arms)
+    encoded = encode_all(start.encoder, pairs)
     differs = encoded.differs()
     if num_identical := int((~differs).sum()):
         say(
@@ -36,9 +36,9 @@ def check_forked(
             "from them nor judge them."
         )
     if encoded.num_truncated:
-        share, side = encoded.num_truncated / len(encoded), fresh.encoder.truncation_side
+        share, side = encoded.num_truncated / len(encoded), start.encoder.truncation_side
         say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are cut on the {side} (--max_length).")
-    check_learnable(differs, fold_groups(pairs, study.fold_by), study.test_share, seeds, fresh.encoder.max_length)
+    check_learnable(differs, fold_groups(pairs, study.fold_by), study.test_share, seeds, start.encoder.max_length)
 
 
 def check_learnable(

@@ -26,10 +26,10 @@ from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.members.forked_batches import ForkedLoader, MemberLabels
 from rewardsmith.engine.members.forked_training import ForkedRun
 from rewardsmith.engine.members.trunk_states import TrunkStates
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.head_start import fit_member_heads
 from rewardsmith.studies.noise.arms import Arm, Trained, stack_supervision
 from rewardsmith.studies.noise.held_out import HeldOut
@@ -60,14 +60,14 @@ class ForkedBase:
 @cache
 def forked_base(job: ForkedJob) -> ForkedBase:
     """Loads the model and runs its trunk over every conversation, once in a process. ModelError where it has none."""
-    fresh = fresh_model(job.model, seed=0)
-    pairs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
+    start = starting_model(job.model, seed=0)
+    pairs = encode_all(start.encoder, pq.read_table(job.pairs_file), quiet=True)
     differs = pairs.differs()
-    form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
-    layer = job.arms.layer(num_layers(fresh.model.config))
+    form = PaddedForm(int(start.model.config.get_text_config().pad_token_id), start.encoder.has_token_types)
+    layer = job.arms.layer(num_layers(start.model.config))
     device = torch.device(choose_device(job.model.device))
-    states = TrunkStates(fresh.model.eval(), pairs, form, layer, device)
-    return ForkedBase(fresh.model, pairs, differs, form, states, job.arms, device)
+    states = TrunkStates(start.model.eval(), pairs, form, layer, device)
+    return ForkedBase(start.model, pairs, differs, form, states, job.arms, device)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class ForkedTrainer:
 
 
 def fork_arms(model: Any, num_arms: int, options: ForkedArmOptions, seed: int = 0) -> ForkedModel:
-    """Forks a fresh reward model in place. ModelError where that cannot be done."""
+    """Forks a reward model in place. ModelError where that cannot be done."""
     adapters = LoraOptions(lora_r=options.lora_r, lora_alpha=2 * options.lora_r)
     return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="--trainer probe")
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rewardsmith.errors import ModelError
+
+
+class RewardOutput(NamedTuple):
+    """What a reward model gives for N conversations. A tuple of tensors passes through every wrapper of a module."""
+
+    rewards: Float[Tensor, " N"]
+    """In float32."""
+    states: Float[Tensor, "N D"]
+    """What the reward's output layer multiplies: a decoder's last hidden states at the ends, BERT's pooled state."""
 
 
 def switch_dropout_off(config: Any) -> None:
@@ -58,21 +68,34 @@ def compute_rewards(model: Any, batch: dict[str, Tensor]) -> Tensor:
     """
     arguments = padded_on_the_right({name: tensor for name, tensor in batch.items() if name != "response_mask"})
     last = arguments["attention_mask"].sum(1) - 1
-    return read_rewards(model, arguments, lambda hidden: hidden[torch.arange(len(last), device=hidden.device), last])
+    return read_head(model, arguments, lambda h: h[torch.arange(len(last), device=h.device), last]).rewards
 
 
-def read_rewards(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Tensor]) -> Tensor:
-    """Rewards [N] in float32 of a sequence-classification model called with ``arguments``.
+def read_head(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Tensor]) -> RewardOutput:
+    """What a sequence-classification model called with ``arguments`` gives.
 
     Decoders: ``last`` picks the hidden states [N, D] that count, and only those meet the head, in float32. Encoders:
     the model's own output.
     """
     core = model.get_base_model() if hasattr(model, "peft_config") else model
     if not has_score_head(core):
-        logits: Tensor = model(**arguments).logits
-        return logits[:, 0].float()
+        with _input_of(output_layer(core)) as states:
+            logits: Tensor = model(**arguments).logits
+        return RewardOutput(logits[:, 0].float(), states[-1])
     trunk = getattr(core, core.base_model_prefix)
-    return apply_head(core.score, last(trunk(**arguments, use_cache=False).last_hidden_state))
+    ends = last(trunk(**arguments, use_cache=False).last_hidden_state)
+    return RewardOutput(apply_head(core.score, ends), ends)
+
+
+@contextmanager
+def _input_of(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """What the layer is called with, call after call."""
+    found: list[Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda _, arguments: found.append(arguments[0]))
+    try:
+        yield found
+    finally:
+        handle.remove()
 
 
 def has_score_head(core: Any) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.steps import RewardStep, reward_step
+from rewardsmith.models.heads import RewardOutput
 
 
 def batch_of(rewards: list[tuple[float, float]], **columns: list[float]) -> PairBatch:
@@ -30,8 +30,9 @@ def batch_of(rewards: list[tuple[float, float]], **columns: list[float]) -> Pair
     )
 
 
-def reads_its_reward(inputs: PaddedInputs) -> Tensor:
-    return inputs.tensors["input_ids"]
+def reads_its_reward(inputs: PaddedInputs) -> RewardOutput:
+    rewards = inputs.tensors["input_ids"]
+    return RewardOutput(rewards, rewards[:, None])
 
 
 def test_equal_rewards_cost_log_two_and_a_margin_costs_more() -> None:

@@ -57,14 +57,19 @@ class Pack:
     position_ids: NDArray[np.int64]
     ends: NDArray[np.int64]
     layout: PackLayout
+    token_keys: NDArray[np.int64] | None
 
 
-def pack(conversations: Sequence[Encoded]) -> Pack:
-    """One row for all conversations; equal ones are computed once."""
+def pack(conversations: Sequence[Encoded], keys: Sequence[NDArray[np.int64]] | None = None) -> Pack:
+    """One row for all conversations; equal ones of one view are computed once.
+
+    ``keys`` are numbers of the tokens of each conversation that come along, the same where tokens are shared.
+    """
     ids = [np.asarray(item.input_ids, dtype=np.int32) for item in conversations]
     ends = np.zeros(len(ids), dtype=np.int64)
     pieces: list[Ids] = []
     positions: list[NDArray[np.int64]] = []
+    key_pieces: list[NDArray[np.int64]] = []
     groups: list[Group] = []
     offset = 0
     for members in by_prompt(conversations):
@@ -72,6 +77,9 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
         prefix = _prefix(list(distinct.values()))
         pieces.append(ids[members[0]][:prefix])
         positions.append(np.arange(prefix))
+        if keys is not None:
+            keys_of = {ids[i].tobytes(): keys[i] for i in members}
+            key_pieces += [keys[members[0]][:prefix], *(keys_of[sequence][prefix:] for sequence in distinct)]
         end_of: dict[bytes, int] = {}
         end = offset + prefix
         for key, sequence in distinct.items():
@@ -87,6 +95,7 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
         np.concatenate(positions).astype(np.int64),
         ends,
         PackLayout(tuple(groups)),
+        None if keys is None else np.concatenate(key_pieces),
     )
 
 
@@ -98,10 +107,10 @@ def packed_length(conversations: Sequence[Encoded]) -> int:
 
 
 def by_prompt(conversations: Sequence[Encoded]) -> list[list[int]]:
-    """Positions of conversations whose tokens are the same up to the response, in order of first appearance."""
+    """Positions of conversations of one view with the same tokens up to the response, in order of first appearance."""
     found: dict[tuple[int, ...], list[int]] = {}
     for index, item in enumerate(conversations):
-        found.setdefault(tuple(item.input_ids[: item.response_start]), []).append(index)
+        found.setdefault((item.view, *item.input_ids[: item.response_start]), []).append(index)
     return list(found.values())
 
 

@@ -100,6 +100,7 @@ def train(
         for number, (epoch, batches) in enumerate(loader.from_step(done), start=done + 1):
             rate = options.learning_rate * rate_factor(number - 1, loader.num_steps, options)
             set_rate(optimizer, rate)
+            step.begin(number)
             outputs = _accumulate(model, batches, step, accelerator)
             norm = _clip(model, options.max_grad_norm, accelerator)
             _stop_unless_finite(outputs, batches, norm, number, loader.pairs, run.last_good(), accelerator)

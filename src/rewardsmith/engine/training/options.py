@@ -40,6 +40,9 @@ class TrainOptions:
     """Gradients above this norm are scaled down; 0 leaves them as they are."""
     center_rewards_coefficient: float = 0.0
     """Weight of mean((r_chosen + r_rejected)^2), which keeps rewards near zero (arXiv 2312.09244; 0.01 is usual)."""
+    dropout: float = 0.0
+    """Share of the outputs of attention and MLP that each trained block drops, from 0 (none) to below 1. What is
+    dropped is drawn for every step and token, and batches may be cut in any way."""
     data_smoothing: float = 0.0
     """Beta of iterative data smoothing (arXiv 2401.16335), from 0 to 1: how far the label of a pair moves towards the
     model's own probability each time the pair is met. Needs several passes."""

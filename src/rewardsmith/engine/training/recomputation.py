@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Literal
 
@@ -40,9 +41,15 @@ def recomputed_blocks(model: Any, again: Again) -> Iterator[None]:
         raise ConfigError(f"--gradient_checkpointing: {type(model).__name__} has no list of blocks.")
     contexts = partial(create_selective_checkpoint_contexts, DEAR) if again == "cheap" else noop_context_fn
     for block in blocks:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+        block.forward = partial(_recomputed, block.forward, contexts)
     try:
         yield
     finally:
         for block in blocks:
             del block.forward  # the one of its class shows again
+
+
+def _recomputed(forward: Callable[..., Any], contexts: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """The second run sees the context variables of the first, whatever was computed in between: dropout's tokens."""
+    run = partial(copy_context().run, forward)
+    return checkpoint(run, *arguments, use_reentrant=False, context_fn=contexts, **named)

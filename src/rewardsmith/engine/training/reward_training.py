@@ -30,6 +30,7 @@ from rewardsmith.engine.training.recomputation_check import what_again
 from rewardsmith.engine.training.run_state import average_with_earlier
 from rewardsmith.engine.training.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.partial_training import train_top_layers
 from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -70,7 +71,9 @@ def train_reward_model(
         )
     if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
         model.to(accelerator.device)  # where the check is to look at it
-    form = batch_form(model, encoder, options.packing, lambda answer: everywhere(accelerator, answer))
+    form = batch_form(
+        model, encoder, options.packing, lambda answer: everywhere(accelerator, answer), dropout=options.dropout > 0
+    )
     per_process = options.per_device_train_batch_size * options.gradient_accumulation_steps
     loader = PairLoader(
         encoded,
@@ -106,10 +109,10 @@ def train_reward_model(
         corrections.append(NoiseAware(encoded.error_rates))
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
-    step = RewardStep(options.center_rewards_coefficient, tuple(corrections))
     again = what_again(model, encoder, form, options, accelerator.device.type)
-    with recomputed_blocks(model, again):
-        module = RewardModule(model)
+    with recomputed_blocks(model, again), dropout_sites(model, options.dropout, seed) as dropout:
+        step = RewardStep(options.center_rewards_coefficient, tuple(corrections), dropout)
+        module = RewardModule(model, dropout)
         outcome = train(module, loader, step, options, accelerator, log, checkpoints)
     if checkpoints is not None and saving.average_checkpoints > 1:
         num = average_with_earlier(module, checkpoints, saving.average_checkpoints, loader.num_steps)
@@ -142,6 +145,8 @@ def check_options(options: TrainOptions) -> None:
     for name in ("data_smoothing", "batch_margin"):
         if not 0 <= getattr(options, name) <= 1:
             raise ConfigError(f"--{name} {getattr(options, name)} must be between 0 (off) and 1.")
+    if not 0 <= options.dropout < 1:
+        raise ConfigError(f"`dropout` {options.dropout} must be at least 0 (none) and below 1.")
     if options.data_smoothing and options.max_steps < 0 and options.num_train_epochs <= 1:
         raise ConfigError(
             f"--data_smoothing {options.data_smoothing} moves labels from one pass to the next, and --num_train_epochs "

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.models.dropout import Dropout
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
 
@@ -26,6 +27,10 @@ class StepOutput:
 
 class Step(Protocol):
     """The seam of the loop."""
+
+    def begin(self, number: int) -> None:
+        """Before the first micro-batch of an optimiser step, on every process."""
+        ...
 
     def __call__(self, model: Any, batch: PairBatch) -> StepOutput:
         """Loss and totals of one micro-batch, with the graph for its gradient."""
@@ -55,10 +60,17 @@ class RewardStep:
     center_rewards_coefficient: float = 0.0
     corrections: tuple[Correction, ...] = ()
     """Applied in this order. What is logged as accuracy goes by the labels as given."""
+    dropout: Dropout | None = None
+    """That of the module, which is told the number of each step."""
+
+    def begin(self, number: int) -> None:
+        """Dropout is another in every step."""
+        if self.dropout is not None:
+            self.dropout.begin(number)
 
     def __call__(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
-        chosen, rejected = model(batch.inputs).float().chunk(2)
+        chosen, rejected = model(batch.inputs).rewards.chunk(2)
         gap = chosen - rejected
         learned = batch
         for correction in self.corrections:

@@ -92,7 +92,7 @@ class Dropout:
     @contextmanager
     def at_tokens(self, keys: Int[Tensor, "R T"]) -> Iterator[None]:
         """Within it, a forward pass over these tokens drops; outside of it none does."""
-        token = _pass_seeds.set(_mixed(keys ^ _number("step", self._seed, self._step)))
+        token = _pass_seeds.set(keys ^ _number("step", self._seed, self._step))
         try:
             yield
         finally:
@@ -103,7 +103,7 @@ class Dropout:
         if seeds is None:
             return output
         hidden, *others = output if isinstance(output, tuple) else (output,)
-        kept = keep_mask(_mixed(seeds ^ site), hidden.shape[-1], self.rate)
+        kept = keep_mask(seeds ^ site, hidden.shape[-1], self.rate)
         hidden = (hidden * (kept * (LEVELS / (LEVELS - _num_dropped(self.rate))))).to(hidden.dtype)
         return (hidden, *others) if isinstance(output, tuple) else hidden
 

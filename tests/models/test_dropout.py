@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from math import sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,11 +37,8 @@ class Blocks(torch.nn.Module):
     def __init__(self, num_blocks: int = 2) -> None:
         super().__init__()
         self.layers = torch.nn.ModuleList(Block() for _ in range(num_blocks))
-        self.config = self
-        self.num_hidden_layers = num_blocks
-
-    def get_text_config(self) -> Blocks:
-        return self
+        text = SimpleNamespace(num_hidden_layers=num_blocks)
+        self.config = SimpleNamespace(get_text_config=lambda: text)
 
 
 def masks(rate: float, keys: torch.Tensor, seed: int = 0, step: int = 0, num_channels: int = 64) -> torch.Tensor:
@@ -122,7 +120,7 @@ def test_a_model_without_sites_is_refused() -> None:
         dropout_sites(model.requires_grad_(False), 0.1, 0),
     ):
         pass
-    with dropout_sites(model, 0, 0) as dropout:
+    with dropout_sites(model, 0.0, 0) as dropout:
         assert dropout is None
 
 

@@ -113,7 +113,7 @@ def test_an_adapter_without_its_head_is_refused(tmp_path: Path) -> None:
 def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
     source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
     model = new_reward_model(source, load_tokenizer(source))
-    with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
+    with pytest.raises(ModelError, match="`lora_target_modules` nonsense"):
         add_lora(model, LoraOptions(lora_target_modules="nonsense"))
 
 

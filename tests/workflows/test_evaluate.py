@@ -266,7 +266,7 @@ def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on
 def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:
     for path in (f"{reward_model},{reward_model}", "owner/name"):
         config = EvaluateConfig(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
-        with pytest.raises(ConfigError, match="--fit_temperature keeps the temperature in the model's folder"):
+        with pytest.raises(ConfigError, match="`fit_temperature` keeps the temperature in the model's folder"):
             run_evaluate(config, some_rows(4))
 
 

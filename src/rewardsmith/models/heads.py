@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from rewardsmith.errors import ModelError
@@ -29,6 +29,11 @@ def switch_dropout_off(config: Any) -> None:
         for name, value in list(vars(part).items()):
             if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, float):
                 setattr(part, name, 0.0)
+
+
+def core_of(model: Any) -> Any:
+    """The sequence-classification model, whether adapters are on it or not."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
 def head_names(model: Any) -> list[str]:
@@ -60,8 +65,8 @@ def initialise_head(model: Any, seed: int) -> None:
             layer.bias.zero_()
 
 
-def compute_rewards(model: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Rewards of a padded batch, shape [B], in float32; padding, its side and the other rows change nothing.
+def compute_rewards(model: Any, batch: dict[str, Shaped[Tensor, "B T"]]) -> Float[Tensor, " B"]:
+    """Rewards of a padded batch in float32; padding, its side and the other rows change nothing.
 
     ``batch`` holds what ``pad_batch`` gives. The last token is the last that the attention mask calls real, whatever
     its id.
@@ -77,7 +82,7 @@ def read_head(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Te
     Decoders: ``last`` picks the hidden states [N, D] that count, and only those meet the head, in float32. Encoders:
     the model's own output.
     """
-    core = model.get_base_model() if hasattr(model, "peft_config") else model
+    core = core_of(model)
     if not has_score_head(core):
         with _input_of(output_layer(core)) as states:
             logits: Tensor = model(**arguments).logits
@@ -103,7 +108,7 @@ def has_score_head(core: Any) -> bool:
     return isinstance(getattr(core, "score", None), nn.Module)
 
 
-def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def padded_on_the_right(batch: dict[str, Shaped[Tensor, "B T"]]) -> dict[str, Shaped[Tensor, "B T"]]:
     """The same rows with their real tokens first: learned positions and BERT's pooler count from the first column."""
     mask = batch["attention_mask"]
     if bool(mask[:, 0].all()):
@@ -114,8 +119,8 @@ def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def head_inputs(model: Any, vectors: Tensor) -> Tensor | None:
-    """What the reward's linear layer reads [N, D], from the trunk's last states where it is read [N, D].
+def head_inputs(model: Any, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N D"] | None:
+    """What the reward's linear layer reads, from the trunk's last states where it is read.
 
     Decoders: the states themselves. BERT: what its pooler makes of the first token. None for other heads.
     """
@@ -133,8 +138,8 @@ def reads_first_token(model: Any) -> bool:
     return isinstance(pooler, nn.Module) and isinstance(getattr(model, "classifier", None), nn.Linear)
 
 
-def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
-    """Rewards [N] of hidden states [N, D], multiplied in float32 whatever the trunk computes in."""
+def apply_head(head: nn.Module, hidden: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
+    """Rewards of hidden states, multiplied in float32 whatever the trunk computes in."""
     with torch.autocast(device_type=hidden.device.type, enabled=False), exact_products():
         if isinstance(head, nn.Linear):
             bias: Tensor | None = head.bias

@@ -31,7 +31,6 @@ def load_tokenizer(source: ModelSource) -> Any:
 
 
 def load_config(source: ModelSource) -> Any:
-    """A model's configuration."""
     files = local_source(source)
     with quiet_transformers(), as_model_error(source, "configuration"):
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)

@@ -14,7 +14,7 @@ from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
 from rewardsmith.models.heads import head_names
-from rewardsmith.models.loading import holds_adapter, one_output_config
+from rewardsmith.models.loading import holds_adapter, load_reward_model, one_output_config, save_reward_model
 from rewardsmith.models.options import LoraOptions
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -43,7 +43,7 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
     try:
         return get_peft_model(model, config)
     except ValueError as error:
-        raise ModelError(f"--lora_target_modules {options.lora_target_modules}: {error}") from error
+        raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error
 
 
 def pooler_names(model: Any) -> list[str]:
@@ -97,3 +97,15 @@ def refuse_adapter_without_head(folder: Path, source: ModelSource, heads: list[s
 def merge_lora(model: Any) -> Any:
     """The same rewards without adapters: a plain sequence-classification model."""
     return model.merge_and_unload()
+
+
+def load_merged(folder: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """Model, tokenizer and extra file of a reward model; adapters, if it has any, are in the weights."""
+    model, tokenizer, extra = load_reward_model(str(folder))
+    return (merge_lora(model) if hasattr(model, "peft_config") else model), tokenizer, extra
+
+
+def merge_reward_model(folder: str | Path, output: str | Path) -> None:
+    """Writes a reward model as a plain sequence-classification model, with the same rewards."""
+    model, tokenizer, extra = load_merged(folder)
+    save_reward_model(model, tokenizer, output, {**extra, "merged_from": str(folder)})

@@ -18,7 +18,7 @@ from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.scoring.ensemble_scorer import ENSEMBLE_FILE
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.models.loading import EXTRA_FILE
-from rewardsmith.models.merging import merge_reward_model
+from rewardsmith.models.lora import merge_reward_model
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.crossfit import fold_groups
 from rewardsmith.strength.ensemble_job import EnsembleJob

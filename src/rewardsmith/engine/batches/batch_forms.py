@@ -16,7 +16,7 @@ from rewardsmith.engine.attention.packing import by_prompt, pack, packed_length
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs, PaddedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
 from rewardsmith.models.dropout import TokenKeys, causal_keys, whole_keys
-from rewardsmith.models.heads import has_score_head
+from rewardsmith.models.heads import core_of, has_score_head
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
@@ -160,8 +160,7 @@ def batch_form(
     ``everywhere`` says of this process's answer whether all processes give it: they must not plan different batches.
     ``dropout``: batches say which of their tokens drop alike.
     """
-    core = model.get_base_model() if hasattr(model, "peft_config") else model
-    keys = (causal_keys if has_score_head(core) else whole_keys) if dropout else None
+    keys = (causal_keys if has_score_head(core_of(model)) else whole_keys) if dropout else None
     padded = PaddedForm(int(model.config.get_text_config().pad_token_id), encoder.has_token_types, keys)
     if packing == "off" or encoder.layout == "encoder":
         return padded

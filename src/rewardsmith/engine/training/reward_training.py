@@ -30,8 +30,8 @@ from rewardsmith.engine.training.recomputation_check import what_again
 from rewardsmith.engine.training.run_state import average_with_earlier
 from rewardsmith.engine.training.steps import RewardStep
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.models.blocks import train_top_layers
 from rewardsmith.models.dropout import dropout_sites
-from rewardsmith.models.partial_training import train_top_layers
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 WHY_LEFT_OUT: dict[Reason, str] = {

@@ -167,7 +167,7 @@ class ForkedTrainer:
 def fork_arms(model: Any, num_arms: int, options: ForkedArmOptions, seed: int = 0) -> ForkedModel:
     """Forks a reward model in place. ModelError where that cannot be done."""
     adapters = LoraOptions(lora_r=options.lora_r, lora_alpha=2 * options.lora_r)
-    return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="--trainer probe")
+    return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="`trainer` probe")
 
 
 def learnable_pairs(split: Split, differs: NDArray[np.bool_]) -> NDArray[np.bool_]:

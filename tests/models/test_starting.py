@@ -89,6 +89,16 @@ def test_adapters_on_a_folder_of_adapters_find_their_way_back(tmp_path: Path) ->
     torch.testing.assert_close(rewards(again, tokenizer), rewards(model, first.tokenizer), rtol=0, atol=1e-5)
 
 
+def test_adapters_on_a_classifier_of_two_outputs_bring_their_own_head(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "two", "llama")
+    AutoModelForSequenceClassification.from_pretrained(tmp_path / "two", num_labels=2).save_pretrained(tmp_path / "two")
+    found = start(tmp_path / "two")
+    model = add_lora(found.model, LoraOptions(lora_r=2))
+    save_reward_model(model, found.tokenizer, tmp_path / "adapter", {})
+    again, tokenizer, _ = load_reward_model(str(tmp_path / "adapter"))
+    assert torch.equal(rewards(again, tokenizer), rewards(model, found.tokenizer))
+
+
 @pytest.mark.parametrize(("architecture", "drawn"), [("llama", "score"), ("bert", "classifier")])
 def test_a_head_with_two_outputs_is_drawn_anew_and_said(
     architecture: str, drawn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
-from rewardsmith.models.heads import output_layer, switch_dropout_off
+from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.tensor_files import trouble_as_os_error
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
@@ -36,14 +36,6 @@ def load_config(source: ModelSource) -> Any:
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
-def one_output_config(source: ModelSource) -> Any:
-    """Its configuration with one label and without dropout: a reward must not depend on chance."""
-    config = load_config(source)
-    config.num_labels = 1
-    switch_dropout_off(config)
-    return config
-
-
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A backbone without head, in evaluation mode, and its configuration."""
     files = local_source(source)
@@ -51,6 +43,35 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     with quiet_transformers(), as_model_error(source, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
     return model.to(device).eval(), model.config
+
+
+def load_one_output_model(files: ModelSource, dtype: torch.dtype = torch.float32) -> tuple[Any, dict[str, Any]]:
+    """A sequence-classification model with one label and without dropout, and transformers' report of its weights.
+
+    What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
+    weights that do not fit.
+    """
+    refuse_pickled_weights(files)
+    config = load_config(files)
+    config.num_labels = 1
+    switch_dropout_off(config)
+    with quiet_transformers(), as_model_error(files, "model"):
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            files.path_or_id,
+            config=config,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **loading_arguments(files, dtype),
+        )
+    heads = tuple(f"{name}." for name in head_names(model))
+    for name, found, wanted in report["mismatched_keys"]:
+        if not name.startswith(heads):
+            raise ModelError(
+                f"{files.name}: {name} has the shape {tuple(found)} in the weights, and {tuple(wanted)} by the "
+                "configuration. One of the two belongs to another model."
+            )
+    _forget_quantisation(model)
+    return model, report
 
 
 def lasting_name(source: ModelSource) -> str:
@@ -74,9 +95,9 @@ def set_padding_id(model: Any, pad_id: int | None) -> None:
         config.pad_token_id = pad_id
 
 
-def holds_adapter(source: ModelSource) -> bool:
-    """Whether a model is a peft folder, which names its base."""
-    return (Path(local_source(source).path_or_id) / ADAPTER_CONFIG).is_file()
+def holds_adapter(files: ModelSource) -> bool:
+    """Whether a model on this machine is a peft folder, which names its base."""
+    return (Path(files.path_or_id) / ADAPTER_CONFIG).is_file()
 
 
 def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
@@ -87,10 +108,10 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
     source = resolve_model(path, revision)
     files = local_source(source)
     folder = Path(files.path_or_id)
-    if holds_adapter(source):
+    if holds_adapter(files):
         from rewardsmith.models.lora import load_adapter  # peft is only needed for adapters
 
-        model = load_adapter(source)
+        model = load_adapter(files)
     else:
         refuse_pickled_weights(files)
         with quiet_transformers(), as_model_error(source, "reward model"):
@@ -99,7 +120,7 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
             )
         refuse_missing_head(source, model, set(report["missing_keys"]))
     tokenizer = load_tokenizer(source)
-    if holds_adapter(source):
+    if holds_adapter(files):
         # An adapter folder has no model configuration; its tokenizer carries the choice of padding.
         set_padding_id(model, tokenizer.pad_token_id)
     if model.config.get_text_config().pad_token_id is None:
@@ -149,3 +170,11 @@ def read_extra(folder: Path) -> dict[str, Any]:
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
+
+
+def _forget_quantisation(model: Any) -> None:
+    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
+    model.hf_quantizer = None
+    for name in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(model.config, name):
+            delattr(model.config, name)

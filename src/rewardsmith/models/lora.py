@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
 from safetensors import safe_open
-from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
+from rewardsmith.models.files import as_model_error, refuse_pickled_weights
 from rewardsmith.models.heads import head_names
-from rewardsmith.models.loading import holds_adapter, load_reward_model, one_output_config, save_reward_model
+from rewardsmith.models.loading import holds_adapter, load_one_output_model, load_reward_model, save_reward_model
 from rewardsmith.models.options import LoraOptions
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -52,37 +50,24 @@ def pooler_names(model: Any) -> list[str]:
     return ["pooler"] if pooler is not None and any(True for _ in pooler.parameters()) else []
 
 
-def load_adapter(source: ModelSource) -> Any:
+def load_adapter(files: ModelSource) -> Any:
     """The reward model of a peft folder: its base, found by name, with the saved adapters and head on it.
 
     A base that is itself a peft folder has its adapters merged first.
     """
-    files = local_source(source)
     refuse_pickled_weights(files)
     folder = Path(files.path_or_id)
-    with as_model_error(source, "adapter"):
+    with as_model_error(files, "adapter"):
         config = PeftConfig.from_pretrained(str(folder))
     if config.is_prompt_learning:
-        raise ModelError(f"{source.name} holds virtual tokens ({config.peft_type.value}); only adapters are read.")
+        raise ModelError(f"{files.name} holds virtual tokens ({config.peft_type.value}); only adapters are read.")
     if not config.base_model_name_or_path:
-        raise ModelError(f"{source.name} does not say which model its adapter belongs to (base_model_name_or_path).")
-    model = _adapted_model(resolve_model(config.base_model_name_or_path, config.revision))
-    refuse_adapter_without_head(folder, source, head_names(model))
-    with as_model_error(source, "adapter"):
+        raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
+    base = local_source(resolve_model(config.base_model_name_or_path, config.revision))
+    model = merge_lora(load_adapter(base)) if holds_adapter(base) else load_one_output_model(base)[0]
+    refuse_adapter_without_head(folder, files, head_names(model))
+    with as_model_error(files, "adapter"):
         return PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
-
-
-def _adapted_model(base: ModelSource) -> Any:
-    """What adapters stand on; a head that it lacks is theirs to bring."""
-    if holds_adapter(base):
-        return merge_lora(load_adapter(base))
-    files = local_source(base)
-    refuse_pickled_weights(files)
-    config = one_output_config(base)
-    with quiet_transformers(), as_model_error(base, "model"):
-        return AutoModelForSequenceClassification.from_pretrained(
-            files.path_or_id, config=config, **loading_arguments(files, torch.float32)
-        )
 
 
 def refuse_adapter_without_head(folder: Path, source: ModelSource, heads: list[str]) -> None:

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
-from rewardsmith.models.heads import head_names, initialise_head, output_layer
-from rewardsmith.models.loading import holds_adapter, lasting_name, load_tokenizer, one_output_config, set_padding
+from rewardsmith.models.heads import initialise_head, output_layer
+from rewardsmith.models.loading import holds_adapter, lasting_name, load_one_output_model, load_tokenizer, set_padding
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.models.positions import check_max_length
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -60,65 +57,41 @@ def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: 
 
     The tokenizer is given the same padding token. Weights that the files do not have are drawn from ``seed``.
     """
-    model = _merged(source) if holds_adapter(source) else _with_one_output(source, seed, dtype)
+    files = local_source(source)
+    model = _merged(files) if holds_adapter(files) else _with_one_output(files, seed, dtype)
     set_padding(model, tokenizer)
     model.name_or_path = model.config.name_or_path = lasting_name(source)
     model.base_revision = source.revision  # for adapters, which have to find these very weights again
     return model.eval()
 
 
-def _merged(source: ModelSource) -> Any:
+def _merged(files: ModelSource) -> Any:
     from rewardsmith.models.lora import load_adapter, merge_lora  # peft is only needed for adapters
 
-    model = merge_lora(load_adapter(source)).requires_grad_(True)
-    say(f"{source.name} holds adapters: they are merged into their base, and training goes on from there.")
+    model = merge_lora(load_adapter(files)).requires_grad_(True)
+    say(f"{files.name} holds adapters: they are merged into their base, and training goes on from there.")
     return model
 
 
-def _with_one_output(source: ModelSource, seed: int, dtype: torch.dtype) -> Any:
-    files = local_source(source)
-    refuse_pickled_weights(files)
-    config = one_output_config(source)
-    with quiet_transformers(), as_model_error(source, "model"), torch.random.fork_rng(devices=[]):
+def _with_one_output(files: ModelSource, seed: int, dtype: torch.dtype) -> Any:
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            files.path_or_id,
-            config=config,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # a head with several outputs; others are refused below
-            **loading_arguments(files, dtype),
-        )
-    _draw_what_is_lacking(model, source, report, seed)
-    _forget_quantisation(model)
+        model, report = load_one_output_model(files, dtype)
+    _draw_what_is_lacking(model, files, report, seed)
     return model
 
 
-def _draw_what_is_lacking(model: Any, source: ModelSource, report: dict[str, Any], seed: int) -> None:
+def _draw_what_is_lacking(model: Any, files: ModelSource, report: dict[str, Any], seed: int) -> None:
     """Draws the reward's weights unless the files have them, and says what was drawn and why."""
-    heads = tuple(f"{name}." for name in head_names(model))
-    shapes = {name: (tuple(found), tuple(wanted)) for name, found, wanted in report["mismatched_keys"]}
-    for name, (found, wanted) in shapes.items():
-        if not name.startswith(heads):
-            raise ModelError(
-                f"{source.name}: {name} has the shape {found} in the weights, and {wanted} by config.json. "
-                "One of the two files belongs to another model."
-            )
+    shapes = {name: found for name, found, _ in report["mismatched_keys"]}
     layer = output_layer(model)
     output = next(name for name, parameter in model.named_parameters() if parameter is layer.weight)
     others = sorted(name for name in report["missing_keys"] if name != output and not name.endswith(".bias"))
     drawn = f"{', '.join(others[:NAMED_WEIGHTS])}{', ...' if len(others) > NAMED_WEIGHTS else ''}"
     if output in shapes or output in report["missing_keys"]:
         initialise_head(model, seed)
-        reason = f"a head of {shapes[output][0][0]} outputs" if output in shapes else "no reward head"
+        reason = f"a head of {shapes[output][0]} outputs" if output in shapes else "no reward head"
         also = f", and so is {drawn}" if others else ""
-        say(f"{source.name} has {reason}: one is drawn from seed {seed}{also}.")
+        say(f"{files.name} has {reason}: one is drawn from seed {seed}{also}.")
     elif others:
-        say(f"{source.name} lacks {drawn}: drawn from seed {seed}.")
-
-
-def _forget_quantisation(model: Any) -> None:
-    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
-    model.hf_quantizer = None
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)
+        say(f"{files.name} lacks {drawn}: drawn from seed {seed}.")

@@ -110,6 +110,15 @@ def test_an_adapter_without_its_head_is_refused(tmp_path: Path) -> None:
         load_reward_model(str(tmp_path / "adapter"))
 
 
+def test_an_adapter_on_a_base_of_another_size_says_what_does_not_fit(tmp_path: Path) -> None:
+    model, _, tokenizer = adapted("llama", tmp_path / "trunk")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    save_file({name: torch.cat([tensor, tensor]) for name, tensor in load_file(file).items()}, file)
+    with pytest.raises(ModelError, match=r"adapter cannot be loaded: RuntimeError: Error.*: size mismatch for .*shape"):
+        load_reward_model(str(tmp_path / "adapter"))
+
+
 def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
     source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
     model = new_reward_model(source, load_tokenizer(source))

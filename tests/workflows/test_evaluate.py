@@ -23,7 +23,8 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.evaluate import run_evaluate
@@ -271,7 +272,7 @@ def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on
 def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:
     for path in (f"{reward_model},{reward_model}", "owner/name"):
         config = EvaluateConfig(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
-        with pytest.raises(ConfigError, match="--fit_temperature keeps the temperature in the model's folder"):
+        with pytest.raises(ConfigError, match="`fit_temperature` keeps the temperature in the model's folder"):
             run_evaluate(config, some_rows(4))
 
 

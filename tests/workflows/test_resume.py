@@ -184,7 +184,9 @@ def test_pairs_of_another_process_are_named_where_the_gradient_of_all_is_not_fin
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RewardStep, "clip", lambda *_: torch.tensor(torch.nan))
-    monkeypatch.setattr(loop, "gather_object", lambda mine: [*mine, "row 99"])  # the other one has one pair, the guilty one
+    monkeypatch.setattr(
+        loop, "gather_object", lambda mine: [*mine, "row 99"]
+    )  # the other one has one pair, the guilty one
     with pytest.raises(RunError, match=r"step 1: the loss .* for 1 of 9 pairs: row 99"):
         train(tiny_llama, tmp_path / "rm")
 

@@ -68,6 +68,15 @@ def test_saved_model_overfits_and_plain_transformers_agrees(tiny_llama: Path, tm
     np.testing.assert_allclose(rewards, scorer.score(chosen).rewards, atol=1e-4)
 
 
+def test_a_reward_model_is_trained_on_from_where_it_stands(tiny_llama: Path, tmp_path: Path) -> None:
+    rows = some_rows(16)
+    first = train(tiny_llama, tmp_path / "first", rows, max_steps=40, lr_scheduler_type="constant")
+    again = train(Path(first.path), tmp_path / "second", rows, max_steps=1, learning_rate=1e-30, seed=8)
+    assert again.metrics["train_accuracy"] == 1.0
+    weights = [load_file(Path(result.path) / "model.safetensors") for result in (first, again)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 def test_folder_says_what_it_is(tiny_llama: Path, tmp_path: Path) -> None:
     result = train(tiny_llama, tmp_path / "rm", logging_steps=1)
     manifest = read_manifest(result.path)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from forked_parts import LORA, OPTIONS, SEED, Parts, some_weights
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
+from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, MemberLabels, StoredStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members
 from rewardsmith.engine.members.forked_step import member_loss

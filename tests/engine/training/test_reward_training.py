@@ -12,15 +12,14 @@ from torch.autograd.profiler import profile
 
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_pairs
-from rewardsmith.engine.batches.pair_batches import PairLoader
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training import recomputation
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import TrainOutcome
-from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.engine.training.reward_step import reward_step
-from rewardsmith.engine.training.reward_training import check_options, train_reward_model
-from rewardsmith.engine.training.subject import RewardStep
+from rewardsmith.engine.training.options import TrainOptions, check_options
+from rewardsmith.engine.training.pair_source import PairSource
+from rewardsmith.engine.training.reward_step import RewardStep, reward_step
+from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.embedded import resolve_model
@@ -159,12 +158,12 @@ def test_two_processes_drop_what_one_drops(tiny_llama: Path) -> None:
         form = batch_form(model, encoder, dropout=rate > 0)
         model.zero_grad()
         with dropout_sites(model, rate, seed=0) as dropout:
-            step, module = RewardStep(dropout=dropout), RewardModule(model, dropout).train()
-            step.begin(number)
+            step, module = RewardStep(), RewardModule(model, dropout).train()
+            step.begin(number, module)
             for process in range(num_processes):
-                loader = PairLoader(pairs, form, pairs_per_step=8, seed=0, process=process, num_processes=num_processes)
-                for batch in next(iter(loader))[1]:
-                    torch.autograd.backward(step(module, batch).loss)
+                share = {"process": process, "num_processes": num_processes}
+                for batch in next(PairSource(pairs, form, pairs_per_step=8, seed=0, **share).steps())[1]:
+                    torch.autograd.backward(step.loss(module, batch).loss)
         return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
 
     one = gradient(1, 0.2, 3)

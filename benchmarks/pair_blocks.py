@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions

@@ -29,12 +29,12 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.scoring.local_scorer import LocalScorer
     from rewardsmith.engine.training.accelerators import make_accelerator
-    from rewardsmith.engine.training.fresh_model import fresh_model
     from rewardsmith.engine.training.options import TrainOptions
     from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
     from rewardsmith.models.options import ModelOptions
+    from rewardsmith.models.starting import starting_model
     from rewardsmith.preferences.grouping import hold_out_groups
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
@@ -47,16 +47,16 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
         learning_rate=spec["learning_rate"], num_train_epochs=spec["epochs"], train_layers=spec["train_layers"]
     )
     torch.manual_seed(seed)
-    fresh = fresh_model(ModelOptions(model_name_or_path=spec["model"], max_length=spec["max_length"]), seed)
+    start = starting_model(ModelOptions(model_name_or_path=spec["model"], max_length=spec["max_length"]), seed)
     accelerator = make_accelerator("cpu")
-    outcome = train_reward_model(fresh.model, fresh.encoder, learned, options, accelerator, reward_step, seed).outcome
-    found = benchmark_rewards(LocalScorer(fresh.model, fresh.encoder, quiet=True), held_out, seed, num_resamples=1)
+    outcome = train_reward_model(start.model, start.encoder, learned, options, accelerator, reward_step, seed).outcome
+    found = benchmark_rewards(LocalScorer(start.model, start.encoder, quiet=True), held_out, seed, num_resamples=1)
     return {
         "steps_s": outcome.seconds,
         "accuracy": found.metrics["eval_accuracy_ties_half"],
         "num_train": len(learned),
         "num_test": len(held_out),
-        "num_blocks": fresh.model.config.num_hidden_layers,
+        "num_blocks": start.model.config.num_hidden_layers,
     }
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 LORA = LoraOptions(lora_r=4)

@@ -152,7 +152,7 @@ def test_errors_below_the_workflows_name_no_flags() -> None:
     for path in FILES:
         name = path.relative_to(SOURCE).as_posix()
         layer = name.split("/")[0].removesuffix(".py")
-        if RANK[layer] < RANK["workflows"] and not NAME_FLAGS & {layer, name}:
+        if RANK[layer] < RANK["report"] and not NAME_FLAGS & {layer, name}:
             assert flags_named(path.read_text(encoding="utf-8"), options) == [], name
 
 

@@ -13,9 +13,10 @@ from rewardsmith.errors import ModelError
 from rewardsmith.models.averaging import average_reward_models
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora, merge_lora
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 pytestmark = pytest.mark.filterwarnings(

@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora, merge_lora
 from rewardsmith.models.member_folders import save_member
 from rewardsmith.models.members import fork
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, byte_tokenizer, save_tiny_model
@@ -109,10 +110,19 @@ def test_an_adapter_without_its_head_is_refused(tmp_path: Path) -> None:
         load_reward_model(str(tmp_path / "adapter"))
 
 
+def test_an_adapter_on_a_base_of_another_size_says_what_does_not_fit(tmp_path: Path) -> None:
+    model, _, tokenizer = adapted("llama", tmp_path / "trunk")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    save_file({name: torch.cat([tensor, tensor]) for name, tensor in load_file(file).items()}, file)
+    with pytest.raises(ModelError, match=r"adapter cannot be loaded: RuntimeError: Error.*: size mismatch for .*shape"):
+        load_reward_model(str(tmp_path / "adapter"))
+
+
 def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
     source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
     model = new_reward_model(source, load_tokenizer(source))
-    with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
+    with pytest.raises(ModelError, match="`lora_target_modules` nonsense"):
         add_lora(model, LoraOptions(lora_target_modules="nonsense"))
 
 

@@ -16,11 +16,12 @@ from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import initialise_head
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer
 from rewardsmith.models.member_folders import save_member, save_members, save_merged_member
 from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model
 
@@ -169,18 +170,18 @@ def test_members_begin_like_peft_and_as_their_seed_says(tmp_path: Path) -> None:
 def test_a_wrong_fork_is_refused_by_the_name_of_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = resolve_model(str(save_tiny_model(tmp_path, "llama")))
     model = new_reward_model(source, load_tokenizer(source))
-    with pytest.raises(ModelError, match="--fork_layer 3: .* 3 blocks; use 0 to 2"):
+    with pytest.raises(ModelError, match="`fork_layer` 3: .* 3 blocks; use 0 to 2"):
         fork(model, 3, 2, LoraOptions())
     with monkeypatch.context() as patch:
         patch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
         for advice in ("--ensemble full", "--trainer probe"):
             with pytest.raises(ModelError, match=f"cannot be forked; use {advice}"):
                 fork(model, 1, 2, LoraOptions(), instead=advice)
-    with pytest.raises(ModelError, match="--lora_dropout 0.1"):
+    with pytest.raises(ModelError, match="`lora_dropout` 0.1"):
         fork(model, 1, 2, LoraOptions(lora_dropout=0.1))
-    with pytest.raises(ModelError, match="--num_members 0"):
+    with pytest.raises(ModelError, match="`num_members` 0"):
         fork(model, 1, 0, LoraOptions())
-    with pytest.raises(ModelError, match="--lora_target_modules nonsense"):
+    with pytest.raises(ModelError, match="`lora_target_modules` nonsense"):
         fork(model, 1, 2, LoraOptions(lora_target_modules="nonsense"))
 
 

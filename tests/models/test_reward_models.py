@@ -13,7 +13,8 @@ from full_disk import files_of_at_most
 from rewardsmith.errors import ModelError, OutputError, RunError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards, head_names, output_layer
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import (

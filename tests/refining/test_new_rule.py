@@ -95,7 +95,7 @@ def test_it_has_rounds_where_it_goes_by_judges_that_learn(by, recipe_file):
 def test_a_study_refuses_what_it_does_not_tell(by, recipe_file):
     words = {"votes": "people's votes", "person": "a person's decisions", "origin": "who labelled a pair"}.get(by)
     if words is None:
-        assert recipe_file in [method.name for method in parse_methods(recipe_file)]
+        assert recipe_file in {method.name for method in parse_methods(recipe_file)}
         return
     with pytest.raises(ConfigError, match=f"goes by {words}.*which a study does not tell"):
         parse_methods(recipe_file)

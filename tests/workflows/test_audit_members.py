@@ -248,7 +248,7 @@ def test_parallel_members_are_the_same_members(
         ({"num_judges": 3}, "--num_judges 3: with --num_members 3 nobody"),
         ({"num_members": 1}, "--num_members 1"),
         ({"parallel_members": 0}, "--parallel_members 0"),
-        ({"learning_rate": 0.0}, "--learning_rate 0.0"),
+        ({"learning_rate": 0.0}, "`learning_rate` 0.0"),
         ({"ensemble": "given", "average_members": True}, "--average_members"),
         ({"ensemble": "given", "merge_members": True}, "--merge_members"),
     ],

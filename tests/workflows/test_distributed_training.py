@@ -109,6 +109,16 @@ def test_two_processes_learn_what_one_does(
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_drop_what_one_does(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    dropping = alone(tiny_llama, data, tmp_path / "one", dropout=0.2)
+    two(launcher, tiny_llama, data, tmp_path / "two", dropout=0.2)
+    assert largest_difference(dropping, tmp_path / "two") < TOLERANCE
+    assert largest_difference(dropping, one) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
 def test_two_processes_change_labels_and_margins_as_one_does(
     tiny_llama: Path, data: Path, tmp_path: Path, launcher: str
 ) -> None:

@@ -18,17 +18,22 @@ from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.cli.main import main
+from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.evaluate import run_evaluate
 from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig
 from rewardsmith.workflows.score import run_score
+from stub_scorer import StubScorer
 from tiny_reward_models import some_rows
+
+SIDES = ("chosen", "rejected")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def rows_labelled_by(model: str, num_pairs: int, num_against: int, **scoring: An
     rows = some_rows(num_pairs)
     config = ScoringOptions(**scoring)
     sides = []
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         talks = [
             [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}] for row in rows
         ]
@@ -267,7 +272,7 @@ def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on
 def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:
     for path in (f"{reward_model},{reward_model}", "owner/name"):
         config = EvaluateConfig(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
-        with pytest.raises(ConfigError, match="--fit_temperature keeps the temperature in the model's folder"):
+        with pytest.raises(ConfigError, match="`fit_temperature` keeps the temperature in the model's folder"):
             run_evaluate(config, some_rows(4))
 
 
@@ -308,3 +313,27 @@ def test_a_broken_second_model_is_told_before_any_work(reward_model: Path, tiny_
     with pytest.raises(ModelError, match="has 2 labels; a reward model has one"):
         run_evaluate(config, some_rows(4))
     assert not (tmp_path / "out").exists()
+
+
+def test_any_kind_of_scorer_will_do_and_two_are_never_open_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[StubScorer] = []
+
+    def load(name: str, *_: Any) -> StubScorer:
+        assert all(scorer.closed for scorer in loaded)
+        sign = 1 if name == names[0] else -1
+        loaded.append(StubScorer(lambda response: sign * len(response), max_words=0, fingerprint=name))
+        return loaded[-1]
+
+    names = [str(tmp_path / "one"), str(tmp_path / "other")]
+    for name in names:
+        Path(name).mkdir()
+    own = scorers.ScorerKind(names.__contains__, load)
+    monkeypatch.setattr(scorers, "SCORER_KINDS", (own, *scorers.SCORER_KINDS))
+    rows = some_rows(12)
+    metrics = run_evaluate(EvaluateConfig(names[0], compare_to=names[1], run=quiet_run(tmp_path / "out")), rows).metrics
+    assert len(loaded) == 3 and all(scorer.closed for scorer in loaded)
+    assert metrics["eval_accuracy"] == metrics["eval_length_accuracy"]
+    assert metrics["num_conversations_cut"] == len({(row["prompt"], row[side]) for row in rows for side in SIDES})
+    assert metrics["comparison"]["num_both_right"] == 0

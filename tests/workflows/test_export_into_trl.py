@@ -15,7 +15,8 @@ import rewardsmith
 from any_pairs import ledger_of, write_refined
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.objectives.preference import preference_loss, weighted_mean
 from rewardsmith.preferences.conversations import pair_conversations
 from tiny_architectures import save_tiny_model

@@ -55,8 +55,9 @@ def test_the_category_that_errs_has_the_higher_rates(audited: str, rows: list[di
 
 
 def test_labels_given_after_the_audit_count_as_right(audited: str, rows: list[dict[str, Any]], capsys: Any) -> None:
-    turned = [{**row, "target": 0.0} if i == 3 else row for i, row in enumerate(rows[:20])]
-    pairs = load_preferences([*turned, {"prompt": "new", "chosen": "one", "rejected": "two"}], DataOptions()).table
+    set_quiet(False)
+    flipped = [{**row, "target": 0.0} if i == 3 else row for i, row in enumerate(rows[:20])]
+    pairs = load_preferences([*flipped, {"prompt": "new", "chosen": "one", "rejected": "two"}], DataOptions()).table
     found = by_audit(pairs, audited)
     zero = (found["error_rate_chosen"].to_numpy() == 0) & (found["error_rate_rejected"].to_numpy() == 0)
     assert np.flatnonzero(zero).tolist() == [3, 20]

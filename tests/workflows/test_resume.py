@@ -20,6 +20,7 @@ from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training import loop, reward_training
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
+from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
@@ -66,7 +67,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals) -> None:
     """A signal to this process in a step of the next run that begins at its first one."""
-    clip = loop._clip
+    clip = RewardStep.clip
     num_calls = 0
 
     def interrupted(*arguments: Any) -> torch.Tensor:
@@ -76,7 +77,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Sign
             os.kill(os.getpid(), number)
         return clip(*arguments)
 
-    monkeypatch.setattr(loop, "_clip", interrupted)
+    monkeypatch.setattr(RewardStep, "clip", interrupted)
 
 
 def steps_of(out: Path) -> list[str]:
@@ -162,18 +163,18 @@ def test_ctrl_c_and_sigterm_save_the_step_they_come_in(
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backward = loop._one
+    loss = RewardStep.loss
     num_calls = 0
 
     def spoiled(*arguments: Any) -> Any:
         nonlocal num_calls
         num_calls += 1
-        output = backward(*arguments)
+        output = loss(*arguments)
         if num_calls == 7:
-            output.per_pair_loss[2] = output.loss.data.fill_(torch.nan)
+            output.item_losses[2] = output.loss.data.fill_(torch.nan)
         return output
 
-    monkeypatch.setattr(loop, "_one", spoiled)
+    monkeypatch.setattr(RewardStep, "loss", spoiled)
     with pytest.raises(RunError, match=r"step 7: the loss .* for 1 of 8 pairs: row \d+ .*step-000006, is whole"):
         train(tiny_llama, tmp_path / "rm")
     assert steps_of(tmp_path / "rm") == ["step-000004", "step-000006"]
@@ -182,9 +183,11 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(
 def test_pairs_of_another_process_are_named_where_the_gradient_of_all_is_not_finite(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_clip", lambda *_: torch.tensor(torch.nan))
-    monkeypatch.setattr(loop, "gather_object", lambda mine: [*mine, 5])  # the other one has one pair, the guilty one
-    with pytest.raises(RunError, match=r"step 1: the loss .* for 1 of 9 pairs: row 5 "):
+    monkeypatch.setattr(RewardStep, "clip", lambda *_: torch.tensor(torch.nan))
+    monkeypatch.setattr(
+        loop, "gather_object", lambda mine: [*mine, "row 99"]
+    )  # the other one has one pair, the guilty one
+    with pytest.raises(RunError, match=r"step 1: the loss .* for 1 of 9 pairs: row 99"):
         train(tiny_llama, tmp_path / "rm")
 
 

@@ -25,7 +25,8 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.score import run_score

@@ -18,7 +18,7 @@ from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.cli.main import main
 from rewardsmith.engine.scoring.local_scorer import load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
-from rewardsmith.engine.training import loop
+from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
@@ -66,6 +66,15 @@ def test_saved_model_overfits_and_plain_transformers_agrees(tiny_llama: Path, tm
     with torch.inference_mode():
         rewards = plain(**batch).logits[:, 0].numpy()
     np.testing.assert_allclose(rewards, scorer.score(chosen).rewards, atol=1e-4)
+
+
+def test_a_reward_model_is_trained_on_from_where_it_stands(tiny_llama: Path, tmp_path: Path) -> None:
+    rows = some_rows(16)
+    first = train(tiny_llama, tmp_path / "first", rows, max_steps=40, lr_scheduler_type="constant")
+    again = train(Path(first.path), tmp_path / "second", rows, max_steps=1, learning_rate=1e-30, seed=8)
+    assert again.metrics["train_accuracy"] == 1.0
+    weights = [load_file(Path(result.path) / "model.safetensors") for result in (first, again)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_folder_says_what_it_is(tiny_llama: Path, tmp_path: Path) -> None:
@@ -158,17 +167,17 @@ def test_finished_folder_is_not_overwritten_unasked(tiny_llama: Path, tmp_path: 
     [
         ({"eval_fraction": 1.0}, "--eval_fraction 1.0"),
         ({"eval_fraction": 0.1, "eval_dataset_name": "x"}, "exclude each other"),
-        ({"learning_rate": 0.0}, "--learning_rate 0.0"),
-        ({"per_device_train_batch_size": 0}, "--per_device_train_batch_size 0"),
-        ({"max_steps": 0}, "--max_steps 0"),
-        ({"num_train_epochs": 0.0}, "--num_train_epochs 0.0"),
-        ({"warmup_ratio": 1.5}, "--warmup_ratio 1.5"),
-        ({"train_layers": -2}, "--train_layers -2"),
-        ({"save_steps": -1}, "--save_steps -1"),
-        ({"save_total_limit": 0}, "--save_total_limit 0"),
-        ({"average_checkpoints": 2, "save_steps": 0}, "--average_checkpoints 2"),
-        ({"report_to": "tensorflow"}, "--report_to tensorflow"),
-        ({"center_rewards_coefficient": -1.0}, "--center_rewards_coefficient -1.0"),
+        ({"learning_rate": 0.0}, "`learning_rate` 0.0"),
+        ({"per_device_train_batch_size": 0}, "`per_device_train_batch_size` 0"),
+        ({"max_steps": 0}, "`max_steps` 0"),
+        ({"num_train_epochs": 0.0}, "`num_train_epochs` 0.0"),
+        ({"warmup_ratio": 1.5}, "`warmup_ratio` 1.5"),
+        ({"train_layers": -2}, "`train_layers` -2"),
+        ({"save_steps": -1}, "`save_steps` -1"),
+        ({"save_total_limit": 0}, "`save_total_limit` 0"),
+        ({"average_checkpoints": 2, "save_steps": 0}, "`average_checkpoints` 2"),
+        ({"report_to": "tensorflow"}, "`report_to` tensorflow"),
+        ({"center_rewards_coefficient": -1.0}, "`center_rewards_coefficient` -1.0"),
     ],
 )
 def test_impossible_options_are_refused_by_name(
@@ -216,7 +225,7 @@ def test_a_wrong_option_leaves_nothing_in_the_way_of_the_right_one(tiny_llama: P
     with pytest.raises(ModelError, match="no folder that exists"):
         train(tmp_path / "nowhere" / "at all", tmp_path / "rm")
     assert not list((tmp_path / "rm").iterdir())
-    with pytest.raises(DataError, match="--max_tokens_per_batch 3 is too few"):
+    with pytest.raises(DataError, match="`max_tokens_per_batch` 3 is too few"):
         train(tiny_llama, tmp_path / "rm", max_tokens_per_batch=3)
     train(tiny_llama, tmp_path / "rm")
 
@@ -237,7 +246,7 @@ def test_what_was_trained_is_not_trained_again_after_a_kill_behind_the_last_step
         train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
     [kept] = (tmp_path / "rm" / "checkpoints").iterdir()
     assert int(kept.name.removeprefix("step-")) == whole.metrics["num_steps"]
-    monkeypatch.setattr(loop, "_one", killed)
+    monkeypatch.setattr(RewardStep, "loss", killed)
     again = train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
     assert again.metrics["eval_nll"] == whole.metrics["eval_nll"]
     assert again.metrics["train_loss"] == whole.metrics["train_loss"]

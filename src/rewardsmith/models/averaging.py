@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.merging import load_merged
+from rewardsmith.models.lora import load_merged
 
 # What may differ between configurations of one architecture.
 _NAMES_AND_VERSIONS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}

@@ -62,7 +62,8 @@ def as_model_error(source: ModelSource, what: str) -> Iterator[None]:
     try:
         yield
     except UNUSABLE as error:
-        reason = str(error).strip().split("\n")[0]
+        lines = [line.strip() for line in str(error).strip().split("\n")]
+        reason = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]  # PyTorch's reason stands below a title
         raise ModelError(f"the {what} of {source.name} cannot be loaded: {type(error).__name__}: {reason}") from error
 
 

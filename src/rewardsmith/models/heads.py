@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from rewardsmith.errors import ModelError
+
+
+class RewardOutput(NamedTuple):
+    """What a reward model gives for N conversations. A tuple of tensors passes through every wrapper of a module."""
+
+    rewards: Float[Tensor, " N"]
+    """In float32."""
+    states: Float[Tensor, "N D"]
+    """What the reward's output layer multiplies: a decoder's last hidden states at the ends, BERT's pooled state."""
 
 
 def switch_dropout_off(config: Any) -> None:
@@ -19,6 +29,11 @@ def switch_dropout_off(config: Any) -> None:
         for name, value in list(vars(part).items()):
             if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, float):
                 setattr(part, name, 0.0)
+
+
+def core_of(model: Any) -> Any:
+    """The sequence-classification model, whether adapters are on it or not."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
 def head_names(model: Any) -> list[str]:
@@ -50,29 +65,42 @@ def initialise_head(model: Any, seed: int) -> None:
             layer.bias.zero_()
 
 
-def compute_rewards(model: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Rewards of a padded batch, shape [B], in float32; padding, its side and the other rows change nothing.
+def compute_rewards(model: Any, batch: dict[str, Shaped[Tensor, "B T"]]) -> Float[Tensor, " B"]:
+    """Rewards of a padded batch in float32; padding, its side and the other rows change nothing.
 
     ``batch`` holds what ``pad_batch`` gives. The last token is the last that the attention mask calls real, whatever
     its id.
     """
     arguments = padded_on_the_right({name: tensor for name, tensor in batch.items() if name != "response_mask"})
     last = arguments["attention_mask"].sum(1) - 1
-    return read_rewards(model, arguments, lambda hidden: hidden[torch.arange(len(last), device=hidden.device), last])
+    return read_head(model, arguments, lambda h: h[torch.arange(len(last), device=h.device), last]).rewards
 
 
-def read_rewards(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Tensor]) -> Tensor:
-    """Rewards [N] in float32 of a sequence-classification model called with ``arguments``.
+def read_head(model: Any, arguments: dict[str, Any], last: Callable[[Tensor], Tensor]) -> RewardOutput:
+    """What a sequence-classification model called with ``arguments`` gives.
 
     Decoders: ``last`` picks the hidden states [N, D] that count, and only those meet the head, in float32. Encoders:
     the model's own output.
     """
-    core = model.get_base_model() if hasattr(model, "peft_config") else model
+    core = core_of(model)
     if not has_score_head(core):
-        logits: Tensor = model(**arguments).logits
-        return logits[:, 0].float()
+        with _input_of(output_layer(core)) as states:
+            logits: Tensor = model(**arguments).logits
+        return RewardOutput(logits[:, 0].float(), states[-1])
     trunk = getattr(core, core.base_model_prefix)
-    return apply_head(core.score, last(trunk(**arguments, use_cache=False).last_hidden_state))
+    ends = last(trunk(**arguments, use_cache=False).last_hidden_state)
+    return RewardOutput(apply_head(core.score, ends), ends)
+
+
+@contextmanager
+def _input_of(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """What the layer is called with, call after call."""
+    found: list[Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda _, arguments: found.append(arguments[0]))
+    try:
+        yield found
+    finally:
+        handle.remove()
 
 
 def has_score_head(core: Any) -> bool:
@@ -80,7 +108,7 @@ def has_score_head(core: Any) -> bool:
     return isinstance(getattr(core, "score", None), nn.Module)
 
 
-def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def padded_on_the_right(batch: dict[str, Shaped[Tensor, "B T"]]) -> dict[str, Shaped[Tensor, "B T"]]:
     """The same rows with their real tokens first: learned positions and BERT's pooler count from the first column."""
     mask = batch["attention_mask"]
     if bool(mask[:, 0].all()):
@@ -91,8 +119,8 @@ def padded_on_the_right(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def head_inputs(model: Any, vectors: Tensor) -> Tensor | None:
-    """What the reward's linear layer reads [N, D], from the trunk's last states where it is read [N, D].
+def head_inputs(model: Any, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N D"] | None:
+    """What the reward's linear layer reads, from the trunk's last states where it is read.
 
     Decoders: the states themselves. BERT: what its pooler makes of the first token. None for other heads.
     """
@@ -110,8 +138,8 @@ def reads_first_token(model: Any) -> bool:
     return isinstance(pooler, nn.Module) and isinstance(getattr(model, "classifier", None), nn.Linear)
 
 
-def apply_head(head: nn.Module, hidden: Tensor) -> Tensor:
-    """Rewards [N] of hidden states [N, D], multiplied in float32 whatever the trunk computes in."""
+def apply_head(head: nn.Module, hidden: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
+    """Rewards of hidden states, multiplied in float32 whatever the trunk computes in."""
     with torch.autocast(device_type=hidden.device.type, enabled=False), exact_products():
         if isinstance(head, nn.Linear):
             bias: Tensor | None = head.bias

@@ -35,7 +35,7 @@ def folder_for_temperature(path: str) -> Path:
         return Path(path)
     several = "several models have none in common; an ensemble's folder (with ensemble.json) would do"
     raise ConfigError(
-        f"--fit_temperature keeps the temperature in the model's folder, and {path} is no folder here: "
+        f"`fit_temperature` keeps the temperature in the model's folder, and {path} is no folder here: "
         f"{several if ',' in path else 'download the model first'}. Without the option it is only printed."
     )
 
@@ -64,8 +64,8 @@ def read_temperature(path: str, scorer: str) -> float | None:
         raise ModelError(f"{folder / EXTRA_FILE}: temperature is {value!r}, not a number above 0.")
     if extra.get(FIT, {}).get("scorer", scorer) != scorer:
         say(
-            f"{path} carries a temperature for other rewards (other weights, --max_length or --aggregate): "
-            "it is not used. `rewardsmith evaluate --fit_temperature` fits one for these."
+            f"{path} carries a temperature for other rewards (other weights, `max_length` or `aggregate`): "
+            "it is not used. `fit_temperature` of evaluate fits one for these."
         )
         return None
     return float(value)

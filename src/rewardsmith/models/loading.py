@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
-from rewardsmith.models.heads import initialise_head, output_layer, switch_dropout_off
+from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.tensor_files import trouble_as_os_error
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
@@ -31,7 +31,6 @@ def load_tokenizer(source: ModelSource) -> Any:
 
 
 def load_config(source: ModelSource) -> Any:
-    """A model's configuration."""
     files = local_source(source)
     with quiet_transformers(), as_model_error(source, "configuration"):
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
@@ -46,27 +45,33 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     return model.to(device).eval(), model.config
 
 
-def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: torch.dtype = torch.float32) -> Any:
-    """A backbone with a fresh reward head, on the CPU: one label, dropout off, padding that cannot end a conversation.
+def load_one_output_model(files: ModelSource, dtype: torch.dtype = torch.float32) -> tuple[Any, dict[str, Any]]:
+    """A sequence-classification model with one label and without dropout, and transformers' report of its weights.
 
-    The tokenizer is given the same padding token. Weights that the files do not have are drawn from ``seed``.
+    What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
+    weights that do not fit.
     """
-    files = local_source(source)
     refuse_pickled_weights(files)
-    config = load_config(source)
+    config = load_config(files)
     config.num_labels = 1
     switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(source, "model"), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            files.path_or_id, config=config, **loading_arguments(files, dtype)
+    with quiet_transformers(), as_model_error(files, "model"):
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            files.path_or_id,
+            config=config,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **loading_arguments(files, dtype),
         )
-    initialise_head(model, seed)
-    forget_quantisation(model)
-    set_padding(model, tokenizer)
-    model.name_or_path = model.config.name_or_path = lasting_name(source)
-    model.base_revision = source.revision  # for adapters, which have to find these very weights again
-    return model.eval()
+    heads = tuple(f"{name}." for name in head_names(model))
+    for name, found, wanted in report["mismatched_keys"]:
+        if not name.startswith(heads):
+            raise ModelError(
+                f"{files.name}: {name} has the shape {tuple(found)} in the weights, and {tuple(wanted)} by the "
+                "configuration. One of the two belongs to another model."
+            )
+    _forget_quantisation(model)
+    return model, report
 
 
 def lasting_name(source: ModelSource) -> str:
@@ -90,6 +95,11 @@ def set_padding_id(model: Any, pad_id: int | None) -> None:
         config.pad_token_id = pad_id
 
 
+def holds_adapter(files: ModelSource) -> bool:
+    """Whether a model on this machine is a peft folder, which names its base."""
+    return (Path(files.path_or_id) / ADAPTER_CONFIG).is_file()
+
+
 def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
     """Model (float32, evaluation mode, on the CPU), tokenizer, and what was saved as ``extra`` ({} if nothing was).
 
@@ -98,19 +108,19 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
     source = resolve_model(path, revision)
     files = local_source(source)
     folder = Path(files.path_or_id)
-    refuse_pickled_weights(files)
-    if (folder / ADAPTER_CONFIG).is_file():
+    if holds_adapter(files):
         from rewardsmith.models.lora import load_adapter  # peft is only needed for adapters
 
-        model = load_adapter(folder, source)
+        model = load_adapter(files)
     else:
+        refuse_pickled_weights(files)
         with quiet_transformers(), as_model_error(source, "reward model"):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
             )
         refuse_missing_head(source, model, set(report["missing_keys"]))
     tokenizer = load_tokenizer(source)
-    if (folder / ADAPTER_CONFIG).is_file():
+    if holds_adapter(files):
         # An adapter folder has no model configuration; its tokenizer carries the choice of padding.
         set_padding_id(model, tokenizer.pad_token_id)
     if model.config.get_text_config().pad_token_id is None:
@@ -162,7 +172,7 @@ def read_extra(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def forget_quantisation(model: Any) -> None:
+def _forget_quantisation(model: Any) -> None:
     """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
     model.hf_quantizer = None
     for name in ("quantization_config", "_pre_quantization_dtype"):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
 from safetensors import safe_open
-from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
+from rewardsmith.models.files import as_model_error, refuse_pickled_weights
 from rewardsmith.models.heads import head_names
+from rewardsmith.models.loading import holds_adapter, load_one_output_model, load_reward_model, save_reward_model
 from rewardsmith.models.options import LoraOptions
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -42,7 +41,7 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
     try:
         return get_peft_model(model, config)
     except ValueError as error:
-        raise ModelError(f"--lora_target_modules {options.lora_target_modules}: {error}") from error
+        raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error
 
 
 def pooler_names(model: Any) -> list[str]:
@@ -51,20 +50,23 @@ def pooler_names(model: Any) -> list[str]:
     return ["pooler"] if pooler is not None and any(True for _ in pooler.parameters()) else []
 
 
-def load_adapter(folder: Path, source: ModelSource) -> Any:
-    """The reward model of a peft folder: its base, found by name, with the saved adapters and head on it."""
-    with as_model_error(source, "adapter"):
+def load_adapter(files: ModelSource) -> Any:
+    """The reward model of a peft folder: its base, found by name, with the saved adapters and head on it.
+
+    A base that is itself a peft folder has its adapters merged first.
+    """
+    refuse_pickled_weights(files)
+    folder = Path(files.path_or_id)
+    with as_model_error(files, "adapter"):
         config = PeftConfig.from_pretrained(str(folder))
+    if config.is_prompt_learning:
+        raise ModelError(f"{files.name} holds virtual tokens ({config.peft_type.value}); only adapters are read.")
     if not config.base_model_name_or_path:
-        raise ModelError(f"{source.name} does not say which model its adapter belongs to (base_model_name_or_path).")
+        raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
     base = local_source(resolve_model(config.base_model_name_or_path, config.revision))
-    refuse_pickled_weights(base)
-    with quiet_transformers(), as_model_error(base, "model"):
-        model = AutoModelForSequenceClassification.from_pretrained(
-            base.path_or_id, num_labels=1, **loading_arguments(base, torch.float32)
-        )
-    refuse_adapter_without_head(folder, source, head_names(model))
-    with as_model_error(source, "adapter"):
+    model = merge_lora(load_adapter(base)) if holds_adapter(base) else load_one_output_model(base)[0]
+    refuse_adapter_without_head(folder, files, head_names(model))
+    with as_model_error(files, "adapter"):
         return PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
 
 
@@ -80,3 +82,15 @@ def refuse_adapter_without_head(folder: Path, source: ModelSource, heads: list[s
 def merge_lora(model: Any) -> Any:
     """The same rewards without adapters: a plain sequence-classification model."""
     return model.merge_and_unload()
+
+
+def load_merged(folder: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """Model, tokenizer and extra file of a reward model; adapters, if it has any, are in the weights."""
+    model, tokenizer, extra = load_reward_model(str(folder))
+    return (merge_lora(model) if hasattr(model, "peft_config") else model), tokenizer, extra
+
+
+def merge_reward_model(folder: str | Path, output: str | Path) -> None:
+    """Writes a reward model as a plain sequence-classification model, with the same rewards."""
+    model, tokenizer, extra = load_merged(folder)
+    save_reward_model(model, tokenizer, output, {**extra, "merged_from": str(folder)})

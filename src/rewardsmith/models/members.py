@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -37,6 +37,7 @@ from rewardsmith.models.options import LoraOptions
 CHECK_TOLERANCE = 1e-3
 
 
+@runtime_checkable
 class BatchInputs(Protocol):
     """What a batch has to offer here; padded and packed ones do."""
 
@@ -68,7 +69,6 @@ class ForkedModel(nn.Module):
 
     @property
     def num_members(self) -> int:
-        """M."""
         return self.members.total
 
     @property
@@ -210,7 +210,7 @@ class ForkedModel(nn.Module):
 
 
 def fork(
-    model: Any, layer: int, num_members: int, options: LoraOptions, seed: int = 0, instead: str = "--ensemble full"
+    model: Any, layer: int, num_members: int, options: LoraOptions, seed: int = 0, instead: str = "`ensemble` full"
 ) -> ForkedModel:
     """Forks a reward model at block ``layer`` (0: at the embedding), in place: all of it but the members is frozen.
 
@@ -222,11 +222,11 @@ def fork(
         raise ModelError(f"{name} keeps its blocks in a form that cannot be forked; use {instead}.")
     blocks = list(found_blocks)
     if not 0 <= layer < len(blocks):
-        raise ModelError(f"--fork_layer {layer}: {name} has {len(blocks)} blocks; use 0 to {len(blocks) - 1}.")
+        raise ModelError(f"`fork_layer` {layer}: {name} has {len(blocks)} blocks; use 0 to {len(blocks) - 1}.")
     if num_members < 1 or options.lora_r < 1:
-        raise ModelError(f"--num_members {num_members} and --lora_r {options.lora_r} must be at least 1.")
+        raise ModelError(f"`num_members` {num_members} and `lora_r` {options.lora_r} must be at least 1.")
     if options.lora_dropout:
-        raise ModelError(f"--lora_dropout {options.lora_dropout}: forked members have none; use 0.")
+        raise ModelError(f"`lora_dropout` {options.lora_dropout}: forked members have none; use 0.")
     model.requires_grad_(False).eval()
     check = _CheckInputs(model)
     expected = check.plain()
@@ -289,7 +289,7 @@ def _add_adapters(blocks: Sequence[nn.Module], options: LoraOptions, members: Me
                 num_found += 1
     if not num_found:
         raise ModelError(
-            f"--lora_target_modules {options.lora_target_modules}: no linear layer above the fork is called so."
+            f"`lora_target_modules` {options.lora_target_modules}: no linear layer above the fork is called so."
         )
 
 

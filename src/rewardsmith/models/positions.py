@@ -27,5 +27,5 @@ def check_max_length(config: Any, max_length: int, name: str) -> None:
     limit = position_limit(config)
     if limit is not None and max_length > limit:
         raise ModelError(
-            f"--max_length {max_length} is more than the {limit} positions of {name}; pass --max_length {limit}."
+            f"`max_length` {max_length} is more than the {limit} positions of {name}; pass `max_length` {limit}."
         )

@@ -40,6 +40,8 @@ class Encoded:
     response_start: int
     response_end: int
     num_cut: int
+    view: int = 0
+    """Equal conversations of different views are computed apart: dropout tells them from one another."""
 
 
 class ConversationEncoder:

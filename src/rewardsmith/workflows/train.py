@@ -30,16 +30,14 @@ from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
-from rewardsmith.models.positions import check_max_length
+from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
@@ -107,21 +105,15 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
-    model, encoder, encoded = trained.model, trained.encoder, trained.run.pairs
+    model, encoded = trained.model, trained.run.pairs
     metrics = _train_metrics(trained.run)
     weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
         return TrainResult(str(path), metrics)
-    extra = {
-        "max_length": encoder.max_length,
-        "truncation_side": encoder.truncation_side,
-        "tokens_fingerprint": encoder.fingerprint,
-        "trained_from": trained.source,
-        "dataset": given.name,
-    }
+    extra = {**trained.start.extra, "dataset": given.name}
     with _into(path) as saving:
-        save_reward_model(model, encoder.tokenizer, saving, extra, weights)
+        save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
@@ -136,28 +128,22 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
 @dataclass(frozen=True)
 class _Trained:
     model: Any
-    encoder: ConversationEncoder
-    source: str
+    start: StartingModel
     run: Trained[RewardStep]
 
 
 def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
-    """A fresh model, trained on the pairs; on all processes."""
+    """A model, trained on the pairs; on all processes."""
     seed = config.run.seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
-        tokenizer = load_tokenizer(source)
-        model = new_reward_model(source, tokenizer, seed)
-        check_max_length(model.config, config.model.max_length, source.name)
-        if config.lora.use_peft:
-            model = add_lora(model, config.lora)
-        encoder = ConversationEncoder(tokenizer, config.model.max_length, config.model.truncation_side)
+        start = starting_model(config.model, seed)
+        model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
         main = accelerator.is_main_process
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             run = train_reward_model(
                 model,
-                encoder,
+                start.encoder,
                 pairs,
                 config.train,
                 accelerator,
@@ -167,7 +153,7 @@ def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accele
                 save_to=path / CHECKPOINTS,
                 saving=config.checkpoints,
             )
-    return _Trained(model, encoder, source.name, run)
+    return _Trained(model, start, run)
 
 
 def _check(config: TrainConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +22,10 @@ from rewardsmith.engine.batches.batch_forms import PackedForm, PaddedForm, batch
 from rewardsmith.engine.batches.model_inputs import PackedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
 from rewardsmith.engine.batches.reward_module import rewards_of
+from rewardsmith.models.dropout import causal_keys
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import shared_prefix_length
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import DECODERS, conversation, save_tiny_model
@@ -219,17 +222,25 @@ token_lists = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9), min_
 
 
 @settings(deadline=None, derandomize=True)
-@given(token_lists, st.integers(0, 4))
-def test_every_conversation_can_be_read_from_the_pack(texts: list[list[int]], start: int) -> None:
-    encoded = sequences_of(texts, start)
-    packed = pack(encoded)
+@given(token_lists, st.integers(0, 4), st.integers(1, 2))
+def test_every_conversation_can_be_read_from_the_pack(texts: list[list[int]], start: int, num_views: int) -> None:
+    encoded = [replace(item, view=i % num_views) for i, item in enumerate(sequences_of(texts, start))]
+    packed = pack(encoded, [causal_keys(item) for item in encoded])
+    assert packed.token_keys is not None
     group, branch, position = (numbers.numpy() for numbers in token_numbers(packed.layout, len(packed.input_ids)))
     assert np.array_equal(position, packed.position_ids)
     for item, end in zip(encoded, packed.ends, strict=True):
         mine = (group == group[end]) & ((branch == branch[end]) | (branch == 0)) & (np.arange(len(group)) <= end)
         assert packed.input_ids[mine].tolist() == item.input_ids
         assert packed.position_ids[mine].tolist() == list(range(len(item.input_ids)))
+        assert np.array_equal(packed.token_keys[mine], causal_keys(item))
     assert len(packed.input_ids) == packed.layout.num_tokens == PackedForm().num_tokens(encoded)
+
+
+def test_views_share_nothing() -> None:
+    encoded = sequences_of([[1, 2, 3, 4], [1, 2, 3, 5]], 2)
+    packed = pack([replace(item, view=view) for view in (0, 1) for item in encoded])
+    assert packed.layout.groups == (Group(3, (1, 1)), Group(3, (1, 1)))
 
 
 def test_prompt_stands_once_and_equal_conversations_once() -> None:

@@ -184,7 +184,7 @@ def test_layers_that_do_not_exist_and_lengths_beyond_the_positions_are_refused(t
     with pytest.raises(ModelError, match="layers 0 to 3"):
         extract_features(source, encoder, CONVERSATIONS, [FeatureSpec(4, "mean")], "cpu")
     long = ConversationEncoder(encoder.tokenizer, max_length=129)
-    with pytest.raises(ModelError, match="pass --max_length 128"):
+    with pytest.raises(ModelError, match="pass `max_length` 128"):
         extract_features(source, long, CONVERSATIONS, [FeatureSpec(3, "mean")], "cpu")
 
 

@@ -16,8 +16,9 @@ from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 

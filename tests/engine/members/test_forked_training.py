@@ -19,7 +19,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.batches.batch_forms import PaddedForm, batch_form
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch, collate_pairs
-from rewardsmith.engine.batches.reward_module import RewardModule
+from rewardsmith.engine.batches.reward_module import RewardModule, rewards_of
 from rewardsmith.engine.members.forked_batches import KeptStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members, even_share
 from rewardsmith.engine.members.forked_training import ForkedOutcome, train_forked
@@ -97,8 +97,9 @@ def test_members_end_as_peft_models_trained_one_by_one(trunk: Path, tmp_path: Pa
         outcome = train(RewardModule(alone), steps, RewardStep(), options, make_accelerator("cpu"))
         assert outcome.num_steps == (4 if member == 2 else 6)  # member 2 sits two steps out
         with torch.no_grad():
-            rewards = RewardModule(alone)(
-                form.inputs([store.encoded(i) for store in (encoded.chosen, encoded.rejected) for i in range(24)])
+            rewards = rewards_of(
+                alone,
+                form.inputs([store.encoded(i) for store in (encoded.chosen, encoded.rejected) for i in range(24)]),
             )
         gaps = (rewards[:24] - rewards[24:]).numpy()
         np.testing.assert_allclose(together.gaps[:, member], gaps, rtol=1e-3, atol=2e-4 * np.abs(gaps).max())

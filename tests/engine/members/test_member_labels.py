@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from forked_parts import LORA, OPTIONS, SEED, Parts, some_weights
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
-from rewardsmith.engine.batches.reward_module import RewardModule
+from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, MemberLabels, StoredStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members
 from rewardsmith.engine.members.forked_step import member_loss
@@ -197,7 +197,7 @@ def test_what_heads_read_of_the_trunk_is_what_rewards_are_products_of(trunk: Pat
     assert rows is not None
     batch = form.inputs([store.encoded(i) for store in (encoded.chosen, encoded.rejected) for i in range(8)])
     with torch.no_grad():
-        rewards = RewardModule(parts.model)(batch)
+        rewards = rewards_of(parts.model, batch)
         gaps = rows @ output_layer(parts.model).weight[0]
     torch.testing.assert_close(gaps, rewards[:8] - rewards[8:], rtol=1e-4, atol=1e-4)
     loader = ForkedSource(encoded, np.ones((8, 1), np.float32), form, pairs_per_step=4, seed=0)

@@ -135,7 +135,7 @@ def test_processes_give_the_same_members_and_name_the_one_that_fails(
     for one, other in zip(alone, apart, strict=True):
         np.testing.assert_allclose(one.gaps, other.gaps, atol=1e-5)
     wrong = member(tmp_path / "many", model, 1, lora=LoraOptions(use_peft=True, lora_target_modules="nowhere"))
-    with pytest.raises(RunError, match=r"member 01 of 1: --lora_target_modules nowhere"):
+    with pytest.raises(RunError, match=r"member 01 of 1: `lora_target_modules` nowhere"):
         run_members([wrong], parallel=2, quiet=True)
 
 
@@ -144,7 +144,7 @@ def test_a_first_member_that_cannot_run_is_an_input_error(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = member(tmp_path, model, lora=LoraOptions(use_peft=True, lora_target_modules="nowhere"))
-    with pytest.raises(InputError, match=r"member 00 of 1: --lora_target_modules nowhere"):
+    with pytest.raises(InputError, match=r"member 00 of 1: `lora_target_modules` nowhere"):
         run_members([wrong], parallel=2, quiet=True)
 
 

@@ -21,9 +21,10 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import conversation, save_tiny_model

@@ -20,7 +20,8 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_tokenizer, new_reward_model, save_reward_model
+from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from stub_scorer import StubScorer
 from tiny_architectures import CONVERSATIONS, save_tiny_model

@@ -29,6 +29,7 @@ from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Source, Step, StepOutput, accumulate
+from rewardsmith.models.heads import RewardOutput
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
 
@@ -48,12 +49,13 @@ class WordReward(nn.Module):
         self.worth = nn.Embedding(512, 8)
         self.head = nn.Linear(8, 1, bias=False)  # which would move both rewards of a pair alike
 
-    def forward(self, inputs: PaddedInputs) -> Tensor:
-        return self.head(self.states(inputs))[:, 0]
+    def begin(self, step: int) -> None:
+        """Nothing changes with the step."""
 
-    def states(self, inputs: PaddedInputs) -> Tensor:
+    def forward(self, inputs: PaddedInputs) -> RewardOutput:
         mask = inputs.tensors["attention_mask"][..., None]
-        return (self.worth(inputs.tensors["input_ids"]) * mask).sum(1) / mask.sum(1)
+        states = (self.worth(inputs.tensors["input_ids"]) * mask).sum(1) / mask.sum(1)
+        return RewardOutput(self.head(states)[:, 0], states)
 
 
 def pairs_of(accelerator: Accelerator) -> PairSource:
@@ -76,11 +78,11 @@ class TwoViews(RewardStep):
     def loss(self, model: Any, batch: PairBatch) -> StepOutput:
         one, other = (self._view(model, batch.inputs, view) for view in (0, 1))
         first, second = super().loss(lambda _: one, batch), super().loss(lambda _: other, batch)
-        apart = (one - other).square().sum() / (2 * batch.total_weight)
+        apart = (one.rewards - other.rewards).square().sum() / (2 * batch.total_weight)
         return replace(first, loss=(first.loss + second.loss) / 2 + apart)
 
     @staticmethod
-    def _view(model: Any, inputs: PaddedInputs, view: int) -> Tensor:
+    def _view(model: Any, inputs: PaddedInputs, view: int) -> RewardOutput:
         tokens = inputs.tensors["input_ids"]
         masked = {**inputs.tensors, "input_ids": torch.where(tokens % 2 == view, tokens, 0)}
         return model(PaddedInputs(masked))

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rewardsmith.models.heads import RewardOutput
+
 
 @dataclass(frozen=True)
 class GivenRewards:
@@ -15,6 +17,7 @@ class GivenRewards:
 
     rewards: Tensor
     num_rows: int = 1
+    token_keys: None = None
 
     @property
     def num_responses(self) -> int:
@@ -32,6 +35,6 @@ class GivenRewards:
         return hidden
 
 
-def reads_its_reward(inputs: GivenRewards) -> Tensor:
+def reads_its_reward(inputs: GivenRewards) -> RewardOutput:
     """The model."""
-    return inputs.rewards
+    return RewardOutput(inputs.rewards, inputs.rewards[:, None])

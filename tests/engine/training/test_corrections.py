@@ -17,6 +17,7 @@ from rewardsmith.engine.training.corrections.batch_margin import DECAY, BatchMar
 from rewardsmith.engine.training.corrections.data_smoothing import STATE, DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
 from rewardsmith.engine.training.reward_step import RewardStep
+from rewardsmith.models.heads import RewardOutput
 
 NO_GAP = torch.zeros(1)
 """For corrections that do not ask for it."""
@@ -193,7 +194,7 @@ def test_no_gradient_flows_into_margin_or_label() -> None:
     for _ in range(2):
         reward.grad = None
         learned = margin.apply(labels.apply(batch_of([0.0]), NO_GAP), NO_GAP)
-        torch.autograd.backward(step.loss(lambda _: reward, batch_of([0.0])).loss)
+        torch.autograd.backward(step.loss(lambda _: RewardOutput(reward, reward[:, None]), batch_of([0.0])).loss)
         step.finish(OneProcess())
         wanted = torch.sigmoid(2.0 - learned.margin) - learned.target
         assert reward.grad is not None
@@ -245,6 +246,7 @@ def test_the_gradient_is_that_of_the_likelihood_of_noisy_labels(target: float) -
     likelihood_gradient = gap.grad.clone() if gap.grad is not None else None
     rewards = torch.tensor([0.8, 0.0], requires_grad=True)
     batch = batch_of([0.8], target=[target], margin=[0.2])
-    RewardStep(corrections=(NoiseAware(rates),)).loss(lambda inputs: rewards, batch).loss.backward()
+    model = GivenRewards(rewards)
+    RewardStep(corrections=(NoiseAware(rates),)).loss(lambda _: reads_its_reward(model), batch).loss.backward()
     assert rewards.grad is not None and likelihood_gradient is not None
     assert rewards.grad[0].item() == pytest.approx(likelihood_gradient.item(), rel=1e-5)

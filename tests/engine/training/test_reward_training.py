@@ -10,18 +10,23 @@ import pytest
 import torch
 from torch.autograd.profiler import profile
 
-from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
+from rewardsmith.engine.batches.batch_forms import batch_form
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_pairs
+from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training import recomputation
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import TrainOutcome
-from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.engine.training.reward_step import reward_step
-from rewardsmith.engine.training.reward_training import check_options, train_reward_model
+from rewardsmith.engine.training.options import TrainOptions, check_options
+from rewardsmith.engine.training.pair_source import PairSource
+from rewardsmith.engine.training.reward_step import RewardStep, reward_step
+from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
+from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 
@@ -133,6 +138,44 @@ def test_a_margin_of_its_own_widens_the_gaps(tiny_llama: Path) -> None:
     # gap; without that factor the gap would be off by 0.4, without a margin by 0.9.
     assert outcome.last["gap_mean"] == pytest.approx(math.log(9) + 0.8 * margin, abs=0.1)
     assert margin == pytest.approx(0.5 * outcome.last["gap_mean"], abs=0.1)
+
+
+def test_dropout_does_not_ask_how_a_step_is_cut(tiny_llama: Path) -> None:
+    whole = trained(tiny_llama, dropout=0.2, per_device_train_batch_size=12)
+    parts = {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 4, "max_tokens_per_batch": 120}
+    assert largest_difference(whole, trained(tiny_llama, dropout=0.2, **parts)) < 2e-5
+    assert largest_difference(whole, trained(tiny_llama, **parts)) > 1e-3
+
+
+def test_two_processes_drop_what_one_drops(tiny_llama: Path) -> None:
+    source = resolve_model(str(tiny_llama))
+    tokenizer = load_tokenizer(source)
+    model, encoder = new_reward_model(source, tokenizer), ConversationEncoder(tokenizer, 128)
+    pairs = encode_pairs(encoder, pair_table(some_rows(8)), quiet=True)
+
+    def gradient(num_processes: int, rate: float, number: int) -> torch.Tensor:
+        """Of one optimiser step, added up over its micro-batches in all processes."""
+        form = batch_form(model, encoder, dropout=rate > 0)
+        model.zero_grad()
+        with dropout_sites(model, rate, seed=0) as dropout:
+            step, module = RewardStep(), RewardModule(model, dropout).train()
+            step.begin(number, module)
+            for process in range(num_processes):
+                share = {"process": process, "num_processes": num_processes}
+                for batch in next(PairSource(pairs, form, pairs_per_step=8, seed=0, **share).steps())[1]:
+                    torch.autograd.backward(step.loss(module, batch).loss)
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
+
+    one = gradient(1, 0.2, 3)
+    torch.testing.assert_close(gradient(2, 0.2, 3), one, rtol=1e-4, atol=1e-5 * one.abs().max().item())
+    for other in (gradient(1, 0.2, 4), gradient(1, 0.0, 3)):
+        assert (other - one).abs().max() > 0.05 * one.abs().max()
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, math.nan])
+def test_dropout_out_of_range_is_refused(rate: float) -> None:
+    with pytest.raises(ConfigError, match=f"`dropout` {rate} must be at least 0"):
+        check_options(TrainOptions(dropout=rate))
 
 
 @pytest.mark.parametrize("name", ["data_smoothing", "batch_margin"])

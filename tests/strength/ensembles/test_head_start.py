@@ -12,10 +12,10 @@ from torch.nn.functional import logsigmoid
 
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.reward_module import rewards_of
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import head_inputs, output_layer
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.ensembles.head_start import fit_member_heads, probed_heads
 from tiny_architectures import CONVERSATIONS, save_tiny_model
 from tiny_reward_models import pair_table, some_rows
@@ -70,22 +70,22 @@ def test_members_may_have_labels_and_margins_of_their_own() -> None:
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "bert"])
 def test_head_inputs_are_what_the_reward_is_a_product_of(tmp_path: Path, architecture: str) -> None:
-    fresh = fresh_model(ModelOptions(str(save_tiny_model(tmp_path, architecture)), max_length=128), seed=0)
-    form = PaddedForm(fresh.model.config.pad_token_id, fresh.encoder.has_token_types)
-    inputs = form.inputs(fresh.encoder.encode_many(CONVERSATIONS))
-    trunk = getattr(fresh.model, fresh.model.base_model_prefix)
+    start = starting_model(ModelOptions(str(save_tiny_model(tmp_path, architecture)), max_length=128), seed=0)
+    form = PaddedForm(start.model.config.pad_token_id, start.encoder.has_token_types)
+    inputs = form.inputs(start.encoder.encode_many(CONVERSATIONS))
+    trunk = getattr(start.model, start.model.base_model_prefix)
     with torch.no_grad():
         hidden = trunk(**inputs.arguments()).last_hidden_state
         vectors = hidden[:, 0] if architecture == "bert" else inputs.last(hidden)
-        read = head_inputs(fresh.model, vectors)
+        read = head_inputs(start.model, vectors)
         assert read is not None
-        expected = rewards_of(fresh.model, inputs)
-    torch.testing.assert_close(read @ output_layer(fresh.model).weight[0], expected, rtol=1e-5, atol=1e-5)
+        expected = rewards_of(start.model, inputs)
+    torch.testing.assert_close(read @ output_layer(start.model).weight[0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_heads_that_read_otherwise_are_left_alone(tmp_path: Path) -> None:
-    fresh = fresh_model(ModelOptions(str(save_tiny_model(tmp_path, "roberta")), max_length=128), seed=0)
-    assert head_inputs(fresh.model, torch.zeros(2, 32)) is None
+    start = starting_model(ModelOptions(str(save_tiny_model(tmp_path, "roberta")), max_length=128), seed=0)
+    assert head_inputs(start.model, torch.zeros(2, 32)) is None
 
 
 def test_probed_heads_predict_their_own_pairs_better_than_chance(tiny_llama: Path) -> None:
@@ -95,16 +95,16 @@ def test_probed_heads_predict_their_own_pairs_better_than_chance(tiny_llama: Pat
     pairs, target, weights = pair_table(rows), np.ones(80, np.float32), np.ones((80, 2), np.float32)
     weights[::2, 1] = 0
     target.flags.writeable = False  # as a column of a table is
-    fresh = fresh_model(ModelOptions(str(tiny_llama), max_length=128), seed=0)
+    start = starting_model(ModelOptions(str(tiny_llama), max_length=128), seed=0)
     heads = probed_heads(
-        fresh.model, resolve_model(str(tiny_llama)), fresh.encoder, pairs, target, weights, np.arange(80), seed=0
+        start.model, resolve_model(str(tiny_llama)), start.encoder, pairs, target, weights, np.arange(80), seed=0
     )
     assert heads is not None and heads.shape == (2, 32)
-    output_layer(fresh.model).weight.data.copy_(heads[1:])
-    both = [fresh.encoder.encode_many([row_of(row, side) for row in rows]) for side in ("chosen", "rejected")]
-    form = PaddedForm(fresh.model.config.pad_token_id)
+    output_layer(start.model).weight.data.copy_(heads[1:])
+    both = [start.encoder.encode_many([row_of(row, side) for row in rows]) for side in ("chosen", "rejected")]
+    form = PaddedForm(start.model.config.pad_token_id)
     with torch.no_grad():
-        chosen, rejected = (rewards_of(fresh.model, form.inputs(side)) for side in both)
+        chosen, rejected = (rewards_of(start.model, form.inputs(side)) for side in both)
     assert -logsigmoid(chosen - rejected).mean() < 0.3
 
 

@@ -58,14 +58,19 @@ class Pack:
     position_ids: NDArray[np.int64]
     ends: NDArray[np.int64]
     layout: PackLayout
+    token_keys: NDArray[np.int64] | None
 
 
-def pack(conversations: Sequence[Encoded]) -> Pack:
-    """One row for all conversations; equal ones are computed once."""
+def pack(conversations: Sequence[Encoded], keys: Sequence[NDArray[np.int64]] | None = None) -> Pack:
+    """One row for all conversations; equal ones of one view are computed once.
+
+    ``keys`` are numbers of the tokens of each conversation that come along, the same where tokens are shared.
+    """
     ids = [np.asarray(item.input_ids, dtype=np.int32) for item in conversations]
     ends = np.zeros(len(ids), dtype=np.int64)
     pieces: list[Ids] = []
     positions: list[NDArray[np.int64]] = []
+    key_pieces: list[NDArray[np.int64]] = []
     groups: list[Group] = []
     offset = 0
     for members in by_prompt(conversations):
@@ -73,6 +78,9 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
         prefix = _prefix(unique)
         pieces.append(ids[members[0]][:prefix])
         positions.append(np.arange(prefix))
+        if keys is not None:
+            own = [keys[members[i]] for i in np.unique(place, return_index=True)[1]]
+            key_pieces += [own[0][:prefix], *(key[prefix:] for key in own)]
         for sequence in unique:
             pieces.append(sequence[prefix:])
             positions.append(np.arange(prefix, len(sequence)))
@@ -86,6 +94,7 @@ def pack(conversations: Sequence[Encoded]) -> Pack:
         np.concatenate(positions).astype(np.int64),
         ends,
         PackLayout(tuple(groups)),
+        None if keys is None else np.concatenate(key_pieces),
     )
 
 
@@ -97,10 +106,10 @@ def packed_length(conversations: Sequence[Encoded]) -> int:
 
 
 def by_prompt(conversations: Sequence[Encoded]) -> list[list[int]]:
-    """Positions of conversations whose tokens are the same up to the response, in order of first appearance."""
+    """Positions of conversations of one view with the same tokens up to the response, in order of first appearance."""
     found: dict[tuple[int, ...], list[int]] = {}
     for index, item in enumerate(conversations):
-        found.setdefault(tuple(item.input_ids[: item.response_start]), []).append(index)
+        found.setdefault((item.view, *item.input_ids[: item.response_start]), []).append(index)
     return list(found.values())
 
 

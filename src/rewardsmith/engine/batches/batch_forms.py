@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.attention.packing import by_prompt, pack, packed_length
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs, PaddedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
+from rewardsmith.models.dropout import TokenKeys, causal_keys, whole_keys
+from rewardsmith.models.heads import core_of, has_score_head
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
@@ -56,13 +60,18 @@ class PaddedForm:
 
     pad_id: int
     token_types: bool = False
+    keys: TokenKeys | None = None
+    """For dropout; None: there is none."""
     packed: bool = False
 
     def inputs(self, encoded: Sequence[Encoded]) -> PaddedInputs:
         """One batch, padded on the right."""
         tensors = pad_batch(encoded, self.pad_id, token_types=self.token_types)
         del tensors["response_mask"]
-        return PaddedInputs(tensors)
+        if self.keys is None:
+            return PaddedInputs(tensors)
+        keys = [torch.from_numpy(self.keys(item)) for item in encoded]
+        return PaddedInputs(tensors, pad_sequence(keys, batch_first=True))
 
     def num_tokens(self, encoded: Sequence[Encoded]) -> int:
         """Rows times the longest."""
@@ -88,11 +97,13 @@ class PaddedForm:
 class PackedForm:
     """All conversations in one row, shared prompts once."""
 
+    keys: TokenKeys | None = None
+    """For dropout; None: there is none."""
     packed: bool = True
 
     def inputs(self, encoded: Sequence[Encoded]) -> PackedInputs:
         """One pack."""
-        return PackedInputs.of(pack(encoded))
+        return PackedInputs.of(pack(encoded, None if self.keys is None else [self.keys(item) for item in encoded]))
 
     def num_tokens(self, encoded: Sequence[Encoded]) -> int:
         """Distinct tokens."""
@@ -142,17 +153,20 @@ def batch_form(
     encoder: ConversationEncoder,
     packing: Literal["auto", "off"] = "auto",
     everywhere: Callable[[bool], bool] = bool,
+    dropout: bool = False,
 ) -> BatchForm:
     """The form for a reward model (sequence classification, adapters or not), which is prepared for it.
 
     Packed for decoders that pass a check against their padded rewards; for one that does not, the reason is said.
     ``everywhere`` says of this process's answer whether all processes give it: they must not plan different batches.
+    ``dropout``: batches say which of their tokens drop alike.
     """
-    padded = PaddedForm(int(model.config.get_text_config().pad_token_id), encoder.has_token_types)
+    keys = (causal_keys if has_score_head(core_of(model)) else whole_keys) if dropout else None
+    padded = PaddedForm(int(model.config.get_text_config().pad_token_id), encoder.has_token_types, keys)
     if packing == "off" or encoder.layout == "encoder":
         return padded
     reason = why_not_packed(model, encoder, padded, PackedForm())
     if everywhere(reason is None):
-        return PackedForm()
+        return PackedForm(keys)
     say(f"Batches are padded instead of packed: {reason or 'the check failed in another process.'}")
     return padded

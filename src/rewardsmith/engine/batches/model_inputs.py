@@ -17,6 +17,11 @@ class ModelInputs(Protocol):
     """A batch of N conversations as a model reads it."""
 
     @property
+    def token_keys(self) -> Int[Tensor, "rows T"] | None:
+        """For dropout (`models/dropout.py`), where it is wanted."""
+        ...
+
+    @property
     def num_responses(self) -> int:
         """N."""
         ...
@@ -50,6 +55,8 @@ class PaddedInputs:
 
     tensors: dict[str, Int[Tensor, "N T"]]
     """What ``pad_batch`` gives, less ``response_mask``."""
+    token_keys: Int[Tensor, "N T"] | None = None
+    """0 where padded."""
 
     @property
     def num_responses(self) -> int:
@@ -65,7 +72,8 @@ class PaddedInputs:
 
     def to(self, device: torch.device | str) -> PaddedInputs:
         """The same on a device."""
-        return PaddedInputs({name: tensor.to(device) for name, tensor in self.tensors.items()})
+        tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return PaddedInputs(tensors, None if self.token_keys is None else self.token_keys.to(device))
 
     def arguments(self) -> dict[str, Any]:
         """Tokens, mask, and token types where the model has them."""
@@ -85,6 +93,7 @@ class PackedInputs:
     position_ids: Int[Tensor, "1 T"]
     ends: Int[Tensor, " N"]
     layout: PackLayout
+    token_keys: Int[Tensor, "1 T"] | None = None
     num_rows: int = 1
 
     @classmethod
@@ -95,6 +104,7 @@ class PackedInputs:
             torch.from_numpy(pack.position_ids)[None],
             torch.from_numpy(pack.ends),
             pack.layout,
+            None if pack.token_keys is None else torch.from_numpy(pack.token_keys)[None],
         )
 
     @property
@@ -114,6 +124,7 @@ class PackedInputs:
             input_ids=self.input_ids.to(device),
             position_ids=self.position_ids.to(device),
             ends=self.ends.to(device),
+            token_keys=None if self.token_keys is None else self.token_keys.to(device),
         )
 
     def arguments(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rewardsmith.engine.attention.packed_attention import NAME, use_packed_atten
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs
 from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
-from rewardsmith.models.heads import has_score_head
+from rewardsmith.models.heads import core_of, has_score_head
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -37,7 +37,7 @@ class _Packed(Protocol):
 
 def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Padded, packed: _Packed) -> str | None:
     """None, and the model attends within packs from now on; or the reason why it cannot, and it is as it was."""
-    core = model.get_base_model() if hasattr(model, "peft_config") else model
+    core = core_of(model)
     name = type(core).__name__
     if not has_score_head(core):
         return f"{name} has no head that reads the last token."

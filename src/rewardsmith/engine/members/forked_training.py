@@ -155,6 +155,8 @@ def _refuse_what_members_lack(options: TrainOptions) -> None:
         )
     if options.on_long_pair != "truncate":
         raise ConfigError(f"`on_long_pair` {options.on_long_pair}: forked members judge every pair; use truncate.")
+    if options.dropout:
+        raise ConfigError(f"`dropout` {options.dropout}: forked members have none; use 0.")
     if options.data_smoothing or options.batch_margin:
         raise ConfigError(
             f"forked members have neither `data_smoothing` ({options.data_smoothing}) nor `batch_margin` "

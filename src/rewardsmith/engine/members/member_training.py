@@ -29,13 +29,13 @@ from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gap
 from rewardsmith.engine.scoring.local_scorer import LocalScorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.models.starting import starting_model
 from rewardsmith.preferences.conversations import pair_conversations
 
 LABELS_FILE = "labels.safetensors"
@@ -104,11 +104,11 @@ def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
     device = choose_device(spec.model.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.start_seed)
-        fresh = fresh_model(spec.model, spec.start_seed)
-        model = add_lora(fresh.model, spec.lora) if spec.lora.use_peft else fresh.model
+        start = starting_model(spec.model, spec.start_seed)
+        model = add_lora(start.model, spec.lora) if spec.lora.use_peft else start.model
         trained = train_reward_model(
             model,
-            fresh.encoder,
+            start.encoder,
             pairs,
             spec.train,
             make_accelerator(device, spec.train.bf16, work_before(spec.checkpoints_path)),
@@ -118,9 +118,9 @@ def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
             spec.checkpoints_path,
             spec.checkpoints,
         )
-    gaps = gaps_of(LocalScorer(model, fresh.encoder, spec.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    gaps = gaps_of(LocalScorer(model, start.encoder, spec.train.max_tokens_per_batch, device, quiet=quiet), pairs)
     if spec.keep_model:
-        save_reward_model(model, fresh.tokenizer, spec.model_path, fresh.extra)
+        save_reward_model(model, start.tokenizer, spec.model_path, start.extra)
     metrics = {
         "num_pairs": len(trained.pairs),
         "num_truncated": trained.pairs.num_truncated,

@@ -110,6 +110,7 @@ def train(
             share = rate_factor(done, source.num_steps, options)
             done += 1
             set_rates(optimizer, share)
+            step.begin(done, run.module)
             outputs = step.gradient(model, batches, accelerator)
             norm = step.clip(model, options.max_grad_norm, accelerator)
             _stop_unless_finite(outputs, batches, norm, done, run, accelerator)

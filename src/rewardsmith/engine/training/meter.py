@@ -42,7 +42,7 @@ class Meter:
                 value = value.to(self._kind)
                 self._totals[name] = self._totals[name] + value if name in self._totals else value
 
-    def read(self, **position: int | float) -> Line:
+    def read(self, **position: float) -> Line:
         """A line of the log: metrics since the last one, over all processes."""
         totals = self._summed()
         self._totals = {}

@@ -40,6 +40,9 @@ class TrainOptions:
     """Gradients above this norm are scaled down; 0 leaves them as they are."""
     center_rewards_coefficient: float = 0.0
     """Weight of mean((r_chosen + r_rejected)^2), which keeps rewards near zero (arXiv 2312.09244; 0.01 is usual)."""
+    dropout: float = 0.0
+    """Share of the outputs of attention and MLP that each trained block drops, from 0 (none) to below 1. What is
+    dropped is drawn for every step and token, and batches may be cut in any way."""
     data_smoothing: float = 0.0
     """Beta of iterative data smoothing (arXiv 2401.16335), from 0 to 1: how far the label of a pair moves towards the
     model's own probability each time the pair is met. Needs several passes."""
@@ -107,6 +110,8 @@ def check_options(options: TrainOptions) -> None:
     for name in ("data_smoothing", "batch_margin"):
         if not 0 <= getattr(options, name) <= 1:
             raise ConfigError(f"`{name}` {getattr(options, name)} must be between 0 (off) and 1.")
+    if not 0 <= options.dropout < 1:
+        raise ConfigError(f"`dropout` {options.dropout} must be at least 0 (none) and below 1.")
     if options.data_smoothing and options.max_steps < 0 and options.num_train_epochs <= 1:
         raise ConfigError(
             f"`data_smoothing` {options.data_smoothing} moves labels from one pass to the next, and `num_train_epochs` "

@@ -7,8 +7,9 @@ output of a linear layer. So gradients are compared first, before anything relie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Literal
 
@@ -83,7 +84,7 @@ def recomputed_blocks(model: Any, again: Again) -> Iterator[None]:
         raise ConfigError(f"`gradient_checkpointing`: {type(model).__name__} has no list of blocks.")
     contexts = partial(create_selective_checkpoint_contexts, DEAR) if again == "cheap" else noop_context_fn
     for block in blocks:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+        block.forward = partial(_recomputed, block.forward, contexts)
     try:
         yield
     finally:
@@ -119,3 +120,9 @@ def _gradients(model: Any, inputs: ModelInputs, again: Again) -> torch.Tensor:
         reward = chosen - rejected / 2  # the gap would have no gradient where truncation leaves nothing between the two
         gradients = torch.autograd.grad(reward, trained, allow_unused=True, materialize_grads=True)
     return torch.stack([number for gradient in gradients for number in (gradient.norm(), gradient.sum())])
+
+
+def _recomputed(forward: Callable[..., Any], contexts: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """The second run sees the context variables of the first, whatever was computed in between: dropout's tokens."""
+    run = partial(copy_context().run, forward)
+    return checkpoint(run, *arguments, use_reentrant=False, context_fn=contexts, **named)

@@ -27,7 +27,6 @@ class RewardStep(Step):
     center_rewards_coefficient: float = 0.0
     corrections: tuple[Correction, ...] = ()
     """Applied in this order. What is logged as accuracy goes by the labels as given."""
-
     counted: ClassVar[tuple[str, ...]] = ("pairs", "tokens")
     shown: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "pairs_per_s")
 
@@ -37,9 +36,13 @@ class RewardStep(Step):
             given = correction.relabelled(given)
         return given
 
+    def begin(self, number: int, model: Any) -> None:
+        """Dropout is another in every step."""
+        model.begin(number)
+
     def loss(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
-        chosen, rejected = model(batch.inputs).float().chunk(2)
+        chosen, rejected = model(batch.inputs).rewards.chunk(2)
         gap = chosen - rejected
         learned = batch
         for correction in self.corrections:

@@ -26,7 +26,8 @@ from rewardsmith.engine.training.recomputation import recomputed_blocks, what_ag
 from rewardsmith.engine.training.run_state import average_with_earlier
 from rewardsmith.engine.training.subject import Step
 from rewardsmith.errors import DataError
-from rewardsmith.models.partial_training import train_top_layers
+from rewardsmith.models.blocks import train_top_layers
+from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 S = TypeVar("S", bound=Step)
@@ -69,7 +70,9 @@ def train_reward_model(
     encoded = _encoded(encoder, pairs, options, accelerator)
     if accelerator.distributed_type != DistributedType.FSDP:  # which moves shards only
         model.to(accelerator.device)  # where the check is to look at it
-    form = batch_form(model, encoder, options.packing, lambda answer: everywhere(accelerator, answer))
+    form = batch_form(
+        model, encoder, options.packing, lambda answer: everywhere(accelerator, answer), dropout=options.dropout > 0
+    )
     source = _source(encoded, form, options, accelerator, seed)
     checkpoints = None
     if save_to is not None:
@@ -89,8 +92,8 @@ def train_reward_model(
         say(f"`data_smoothing` {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
     step = make_step(encoded, options)
     again = what_again(model, encoder, form, options, accelerator.device.type)
-    with recomputed_blocks(model, again):
-        module = RewardModule(model)
+    with recomputed_blocks(model, again), dropout_sites(model, options.dropout, seed) as dropout:
+        module = RewardModule(model, dropout)
         outcome = train(module, source, step, options, accelerator, log, checkpoints)
     if checkpoints is not None and saving.average_checkpoints > 1:
         num = average_with_earlier(module, checkpoints, saving.average_checkpoints, source.num_steps)

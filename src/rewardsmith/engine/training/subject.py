@@ -63,6 +63,9 @@ class Step(ABC):
     shown: ClassVar[tuple[str, ...]] = ("loss",)
     """Metrics that stand beside the progress bar."""
 
+    def begin(self, number: int, model: Any) -> None:
+        """Before each optimiser step, on every process; ``number``: which one, from 1; ``model``: the module itself."""
+
     @abstractmethod
     def loss(self, model: Any, batch: Any) -> StepOutput:
         """Loss and totals of one micro-batch on its device, with the graph for its gradient."""

@@ -24,9 +24,9 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.members.forked_training import train_forked
 from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps
-from rewardsmith.engine.training.fresh_model import FreshModel, fresh_model
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.member_folders import save_members
+from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.strength.ensembles.ensemble import MakeEnsemble
 from rewardsmith.strength.ensembles.head_start import probed_heads
 from rewardsmith.strength.ensembles.judgements import Judgements
@@ -59,11 +59,11 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
     pairs = with_target(pq.read_table(job.pairs_file), target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        fresh = fresh_model(job.model, job.seed)
-        heads = _heads(job, fresh, pairs, target, weights)
+        start = starting_model(job.model, job.seed)
+        heads = _heads(job, start, pairs, target, weights)
         outcome = train_forked(
-            fresh.model,
-            fresh.encoder,
+            start.model,
+            start.encoder,
             pairs,
             weights,
             job.members.fork_layer,
@@ -78,7 +78,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
             heads,
         )
     if job.keep_models:
-        save_members(outcome.forked, fresh.tokenizer, job.folder, fresh.extra)
+        save_members(outcome.forked, start.tokenizer, job.folder, start.extra)
     metrics = {
         "num_truncated": outcome.num_truncated,
         "num_steps": outcome.training.num_steps,
@@ -90,7 +90,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
 
 
 def _heads(
-    job: EnsembleJob, fresh: FreshModel, pairs: pa.Table, target: NDArray[np.float32], weights: NDArray[np.float32]
+    job: EnsembleJob, start: StartingModel, pairs: pa.Table, target: NDArray[np.float32], weights: NDArray[np.float32]
 ) -> Tensor | None:
     """Where the members' heads begin; None: drawn at random."""
     if job.members.head_start == "drawn":
@@ -99,10 +99,10 @@ def _heads(
     source = resolve_model(job.model.model_name_or_path, job.model.model_revision)
     dtype = job.strength.feature_dtype
     heads = probed_heads(
-        fresh.model, source, fresh.encoder, pairs, target, weights * own, job.groups, job.seed, job.model.device, dtype
+        start.model, source, start.encoder, pairs, target, weights * own, job.groups, job.seed, job.model.device, dtype
     )
     if heads is None:
-        say(f"{fresh.source_name} has a head that cannot be probed: members' heads begin at random.")
+        say(f"{start.source_name} has a head that cannot be probed: members' heads begin at random.")
     return heads
 
 

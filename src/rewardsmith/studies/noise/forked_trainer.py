@@ -29,12 +29,12 @@ from rewardsmith.engine.members.forked_source import ForkedSource
 from rewardsmith.engine.members.forked_training import judged_gaps, train_members
 from rewardsmith.engine.members.trunk_states import TrunkStates
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.engine.training.fresh_model import fresh_model
 from rewardsmith.engine.training.loop import Moment
 from rewardsmith.errors import DataError
 from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.head_start import fit_member_heads
 from rewardsmith.studies.noise.arms import Arm, Trained, TrainingTask, stack_supervision
@@ -65,14 +65,14 @@ class ForkedBase:
 @cache
 def forked_base(job: ForkedJob) -> ForkedBase:
     """Loads the model and runs its trunk over every conversation, once in a process. ModelError where it has none."""
-    fresh = fresh_model(job.model, seed=0)
-    pairs = encode_all(fresh.encoder, pq.read_table(job.pairs_file), quiet=True)
+    start = starting_model(job.model, seed=0)
+    pairs = encode_all(start.encoder, pq.read_table(job.pairs_file), quiet=True)
     differs = pairs.differs()
-    form = PaddedForm(int(fresh.model.config.get_text_config().pad_token_id), fresh.encoder.has_token_types)
-    layer = job.arms.layer(num_layers(fresh.model.config))
+    form = PaddedForm(int(start.model.config.get_text_config().pad_token_id), start.encoder.has_token_types)
+    layer = job.arms.layer(num_layers(start.model.config))
     device = torch.device(choose_device(job.model.device))
-    states = TrunkStates(fresh.model.eval(), pairs, form, layer, device)
-    return ForkedBase(fresh.model, pairs, differs, form, states, job.arms, device)
+    states = TrunkStates(start.model.eval(), pairs, form, layer, device)
+    return ForkedBase(start.model, pairs, differs, form, states, job.arms, device)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class ForkedTrainer:
 
 
 def fork_arms(model: Any, num_arms: int, options: ForkedArmOptions, seed: int = 0) -> ForkedModel:
-    """Forks a fresh reward model in place. ModelError where that cannot be done."""
+    """Forks a reward model in place. ModelError where that cannot be done."""
     adapters = LoraOptions(lora_r=options.lora_r, lora_alpha=2 * options.lora_r)
     return fork(model, options.layer(num_layers(model.config)), num_arms, adapters, seed, instead="`trainer` probe")
 
@@ -191,9 +191,9 @@ def check_forked(
 
     ModelError for a model that cannot be forked, DataError for a seed that leaves arms nothing to learn from.
     """
-    fresh = fresh_model(model, seed=0)
-    fork_arms(fresh.model, 2, arms)
-    encoded = encode_all(fresh.encoder, pairs)
+    start = starting_model(model, seed=0)
+    fork_arms(start.model, 2, arms)
+    encoded = encode_all(start.encoder, pairs)
     differs = encoded.differs()
     if num_identical := int((~differs).sum()):
         say(
@@ -201,9 +201,9 @@ def check_forked(
             "from them nor judge them."
         )
     if encoded.num_truncated:
-        share, side = encoded.num_truncated / len(encoded), fresh.encoder.truncation_side
+        share, side = encoded.num_truncated / len(encoded), start.encoder.truncation_side
         say(f"{encoded.num_truncated:,} pairs ({share:.1%}) are truncated on the {side} (`max_length`).")
-    check_learnable(differs, fold_groups(pairs, study.fold_by), study.test_share, seeds, fresh.encoder.max_length)
+    check_learnable(differs, fold_groups(pairs, study.fold_by), study.test_share, seeds, start.encoder.max_length)
 
 
 def check_learnable(

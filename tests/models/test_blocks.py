@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.blocks import train_top_layers
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, new_reward_model
+from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.partial_training import train_top_layers
+from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 pytestmark = pytest.mark.filterwarnings(
@@ -62,5 +63,5 @@ def test_adapters_of_frozen_blocks_are_frozen_too(tmp_path: Path) -> None:
 
 
 def test_more_blocks_than_there_are_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--train_layers 4: the model has 3 blocks"):
+    with pytest.raises(ConfigError, match="`train_layers` 4: the model has 3 blocks"):
         train_top_layers(reward_model(tmp_path, "llama"), 4)

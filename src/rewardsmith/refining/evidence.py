@@ -119,7 +119,8 @@ class Evidence:
         """From an ensemble's judgements, without files. ``known``: other fields of which something is known."""
         number = len(judged.gaps)
         held_out, in_sample = judged.held_out(), judged.in_sample()
-        unknown, nobody = np.full(number, np.nan), [None] * number
+        unknown = np.full(number, np.nan)
+        nobody: Names = [None] * number
         plain = cls(
             target=np.asarray(target, dtype=np.float64),
             weight=np.ones(number),

@@ -22,8 +22,6 @@ DECISIONS: tuple[str, ...] = get_args(Decision)
 
 
 class Number(NamedTuple):
-    """A condition on a number."""
-
     reads: Reads
     values: Callable[[Evidence, bool], Floats]
     """Of every pair; in sample or held out."""
@@ -32,8 +30,6 @@ class Number(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A condition on a name."""
-
     reads: Reads
     values: Callable[[Evidence], Names]
 

@@ -19,11 +19,9 @@ class ReportedResult:
 
     @property
     def report_path(self) -> str:
-        """The HTML report."""
         return f"{self.path}/report.html"
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {"path": self.path, "report": self.report_path, **self.metrics}
 
     def _repr_html_(self) -> str:

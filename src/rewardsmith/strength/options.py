@@ -101,7 +101,6 @@ class MemberOptions:
         return self.bootstrap == "on"
 
     def training(self, models: ModelMembers, use_peft: bool) -> TrainOptions:
-        """How a member is trained."""
         usual = models.adapter_learning_rate if use_peft else models.learning_rate
         return TrainOptions(
             learning_rate=usual if self.learning_rate is None else self.learning_rate,

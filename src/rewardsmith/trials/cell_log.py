@@ -51,7 +51,6 @@ class CellLog(Generic[C]):
         return [self._results[cell.key] for cell in cells]
 
     def add(self, result: dict[str, Any]) -> None:
-        """One more line."""
         line = json_text(result, where=self._path.name, sort_keys=False)
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(line + "\n")

@@ -18,7 +18,6 @@ class CacheResult:
     num_bytes_freed: int | None
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {
             "folder": self.folder,
             "num_bytes": sum(entry.num_bytes for entry in self.entries),

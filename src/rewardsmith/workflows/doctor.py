@@ -46,12 +46,10 @@ class DoctorResult:
         return sum(check.mark == mark for checks in self.sections.values() for check in checks)
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         checks = {title: [asdict(check) for check in found] for title, found in self.sections.items()}
         return {"num_failed": self.num_failed, "checks": checks}
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         for title, checks in self.sections.items():
             console.print(f"[bold]{escape(title)}[/]", highlight=False)
             for check in checks:

@@ -39,11 +39,9 @@ class EvaluateResult(ReportedResult):
     """Numbers of a reward model on a set, and the folder with the reward of every response."""
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         print_evaluation(self.metrics, console)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)

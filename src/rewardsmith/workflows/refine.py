@@ -46,7 +46,6 @@ class RefineResult(ReportedResult):
     """One row a pair, schema ``contracts.tables.LEDGER``."""
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         print_refined(self.metrics, console, self.report_path)
 
 

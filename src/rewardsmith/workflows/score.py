@@ -53,11 +53,9 @@ class ScoreResult:
         return pq.read_table(self.path) if self.path.endswith(".parquet") else pj.read_json(self.path)
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         for line in _lines(self.metrics):
             console.print(line, markup=False, highlight=False)
         console.print(f"Written to {self.path}", markup=False, highlight=False)

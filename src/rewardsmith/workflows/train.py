@@ -60,11 +60,9 @@ class TrainResult:
     metrics: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:
-        """The result in one JSON document."""
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        """The result for a reader, on a rich console."""
         m = self.metrics
         accuracy = "" if m["train_accuracy"] is None else f", accuracy {m['train_accuracy']:.3f}"
         console.print(

@@ -46,7 +46,6 @@ class PackLayout:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens in the row."""
         return sum(group.num_tokens for group in self.groups)
 
 

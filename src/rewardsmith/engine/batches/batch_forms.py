@@ -102,7 +102,6 @@ class PackedForm:
     packed: bool = True
 
     def inputs(self, encoded: Sequence[Encoded]) -> PackedInputs:
-        """One pack."""
         return PackedInputs.of(pack(encoded, None if self.keys is None else [self.keys(item) for item in encoded]))
 
     def num_tokens(self, encoded: Sequence[Encoded]) -> int:

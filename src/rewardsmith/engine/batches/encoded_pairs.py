@@ -68,7 +68,6 @@ class EncodedPairs:
 
     @property
     def num_truncated(self) -> int:
-        """How many these are."""
         return int(self.truncated.sum())
 
     def differs(self) -> NDArray[np.bool_]:

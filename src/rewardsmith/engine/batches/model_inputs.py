@@ -60,7 +60,6 @@ class PaddedInputs:
 
     @property
     def num_responses(self) -> int:
-        """Conversations."""
         return len(self.tensors["input_ids"])
 
     num_rows = num_responses
@@ -71,7 +70,6 @@ class PaddedInputs:
         return self.tensors["input_ids"].numel()
 
     def to(self, device: torch.device | str) -> PaddedInputs:
-        """The same on a device."""
         tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return PaddedInputs(tensors, None if self.token_keys is None else self.token_keys.to(device))
 
@@ -109,7 +107,6 @@ class PackedInputs:
 
     @property
     def num_responses(self) -> int:
-        """Conversations."""
         return len(self.ends)
 
     @property
@@ -118,7 +115,6 @@ class PackedInputs:
         return self.input_ids.numel()
 
     def to(self, device: torch.device | str) -> PackedInputs:
-        """The same on a device."""
         return replace(
             self,
             input_ids=self.input_ids.to(device),

@@ -30,7 +30,6 @@ class PairBatch:
     """Positions in the ``EncodedPairs``."""
 
     def to(self, device: torch.device | str) -> PairBatch:
-        """The same batch on a device."""
         return replace(
             self,
             inputs=self.inputs.to(device),

@@ -49,7 +49,6 @@ class TokenStore:
         return self._marks[:, 2]
 
     def ids(self, index: int) -> np.ndarray:
-        """Tokens of one conversation."""
         end = int(self._ends[index])
         return self._ids[end - int(self.lengths[index]) : end]
 

@@ -61,7 +61,6 @@ class ForkedBatch:
     """Whether the same pairs form a batch once more, so that their states are worth keeping."""
 
     def to(self, device: torch.device | str) -> ForkedBatch:
-        """The same on a device."""
         return replace(self, **{name: value.to(device) for name, value in self._present("inputs", *BY_MEMBER)})
 
     def passes(self) -> Iterator[ForkedBatch]:

@@ -59,7 +59,6 @@ class EnsembleScorer:
         return Scores(self.aggregation(members).astype(np.float32), members, scores[0].num_truncated)
 
     def close(self) -> None:
-        """Closes the models that are loaded."""
         for scorer in self._kept.values():
             scorer.close()
 

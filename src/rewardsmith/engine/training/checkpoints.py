@@ -43,7 +43,6 @@ class Checkpoint:
         return load_file(self._file(part))
 
     def has(self, part: str) -> bool:
-        """Whether it has such a part."""
         return self._file(part).is_file()
 
     def _file(self, part: str) -> Path:

@@ -70,7 +70,6 @@ class PairSource(Source):
             yield (number + 1) / self.steps_per_epoch, self._batches(steps[position])
 
     def names(self, batch: PairBatch, which: Tensor | None = None) -> list[str]:
-        """Rows and ids of pairs."""
         indices = batch.indices if which is None else batch.indices[which.cpu().numpy()]
         return [self.pairs.name(i) for i in indices.tolist()]
 

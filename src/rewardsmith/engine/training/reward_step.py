@@ -73,11 +73,9 @@ class RewardStep(Step):
             correction.finish(accelerator)
 
     def state(self) -> dict[str, Tensor]:
-        """That of all corrections."""
         return {name: tensor for correction in self.corrections for name, tensor in correction.state().items()}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Goes on from ``state``."""
         for correction in self.corrections:
             correction.load_state(tensors)
 

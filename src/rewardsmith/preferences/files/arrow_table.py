@@ -33,7 +33,6 @@ def read_parquet(path: Path) -> Iterator[RawRow]:
 
 
 def rows_of_table(table: pa.Table) -> Iterator[RawRow]:
-    """Rows of a table in memory."""
     return rows_of_batches(table.to_batches(max_chunksize=BATCH_ROWS))
 
 

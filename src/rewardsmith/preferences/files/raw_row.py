@@ -41,7 +41,6 @@ def row_of_value(value: object, original: str, line: int) -> RawRow:
 
 
 def bad_row(reason: str, message: str, original: str, line: int, exact: bool = True) -> RawRow:
-    """A row that cannot be read."""
     text = valid_text(original)
     return RawRow(None, text, line, BadRowError(reason, message), exact and text == original)
 

@@ -16,8 +16,6 @@ from rewardsmith.refining.supervision import Floats, Mask, Supervision
 
 @dataclass(frozen=True)
 class Change:
-    """What a rule did."""
-
     selected: Mask
     """The pairs that it was for; a value that it wrote may be the one that stood there."""
     supervision: Supervision

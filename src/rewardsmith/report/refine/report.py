@@ -119,7 +119,6 @@ def notes(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
-    """What a reader takes away."""
     found = metrics["pairs"]
     total = found["num_pairs"]
 

@@ -228,7 +228,6 @@ def _left_out(metrics: Mapping[str, Any]) -> str:
 
 
 def print_study(metrics: Mapping[str, Any], console: Console, report_path: str) -> None:
-    """Writes the tables to ``console``."""
     width = min(console.width, TEXT_WIDTH)
     console.print()
     console.print(plain(metrics["title"], "bold"))

@@ -30,8 +30,6 @@ class ModelMembers:
 
 @dataclass(frozen=True)
 class EnsembleKind:
-    """One kind of ensemble."""
-
     module: str
     """Has ``make_ensemble``; imported when one is made (``ensemble.open_ensemble``)."""
     num_judges: int = 10

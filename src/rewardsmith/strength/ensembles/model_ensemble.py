@@ -62,7 +62,6 @@ class EnsembleJob:
         )
 
     def training(self) -> TrainOptions:
-        """How each member is trained."""
         models = self.strength.kind.models
         assert models is not None  # nobody else has such a job
         return self.members.training(models, self.lora.use_peft)

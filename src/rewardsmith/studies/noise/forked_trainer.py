@@ -156,7 +156,6 @@ class ForkedTrainer:
         return found
 
     def _begin(self, labels: MemberLabels, weights: Floats) -> ForkedModel:
-        """The arms before training."""
         base, seed = self.base, self.task.seed
         forked = fork_arms(deepcopy(base.model), weights.shape[1], base.options, seed).to(base.device)
         forked.begin_alike()

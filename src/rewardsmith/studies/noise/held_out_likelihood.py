@@ -65,7 +65,6 @@ class HeldOutLabels:
         return len(self.labels.T)
 
     def take(self, rows: NDArray[np.int64]) -> HeldOutLabels:
-        """Some of the pairs."""
         return HeldOutLabels(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def likelihood(self, gaps: Floats) -> Floats:

@@ -66,7 +66,6 @@ class ForkedArmOptions:
 
     @property
     def training(self) -> TrainOptions:
-        """For the training loop."""
         return TrainOptions(
             learning_rate=self.learning_rate,
             num_train_epochs=self.num_train_epochs,

@@ -52,7 +52,6 @@ class PairColumns:
     """[N, 3]: votes for chosen, for rejected, for a tie; NaN without."""
 
     def take(self, rows: Indices) -> PairColumns:
-        """Those of some pairs."""
         return PairColumns(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def reordered(self, which: Mask) -> PairColumns:
@@ -134,7 +133,6 @@ class StudyPairs:
 
     @classmethod
     def load(cls, path: Path) -> StudyPairs:
-        """What ``save`` wrote."""
         tensors = load_file(path)
         number = sum(name.startswith("design.") for name in tensors)
         designs = [Design(Candidate(str(i), ()), tensors[f"design.{i}"]) for i in range(number)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.atomic import write_table, write_text
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.training.options import check_options, check_saving
@@ -29,10 +28,10 @@ from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.self_audit import Pairs, self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
-from rewardsmith.workflows.audit_folder import PAIRS, QUARANTINE, STRENGTHS
+from rewardsmith.workflows.audit_folder import PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
-from rewardsmith.workflows.output_paths import default_output
+from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:
@@ -69,21 +68,12 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
     with times.stage("reading"):
         name = dataset if dataset is not None else config.data.dataset_name
         given = load_preferences(name, config.data, config.run.seed)
-    if given.quarantine:
-        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
     path = Path(config.run.output_dir or default_output("audit", given.name))
     groups = fold_groups(given.table, config.strength.fold_by)
     ensemble = audit_ensemble(config, given.table, groups, path, times.stage)
     ensemble.check()  # before anything costly is done
     _warn_of_trained_model(given, config)
-    folder = RunFolder.open(
-        path,
-        "audit",
-        flatten(config),
-        dict(given.sources),
-        config.run.overwrite,
-        config.run.seed,
-    )
+    folder = open_folder("audit", config, given)
     with folder.abandoned_on_input_error():
         return _audited(folder, given, groups, ensemble, config, times)
 
@@ -105,7 +95,7 @@ def _audited(
     config: AuditConfig,
     times: StageTimes,
 ) -> AuditResult:
-    write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))
+    (folder.path / QUARANTINE).touch()  # whoever reads an audit takes it as a whole
     write_table(folder.path / PAIRS, given.table)
     options, seed = config.strength, config.run.seed
     target = learnable(given.table["target"].to_numpy(), given.table["weight"].to_numpy())

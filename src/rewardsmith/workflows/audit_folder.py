@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.workflows.output_paths import QUARANTINE
 
-PAIRS, STRENGTHS, QUARANTINE, METRICS = "pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"
+PAIRS, STRENGTHS, METRICS = "pairs.parquet", "strengths.parquet", "metrics.json"
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
+from rewardsmith.artifacts.atomic import write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
@@ -31,7 +29,7 @@ from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
-from rewardsmith.workflows.output_paths import default_output
+from rewardsmith.workflows.output_paths import open_folder
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     set_quiet(config.run.quiet)
     home = folder_for_temperature(config.reward_model_path) if config.fit_temperature else None
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
-    inputs = dict(given.sources)
+    inputs: dict[str, str] = {}
     if config.compare_to is not None:  # opened now, so that a broken one does not stop the run when half is done
         with _opened(config.compare_to, config) as scorer:
             inputs["compared model"] = fingerprint_json(scorer.fingerprint)
@@ -64,7 +62,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         fingerprint, device = scorer.fingerprint, scorer.device
         if home:
             _refuse_training_set(home, given, config.data.dataset_split)
-        folder = _open_folder(config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
+        folder = open_folder("evaluate", config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
     metrics = {
@@ -96,22 +94,6 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
 
 def _opened(path: str, config: EvaluateConfig) -> closing[Scorer]:
     return closing(open_scorer(path, config.scoring, config.run.quiet))
-
-
-def _open_folder(config: EvaluateConfig, given: PreferenceSet, inputs: dict[str, str]) -> RunFolder:
-    """The folder of the run, with the rows that cannot be used already in it."""
-    folder = RunFolder.open(
-        config.run.output_dir or default_output("evaluate", given.name),
-        "evaluate",
-        flatten(config),
-        inputs,
-        config.run.overwrite,
-        config.run.seed,
-    )
-    if given.quarantine:
-        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
-        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
-    return folder
 
 
 def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:

@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, StudyNoiseConfig, TrainConfig
 
 RUNS = Path("runs")
+QUARANTINE = "quarantine.jsonl"
 
 
 def default_output(verb: str, dataset_name: str) -> Path:
     """``runs/<verb>-<name>``, with only letters, digits, dots, dashes and underscores in the name."""
     slug = re.sub(r"[^\w.-]+", "-", dataset_name).strip("-.") or "set"
     return RUNS / f"{verb}-{slug[:60]}"
+
+
+def open_folder(
+    verb: str,
+    config: AuditConfig | EvaluateConfig | StudyNoiseConfig | TrainConfig,
+    given: PreferenceSet,
+    inputs: Mapping[str, str] = {},
+    may_change: Collection[str] = (),
+) -> RunFolder:
+    """The folder of a run that reads a set, with the rows that cannot be used already in it.
+
+    ``inputs`` and ``may_change``: as for ``RunFolder.open``; the set's own files need not be named.
+    """
+    folder = RunFolder.open(
+        config.run.output_dir or default_output(verb.replace(" ", "-"), given.name),
+        verb,
+        flatten(config),
+        {**given.sources, **inputs},
+        config.run.overwrite,
+        config.run.seed,
+        may_change,
+    )
+    if given.quarantine:
+        write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))
+        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see {QUARANTINE}.")
+    return folder
 
 
 def refuse_inputs(flag: str, output: str | Path, inputs: Iterable[str | Path]) -> None:

@@ -30,9 +30,9 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
-from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
+from rewardsmith.workflows.audit_folder import AuditFolder, read_audit
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
-from rewardsmith.workflows.output_paths import default_output, refuse_inputs
+from rewardsmith.workflows.output_paths import QUARANTINE, default_output, refuse_inputs
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger

@@ -7,8 +7,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.atomic import atomic_path, write_text
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.engine.training.options import check_options
@@ -35,7 +34,7 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.trials.cell_log import CellLog, fingerprint_of_code
 from rewardsmith.trials.cell_processes import run_cells
 from rewardsmith.workflows.options import StudyNoiseConfig
-from rewardsmith.workflows.output_paths import default_output
+from rewardsmith.workflows.output_paths import open_folder
 from rewardsmith.workflows.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"
@@ -71,16 +70,7 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     work = {"code of rewardsmith": fingerprint_of_code(trainer.packages), **recipe_fingerprints(methods)}
     if trainer.trains_models:
         work |= _model(config.model)
-    folder = RunFolder.open(
-        config.run.output_dir or default_output("study-noise", given.name),
-        "study noise",
-        flatten(config),
-        {**given.sources, **work},
-        config.run.overwrite,
-        config.run.seed,
-        MAY_CHANGE,
-    )
-    _keep_quarantine(folder, given)
+    folder = open_folder("study noise", config, given, work, MAY_CHANGE)
     seeds = range(config.run.seed, config.run.seed + study.num_seeds)
     with folder.abandoned_on_input_error():  # ends before there are cells: these are never thrown away
         check_set(given.table, kinds, study, seeds)
@@ -112,12 +102,6 @@ def chosen_methods(study: NoiseStudyOptions) -> tuple[Method, ...]:
     if study.methods.strip() == "all" and left_out:
         say(f"--methods all: {', '.join(left_out)} are not for --trainer {study.trainer} and are left out.")
     return chosen
-
-
-def _keep_quarantine(folder: RunFolder, given: PreferenceSet) -> None:
-    if given.quarantine:
-        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
-        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
 
 
 def _pairs(folder: RunFolder, given: PreferenceSet, config: StudyNoiseConfig, times: StageTimes) -> StudyPairs:

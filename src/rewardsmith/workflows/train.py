@@ -41,7 +41,7 @@ from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
-from rewardsmith.workflows.output_paths import default_output
+from rewardsmith.workflows.output_paths import default_output, open_folder
 
 LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"
@@ -99,7 +99,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
         other_inputs = other_inputs | audit.fingerprints
     path = Path(config.run.output_dir or default_output("train", given.name))
-    folder = _open_folder(config, path, given, other_inputs) if main else None
+    folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
@@ -180,22 +180,11 @@ def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Tabl
     return given.table, None, {}
 
 
-def _open_folder(config: TrainConfig, path: Path, given: PreferenceSet, other_inputs: dict[str, str]) -> RunFolder:
-    folder = RunFolder.open(
-        path,
-        "train",
-        flatten(config),
-        {**given.sources, **other_inputs},
-        config.run.overwrite,
-        config.run.seed,
-        may_change=PARTS_OF_A_STEP,
-    )
+def _open_folder(config: TrainConfig, given: PreferenceSet, other_inputs: dict[str, str]) -> RunFolder:
+    folder = open_folder("train", config, given, other_inputs, PARTS_OF_A_STEP)
     if folder.resumed:
         say(f"The run in {folder.path} was interrupted.")
     shutil.rmtree(folder.path / SAVING, ignore_errors=True)
-    if given.quarantine:
-        write_jsonl(folder.path / "quarantine.jsonl", (asdict(row) for row in given.quarantine))
-        say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see quarantine.jsonl.")
     return folder
 
 

@@ -21,20 +21,16 @@ class Run:
     is_different: bool
 
 
-def compare_words(first: str, second: str) -> tuple[list[Run], list[Run], bool]:
-    """Both texts as runs that join to them exactly, and whether differences are marked at all."""
+def compare_words(first: str, second: str) -> tuple[list[Run], list[Run]]:
+    """Both texts as runs that join to them exactly; texts with little in common have no mark."""
     left, right = (re.findall(r"\S+\s*|\s+", text) for text in (first, second))
     matcher = SequenceMatcher(
         None, [w.rstrip() for w in left[:MAX_WORDS]], [w.rstrip() for w in right[:MAX_WORDS]], autojunk=False
     )
     if matcher.ratio() < MIN_SHARED:
-        return [Run(first, False)], [Run(second, False)], False
+        return [Run(first, False)], [Run(second, False)]
     blocks = matcher.get_matching_blocks()
-    return (
-        runs_of(left, [(b.a, b.size) for b in blocks]),
-        runs_of(right, [(b.b, b.size) for b in blocks]),
-        True,
-    )
+    return runs_of(left, [(b.a, b.size) for b in blocks]), runs_of(right, [(b.b, b.size) for b in blocks])
 
 
 def runs_of(words: Sequence[str], shared: Sequence[tuple[int, int]]) -> list[Run]:
@@ -44,10 +40,7 @@ def runs_of(words: Sequence[str], shared: Sequence[tuple[int, int]]) -> list[Run
         different = "".join(words[position:start])
         # The space behind the last word joins the words that both have: it is not what differs.
         marked = different.rstrip()
-        runs += [
-            Run(marked, True),
-            Run(different[len(marked) :] + "".join(words[start : start + length]), False),
-        ]
+        runs += [Run(marked, True), Run(different[len(marked) :] + "".join(words[start : start + length]), False)]
         position = start + length
     runs.append(Run("".join(words[position:]), False))
     return [run for run in runs if run.text]

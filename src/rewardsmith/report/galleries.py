@@ -50,7 +50,6 @@ class PairView:
     last: list[Turn]
     chosen: Text | None
     rejected: Text | None
-    is_marked: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def galleries(pairs: pa.Table, strengths: pa.Table, num_examples: int, with_text
     built = []
     for name, heading, explanation, order in wanted:
         rows = top_rows(order, strengths, num_examples)
-        views = pair_views(pairs, strengths, rows, mean, spread, p_wrong, with_text)
+        views = pair_views(pairs, rows, mean, spread, p_wrong, with_text)
         built.append(Gallery(name, heading, explanation, views))
     return [gallery for gallery in built if gallery.pairs]
 
@@ -114,7 +113,6 @@ def top_rows(order: Floats, strengths: pa.Table, num_examples: int) -> NDArray[n
 
 def pair_views(
     pairs: pa.Table,
-    strengths: pa.Table,
     positions: NDArray[np.int64],
     mean: Floats,
     spread: Floats,
@@ -137,9 +135,8 @@ def pair_views(
 def pair_view(row: Mapping[str, Any], mean: float, spread: float, p_wrong: float) -> PairView:
     """One pair, its differences marked."""
     chosen = rejected = None
-    is_marked = False
     if row.get("chosen") is not None and row.get("rejected") is not None:
-        left, right, is_marked = compare_words(*(joined(row[side]) for side in ("chosen", "rejected")))
+        left, right = compare_words(*(joined(row[side]) for side in ("chosen", "rejected")))
         chosen, rejected = shown(left), shown(right)
     turns = [Turn(m["role"] or "", shown([Run(m["content"] or "", False)])) for m in row.get("prompt") or []]
     votes = tuple(row.get(f"votes_{side}") for side in ("chosen", "rejected", "tie"))
@@ -156,7 +153,6 @@ def pair_view(row: Mapping[str, Any], mean: float, spread: float, p_wrong: float
         last=turns[-1:],
         chosen=chosen,
         rejected=rejected,
-        is_marked=is_marked,
     )
 
 

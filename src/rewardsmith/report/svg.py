@@ -51,11 +51,10 @@ class LegendEntry:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn figure. ``title`` states the finding, ``alt`` says it to those who cannot see it."""
+    """A drawn figure. ``title`` states the finding."""
 
     name: str
     title: str
-    alt: str
     wide: Markup
     narrow: Markup
     caption: str = ""
@@ -87,9 +86,9 @@ def draw(
     caption: str = "",
     legend: tuple[LegendEntry, ...] = (),
 ) -> Figure:
-    """The figure for both page widths."""
+    """The figure for both page widths; ``alt_text`` says the finding to those who cannot see it."""
     wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
-    return Figure(name, title, alt_text, wide, narrow, caption, legend)
+    return Figure(name, title, wide, narrow, caption, legend)
 
 
 def themed_svg(chart: alt.LayerChart, canvas: Canvas, alt_text: str) -> Markup:

@@ -198,9 +198,7 @@ def rule_examples(ledger: pa.Table, rules: Sequence[str], num_examples: int, wit
 def _examples(
     ledger: pa.Table, rows: NDArray[np.int64], numbers: Mapping[str, Floats], with_text: bool
 ) -> list[Example]:
-    views = pair_views(
-        ledger, ledger, rows, numbers["strength_mean"], numbers["strength_std"], numbers["p_wrong"], with_text
-    )
+    views = pair_views(ledger, rows, numbers["strength_mean"], numbers["strength_std"], numbers["p_wrong"], with_text)
     reasons = ledger["reason"].take(pa.array(rows)).to_pylist()
     return [
         Example(view, supervision_words(ledger, row, "_given"), supervision_words(ledger, row, ""), reason)

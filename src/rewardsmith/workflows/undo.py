@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.metrics_file import METRICS
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.refining.ledger import undone_lines
-from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
+from rewardsmith.workflows.audit_folder import QUARANTINE, read_json_file, read_rows, require_file
 from rewardsmith.workflows.options import UndoConfig
 from rewardsmith.workflows.output_paths import refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE

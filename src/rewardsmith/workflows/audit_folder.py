@@ -74,9 +74,3 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON Lines file of ours."""
     with path.open(encoding="utf-8", newline="\n") as file:
         return [json.loads(line) for line in file]
-
-
-def read_json_file(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of ours."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rewardsmith.contracts.metrics.evaluate import ModelComparison, RewardNumbers, Slice
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.evaluate_words import MEASURES
-from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent
+from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent
 from rewardsmith.report.sections import KeyNumber
 
 HIGHER_IS_BETTER = {"accuracy_ties_half"}
@@ -37,25 +38,22 @@ class ComparisonRow:
     winner: str
 
 
-def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+def key_numbers(metrics: RewardNumbers) -> list[KeyNumber]:
     m = metrics
-    temperature = m.get("eval_temperature")
     return [
         KeyNumber(
             "accuracy",
-            decimal(m.get("eval_accuracy"), 3),
-            _range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high")),
+            decimal(m["eval_accuracy"], 3),
+            _range(m["eval_accuracy_ci_low"], m["eval_accuracy_ci_high"]),
         ),
-        KeyNumber("pairs", count(m.get("eval_num_pairs")), f"of {count(m.get('eval_num_prompts'))} prompts"),
-        KeyNumber(
-            "calibration error", decimal(m.get("eval_ece"), 3), f"{decimal(m.get('eval_ece_by_chance'), 3)} by chance"
-        ),
+        KeyNumber("pairs", count(m["eval_num_pairs"]), f"of {count(m['eval_num_prompts'])} prompts"),
+        KeyNumber("calibration error", decimal(m["eval_ece"], 3), f"{decimal(m['eval_ece_by_chance'], 3)} by chance"),
         KeyNumber(
             "temperature",
-            decimal(temperature) if known(temperature) else "none",
-            _range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2),
+            "none" if m["eval_temperature"] is None else decimal(m["eval_temperature"]),
+            _range(m["eval_temperature_ci_low"], m["eval_temperature_ci_high"], 2),
         ),
-        KeyNumber("negative log-likelihood", decimal(m.get("eval_nll"), 3), "0.693 for constant rewards"),
+        KeyNumber("negative log-likelihood", decimal(m["eval_nll"], 3), "0.693 for constant rewards"),
     ]
 
 
@@ -74,13 +72,13 @@ def calibration_rows(metrics: Mapping[str, Any]) -> list[CalibrationRow]:
     return rows
 
 
-def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
-    """Each measure of both models; empty where none was compared."""
+def comparison_rows(comparison: ModelComparison) -> list[ComparisonRow]:
+    """Each measure of both models."""
     rows = []
     for measure, name in MEASURES.items():
-        entry = part(metrics, "comparison", measure) or {}
-        if known(entry.get("difference")):
-            interval = _range(entry.get("difference_low"), entry.get("difference_high"), 4)
+        entry = comparison[measure]
+        if entry["difference"] is not None:
+            interval = _range(entry["difference_low"], entry["difference_high"], 4)
             difference = decimal(entry["difference"], 4) + (f" ({interval})" if interval else "")
             first_wins = (entry["difference"] > 0) == (measure in HIGHER_IS_BETTER)
             winner = ("this model" if first_wins else "the other") if entry["is_clear"] else "not clear"
@@ -90,21 +88,21 @@ def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
     return rows
 
 
-def category_table(metrics: Mapping[str, Any]) -> BarTable | None:
+def category_table(metrics: RewardNumbers) -> BarTable | None:
     """Accuracy by category, the largest category first."""
-    return _accuracy_table("category", [(str(e["name"]), e) for e in part(metrics, "by_category") or []])
+    return _accuracy_table("category", [(e["name"], e) for e in metrics["by_category"] or []])
 
 
-def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+def length_table(metrics: RewardNumbers) -> BarTable | None:
     """Accuracy by how much longer the preferred response is."""
-    entries = part(metrics, "by_length_difference") or []
+    entries = metrics["by_length_difference"]
     return _accuracy_table(
         "preferred response longer by",
         [(f"{decimal(e['from'], 0)} to {decimal(e['to'], 0)} characters", e) for e in entries],
     )
 
 
-def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> BarTable | None:
+def _accuracy_table(what: str, entries: Sequence[tuple[str, Slice]]) -> BarTable | None:
     bars = [
         Bar(
             name=name,
@@ -119,6 +117,6 @@ def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> 
     return bar_table((what, "pairs", "tied rewards", "mean gap"), "accuracy", bars)
 
 
-def _range(low: Any, high: Any, digits: int = 3) -> str:
+def _range(low: float | None, high: float | None, digits: int = 3) -> str:
     """``0.702 to 0.724``, or nothing where there is no interval."""
-    return decimal_range(low, high, digits) if known(low) and known(high) else ""
+    return "" if low is None or high is None else decimal_range(low, high, digits)

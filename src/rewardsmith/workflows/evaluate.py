@@ -46,7 +46,7 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
 
     def print(self, console: Any) -> None:
         """The result for a reader, on a rich console."""
-        print_evaluation(self.metrics, console)
+        print_evaluation(self.metrics, console, self.metrics.get("comparison"))
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 

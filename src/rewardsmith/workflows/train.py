@@ -78,7 +78,7 @@ class TrainResult:
             highlight=False,
         )
         if "eval_nll" in m:
-            print_evaluation(m, console)
+            print_evaluation(cast(EvaluatedTrainMetrics, m), console)
         console.print(f"Saved to {self.path}", markup=False, highlight=False)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from rewardsmith.artifacts.atomic import write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
@@ -33,14 +35,14 @@ from rewardsmith.workflows.output_paths import open_folder
 
 
 @dataclass(frozen=True)
-class EvaluateResult(ReportedResult):
+class EvaluateResult(ReportedResult[EvaluateMetrics]):
     """Numbers of a reward model on a set, and the folder with the reward of every response."""
 
     def summary(self) -> dict[str, Any]:
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        print_evaluation(self.metrics, console)
+        print_evaluation(self.metrics, console, self.metrics.get("comparison"))
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 
@@ -65,8 +67,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         folder = open_folder("evaluate", config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
-    metrics = {
-        **result.metrics,
+    metrics: EvaluateMetrics = {
+        **result.metrics,  # type: ignore[typeddict-item] # it holds no comparison
         "reward_model": config.reward_model_path,
         "dataset": given.name,
         "num_quarantined": len(given.quarantine),
@@ -83,7 +85,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
         say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
-    folder.finish(metrics, device=device)
+    write_metrics(folder.path, metrics, EvaluateMetrics)
+    folder.finish(device)
     if home and metrics["eval_temperature"] is None:
         raise DataError(
             f"--fit_temperature: {metrics['eval_temperature_note']}. {home} is as it was; the other numbers are in "

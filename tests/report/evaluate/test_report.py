@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
+from rewardsmith.errors import InternalError
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
 from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report
 from rewardsmith.report.evaluate.words import calibration_finding, comparison_finding, verdict
@@ -52,9 +55,15 @@ def sliced(name):
         "accuracy": 0.6,
         "accuracy_ci_low": 0.5,
         "accuracy_ci_high": 0.7,
+        "accuracy_ties_half": 0.6,
         "num_ties": 1,
+        "num_label_ties": 0,
         "gap_mean": 0.4,
     }
+
+
+def without_name(entry):
+    return {key: value for key, value in entry.items() if key != "name"}
 
 
 def measure(first, second, half_width):
@@ -72,11 +81,13 @@ def measure(first, second, half_width):
 
 @pytest.fixture
 def metrics():
-    numbers = ("ece", "ece_by_chance", "brier", "nll")
+    numbers = ("ece", "ece_by_chance", "brier", "nll", "ece_equal_width")
     return {
         "eval_accuracy": 0.72,
         "eval_accuracy_ci_low": 0.7,
         "eval_accuracy_ci_high": 0.745,
+        **dict.fromkeys((f"eval_accuracy_ties_half{end}" for end in ("", "_ci_low", "_ci_high")), 0.72),
+        **dict.fromkeys((f"eval_{each}_reward" for each in ("mean", "min", "max")), 0.5),
         "eval_length_accuracy": 0.55,
         "eval_num_pairs": 1500,
         "eval_num_prompts": 375,
@@ -85,8 +96,8 @@ def metrics():
         "eval_num_without_weight": 0,
         "eval_gap_mean": 1.2,
         "eval_gap_std": 2.0,
-        **dict(zip((f"eval_{name}" for name in numbers), (0.15, 0.02, 0.2, 0.63), strict=True)),
-        **dict(zip((f"eval_{name}_at_temperature" for name in numbers), (0.03, 0.02, 0.19, 0.56), strict=True)),
+        **dict(zip((f"eval_{name}" for name in numbers), (0.15, 0.02, 0.2, 0.63, 0.15), strict=True)),
+        **dict(zip((f"eval_{name}_at_temperature" for name in numbers), (0.03, 0.02, 0.19, 0.56, 0.03), strict=True)),
         **dict.fromkeys((f"eval_{name}_at_kept_temperature" for name in numbers), None),
         "eval_temperature": 2.03,
         "eval_temperature_ci_low": 1.8,
@@ -99,7 +110,7 @@ def metrics():
             "at_kept_temperature": None,
         },
         "by_category": [sliced("chat")],
-        "by_length_difference": [{**sliced(""), "from": -30, "to": 12}],
+        "by_length_difference": [{**without_name(sliced("")), "from": -30, "to": 12}],
         "reward_model": "runs/rm",
         "dataset": "prefs",
         "num_quarantined": 0,
@@ -113,6 +124,11 @@ def compared(metrics):
     measures |= {"nll_at_temperature": measure(0.56, 0.57, 0.05), "brier": measure(0.2, 0.2, 0.01)}
     counts = {"num_both_right": 900, "num_only_first_right": 85, "num_only_second_right": 58, "num_neither_right": 457}
     return {**metrics, "comparison": {"reward_model": "runs/old", **measures, **counts}}
+
+
+def test_the_made_up_evaluation_is_one_that_could_have_been_written(metrics, compared):
+    for each in (metrics, compared):
+        check_metrics(each, EvaluateMetrics, "", InternalError, "")
 
 
 def test_page_opens_with_the_verdict_and_holds_every_section(compared):
@@ -130,11 +146,17 @@ def test_page_opens_with_the_verdict_and_holds_every_section(compared):
 
 
 def test_sections_without_numbers_are_left_out(metrics):
-    bare = {**metrics, "by_category": None, "by_length_difference": [], "reliability": {}}
+    bare = {
+        **metrics,
+        "by_category": None,
+        "by_length_difference": [],
+        "reliability": dict.fromkeys(metrics["reliability"]),
+    }
     words = Outline(render_evaluate_report(bare)).words
     for heading in ("Against the other model", "Can its probabilities", "Is it only length?", "Where it is right"):
         assert heading not in words
-    assert Outline(render_evaluate_report({})).words.count("there is no accuracy to speak of") == 1
+    unsure = {**bare, "eval_accuracy": None, "eval_accuracy_ci_low": None, "eval_accuracy_ci_high": None}
+    assert Outline(render_evaluate_report(unsure)).words.count("there is no accuracy to speak of") == 1
 
 
 def test_wicked_names_are_shown_and_never_become_markup(compared):
@@ -168,7 +190,7 @@ def test_a_bin_without_interval_is_drawn_without_one(metrics):
 
 
 def test_the_better_model_is_named_by_the_direction_of_each_measure(compared):
-    winners = {row.name: row.winner for row in comparison_rows(compared)}
+    winners = {row.name: row.winner for row in comparison_rows(compared["comparison"])}
     assert winners["accuracy (ties half)"] == "this model" and winners["negative log-likelihood"] == "the other"
     assert winners["Brier score"] == "not clear"
 

@@ -50,9 +50,9 @@ def metrics() -> dict[str, Any]:
     }
 
 
-def printed(metrics: dict[str, Any]) -> str:
+def printed(metrics: dict[str, Any], comparison: dict[str, Any] | None = None) -> str:
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
-    print_evaluation(metrics, console)
+    print_evaluation(metrics, console, comparison)  # type: ignore[arg-type]
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -75,7 +75,7 @@ def test_a_second_model_is_compared_measure_by_measure(metrics: dict[str, Any]) 
     unknown = {**entry, "difference": None, "is_clear": False}
     counts = {"num_only_first_right": 85, "num_only_second_right": 58}
     found = {"reward_model": "runs/old", **measures, "nll_at_temperature": unknown, **counts}
-    text = printed({**metrics, "comparison": found})
+    text = printed(metrics, found)
     assert "Against runs/old on the same pairs: only this model is right on 85, only the other on 58." in text
     assert "accuracy (ties half) 0.6000 against 0.5000: difference +0.1000 [+0.0500, +0.1500]\n" in text
     assert "Brier score 0.6000 against 0.5000: difference +0.1000 [+0.0500, +0.1500], not clear" in text

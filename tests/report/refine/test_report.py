@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.contracts.metrics.refine import RefineMetrics
+from rewardsmith.errors import InternalError
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.ledger import build_ledger
@@ -39,15 +42,31 @@ def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[st
         strengths = strengths.append_column(f"trained_{member}", pa.array(np.zeros(NUM_PAIRS, dtype=bool)))
     evidence, given = Evidence.from_tables(pairs, strengths), Supervision.of(pairs)
     done = apply_recipe(load_recipe(recipe), evidence, given)
-    metrics = {
+    metrics: dict[str, Any] = {
+        "schema_version": 1,
+        "dataset_name": "<set>",
         "title": "Refined: <set>",
-        "recipe": {"name": recipe, "description": done.recipe.description, "fingerprint": done.recipe.fingerprint},
-        "data": {"num_rows_read": NUM_PAIRS, "num_quarantined": 0},
+        "recipe": {
+            "name": recipe,
+            "description": done.recipe.description,
+            "fingerprint": done.recipe.fingerprint,
+            "why": None,
+        },
+        "data": {
+            "num_rows_read": NUM_PAIRS,
+            "num_rows_available": NUM_PAIRS,
+            "num_quarantined": 0,
+            "format": "trl",
+            "num_kept_as_text": 0,
+        },
         **effects(evidence, given, done, 200),
         "num_counted_twice": counted_twice(given, done),
-        "train_file": {"num_rows": NUM_PAIRS, "not_expressed": {"target": 7}},
+        "rounds": None,
+        "label_noise": None,
+        "train_file": {"num_rows": NUM_PAIRS, "num_swapped": 0, "left_out": {}, "not_expressed": {"target": 7}},
         "next_steps": [{"text": "Train.", "command": "rewardsmith train r"}],
     }
+    check_metrics(metrics, RefineMetrics, "", InternalError, "")
     return metrics, build_ledger(pairs, strengths, given, done)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
 
+from rewardsmith.contracts.metrics.evaluate import Calibration, ReliabilityBin
 from rewardsmith.report.evaluate.words import calibration_finding
-from rewardsmith.report.numbers import count, known, part, percent, percent_range
+from rewardsmith.report.numbers import count, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
 
@@ -26,15 +27,16 @@ class GapForm:
     mark: Literal["line", "dashed"]
 
 
-FORMS = {
+Form = Literal["as_they_are", "at_temperature"]
+FORMS: dict[Form, GapForm] = {
     "as_they_are": GapForm("the gaps as they are", "orange", [1, 0], "line"),
     "at_temperature": GapForm("divided by the temperature of other prompts", "blue", [5, 4], "dashed"),
 }
 
 
-def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
+def reliability_figure(metrics: Calibration) -> Figure | None:
     """Share of labels that agree by promised share, as they are and at the fitted temperature."""
-    tables = {form: part(metrics, "reliability", form) or [] for form in FORMS}
+    tables = {form: metrics["reliability"][form] or [] for form in FORMS}
     values = [row for form, rows in tables.items() for row in figure_rows(rows, form)]
     if not tables["as_they_are"]:
         return None
@@ -89,19 +91,19 @@ def reliability_figure(metrics: Mapping[str, Any]) -> Figure | None:
     )
 
 
-def figure_rows(rows: Sequence[Mapping[str, Any]], form: str) -> list[dict[str, Any]]:
+def figure_rows(rows: Sequence[ReliabilityBin], form: Form) -> list[dict[str, Any]]:
     """The bins of one form of the gaps, as the figure draws them; without an interval a bin has no bar."""
     drawn = []
     for row in rows:
-        low, high = row.get("agreement_ci_low"), row.get("agreement_ci_high")
-        promised, found = float(row["confidence"]), float(row["agreement"])
+        low, high = row["agreement_ci_low"], row["agreement_ci_high"]
+        promised, found = row["confidence"], row["agreement"]
         drawn.append(
             {
                 "form": form,
                 "confidence": promised,
                 "agreement": found,
-                "low": low if known(low) else found,
-                "high": high if known(high) else found,
+                "low": found if low is None else low,
+                "high": found if high is None else high,
                 "tip": f"{FORMS[form].words}: promised {percent(promised)}, found {percent(found)} "
                 f"({percent_range(low, high)}), {count(row['count'])} pairs",
             }

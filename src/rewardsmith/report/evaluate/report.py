@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, ModelComparison, RewardNumbers, Slice
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
 from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
-from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent
+from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent
 from rewardsmith.report.page import render_page
 from rewardsmith.report.sections import KeyNumber
 
@@ -39,43 +40,41 @@ class ComparisonRow:
     winner: str
 
 
-def render_evaluate_report(metrics: Mapping[str, Any]) -> str:
+def render_evaluate_report(metrics: EvaluateMetrics) -> str:
     """The report as one HTML document, from ``metrics.json`` alone. Names of categories and models are escaped."""
+    comparison = metrics.get("comparison")
     return render_page(
         "evaluate.html.j2",
         metrics=metrics,
-        title=f"Evaluation of {metrics.get('reward_model') or 'a reward model'}",
+        title=f"Evaluation of {metrics['reward_model']}",
         verdict=verdict(metrics),
         key_numbers=key_numbers(metrics),
         reliability=reliability_figure(metrics),
         calibration=calibration_rows(metrics),
-        comparison=comparison_rows(metrics),
-        comparison_finding=comparison_finding(metrics["comparison"]) if metrics.get("comparison") else "",
+        comparison=comparison_rows(comparison) if comparison else [],
+        comparison_finding=comparison_finding(comparison) if comparison else "",
         by_length=length_table(metrics),
         by_category=category_table(metrics),
         measured=measured(metrics),
     )
 
 
-def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+def key_numbers(metrics: RewardNumbers) -> list[KeyNumber]:
     m = metrics
-    temperature = m.get("eval_temperature")
     return [
         KeyNumber(
             "accuracy",
-            decimal(m.get("eval_accuracy"), 3),
-            decimal_range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high"), missing=""),
+            decimal(m["eval_accuracy"], 3),
+            decimal_range(m["eval_accuracy_ci_low"], m["eval_accuracy_ci_high"], missing=""),
         ),
-        KeyNumber("pairs", count(m.get("eval_num_pairs")), f"of {count(m.get('eval_num_prompts'))} prompts"),
-        KeyNumber(
-            "calibration error", decimal(m.get("eval_ece"), 3), f"{decimal(m.get('eval_ece_by_chance'), 3)} by chance"
-        ),
+        KeyNumber("pairs", count(m["eval_num_pairs"]), f"of {count(m['eval_num_prompts'])} prompts"),
+        KeyNumber("calibration error", decimal(m["eval_ece"], 3), f"{decimal(m['eval_ece_by_chance'], 3)} by chance"),
         KeyNumber(
             "temperature",
-            decimal(temperature) if known(temperature) else "none",
-            decimal_range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2, missing=""),
+            "none" if m["eval_temperature"] is None else decimal(m["eval_temperature"]),
+            decimal_range(m["eval_temperature_ci_low"], m["eval_temperature_ci_high"], 2, missing=""),
         ),
-        KeyNumber("negative log-likelihood", decimal(m.get("eval_nll"), 3), "0.693 for constant rewards"),
+        KeyNumber("negative log-likelihood", decimal(m["eval_nll"], 3), "0.693 for constant rewards"),
     ]
 
 
@@ -94,13 +93,13 @@ def calibration_rows(metrics: Mapping[str, Any]) -> list[CalibrationRow]:
     return rows
 
 
-def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
-    """Each measure of both models; empty where none was compared."""
+def comparison_rows(comparison: ModelComparison) -> list[ComparisonRow]:
+    """Each measure of both models."""
     rows = []
     for measure, name in MEASURES.items():
-        entry = part(metrics, "comparison", measure) or {}
-        if known(entry.get("difference")):
-            interval = decimal_range(entry.get("difference_low"), entry.get("difference_high"), 4, missing="")
+        entry = comparison[measure]
+        if entry["difference"] is not None:
+            interval = decimal_range(entry["difference_low"], entry["difference_high"], 4, missing="")
             difference = decimal(entry["difference"], 4) + (f" ({interval})" if interval else "")
             first_wins = (entry["difference"] > 0) == (measure in HIGHER_IS_BETTER)
             winner = ("this model" if first_wins else "the other") if entry["is_clear"] else "not clear"
@@ -110,21 +109,21 @@ def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
     return rows
 
 
-def category_table(metrics: Mapping[str, Any]) -> BarTable | None:
+def category_table(metrics: RewardNumbers) -> BarTable | None:
     """Accuracy by category, the largest category first."""
-    return _accuracy_table("category", [(str(e["name"]), e) for e in part(metrics, "by_category") or []])
+    return _accuracy_table("category", [(e["name"], e) for e in metrics["by_category"] or []])
 
 
-def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+def length_table(metrics: RewardNumbers) -> BarTable | None:
     """Accuracy by how much longer the preferred response is."""
-    entries = part(metrics, "by_length_difference") or []
+    entries = metrics["by_length_difference"]
     return _accuracy_table(
         "preferred response longer by",
         [(f"{decimal(e['from'], 0)} to {decimal(e['to'], 0)} characters", e) for e in entries],
     )
 
 
-def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> BarTable | None:
+def _accuracy_table(what: str, entries: Sequence[tuple[str, Slice]]) -> BarTable | None:
     bars = [
         Bar(
             name=name,

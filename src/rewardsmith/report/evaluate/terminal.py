@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rewardsmith.contracts.metrics.evaluate import Calibration, NamedComparison, RewardNumbers, Slice
 from rewardsmith.report.evaluate.words import MEASURES
 
 SHOWN_CATEGORIES = 30
 
 
-def print_evaluation(metrics: Mapping[str, Any], console: Console) -> None:
+def print_evaluation(metrics: RewardNumbers, console: Console, comparison: NamedComparison | None = None) -> None:
     """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
     console.print(
@@ -28,7 +28,7 @@ def print_evaluation(metrics: Mapping[str, Any], console: Console) -> None:
         f"preferring the longer response: {share(m['eval_length_accuracy'])}.",
         highlight=False,
     )
-    for line in (*_calibration(m), *_comparison(m)):
+    for line in (*_calibration(m), *_comparison(comparison)):
         console.print(line, markup=False, highlight=False)
     if m["eval_num_label_ties"]:
         console.print(
@@ -36,11 +36,11 @@ def print_evaluation(metrics: Mapping[str, Any], console: Console) -> None:
         )
     if m["eval_num_without_weight"]:
         console.print(f"{m['eval_num_without_weight']:,} pairs of weight 0 were left out.", highlight=False)
-    lengths = [{**entry, "name": f"{entry['from']:+,} to {entry['to']:+,}"} for entry in m["by_length_difference"]]
-    if m["by_category"]:
-        console.print(_table("category", m["by_category"][:SHOWN_CATEGORIES]))
-        if len(m["by_category"]) > SHOWN_CATEGORIES:
-            console.print(f"... and {len(m['by_category']) - SHOWN_CATEGORIES} more in metrics.json")
+    if categories := m["by_category"]:
+        console.print(_table("category", [(entry["name"], entry) for entry in categories[:SHOWN_CATEGORIES]]))
+        if len(categories) > SHOWN_CATEGORIES:
+            console.print(f"... and {len(categories) - SHOWN_CATEGORIES} more in metrics.json")
+    lengths = [(f"{entry['from']:+,} to {entry['to']:+,}", entry) for entry in m["by_length_difference"]]
     console.print(_table("preferred response longer by (characters)", lengths))
 
 
@@ -54,7 +54,7 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return share(value) if low is None or high is None else f"{share(value)} [{low:.4f}, {high:.4f}]"
 
 
-def _calibration(m: Mapping[str, Any]) -> Iterator[str]:
+def _calibration(m: Calibration) -> Iterator[str]:
     yield (
         f"Calibration error of sigmoid(gap) {m['eval_ece']:.4f}, where about {m['eval_ece_by_chance']:.4f} is chance; "
         f"Brier score {m['eval_brier']:.4f}."
@@ -77,8 +77,7 @@ def _calibration(m: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _comparison(m: Mapping[str, Any]) -> Iterator[str]:
-    found = m.get("comparison")
+def _comparison(found: NamedComparison | None) -> Iterator[str]:
     if found is None:
         return
     yield (
@@ -98,12 +97,13 @@ def _comparison(m: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _table(what: str, entries: list[dict[str, Any]]) -> Table:
+def _table(what: str, entries: Sequence[tuple[str, Slice]]) -> Table:
     table = Table(what, "pairs", "accuracy", "ties", "mean gap")
     for column in table.columns[1:]:
         column.justify = "right"
-    for entry in entries:
+    for name, entry in entries:
         accuracy = with_interval(entry["accuracy"], entry["accuracy_ci_low"], entry["accuracy_ci_high"])
-        name = escape(str(entry["name"]))
-        table.add_row(name, f"{entry['count']:,}", accuracy, f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}")
+        table.add_row(
+            escape(name), f"{entry['count']:,}", accuracy, f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}"
+        )
     return table

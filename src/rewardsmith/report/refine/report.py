@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 import yaml
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.refine import GroupEffect, RefineMetrics
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
-from rewardsmith.report.numbers import MISSING, count, decimal, part, percent, percent_range
+from rewardsmith.report.numbers import MISSING, count, decimal, percent, percent_range
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.page import render_page
 from rewardsmith.report.sections import KeyNumber
@@ -39,14 +40,14 @@ class RuleExamples:
     examples: list[Example]
 
 
-def render_refine_report(metrics: Mapping[str, Any], ledger: pa.Table, options: ReportOptions | None = None) -> str:
+def render_refine_report(metrics: RefineMetrics, ledger: pa.Table, options: ReportOptions | None = None) -> str:
     """The report as one HTML document. Text of the data is escaped; ``report_text="none"`` leaves it out."""
     options = options or ReportOptions()
     with_text = options.report_text == "full"
     return render_page(
         "refine.html.j2",
         metrics=metrics,
-        title=part(metrics, "title") or "Refined",
+        title=metrics["title"],
         with_text=with_text,
         sentence=refined_sentence(metrics),
         key_numbers=key_numbers(metrics),
@@ -55,80 +56,73 @@ def render_refine_report(metrics: Mapping[str, Any], ledger: pa.Table, options: 
         length=length_table(metrics),
         groups=[
             table
-            for name in ("categories", "annotators")
-            if (table := group_table(metrics, name, with_text)) is not None
+            for word, rows in (("category", metrics["categories"]), ("annotator", metrics["annotators"]))
+            if (table := group_table(word, rows or [], with_text)) is not None
         ],
         examples=rule_examples(ledger, [rule["rule"] for rule in metrics["rules"]], options.report_examples, with_text),
     )
 
 
-def refined_sentence(metrics: Mapping[str, Any]) -> str:
+def refined_sentence(metrics: RefineMetrics) -> str:
     """What happened, in one sentence or two."""
     found = metrics["pairs"]
-    words = [
-        f"{count(found[f'num_{way}'])} {text}"
-        for way, text in (
-            ("turned", "labels flipped"),
-            ("softened", "targets softened"),
-            ("dropped", "pairs dropped"),
-            ("reweighted", "pairs weighted anew"),
-            ("with_margin", "margins set"),
-        )
-        if found[f"num_{way}"]
-    ]
+    ways = (
+        (found["num_turned"], "labels flipped"),
+        (found["num_softened"], "targets softened"),
+        (found["num_dropped"], "pairs dropped"),
+        (found["num_reweighted"], "pairs weighted anew"),
+        (found["num_with_margin"], "margins set"),
+    )
+    words = [f"{count(number)} {text}" for number, text in ways if number]
     changed = f"{count(found['num_changed'])} of {count(found['num_pairs'])} pairs changed"
     return f"By the recipe {metrics['recipe']['name']}, {changed}{': ' if words else ''}{', '.join(words)}."
 
 
-def notes(metrics: Mapping[str, Any]) -> list[str]:
+def notes(metrics: RefineMetrics) -> list[str]:
     """What a reader of the numbers has to know."""
-    why = part(metrics, "recipe", "why")
+    why, noise, train_file = metrics["recipe"]["why"], metrics["label_noise"], metrics["train_file"]
     found = [why] if why else []
-    rounds = part(metrics, "rounds") or []
-    if rounds:
+    if rounds := metrics["rounds"]:
         shared = percent(rounds[-1]["overlap_with_last"])
         found.append(
             f"{len(rounds)} rounds; of the pairs in doubt in the last or the one before, {shared} are in doubt in both."
         )
-    noise = part(metrics, "label_noise") or {}
-    if noise.get("identifiable") is False:
+    if noise and not noise["identifiable"]:
         span = percent_range(noise["low"], noise["high"])
         found.append(
             f"The audit could not tell how many labels are wrong: {span} fits what it saw. Probabilities that a label "
             "is wrong average over that range, and are as unsure."
         )
-    if twice := part(metrics, "num_counted_twice"):
+    if twice := metrics["num_counted_twice"]:
         found.append(
             f"On {count(twice)} pairs the judges' evidence counts twice, in the target and in the margin: the gap that "
             "training aims at is margin + log-odds of the target."
         )
-    ties = part(metrics, "train_file", "left_out", "tie")
-    if ties:
+    if ties := train_file["left_out"].get("tie"):
         found.append(
             f"train.jsonl leaves {count(ties)} ties out, whose order other trainers would take for a preference. "
             "rewardsmith train reads the folder, and learns that neither response is better."
         )
-    unsaid = part(metrics, "train_file", "not_expressed") or {}
-    if unsaid:
+    if unsaid := train_file["not_expressed"]:
         words = " and ".join(f"the {name} of {count(number)}" for name, number in unsaid.items())
         found.append(
             f"train.jsonl is for other trainers, which do not read {words} of its "
-            f"{count(metrics['train_file']['num_rows'])} rows. rewardsmith train reads the folder, and everything."
+            f"{count(train_file['num_rows'])} rows. rewardsmith train reads the folder, and everything."
         )
     return found
 
 
-def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+def key_numbers(metrics: RefineMetrics) -> list[KeyNumber]:
     found = metrics["pairs"]
     total = found["num_pairs"]
 
-    def share(name: str) -> str:
-        return percent(found[name] / total) if total else MISSING
+    def share(number: int) -> str:
+        return percent(number / total) if total else MISSING
 
     return [
-        KeyNumber("changed", count(found["num_changed"]), f"{share('num_changed')} of {count(total)} pairs"),
-        KeyNumber("flipped", count(found["num_turned"]), share("num_turned")),
-        KeyNumber("dropped", count(found["num_dropped"]), share("num_dropped")),
+        KeyNumber("changed", count(found["num_changed"]), f"{share(found['num_changed'])} of {count(total)} pairs"),
+        KeyNumber("flipped", count(found["num_turned"]), share(found["num_turned"])),
+        KeyNumber("dropped", count(found["num_dropped"]), share(found["num_dropped"])),
         KeyNumber("effective pairs", count(found["effective_pairs"]), "(sum of weights)² / sum of squares"),
     ]
 
@@ -140,22 +134,22 @@ def parameter_words(parameters: Mapping[str, Any]) -> str:
     return text.removeprefix("{").removesuffix("}")
 
 
-def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+def length_table(metrics: RefineMetrics) -> BarTable | None:
     """How often the labels call the longer response better, before and after."""
-    found = part(metrics, "length") or {}
-    shares = [("as given", found.get("longer_is_better_given")), ("refined", found.get("longer_is_better"))]
+    found = metrics["length"]
+    if found is None:
+        return None
+    shares = [("as given", found["longer_is_better_given"]), ("refined", found["longer_is_better"])]
     bars = [Bar(name, (), value, None, None, percent(value)) for name, value in shares if value is not None]
     return bar_table(("labels",), "the longer response is the better one", bars)
 
 
-def group_table(metrics: Mapping[str, Any], name: str, with_names: bool) -> BarTable | None:
+def group_table(word: str, rows: Sequence[GroupEffect], with_names: bool) -> BarTable | None:
     """What refining did to each category or annotator: pairs, changes, and the share of the weight that is left."""
-    word = {"categories": "category", "annotators": "annotator"}[name]
-    rows = part(metrics, name) or []
     widest = max((row["weight_share"] for row in rows), default=0) or 1.0
     bars = [
         Bar(
-            name=str(row["name"]) if with_names else f"{word} {i}",
+            name=row["name"] if with_names else f"{word} {i}",
             cells=(
                 count(row["count"]),
                 percent(row["num_turned"] / row["count"]),

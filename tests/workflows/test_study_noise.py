@@ -159,7 +159,7 @@ def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama,
         ({"num_train_epochs": 0}, "--num_train_epochs 0 must be at least 1"),
         ({"fork_layer": 2}, "--fork_layer 2: .* has 2 blocks; use 0 to 1"),
         ({"learning_rate": -1e-3}, "`learning_rate` -0.001 must be above 0"),
-        ({"learning_rate": 0.0}, "--learning_rate 0.0 must be above 0"),
+        ({"learning_rate": 0.0}, "`learning_rate` 0.0 must be above 0"),
         ({"learning_rate": float("nan")}, "--learning_rate nan must be above 0"),
     ):
         with pytest.raises(ConfigError, match=reason):

@@ -27,13 +27,13 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.probe import probe_judgements
+from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.planting import plant_flips, relabel
-from rewardsmith.strength.probe import probe_judgements
-from rewardsmith.strength.probe_ensemble import pair_features
 from rewardsmith.strength.rivals import rival_finders
 from rewardsmith.strength.self_audit import Pairs, planted_findings
 

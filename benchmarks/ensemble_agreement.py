@@ -37,17 +37,17 @@ from rewardsmith.metrics.ranking import auroc, rank_correlation
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.design import Design
-from rewardsmith.strength.forked import train_forked_members
-from rewardsmith.strength.full import train_full
-from rewardsmith.strength.head_start import fit_member_heads
-from rewardsmith.strength.judgements import Judgements, as_labelled
-from rewardsmith.strength.model_ensemble import EnsembleJob
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.design import Design
+from rewardsmith.strength.ensembles.forked import train_forked_members
+from rewardsmith.strength.ensembles.full import train_full
+from rewardsmith.strength.ensembles.head_start import fit_member_heads
+from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob
+from rewardsmith.strength.ensembles.probe import probe_judgements
+from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.planting import plant_flips, relabel
-from rewardsmith.strength.probe import probe_judgements
-from rewardsmith.strength.probe_ensemble import pair_features
 
 RATE = 0.2
 OTHER_SEED = 1000

@@ -37,10 +37,10 @@ def judge(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.models.options import LoraOptions, ModelOptions
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
-    from rewardsmith.strength.crossfit import fold_groups
-    from rewardsmith.strength.forked import train_forked_members
-    from rewardsmith.strength.judgements import as_labelled
-    from rewardsmith.strength.model_ensemble import EnsembleJob
+    from rewardsmith.strength.ensembles.crossfit import fold_groups
+    from rewardsmith.strength.ensembles.forked import train_forked_members
+    from rewardsmith.strength.ensembles.judgements import as_labelled
+    from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob
     from rewardsmith.strength.options import MemberOptions, StrengthOptions
     from rewardsmith.strength.planting import plant_flips, relabel
 

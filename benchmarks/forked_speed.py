@@ -49,8 +49,8 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.models.members import default_fork_layer
     from rewardsmith.models.options import LoraOptions
     from rewardsmith.preferences.conversations import pair_conversations
-    from rewardsmith.strength.crossfit import member_weights
-    from rewardsmith.strength.head_start import probed_heads
+    from rewardsmith.strength.ensembles.crossfit import member_weights
+    from rewardsmith.strength.ensembles.head_start import probed_heads
     from rewardsmith.tokens.encoding import ConversationEncoder
 
     use_all_cores()

@@ -27,12 +27,12 @@ from rewardsmith.refining.last_layer import Array, LastLayer, Rows, fit_last_lay
 from rewardsmith.refining.recipe import load_recipe
 from rewardsmith.refining.rounds import Round, refine_in_rounds
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.crossfit import assign_folds
-from rewardsmith.strength.design import Candidate, Design
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.crossfit import assign_folds
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import probe_judgements
 
 NUM_PAIRS, NUM_TRUSTED, NUM_FOLDS = 2000, 200, 5
 RECIPES = ("flip_wrong", "soft_label", "drop")

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from rewardsmith.preferences.simulation.features import simulate_features
-from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.logistic import principal_axes
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
-from rewardsmith.strength.logistic import principal_axes
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import probe_judgements
 
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
 

@@ -1,6 +1,6 @@
 """How much of what uniform label noise costs could any repair win back from a linear reward?
 
-Question   Labels of a reward that is linear in real features and drawn from a known prior, some turned round at random.
+Question   Labels of a reward that is linear in real features and drawn from a known prior, some flipped at random.
            How much of the gap between plain training on them and on clean ones can be closed at all?
 Workload   The features of a preference set, split as `study noise` splits it; a reward drawn at random, as sharp as
            --bayes_accuracy says (of a judge who knows it), labels drawn from it, and noise. Heads on noisy labels
@@ -25,8 +25,8 @@ from torch import Tensor
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.probe_ensemble import pair_features
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.studies.noise.heads import Labels, fit_arms, fit_noise_aware
 from rewardsmith.studies.noise.probe_trainer import L2_GRID
 from rewardsmith.trials.splits import split_by_group

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.cli.config import CONFIG_HELP
-from rewardsmith.cli.main import command_names, overview, verb_module
+from rewardsmith.cli.main import COMMANDS, help_of, overview
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 
@@ -29,10 +29,9 @@ def reference() -> str:
         f"`{CONFIG_HELP.split(' takes ')[0]}` takes{CONFIG_HELP.split(' takes')[1]} "
         "A switch is turned off with `--no_name`.",
     ]
-    for verb in command_names():
-        module = verb_module(verb)
-        parts += [f"## rewardsmith {verb}", f"```text\n{module.HELP}\n```"]
-        parts += [_table(title, config_class, names) for title, config_class, names in _groups(module.CONFIG)]
+    for command, config in COMMANDS.items():
+        parts += [f"## rewardsmith {command}", f"```text\n{help_of(command)}\n```"]
+        parts += [_table(title, config_class, names) for title, config_class, names in _groups(config)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
 import subprocess
@@ -9,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import rewardsmith
 from rewardsmith.cli.config import parse_config
-from rewardsmith.cli.main import command_names, verb_module
+from rewardsmith.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,7 +28,7 @@ def commands(text: str) -> Iterator[list[str]]:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ ").strip(), comments=True) if "rewardsmith " in line else []
             if len(words) > 1 and words[0] == "rewardsmith":
-                names = [name for name in command_names() if words[1:][: len(name.split())] == name.split()]
+                names = [name for name in COMMANDS if words[1:][: len(name.split())] == name.split()]
                 yield from ([name, *words[1 + len(name.split()) :]] for name in names)
 
 
@@ -45,7 +48,24 @@ def test_every_command_in_the_documents_is_understood() -> None:
     assert len(found) > 10
     for verb, *arguments in found:
         if not {"--help", "--config"} & set(arguments):
-            parse_config(verb_module(verb).CONFIG, arguments, prog=f"rewardsmith {verb}", help_text="")
+            parse_config(COMMANDS[verb], arguments, prog=f"rewardsmith {verb}", help_text="")
+
+
+def test_what_the_documents_import_is_there() -> None:
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.ImportFrom):
+                    module = importlib.import_module(str(node.module))
+                    named = [(module, alias.name) for alias in node.names]
+                elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "rewardsmith":
+                    named = [(rewardsmith, node.attr)]
+                else:
+                    continue
+                assert [name for module, name in named if not hasattr(module, name)] == [], page.name
+                found += named
+    assert len(found) >= 5
 
 
 def test_links_to_files_lead_somewhere() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,21 +12,20 @@ import pytest
 import yaml
 
 from rewardsmith import __version__
-from rewardsmith.cli import main as main_module
 from rewardsmith.cli.main import VERBS, main
-from rewardsmith.cli.show import show_result
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.workflows.options import AuditConfig, CacheConfig
+from rewardsmith.workflows import audit
+from rewardsmith.workflows.options import AuditConfig
 
 NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}
 
 
 @pytest.fixture
 def verb(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stand-in for the file of a verb; set ``run`` to what it should do."""
-    module = SimpleNamespace(CONFIG=AuditConfig, HELP="Does something.", run=lambda config: 0)
-    monkeypatch.setattr(main_module, "verb_module", lambda name: module)
-    return module
+    """A stand-in for the workflow of `audit`; set ``run`` to what it should do."""
+    stand_in = SimpleNamespace(run=lambda config: pytest.fail("must not run"))
+    monkeypatch.setattr(audit, "run_audit", lambda config: stand_in.run(config))
+    return stand_in
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -96,7 +94,6 @@ def test_an_unknown_verb_gets_the_nearest_one() -> None:
 
 
 def test_dry_run_prints_the_configuration_and_does_nothing(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    verb.run = lambda config: pytest.fail("must not run")
     assert main(["audit", "p.jsonl", "--dry_run"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["dataset_name"] == "p.jsonl"
 
@@ -148,15 +145,3 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stderr.close()
     process.wait()
     assert told == b""
-
-
-def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    result = SimpleNamespace(summary=lambda: {"verdict": "gut\n🙂"}, print=lambda console: console.print("for people"))
-    assert show_result(result, CacheConfig(json=True)) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "for people"
-    assert len(lines) == 2
-    assert lines[1].isascii()
-    assert json.loads(lines[1]) == {"verdict": "gut\n🙂"}
-    show_result(result, CacheConfig())
-    assert capsys.readouterr().out == "for people\n"

@@ -11,7 +11,7 @@ from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 
 DECISIONS = (None, None, "keep", "flip", "tie", "drop")
 

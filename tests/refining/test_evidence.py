@@ -5,7 +5,7 @@ from random_evidence import found_by_structure
 
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS
 from rewardsmith.refining.evidence import Evidence
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.table import strengths_table
 
 

@@ -8,7 +8,7 @@ from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.selection import Where
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 
 NUM = 1200
 

@@ -10,7 +10,7 @@ from rewardsmith.refining.last_layer import Rows, fit_last_layer
 from rewardsmith.refining.rules.influence_weights import InfluenceWeights
 from rewardsmith.refining.selection import Where
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 
 NUM = 800
 

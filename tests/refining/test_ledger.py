@@ -19,7 +19,7 @@ from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.ledger import build_ledger, undone_lines
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.table import strengths_table
 
 words = st.text(string.printable + "äß中\u2028\x85", min_size=1, max_size=12)

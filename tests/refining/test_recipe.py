@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_evidence import random_evidence, same
 
-from rewardsmith.cli.refine import HELP
+from rewardsmith.cli.main import help_of
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.effects import pair_counts
 from rewardsmith.refining.evidence import Reads
@@ -31,7 +31,7 @@ def recipe_of(*rules: dict) -> str:
 def test_the_shipped_recipes_are_the_documented_ones():
     papers = {"flip", "margin", "flip+margin", "soft_label+margin"}
     assert papers | {f"paper_{name}" for name in papers} <= set(RECIPES)
-    assert set(RECIPES) <= set(re.findall(r"[a-z_+]+", HELP.split("Recipes: ")[1].split("Or a YAML")[0]))
+    assert set(RECIPES) <= set(re.findall(r"[a-z_+]+", help_of("refine").split("Recipes: ")[1].split("Or a YAML")[0]))
 
 
 @pytest.mark.parametrize("name", RECIPES)

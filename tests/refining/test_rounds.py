@@ -9,11 +9,11 @@ from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.recipe import Recipe, read_recipe
 from rewardsmith.refining.rounds import overlap, refine_in_rounds, round_metrics
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.design import Candidate, Design
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import probe_judgements
 
 FLIP: Recipe = read_recipe("name: flip\nrules:\n  - rule: flip\n    where: {p_wrong: [0.5, null]}\n", "test")
 

@@ -7,7 +7,7 @@ from random_evidence import random_evidence
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.selection import Where
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 
 
 def judged_evidence(mean: list[float], in_sample: bool = False) -> Evidence:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from rewardsmith.report.audit_report import render_audit_report
+from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions
 
 BROWSER = next(

@@ -1,6 +1,6 @@
 import pytest
 
-from rewardsmith.strength.kinds import KINDS
+from rewardsmith.strength.ensembles.kinds import KINDS
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 
 

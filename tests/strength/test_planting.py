@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.planting import plant_flips, relabel
 
 

@@ -5,8 +5,8 @@ import torch
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.features import simulate_features
-from rewardsmith.strength.design import Candidate, Design
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.planting import relabel
 from rewardsmith.strength.rivals import gap_rivals, rival_finders

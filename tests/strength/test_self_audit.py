@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.self_audit import Pairs, merge_repeats, planted_findings
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.strength.design import NUISANCE_SCALE, Candidate, Design, debiased
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.ensembles.design import NUISANCE_SCALE, Candidate, Design, debiased
+from rewardsmith.strength.ensembles.judgements import as_labelled
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure
-from rewardsmith.strength.probe import probe_judgements
 from rewardsmith.strength.structured import believed, structured_audit
 
 NUMBER = 1500

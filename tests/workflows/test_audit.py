@@ -13,9 +13,9 @@ import rewardsmith
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
-from rewardsmith.strength import probe_ensemble
-from rewardsmith.strength.given import GivenEnsemble
-from rewardsmith.strength.kinds import KINDS, EnsembleKind
+from rewardsmith.strength.ensembles import probe_ensemble
+from rewardsmith.strength.ensembles.given import GivenEnsemble
+from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.workflows.audit import run_audit
 from rewardsmith.workflows.options import AuditConfig
@@ -172,7 +172,9 @@ def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_
 def test_a_kind_of_ensemble_is_its_entry_of_the_table_and_nothing_asks_for_its_name(
     rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = EnsembleKind("rewardsmith.strength.given", caveat="They know too much.", planted_limits="It is easy.")
+    kind = EnsembleKind(
+        "rewardsmith.strength.ensembles.given", caveat="They know too much.", planted_limits="It is easy."
+    )
     monkeypatch.setitem(KINDS, "full", kind)
     config = AuditConfig(
         strength=StrengthOptions(ensemble="full"), run=RunOptions(output_dir=str(tmp_path / "out"), quiet=True)

@@ -138,7 +138,7 @@ def test_forked_members_that_were_trained_are_not_trained_again(
         patch.setattr(audit_workflow, "audit_pairs", raises(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             audit(rows, tiny_llama, tmp_path / "out", **options)
-    monkeypatch.setattr("rewardsmith.strength.forked.train_forked", raises(AssertionError("trained again")))
+    monkeypatch.setattr("rewardsmith.strength.ensembles.forked.train_forked", raises(AssertionError("trained again")))
     np.testing.assert_array_equal(gaps(audit(rows, tiny_llama, tmp_path / "out", **options)), gaps(forked))
 
 

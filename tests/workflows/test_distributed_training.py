@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS
 from rewardsmith.workflows.train import run_train
 from tiny_reward_models import some_rows
 

@@ -17,8 +17,8 @@ from rewardsmith.cli.main import main
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.workflows import refine_rounds
 from rewardsmith.workflows.refine_rounds import saved_judgements
 from tiny_reward_models import some_rows

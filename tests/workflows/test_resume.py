@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training import loop, reward_training
+from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS
 from rewardsmith.workflows.train import TrainResult, run_train
 from tiny_reward_models import some_rows
 

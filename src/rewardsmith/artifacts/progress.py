@@ -48,11 +48,16 @@ def worded(wording: Callable[[str], str]) -> Iterator[None]:
         _wording = before
 
 
+def in_words(message: str) -> str:
+    """The message in the wording of this context."""
+    return _wording(message)
+
+
 def say(message: str) -> None:
     """Prints one line on stderr, above any bar, unless quiet. For what a user should know but need not act on."""
     if _quiet:
         return
-    message = _wording(message)
+    message = in_words(message)
     if _bars is not None:
         _bars.console.print(message, markup=False, highlight=False)
     else:

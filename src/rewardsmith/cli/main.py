@@ -6,21 +6,54 @@ Exit status: 0 done, 1 failed at run time, 2 the input was wrong, 130 interrupte
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from types import ModuleType
+from typing import Any
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.cli.config import config_to_yaml, parse_config
-from rewardsmith.cli.flag_names import speaking_in_flags
+from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.version import __version__
+from rewardsmith.workflows.options import (
+    AuditConfig,
+    CacheConfig,
+    DoctorConfig,
+    EvaluateConfig,
+    ExportConfig,
+    RefineConfig,
+    ScoreConfig,
+    SimulateConfig,
+    StudyNoiseConfig,
+    TrainConfig,
+    UndoConfig,
+)
 
-# A new verb is one file in this folder and one word here.
-VERBS = ("audit", "refine", "undo", "train", "evaluate", "score", "export", "study", "simulate", "doctor", "cache")
+COMMANDS: dict[str, type] = {
+    "audit": AuditConfig,
+    "refine": RefineConfig,
+    "undo": UndoConfig,
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "score": ScoreConfig,
+    "export": ExportConfig,
+    "study noise": StudyNoiseConfig,
+    "simulate": SimulateConfig,
+    "doctor": DoctorConfig,
+    "cache": CacheConfig,
+}
+"""Each command and its configuration, whose docstring is its help. ``workflows/study_noise.py`` runs `study noise`."""
+FAMILIES = {
+    "study": """Controlled experiments on your own data: plant known noise, repair it, see what helps.
+
+usage: rewardsmith study STUDY [data set] [options]"""
+}
+"""Verbs of several commands."""
+VERBS = tuple(dict.fromkeys(command.split()[0] for command in COMMANDS))
 
 _INTRODUCTION = """\
 rewardsmith turns human preferences into a reward model you can trust.
@@ -61,32 +94,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def verb_module(verb: str) -> ModuleType:
-    """The file of a command: its ``CONFIG`` class, ``HELP`` text and ``run`` function.
-
-    A verb of several commands has ``SECOND_WORDS`` and ``HELP`` instead; its commands are called ``study noise``.
-    """
-    return importlib.import_module(f"rewardsmith.cli.{verb.replace(' ', '_')}")
-
-
-def command_names() -> list[str]:
-    """Every command that can run, those of two words included."""
-    words = [(verb, getattr(verb_module(verb), "SECOND_WORDS", ())) for verb in VERBS]
-    return [name for verb, seconds in words for name in ([f"{verb} {second}" for second in seconds] or [verb])]
+def help_of(command: str) -> str:
+    """What a command, or a verb of several, is for."""
+    return FAMILIES.get(command) or inspect.getdoc(COMMANDS[command]) or ""
 
 
 def overview() -> str:
     """What ``rewardsmith --help`` prints."""
-    lines = [f"  {verb:<10} {verb_module(verb).HELP.splitlines()[0]}" for verb in VERBS]
-    return "\n".join([_INTRODUCTION, *lines, "", _LESSON])
+    return "\n".join([_INTRODUCTION, *_lines({verb: verb for verb in VERBS}), "", _LESSON])
 
 
-def overview_of(verb: str) -> str:
+def _overview_of(family: str, seconds: list[str]) -> str:
     """What ``rewardsmith study --help`` prints: the commands of a verb that has several."""
-    module = verb_module(verb)
-    lines = [f"  {second:<10} {verb_module(f'{verb} {second}').HELP.splitlines()[0]}" for second in module.SECOND_WORDS]
-    more = f"rewardsmith {verb} {module.SECOND_WORDS[0]} --help      # the options"
-    return "\n".join([module.HELP, "", *lines, "", more])
+    lines = _lines({second: f"{family} {second}" for second in seconds})
+    more = f"rewardsmith {family} {seconds[0]} --help      # the options"
+    return "\n".join([help_of(family), "", *lines, "", more])
+
+
+def _lines(commands: dict[str, str]) -> list[str]:
+    return [f"  {word:<10} {help_of(command).splitlines()[0]}" for word, command in commands.items()]
 
 
 def _show_what_the_terminal_can() -> None:
@@ -106,26 +132,26 @@ def _run_verb(words: list[str]) -> int:
     verb, *rest = words
     if verb not in VERBS:
         raise ConfigError(f"unknown verb {verb!r}.{suggest(verb, VERBS)} Verbs: {', '.join(VERBS)}.")
-    module = verb_module(verb)
-    if seconds := getattr(module, "SECOND_WORDS", ()):
+    if verb in FAMILIES:
+        seconds = [command.removeprefix(f"{verb} ") for command in COMMANDS if command.startswith(f"{verb} ")]
         if not rest or rest[0] in ("-h", "--help", "help"):
-            print(overview_of(verb))
+            print(_overview_of(verb, seconds))
             return 0
         second, *rest = rest
         if second not in seconds:
             raise ConfigError(f"unknown {verb} {second!r}.{suggest(second, seconds)} There is: {', '.join(seconds)}.")
         verb = f"{verb} {second}"
-        module = verb_module(verb)
-    with speaking_in_flags(module.CONFIG):
+    with speaking_in_flags(COMMANDS[verb]):
         try:
-            config = parse_config(module.CONFIG, rest, prog=f"rewardsmith {verb}", help_text=module.HELP)
+            config: Any = parse_config(COMMANDS[verb], rest, prog=f"rewardsmith {verb}", help_text=help_of(verb))
         except SystemExit:  # --help has been printed
             return 0
         if flatten(config).get("dry_run"):
             print(config_to_yaml(config), end="")
             return 0
-        status: int = module.run(config)
-        return status
+        name = verb.replace(" ", "_")
+        workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
+        return show_result(getattr(workflow, f"run_{name}")(config), config)
 
 
 def _complain(message: str, exit_code: int) -> int:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.simulation.labels import LabelOptions, Labels, label_pairs
 from rewardsmith.preferences.simulation.text import (
-    CATEGORIES,
     SimulatedPrompt,
     SimulatedResponse,
+    categories,
     write_prompts,
     write_response,
 )
@@ -60,7 +60,8 @@ def simulate(
     noise = rng.normal(size=num_pairs)
     true_gap = gap_std * (math.sqrt(1 - unexplained) * quality_gap / spread + math.sqrt(unexplained) * noise)
     longer_by = np.array([float(len(first.text) - len(second.text)) for _, first, second in pairs])
-    category = np.array([prompt.category for prompt, _, _ in pairs], dtype=np.int64)
+    names = categories()
+    category = np.array([names.index(prompt.category) for prompt, _, _ in pairs], dtype=np.int64)
 
     options = LabelOptions(annotator, tuple(annotator_skills), votes_per_pair, flips, flip_rate, tie_rate)
     labels = label_pairs(true_gap, longer_by, category, options, rng)
@@ -100,7 +101,7 @@ def _row(i: int, pair: Pair, true_gap: NDArray[np.float64], labels: Labels, num_
             "rejected": votes_rejected,
             "tie": num_votes - votes_chosen - votes_rejected,
         },
-        "category": CATEGORIES[prompt.category],
+        "category": prompt.category,
     }
     if num_votes == 1:
         row["annotator_id"] = f"annotator-{int(labels.annotator[i])}"

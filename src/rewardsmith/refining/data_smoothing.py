@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rewardsmith.strength.logistic import CURVATURE
+from rewardsmith.strength.ensembles.logistic import CURVATURE
 
 
 def smooth_labels(

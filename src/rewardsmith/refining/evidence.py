@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
-from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
 
 VOTES = ("votes_chosen", "votes_rejected", "votes_tie")
 Names = list[str | None]

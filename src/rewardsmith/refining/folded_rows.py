@@ -13,10 +13,10 @@ from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.influence import cross_influence
 from rewardsmith.refining.last_layer import Array, Rows
 from rewardsmith.refining.supervision import Mask, Supervision
-from rewardsmith.strength.crossfit import assign_folds
-from rewardsmith.strength.design import MAX_DIMENSIONS, Candidate, Design
-from rewardsmith.strength.logistic import principal_axes
-from rewardsmith.strength.probe import L2_GRID, choose
+from rewardsmith.strength.ensembles.crossfit import assign_folds
+from rewardsmith.strength.ensembles.design import MAX_DIMENSIONS, Candidate, Design
+from rewardsmith.strength.ensembles.logistic import principal_axes
+from rewardsmith.strength.ensembles.probe import L2_GRID, choose
 
 NUM_FOLDS = 4
 

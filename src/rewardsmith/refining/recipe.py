@@ -133,7 +133,7 @@ class Choice:
 
 
 def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
-    """What was asked for; by default what the noise study supports (``docs/experiments.md``).
+    """What was asked for; by default what the noise study supports (``docs/results/repairing_labels.md``).
 
     That is ``structured_drop`` where an audit has what it goes by, otherwise ``none``.
     """
@@ -144,8 +144,8 @@ def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
         return Choice(
             "structured_drop",
             "No recipe was named: this one was clearly better than plain training over planted noise of all kinds, "
-            "by what it repairs where errors follow length (docs/experiments.md). `rewardsmith study noise` asks your "
-            "own data.",
+            "by what it repairs where errors follow length (docs/results/repairing_labels.md). "
+            "`rewardsmith study noise` asks your own data.",
         )
     return Choice(
         "none",

@@ -20,7 +20,7 @@ from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
 from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Mask, Supervision
-from rewardsmith.strength.judgements import Judgements, learnable
+from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 
 DOUBTFUL = 0.5
 STABLE = (

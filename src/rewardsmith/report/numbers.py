@@ -66,10 +66,10 @@ def percent_range(low: Any, high: Any) -> str:
     return second if first == second else f"{first.rstrip('%')} to {second}"
 
 
-def decimal_range(low: Any, high: Any, digits: int = 3) -> str:
+def decimal_range(low: Any, high: Any, digits: int = 3, missing: str = MISSING) -> str:
     """``0.702 to 0.724``."""
     if not (known(low) and known(high)):
-        return MISSING
+        return missing
     return f"{decimal(low, digits)} to {decimal(high, digits)}"
 
 

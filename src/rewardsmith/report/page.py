@@ -1,16 +1,35 @@
-"""What every page shares: templates and style."""
+"""One self-contained HTML page from a template and what it is to show."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
 
-def environment() -> Environment:
+def render_page(template: str, **content: Any) -> str:
+    """The document, with style and script inside: its policy lets no other script run. Text of the data is escaped."""
+    script = _asset("audit.js")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(f":root {{\n  color-scheme: light dark;\n{css_variables()}\n}}\n{_asset('audit.css')}"),
+            script=Markup(script),
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            **content,
+        )
+    )
+
+
+def _environment() -> Environment:
     """Templates that escape whatever they print; a misspelt name is an error."""
     env = Environment(
         loader=PackageLoader("rewardsmith.report", "templates"),
@@ -24,11 +43,6 @@ def environment() -> Environment:
     return env
 
 
-def asset(name: str) -> str:
+def _asset(name: str) -> str:
     """A text file that lies beside the templates."""
     return (resources.files("rewardsmith.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def css_variables_block() -> str:
-    """The palette as the first rule of the style sheet."""
-    return f":root {{\n  color-scheme: light dark;\n{css_variables()}\n}}\n"

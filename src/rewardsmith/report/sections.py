@@ -18,7 +18,7 @@ from rewardsmith.report.numbers import (
     percent_range,
 )
 from rewardsmith.report.palette import CLASS_COLOURS
-from rewardsmith.strength.kinds import KINDS
+from rewardsmith.strength.ensembles.kinds import KINDS
 
 UNITS = "Strengths are in logits and depend on the trunk: compare pairs of one audit, not audits of different models."
 HELD_OUT = (
@@ -115,11 +115,7 @@ def planted_notes(metrics: Mapping[str, Any]) -> list[str]:
 
 def interval_words(entry: Mapping[str, Any], digits: int) -> str:
     """``0.699 to 0.726``, or nothing where there is no interval."""
-    return (
-        decimal_range(entry["low"], entry["high"], digits)
-        if known(entry.get("low")) and known(entry.get("high"))
-        else ""
-    )
+    return decimal_range(entry.get("low"), entry.get("high"), digits, missing="")
 
 
 def class_shares(metrics: Mapping[str, Any]) -> list[ClassShare]:

@@ -1,4 +1,4 @@
-"""The numbers of an audit, as they stand in ``metrics.json``; ``report/audit_words.py`` puts them into words."""
+"""The numbers of an audit, as they stand in ``metrics.json``; ``report/audit/words.py`` puts them into words."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.ensembles.judgements import as_labelled
+from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import L2_GRID
 from rewardsmith.strength.table import NUM_BINS
 
 NUM_LENGTH_BINS = 20

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.judgements import Judgements, Strength, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.table import strength_classes, strengths_table
 

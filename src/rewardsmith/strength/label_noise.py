@@ -88,8 +88,9 @@ class LabelNoise:
 def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64], seed: int = 0) -> LabelNoise | None:
     """Fits the model to held-out gaps [N] as labelled; None where no pair has a gap. NaN gaps are left out.
 
-    The value is that of the normal link, which came closest on simulated sets (docs/experiments.md); the range spans
-    the bootstraps and the profile likelihoods of both. ``groups`` [N] are resampled as wholes, in at most 500 blocks.
+    The value is that of the normal link, which came closest on simulated sets (docs/results/share_of_wrong_labels.md);
+    the range spans the bootstraps and the profile likelihoods of both. ``groups`` [N] are resampled as wholes, in at
+    most 500 blocks.
     """
     seen = ~np.isnan(gap)
     gap, groups = gap[seen], groups[seen]

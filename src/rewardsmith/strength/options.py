@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-from rewardsmith.strength.kinds import KINDS, EnsembleKind, KindName, ModelMembers
+from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind, KindName, ModelMembers
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from scipy.special import expit
 from torch import Tensor
 
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.design import Design
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.design import Design
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import probe_judgements
 
 AUM_EPOCHS = 24
 AUM_BATCH = 128

@@ -15,9 +15,9 @@ from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.audited import Audited
-from rewardsmith.strength.ensemble import Ensemble, Targets
-from rewardsmith.strength.judgements import Judgements, as_labelled
-from rewardsmith.strength.kinds import EnsembleKind
+from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
+from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.kinds import EnsembleKind
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import SelfAuditOptions
 from rewardsmith.strength.planting import PLANTED, plant_flips, relabel

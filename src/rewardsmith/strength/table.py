@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import ERROR_RATES, STRENGTH_CLASSES, strengths_schema
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.judgements import Judgements
+from rewardsmith.strength.ensembles.judgements import Judgements
 
 NUM_BINS = 20
 WRONG = 0.5

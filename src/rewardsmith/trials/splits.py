@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.errors import DataError
-from rewardsmith.strength.crossfit import assign_folds
+from rewardsmith.strength.ensembles.crossfit import assign_folds
 
 NUM_INNER_FOLDS = 3
 MIN_GROUPS = 2 * NUM_INNER_FOLDS

@@ -18,15 +18,15 @@ from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.report.audit_report import render_audit_report
-from rewardsmith.report.audit_words import with_words
+from rewardsmith.report.audit.report import render_audit_report
+from rewardsmith.report.audit.words import with_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.ensemble import Ensemble
-from rewardsmith.strength.judgements import learnable
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.ensemble import Ensemble
+from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.self_audit import Pairs, self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, QUARANTINE, STRENGTHS

@@ -1,4 +1,4 @@
-"""The ensemble of an audit, made from its configuration. What ensembles are: ``strength/ensemble.py``."""
+"""The ensemble of an audit, made from its configuration. What ensembles are: ``strength/ensembles/ensemble.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.strength.ensemble import Ensemble, EnsembleInputs, Stage, open_ensemble, untimed
+from rewardsmith.strength.ensembles.ensemble import Ensemble, EnsembleInputs, Stage, open_ensemble, untimed
 from rewardsmith.workflows.audit_folder import PAIRS
 from rewardsmith.workflows.options import AuditConfig
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
-from rewardsmith.artifacts.progress import progress, set_quiet
+from rewardsmith.artifacts.progress import in_words, progress, set_quiet
 from rewardsmith.engine.doctor.check import Check, Mark, checked
 from rewardsmith.engine.doctor.data_checks import check_rows, check_truncation
 from rewardsmith.engine.doctor.environment_checks import check_environment
@@ -37,6 +37,10 @@ class DoctorResult:
     def num_failed(self) -> int:
         """Checks that failed; warnings do not count."""
         return self.num_marked("fail")
+
+    @property
+    def exit_status(self) -> int:
+        return 1 if self.num_failed else 0
 
     def num_marked(self, mark: Mark) -> int:
         return sum(check.mark == mark for checks in self.sections.values() for check in checks)
@@ -70,7 +74,12 @@ def run_doctor(config: DoctorConfig, dataset: Any = None) -> DoctorResult:
     if has_data:
         title = "Data " + (config.data.dataset_name or "in memory")
         sections[title] = checked("read", lambda: _check_data(config, dataset))
-    return DoctorResult(sections)
+    return DoctorResult(
+        {
+            title: [replace(check, sentence=in_words(check.sentence)) for check in checks]
+            for title, checks in sections.items()
+        }
+    )
 
 
 def _check_model(name: str, max_length: int) -> list[Check]:

@@ -26,8 +26,8 @@ from rewardsmith.models.kept_temperature import (
 )
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.report.evaluate_report import render_evaluate_report
-from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.report.evaluate.report import render_evaluate_report
+from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from

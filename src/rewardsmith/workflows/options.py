@@ -1,6 +1,6 @@
 """The configuration of each verb: the parts' options, composed. Free of heavy imports.
 
-Flags and YAML keys are the leaf names, flat; the nesting is internal.
+Flags and YAML keys are the leaf names, flat; the nesting is internal. A class's docstring is its verb's ``--help``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOption
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """Measure how strong every preference is, which labels are doubtful, and how far to trust the answer."""
+    """Which labels are wrong, which are ambiguous, how strong is every preference: one verdict and one report.
+
+    Examples:
+      rewardsmith audit prefs.jsonl
+      rewardsmith audit --dataset_name embedded/dialogues
+      rewardsmith audit --dataset_name trl-lib/ultrafeedback_binarized --max_pairs 5000
+      rewardsmith audit prefs.jsonl --ensemble forked --model_name_or_path Qwen/Qwen3-0.6B
+      rewardsmith audit prefs.jsonl --prompt_key question --chosen_key good --rejected_key bad
+    """
 
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -35,7 +43,20 @@ class AuditConfig:
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """Repair an audited set by stated rules, every one of which can be looked at and undone."""
+    """Repairs an audited set by stated rules: drop, flip, soften, weigh, set margins. Every row can be had back.
+
+    Without --recipe it is structured_drop where the audit has p_wrong_structured, and none otherwise.
+
+    Recipes: soft_label, drop, drop_lowest, flip, flip_wrong, smooth, margin, flip+margin, soft_label+margin, votes,
+    decisions, none; where errors follow length or category: structured_soft_label, structured_drop,
+    structured_flip_wrong; as the paper has them, by in-sample strengths: paper_flip, paper_margin, paper_flip+margin,
+    paper_soft_label+margin. Or a YAML file of rules: docs/methods/refine.md.
+
+    Examples:
+      rewardsmith refine --audit_dir runs/audit-prefs
+      rewardsmith refine --audit_dir runs/audit-prefs --recipe drop --output_dir refined
+      rewardsmith refine --audit_dir runs/audit-prefs --recipe mine.yaml --decisions decided.jsonl
+    """
 
     refine: RefineOptions = field(default_factory=RefineOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
@@ -44,7 +65,13 @@ class RefineConfig:
 
 @dataclass(frozen=True)
 class UndoConfig:
-    """Write the rows that went into a refined folder, as they were."""
+    """Writes the rows that went into a refined folder: all of them, value for value, in the order of the input.
+
+    What JSON has no word for (bytes that are no text, dates, decimals) comes back as text, and is counted.
+
+    Example:
+      rewardsmith undo --refined_dir refined --output_file back.jsonl
+    """
 
     refined_dir: str = ""
     """Folder that `rewardsmith refine` wrote."""
@@ -60,7 +87,15 @@ class UndoConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Train a Bradley-Terry reward model and save it as a Hugging Face sequence-classification model."""
+    """Train a reward model on preference pairs; saves a Hugging Face sequence-classification model.
+
+    Pairs may carry target (P(chosen is better)), margin and weight; see docs/methods/bradley_terry.md.
+
+    Examples:
+      rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1
+      rewardsmith train prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --use_peft --learning_rate 1e-4
+      rewardsmith train --dataset_name embedded/dialogues --center_rewards_coefficient 0.01 --output_dir rm
+    """
 
     data: DataOptions = field(default_factory=DataOptions)
     eval_dataset_name: str | None = None
@@ -79,7 +114,14 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Measure a reward model on a preference set: accuracy with interval, calibration, by category and by length."""
+    """Measure a reward model on a preference set: accuracy with interval, calibration, by category and by length.
+
+    Examples:
+      rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl
+      rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --fit_temperature
+      rewardsmith evaluate --reward_model_path runs/new heldout.jsonl --compare_to runs/old
+      rewardsmith evaluate --reward_model_path owner/reward-model --dataset_name embedded/dialogues --json
+    """
 
     reward_model_path: str = ""
     """Folder or Hub id of the reward model (sequence classification, peft adapter, feature head or ensemble)."""
@@ -94,7 +136,16 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """Write the reward of every response of a set: pairs, single responses, or several to a prompt."""
+    """Write the reward of every response of a set, in its order: pairs, single responses, or several to a prompt.
+
+    Interrupted, the same command goes on where it was. Rewards compare within a prompt only.
+
+    Examples:
+      rewardsmith score --reward_model_path runs/train-prefs --dataset_name prefs.jsonl --output_file rewards.parquet
+      rewardsmith score samples.jsonl --reward_model_path rm --response_key completions --output_file rewards.jsonl
+      rewardsmith score prefs.jsonl --reward_model_path rm1,rm2,rm3 --aggregate mean_minus_std
+      rewardsmith score prefs.jsonl --reward_model_path runs/train-prefs --probabilities
+    """
 
     reward_model_path: str = ""
     """Folder or Hub id of the reward model; several separated by commas, or an ensemble's folder, judge together."""
@@ -122,7 +173,15 @@ class ScoreConfig:
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write a preference set, or a refined folder, in the form that another trainer reads."""
+    """Write a preference set, or a refined folder, in the form that another trainer reads.
+
+    What that trainer cannot be told (soft targets, weights, ...) is counted and shown.
+
+    Examples:
+      rewardsmith export runs/refine-prefs --to trl --output_file train.jsonl
+      rewardsmith export prefs.jsonl --to llamafactory --output_dir data/prefs
+      rewardsmith export runs/refine-prefs --to datasets --output_dir prefs_refined
+    """
 
     data: DataOptions = field(default_factory=DataOptions)
     to: Literal["trl", "openrlhf", "llamafactory", "ms_swift", "nemo_rl", "datasets"] = "trl"
@@ -147,7 +206,16 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class StudyNoiseConfig:
-    """Plant known noise in a preference set, repair it by every method, train, and test on untouched labels."""
+    """Does repairing labels help, and which repair? Noise is planted, repaired blind, trained on, tested on truth.
+
+    Every arm chooses its regularisation in the same way, by held-out labels (--choose_by). An interrupted study
+    goes on.
+
+    Examples:
+      rewardsmith study noise prefs.jsonl
+      rewardsmith study noise prefs.jsonl --kinds uniform --methods drop,flip,soft_label,margin,cleanlab:drop,aum:drop
+      rewardsmith study noise prefs.jsonl --kinds longer,clustered --rates 0,0.2,0.4 --num_seeds 6 --fold_by category
+    """
 
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -158,7 +226,15 @@ class StudyNoiseConfig:
 
 @dataclass(frozen=True)
 class DoctorConfig:
-    """Check the environment, a model and a preference set for the faults that silently spoil reward models."""
+    """Check the environment, a model and a preference set for faults that silently spoil reward models.
+
+    Exit status 1 if a check fails. Without options it looks at the environment only.
+
+    Examples:
+      rewardsmith doctor
+      rewardsmith doctor --model_name_or_path embedded/smollm2-135m
+      rewardsmith doctor prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --max_length 1024
+    """
 
     model_name_or_path: str | None = None
     """Model to check."""
@@ -170,7 +246,12 @@ class DoctorConfig:
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """List or clear the feature cache."""
+    """List or clear the feature cache.
+
+    Examples:
+      rewardsmith cache
+      rewardsmith cache --clear
+    """
 
     clear: bool = False
     """Delete every entry."""
@@ -180,7 +261,13 @@ class CacheConfig:
 
 @dataclass(frozen=True)
 class SimulateConfig:
-    """Write a preference set with planted truth: known rewards, annotators of known skill, known flips."""
+    """Write a preference set with planted truth: known rewards, annotators of known skill, known flips.
+
+    Examples:
+      rewardsmith simulate --output_file sim.jsonl --flip_rate 0.2
+      rewardsmith simulate --output_file sim.jsonl --annotator exact --flips hard --flip_rate 0.1
+      rewardsmith simulate --output_file sim.jsonl --annotator_skills 1.0,0.8,0.4 --votes_per_pair 5 --tie_rate 0.1
+    """
 
     output_file: str = ""
     """JSONL file to write."""

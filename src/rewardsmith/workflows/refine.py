@@ -28,8 +28,8 @@ from rewardsmith.refining.recipe import Choice, Recipe, Refined, apply_recipe, c
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.notebook import ReportedResult
-from rewardsmith.report.refine_report import render_refine_report
-from rewardsmith.report.refine_terminal import print_refined
+from rewardsmith.report.refine.report import render_refine_report
+from rewardsmith.report.refine.terminal import print_refined
 from rewardsmith.workflows.audit_folder import QUARANTINE, AuditFolder, read_audit
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.output_paths import default_output, refuse_inputs
@@ -112,7 +112,7 @@ def rule_features(audit: AuditFolder) -> NDArray[np.float32]:
 
     The cache has them already where the audit's ensemble was `probe` on this machine.
     """
-    from rewardsmith.strength.probe_ensemble import pair_features
+    from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     designs = pair_features(audit.pairs, config.model, config.strength.feature_dtype).designs

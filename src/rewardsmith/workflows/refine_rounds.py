@@ -24,8 +24,8 @@ from rewardsmith.refining.rounds import (
 )
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.judgements import Judgements, learnable
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, AuditFolder

@@ -21,9 +21,9 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.notebook import ReportedResult
-from rewardsmith.report.study_report import render_study_report
-from rewardsmith.report.study_tables import print_study
-from rewardsmith.strength.probe_ensemble import pair_features
+from rewardsmith.report.study.report import render_study_report
+from rewardsmith.report.study.tables import print_study
+from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.studies.noise.cells import Cell, CellOptions, cells_of, open_cells
 from rewardsmith.studies.noise.findings import StudyResults, findings, resampled_groups
 from rewardsmith.studies.noise.methods import ALL, Method, parse_methods, recipe_fingerprints

@@ -22,6 +22,7 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
+from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
@@ -35,13 +36,12 @@ from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.report.evaluate_terminal import print_evaluation
+from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.smoothed_labels import SMOOTHED_LABELS, smoothed_labels
 
 LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"
@@ -231,7 +231,7 @@ def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
 
 
 def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int) -> dict[str, Any]:
-    """Numbers of the model as it was saved, on the pairs set aside."""
+    """Numbers of the model as it was saved, on the pairs held out."""
     options = ScoringOptions(device=device)  # type: ignore[arg-type] # one of these, chosen and said before
     with closing(open_scorer(path, options, quiet=False)) as scorer:
         result = benchmark_rewards(scorer, eval_pairs, seed)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from rewardsmith.preferences.simulation.features import simulate_features
-from rewardsmith.strength.design import Candidate, Design
-from rewardsmith.strength.logistic import principal_axes
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.logistic import principal_axes
 from rewardsmith.studies.noise.study_pairs import PairColumns, StudyPairs
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.design import Candidate, Design
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.studies.noise import forked_trainer
 from rewardsmith.studies.noise.arms import Arm, Trained, TrainingTask
 from rewardsmith.studies.noise.forked_trainer import ForkedTrainer, forked_base

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_pairs import made_pairs
 
-from rewardsmith.strength.logistic import fit_heads
+from rewardsmith.strength.ensembles.logistic import fit_heads
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
 
 ROWS = made_pairs(600, 8, seed=2).widest.rows

@@ -11,7 +11,7 @@ from made_pairs import made_pairs
 
 from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.design import Design
+from rewardsmith.strength.ensembles.design import Design
 from rewardsmith.studies.noise.arms import Arm
 from rewardsmith.studies.noise.cells import Cell, noise_rng
 from rewardsmith.studies.noise.detectors import Detectors

@@ -23,7 +23,7 @@ from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 DEFAULT_MAX_TOKENS = 2048
 """Tokens in a forward pass: enough for full speed on a CPU, little enough for its caches and memory."""
 CPU_TRAINING_TOKENS = 1024
-"""On a CPU larger passes of training are no faster (docs/performance.md), and hold more activations."""
+"""On a CPU larger passes of training are no faster (docs/results/training_memory.md), and hold more activations."""
 CPU_BF16_TRAINING_TOKENS = 4096
 """But autocast turns all weights into bfloat16 in every pass, and their gradients back: few large ones cost less."""
 

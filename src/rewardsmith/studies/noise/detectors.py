@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.probe import probe_judgements
 from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
 from rewardsmith.strength.structured import structured_audit
 from rewardsmith.studies.noise.study_pairs import StudyPairs

@@ -35,8 +35,8 @@ from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.members import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.models.starting import starting_model
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.head_start import fit_member_heads
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.head_start import fit_member_heads
 from rewardsmith.studies.noise.arms import Arm, Trained, TrainingTask, stack_supervision
 from rewardsmith.studies.noise.held_out_likelihood import HeldOutLabels
 from rewardsmith.studies.noise.options import ForkedArmOptions, ForkedJob, NoiseStudyOptions

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rewardsmith.objectives.noise_aware import believed_target
-from rewardsmith.strength.logistic import CURVATURE, fit_heads
+from rewardsmith.strength.ensembles.logistic import CURVATURE, fit_heads
 
 NUM_ROUNDS = 12
 """Of expectation and maximisation."""

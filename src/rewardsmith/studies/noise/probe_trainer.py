@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.strength.design import with_nuisance, without_nuisance
+from rewardsmith.strength.ensembles.design import with_nuisance, without_nuisance
 from rewardsmith.studies.noise.arms import Arm, Form, Trained, TrainingTask, stack_supervision
 from rewardsmith.studies.noise.heads import Labels, descend, fit_arms, fit_noise_aware
 from rewardsmith.studies.noise.held_out_likelihood import Chosen, HeldOutLabels

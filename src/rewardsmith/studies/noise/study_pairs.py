@@ -18,13 +18,13 @@ from safetensors.torch import load_file, save_file
 from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.simulation.flips import FlipKind
-from rewardsmith.strength.crossfit import fold_groups
-from rewardsmith.strength.design import Candidate, Design
-from rewardsmith.strength.judgements import as_labelled
+from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.design import Candidate, Design
+from rewardsmith.strength.ensembles.judgements import as_labelled
+from rewardsmith.strength.ensembles.probe import Advance, probe_judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure, clusters_of, longer_side, response_codes
-from rewardsmith.strength.probe import Advance, probe_judgements
 from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.trials.splits import NUM_INNER_FOLDS, split_by_group
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float
@@ -24,6 +26,8 @@ from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.correction import Correction
 
 STATE = "smoothed_target"
+SMOOTHED_LABELS = "smoothed_labels.parquet"
+"""Where the labels of a run ended, for a reader."""
 
 
 class DataSmoothing(Correction):
@@ -75,3 +79,10 @@ class DataSmoothing(Correction):
 
     def _positions(self, batch: PairBatch) -> Tensor:
         return torch.from_numpy(batch.indices).to(self._labels.device)
+
+
+def smoothed_labels(pairs: pa.Table, learned: EncodedPairs) -> pa.Table:
+    """``pair_id``, ``row``, ``target_given`` and ``target`` of every pair that was trained on, in input order."""
+    trained = pairs.filter(pc.is_in(pairs["pair_id"], pa.array(learned.pair_id)))
+    columns = {"pair_id": trained["pair_id"], "row": trained["row"], "target_given": trained["target"]}
+    return pa.table({**columns, "target": pa.array(learned.target, pa.float32())})

@@ -1,0 +1,139 @@
+"""One self-contained HTML page from the numbers of an evaluation: key numbers, tables, the reliability figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
+from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
+from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent
+from rewardsmith.report.page import render_page
+from rewardsmith.report.sections import KeyNumber
+
+HIGHER_IS_BETTER = {"accuracy_ties_half"}
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """Calibration of one form of the gaps, as words."""
+
+    name: str
+    temperature: str
+    ece: str
+    chance: str
+    brier: str
+    nll: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One measure of two models, as words."""
+
+    name: str
+    first: str
+    second: str
+    difference: str
+    winner: str
+
+
+def render_evaluate_report(metrics: Mapping[str, Any]) -> str:
+    """The report as one HTML document, from ``metrics.json`` alone. Names of categories and models are escaped."""
+    return render_page(
+        "evaluate.html.j2",
+        metrics=metrics,
+        title=f"Evaluation of {metrics.get('reward_model') or 'a reward model'}",
+        verdict=verdict(metrics),
+        key_numbers=key_numbers(metrics),
+        reliability=reliability_figure(metrics),
+        calibration=calibration_rows(metrics),
+        comparison=comparison_rows(metrics),
+        comparison_finding=comparison_finding(metrics["comparison"]) if metrics.get("comparison") else "",
+        by_length=length_table(metrics),
+        by_category=category_table(metrics),
+        measured=measured(metrics),
+    )
+
+
+def key_numbers(metrics: Mapping[str, Any]) -> list[KeyNumber]:
+    m = metrics
+    temperature = m.get("eval_temperature")
+    return [
+        KeyNumber(
+            "accuracy",
+            decimal(m.get("eval_accuracy"), 3),
+            decimal_range(m.get("eval_accuracy_ci_low"), m.get("eval_accuracy_ci_high"), missing=""),
+        ),
+        KeyNumber("pairs", count(m.get("eval_num_pairs")), f"of {count(m.get('eval_num_prompts'))} prompts"),
+        KeyNumber(
+            "calibration error", decimal(m.get("eval_ece"), 3), f"{decimal(m.get('eval_ece_by_chance'), 3)} by chance"
+        ),
+        KeyNumber(
+            "temperature",
+            decimal(temperature) if known(temperature) else "none",
+            decimal_range(m.get("eval_temperature_ci_low"), m.get("eval_temperature_ci_high"), 2, missing=""),
+        ),
+        KeyNumber("negative log-likelihood", decimal(m.get("eval_nll"), 3), "0.693 for constant rewards"),
+    ]
+
+
+def calibration_rows(metrics: Mapping[str, Any]) -> list[CalibrationRow]:
+    """The gaps as they are, at the temperature of this set, and at the one that the model carries."""
+    rows = []
+    for suffix, name, key in (
+        ("", "as they are", None),
+        ("_at_temperature", "divided by the temperature of other prompts", "eval_temperature"),
+        ("_at_kept_temperature", "divided by the temperature that the model carries", "eval_kept_temperature"),
+    ):
+        numbers = [metrics.get(f"eval_{what}{suffix}") for what in ("ece", "ece_by_chance", "brier", "nll")]
+        if known(numbers[0]):
+            temperature = "1" if key is None else decimal(metrics.get(key), 3)
+            rows.append(CalibrationRow(name, temperature, *(decimal(value, 4) for value in numbers)))
+    return rows
+
+
+def comparison_rows(metrics: Mapping[str, Any]) -> list[ComparisonRow]:
+    """Each measure of both models; empty where none was compared."""
+    rows = []
+    for measure, name in MEASURES.items():
+        entry = part(metrics, "comparison", measure) or {}
+        if known(entry.get("difference")):
+            interval = decimal_range(entry.get("difference_low"), entry.get("difference_high"), 4, missing="")
+            difference = decimal(entry["difference"], 4) + (f" ({interval})" if interval else "")
+            first_wins = (entry["difference"] > 0) == (measure in HIGHER_IS_BETTER)
+            winner = ("this model" if first_wins else "the other") if entry["is_clear"] else "not clear"
+            rows.append(
+                ComparisonRow(name, decimal(entry["first"], 4), decimal(entry["second"], 4), difference, winner)
+            )
+    return rows
+
+
+def category_table(metrics: Mapping[str, Any]) -> BarTable | None:
+    """Accuracy by category, the largest category first."""
+    return _accuracy_table("category", [(str(e["name"]), e) for e in part(metrics, "by_category") or []])
+
+
+def length_table(metrics: Mapping[str, Any]) -> BarTable | None:
+    """Accuracy by how much longer the preferred response is."""
+    entries = part(metrics, "by_length_difference") or []
+    return _accuracy_table(
+        "preferred response longer by",
+        [(f"{decimal(e['from'], 0)} to {decimal(e['to'], 0)} characters", e) for e in entries],
+    )
+
+
+def _accuracy_table(what: str, entries: list[tuple[str, Mapping[str, Any]]]) -> BarTable | None:
+    bars = [
+        Bar(
+            name=name,
+            cells=(count(e["count"]), count(e["num_ties"]), decimal(e["gap_mean"])),
+            value=e["accuracy"] or 0.0,
+            low=e["accuracy_ci_low"],
+            high=e["accuracy_ci_high"],
+            text=percent(e["accuracy"]),
+        )
+        for name, e in entries
+    ]
+    return bar_table((what, "pairs", "tied rewards", "mean gap"), "accuracy", bars)

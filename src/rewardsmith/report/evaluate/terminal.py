@@ -1,0 +1,109 @@
+"""The numbers of an evaluation for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rewardsmith.report.evaluate.words import MEASURES
+
+SHOWN_CATEGORIES = 30
+
+
+def print_evaluation(metrics: Mapping[str, Any], console: Console) -> None:
+    """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
+    m = metrics
+    console.print(
+        f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
+        f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "
+        f"with half credit for {m['eval_num_ties']:,} tied rewards {share(m['eval_accuracy_ties_half'])}.",
+        highlight=False,
+    )
+    console.print(
+        f"Mean gap {m['eval_gap_mean']:+.3f}; negative log-likelihood {m['eval_nll']:.4f} (constant rewards: 0.6931); "
+        f"preferring the longer response: {share(m['eval_length_accuracy'])}.",
+        highlight=False,
+    )
+    for line in (*_calibration(m), *_comparison(m)):
+        console.print(line, markup=False, highlight=False)
+    if m["eval_num_label_ties"]:
+        console.print(
+            f"{m['eval_num_label_ties']:,} pairs whose label is a tie are in neither accuracy.", highlight=False
+        )
+    if m["eval_num_without_weight"]:
+        console.print(f"{m['eval_num_without_weight']:,} pairs of weight 0 were left out.", highlight=False)
+    lengths = [{**entry, "name": f"{entry['from']:+,} to {entry['to']:+,}"} for entry in m["by_length_difference"]]
+    if m["by_category"]:
+        console.print(_table("category", m["by_category"][:SHOWN_CATEGORIES]))
+        if len(m["by_category"]) > SHOWN_CATEGORIES:
+            console.print(f"... and {len(m['by_category']) - SHOWN_CATEGORIES} more in metrics.json")
+    console.print(_table("preferred response longer by (characters)", lengths))
+
+
+def share(value: float | None) -> str:
+    """``0.6667``, or a dash where there is no number."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """``0.6667 [0.6012, 0.7307]``."""
+    return share(value) if low is None or high is None else f"{share(value)} [{low:.4f}, {high:.4f}]"
+
+
+def _calibration(m: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Calibration error of sigmoid(gap) {m['eval_ece']:.4f}, where about {m['eval_ece_by_chance']:.4f} is chance; "
+        f"Brier score {m['eval_brier']:.4f}."
+    )
+    if m["eval_temperature"] is None:
+        yield f"No temperature: {m['eval_temperature_note']}."
+        return
+    ends = (m["eval_temperature"], m["eval_temperature_ci_low"], m["eval_temperature_ci_high"])
+    line = f"Temperature {with_interval(*ends)}"
+    if m["eval_ece_at_temperature"] is not None:
+        line += (
+            f"; on prompts that it has not seen, calibration error {m['eval_ece_at_temperature']:.4f}, "
+            f"negative log-likelihood {m['eval_nll_at_temperature']:.4f}"
+        )
+    yield f"{line}."
+    if m["eval_kept_temperature"] is not None:
+        yield (
+            f"At the temperature {m['eval_kept_temperature']:.4f} that the model carries: calibration error "
+            f"{m['eval_ece_at_kept_temperature']:.4f}, negative log-likelihood {m['eval_nll_at_kept_temperature']:.4f}."
+        )
+
+
+def _comparison(m: Mapping[str, Any]) -> Iterator[str]:
+    found = m.get("comparison")
+    if found is None:
+        return
+    yield (
+        f"Against {found['reward_model']} on the same pairs: only this model is right on "
+        f"{found['num_only_first_right']:,}, only the other on {found['num_only_second_right']:,}."
+    )
+    for name, words in MEASURES.items():
+        entry = found[name]
+        difference = entry["difference"]
+        if difference is not None:
+            low, high = entry["difference_low"], entry["difference_high"]
+            interval = "" if low is None or high is None else f" [{low:+.4f}, {high:+.4f}]"
+            verdict = "" if entry["is_clear"] else ", not clear"
+            yield (
+                f"  {words} {entry['first']:.4f} against {entry['second']:.4f}: "
+                f"difference {difference:+.4f}{interval}{verdict}"
+            )
+
+
+def _table(what: str, entries: list[dict[str, Any]]) -> Table:
+    table = Table(what, "pairs", "accuracy", "ties", "mean gap")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for entry in entries:
+        accuracy = with_interval(entry["accuracy"], entry["accuracy_ci_low"], entry["accuracy_ci_high"])
+        name = escape(str(entry["name"]))
+        table.add_row(name, f"{entry['count']:,}", accuracy, f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}")
+    return table

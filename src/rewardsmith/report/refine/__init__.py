@@ -1,0 +1,1 @@
+"""What refining changed, as a page and for a terminal."""

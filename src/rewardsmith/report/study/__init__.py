@@ -1,0 +1,1 @@
+"""A noise study as a page and as tables."""

@@ -1,0 +1,109 @@
+"""The ``probe`` ensemble of a set: its conversations are read once, heads are fitted as often as labels change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from rewardsmith.artifacts.progress import progress
+from rewardsmith.engine.features.extraction import Dtype, extract_features, is_decoder
+from rewardsmith.models.blocks import num_layers
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import load_config, load_tokenizer
+from rewardsmith.models.options import ModelOptions
+from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pair_table import response_lengths
+from rewardsmith.strength.cell_noise import CellNoise
+from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
+from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.ensembles.probe import check_enough, probe_judgements
+from rewardsmith.strength.pair_structure import PairStructure, pair_structure
+from rewardsmith.strength.rivals import Rival, rival_finders
+from rewardsmith.strength.structured import structured_audit
+from rewardsmith.tokens.encoding import ConversationEncoder
+
+STRUCTURED_JUDGES = 4
+"""At most, of the structured audit, which fits two ensembles; it has been measured with so many."""
+
+
+class ProbeEnsemble:
+    """Heads on frozen features, which are computed once."""
+
+    def __init__(self, inputs: EnsembleInputs) -> None:
+        self._inputs, self._options, self._groups = inputs, inputs.strength, inputs.groups
+        self.truncated_share: float | None = None
+
+    def check(self) -> None:
+        check_enough(len(self._groups), self._groups, self._options.num_folds)
+
+    def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
+        designs = self._designs
+        description = "Judging" if labels == "given" else f"Judging by {labels} labels"
+        with self._inputs.stage("judging"), progress(f"{description} (repeats)", self._options.judges) as bar:
+            return probe_judgements(designs, target, self._groups, self._options, seed, bar.advance)
+
+    def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
+        if not self._options.structured or self._options.crossfit == "none":
+            return None
+        designs = self._designs
+        options = replace(self._options, num_judges=min(self._options.judges, STRUCTURED_JUDGES))
+        description = "Judging without length" if labels == "given" else f"Judging without length by {labels} labels"
+        with (
+            self._inputs.stage("structured_audit"),
+            progress(f"{description} (repeats)", 2 * options.judges) as bar,
+        ):
+            return structured_audit(designs, target, self._structure, options, seed, bar.advance)[1]
+
+    def rivals(self, judged: Judgements, target: Targets, seed: int) -> list[Rival]:
+        designs = self._designs
+        with self._inputs.stage("rivals"):
+            return rival_finders(designs, target, self._groups, self._options, seed)
+
+    def finish(self) -> None:
+        pass
+
+    @cached_property
+    def _designs(self) -> list[Design]:
+        with self._inputs.stage("features"):
+            found = pair_features(self._inputs.pairs, self._inputs.model, self._options.feature_dtype)
+        self.truncated_share = found.truncated_share
+        return found.designs
+
+    @cached_property
+    def _structure(self) -> PairStructure:
+        return pair_structure(self._inputs.pairs, self._groups)
+
+
+make_ensemble: MakeEnsemble = ProbeEnsemble
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """Designs of every candidate, and the share of pairs of which truncation took something."""
+
+    designs: list[Design]
+    truncated_share: float
+
+
+def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float32") -> PairFeatures:
+    """Reads every distinct conversation once (cached) and builds the designs. No label goes into them."""
+    source = resolve_model(options.model_name_or_path, options.model_revision)
+    encoder = ConversationEncoder(load_tokenizer(source), options.max_length, options.truncation_side)
+    config = load_config(source)
+    candidates = default_candidates(num_layers(config), is_encoder=not is_decoder(config))
+    conversations = list(chain(*pair_conversations(pairs)))
+    features = extract_features(source, encoder, conversations, distinct_specs(candidates), options.device, dtype=dtype)
+    chosen = np.arange(len(pairs))
+    rejected = chosen + len(pairs)
+    lengths = np.log1p(np.concatenate(response_lengths(pairs))).astype(np.float32)
+    designs = [build_design(c, features.arrays, lengths, chosen, rejected) for c in candidates]
+    own = by_category(designs[-1], pairs["category"].to_pylist())
+    if own is not None:
+        designs.append(own)
+    cut = features.num_cut > 0
+    return PairFeatures(designs, float((cut[chosen] | cut[rejected]).mean()))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import re
+import time
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+
+from rewardsmith.report.audit.outcome_figures import accuracy_finding
+from rewardsmith.report.audit.report import figures_of, render_audit_report
+from rewardsmith.report.bar_tables import category_table, structured_table
+from rewardsmith.report.options import ReportOptions
+from rewardsmith.report.sections import key_numbers
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+class Outline(HTMLParser):
+    """Elements and text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+@pytest.fixture(scope="module")
+def audit(fake_audit):
+    pairs, strengths = fake_audit.fake_tables(400)
+    return fake_audit.fake_metrics(400, strengths), pairs, strengths
+
+
+@pytest.fixture(scope="module")
+def page(audit):
+    return render_audit_report(*audit, ReportOptions(report_examples=3))
+
+
+def poisoned(pairs: pa.Table) -> pa.Table:
+    """Every text column says something wicked."""
+    message = pa.array(
+        [[{"role": EVIL, "content": EVIL + str(i)}] for i in range(pairs.num_rows)], pairs.field("prompt").type
+    )
+    words = pa.array([EVIL] * pairs.num_rows)
+    for name in ("prompt", "chosen", "rejected", "category", "annotator_id"):
+        column = message if pa.types.is_list(pairs.field(name).type) else words
+        pairs = pairs.set_column(pairs.schema.get_field_index(name), pairs.field(name), column)
+    return pairs
+
+
+def test_page_opens_with_the_verdict_and_the_key_numbers(page, audit):
+    words = " ".join(Outline(page).words)
+    assert words.index(audit[0]["verdict"]) < words.index("How strong the preferences are")
+    for number in ("16 to 22%", "0.712", "0.699 to 0.726", "0.820"):
+        assert number in words
+
+
+def test_every_figure_has_a_finding_as_title_and_words_for_those_who_cannot_see(page):
+    outline = Outline(page)
+    figures = outline.count("figure")
+    assert figures == 7
+    images = [attrs for tag, attrs in outline.tags if tag == "svg"]
+    assert len(images) == 2 * figures
+    assert all(len(image["aria-label"]) > 30 for image in images)
+    titles = re.findall(r"<figure[^>]*>\s*<h3>(.+?)</h3>", page)
+    assert len(titles) == figures
+    assert all(len(title) > 20 for title in titles)
+
+
+def test_page_loads_nothing_and_lets_only_its_own_script_run(page):
+    outline = Outline(page)
+    assert not [attrs for _, attrs in outline.tags if attrs.get("src") or (attrs.get("href") or "#")[0] != "#"]
+    assert "url(" not in page
+    assert "@import" not in page
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert len(scripts) == 1
+    assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_wicked_text_is_shown_and_never_becomes_markup(audit):
+    metrics, pairs, strengths = audit
+    metrics = copy.deepcopy(metrics)
+    metrics |= {"title": EVIL, "dataset_name": EVIL, "verdict": EVIL, "next_steps": [{"text": EVIL, "command": EVIL}]}
+    metrics["categories"][0]["name"] = metrics["annotators"][0]["name"] = EVIL
+    metrics["data"]["findings"][0] |= {
+        "message": EVIL,
+        "check": EVIL,
+        "examples": [{"file": EVIL, "line": 3, "row": 2}],
+    }
+    metrics["planted_flips"][0] |= {"kind": EVIL, "limits": EVIL}
+    metrics["planted_flips"][0]["baselines"][1] |= {"method": EVIL, "note": EVIL}
+    metrics["length"]["unit"] = EVIL
+    metrics["structured"] |= {"sentence": EVIL}
+    metrics["structured"]["categories"][0]["name"] = EVIL
+    outline = Outline(render_audit_report(metrics, poisoned(pairs), strengths, ReportOptions(report_examples=2)))
+    assert outline.count("script") == 1
+    assert outline.count("img") == 0
+    assert not [attrs for _, attrs in outline.tags if any(name.startswith("on") for name in attrs)]
+    assert sum(EVIL in words for words in outline.words) > 20
+
+
+def test_report_text_none_leaves_out_every_text_of_the_data(audit):
+    metrics, pairs, strengths = audit
+    metrics = copy.deepcopy(metrics)
+    secret = "ZZSECRETZZ"
+    for row in [*metrics["categories"], *metrics["annotators"], *metrics["structured"]["categories"]]:
+        row["name"] = secret
+    metrics["data"]["findings"][0]["message"] = secret
+    for name in ("prompt", "chosen", "rejected"):
+        column = pa.array([[{"role": secret, "content": secret}]] * pairs.num_rows, pairs.field(name).type)
+        pairs = pairs.set_column(pairs.schema.get_field_index(name), name, column)
+    for name in ("category", "annotator_id", "source", "original"):
+        pairs = pairs.set_column(pairs.schema.get_field_index(name), name, pa.array([secret] * pairs.num_rows))
+    assert secret in render_audit_report(metrics, pairs, strengths, ReportOptions(report_examples=2))
+    hidden = render_audit_report(metrics, pairs, strengths, ReportOptions(report_text="none", report_examples=2))
+    assert secret not in hidden
+    assert "Texts are left out of this report" in hidden
+    assert "category 1" in hidden
+
+
+def test_errors_by_length_and_category_are_a_sentence_and_a_table(page, audit):
+    section = page.split('<section id="structure">')[1].split("</section>")[0]
+    words = " ".join(Outline(section).words)
+    assert audit[0]["structured"]["sentence"] in words
+    assert words.index("coding") < words.index("advice")  # the largest share first
+    for number in ("2,011", "47%", "55%", "38%"):
+        assert number in words
+    assert '<a href="#structure">' in page
+
+
+def test_errors_that_gather_nowhere_have_no_section(audit):
+    metrics, pairs, strengths = audit
+    metrics = metrics | {"structured": metrics["structured"] | {"sentence": None}}
+    html = render_audit_report(metrics, pairs, strengths, ReportOptions(report_examples=1))
+    assert "#structure" not in html and "Do errors follow" not in html
+
+
+def test_a_category_without_a_name_has_the_same_number_in_both_tables(audit):
+    rows = structured_table(audit[0], with_names=False).rows
+    assert [row.name for row in rows] == ["category 1", "category 4"]  # coding is the most, advice the least doubtful
+    assert category_table(audit[0], with_names=False).rows[0].name == "category 1"
+    assert structured_table(audit[0] | {"categories": None}, with_names=False).rows[0].name == "another category"
+
+
+PARTS = ["data", "ensemble", "strength", "accuracy", "label_noise", "planted_flips", "length", "categories"]
+PARTS += ["annotators", "structured", "verdict", "next_steps", "timings"]
+
+
+@pytest.mark.parametrize("missing", [None, "absent"])
+def test_every_part_may_be_missing(audit, missing):
+    """All at once and with nothing else: whatever a part needs must come from itself."""
+    _, pairs, strengths = audit
+    bare = {"schema_version": 1, "dataset_name": "x"} | ({} if missing else dict.fromkeys(PARTS))
+    html = render_audit_report(bare, pairs, strengths, ReportOptions(report_examples=1))
+    assert "came to no verdict" in html
+    assert "How well wrong labels are found" not in html
+    assert "Data checks" not in html
+
+
+def test_a_missing_detail_takes_only_its_own_figure_along(audit):
+    metrics = copy.deepcopy(audit[0])
+    metrics["strength"] |= {"classes": None, "spread_by_bin": None}
+    metrics["accuracy"]["attainable"] = None
+    drawn = {name for name, figure in figures_of(metrics, audit[2]).items() if figure}
+    assert drawn == {"distribution", "spread", "length", "accuracy"}
+
+
+def test_without_held_out_strengths_the_report_says_that_they_are_in_sample(audit):
+    _, pairs, strengths = audit
+    for name in ("strength_mean", "strength_std", "p_wrong"):
+        empty = pa.nulls(strengths.num_rows, pa.float32())
+        strengths = strengths.set_column(strengths.schema.get_field_index(name), name, empty)
+    html = render_audit_report({"dataset_name": "x"}, pairs, strengths, ReportOptions(report_examples=2))
+    assert "Strengths are in-sample" in html
+
+
+def test_noise_that_is_not_identifiable_is_not_given_as_a_number(audit):
+    noise = audit[0]["label_noise"] | {"identifiable": False, "low": 0.05, "high": 0.33}
+    (number,) = key_numbers({"label_noise": noise})
+    assert (number.value, number.detail) == ("not identifiable", "anything from 5.0 to 33% fits this data")
+
+
+@pytest.mark.parametrize("noise", [{"identifiable": False}, {}])
+def test_an_attainable_accuracy_that_is_not_identifiable_blames_nobody(audit, noise):
+    accuracy = audit[0]["accuracy"] | {"attainable": {"value": 0.8, "low": 0.65, "high": 0.95}}
+    metrics = {"accuracy": accuracy, "label_noise": noise}
+    assert "cannot be told" in accuracy_finding(metrics)
+    assert "0.65 to 0.95" in [number.value for number in key_numbers(metrics)]
+
+
+def test_an_attainable_accuracy_that_is_known_tells_whose_fault_it_is(audit):
+    assert "where these labels allow 0.78 to 0.84" in accuracy_finding(audit[0])
+    assert "0.810" in [number.value for number in key_numbers(audit[0])]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("probe", "share one trunk"), ("given", "seen these labels is not known")])
+def test_what_a_kind_of_ensemble_cannot_know_is_said(audit, kind, told):
+    metrics = audit[0] | {"ensemble": audit[0]["ensemble"] | {"kind": kind}}
+    page = render_audit_report(metrics, *audit[1:], ReportOptions(report_examples=1))
+    assert told in page
+    assert ("A judge never trained on the pair it judges" in page) == (kind != "given")
+
+
+@pytest.mark.slow
+def test_a_million_pairs_stay_small_and_fast(fake_audit):
+    pairs, strengths = fake_audit.fake_tables(1_000_000)
+    metrics = fake_audit.fake_metrics(1_000_000, strengths)
+    start = time.perf_counter()
+    html = render_audit_report(metrics, pairs, strengths, ReportOptions())
+    assert time.perf_counter() - start < 20
+    assert len(html.encode()) < 10e6

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import copy
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report
+from rewardsmith.report.evaluate.words import calibration_finding, comparison_finding, verdict
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+class Outline(HTMLParser):
+    """Elements and text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def bins(*rows):
+    """A reliability table of (confidence, agreement, count)."""
+    return [
+        {
+            "low": sure,
+            "high": sure,
+            "count": number,
+            "confidence": sure,
+            "agreement": found,
+            "agreement_ci_low": found - 0.05,
+            "agreement_ci_high": found + 0.05,
+        }
+        for sure, found, number in rows
+    ]
+
+
+def sliced(name):
+    return {
+        "name": name,
+        "count": 50,
+        "accuracy": 0.6,
+        "accuracy_ci_low": 0.5,
+        "accuracy_ci_high": 0.7,
+        "num_ties": 1,
+        "gap_mean": 0.4,
+    }
+
+
+def measure(first, second, half_width):
+    difference = first - second
+    return {
+        "first": first,
+        "second": second,
+        "difference": difference,
+        "difference_low": difference - half_width,
+        "difference_high": difference + half_width,
+        "is_clear": abs(difference) > half_width,
+        "num_rows": 100,
+    }
+
+
+@pytest.fixture
+def metrics():
+    numbers = ("ece", "ece_by_chance", "brier", "nll")
+    return {
+        "eval_accuracy": 0.72,
+        "eval_accuracy_ci_low": 0.7,
+        "eval_accuracy_ci_high": 0.745,
+        "eval_length_accuracy": 0.55,
+        "eval_num_pairs": 1500,
+        "eval_num_prompts": 375,
+        "eval_num_ties": 2,
+        "eval_num_label_ties": 0,
+        "eval_num_without_weight": 0,
+        "eval_gap_mean": 1.2,
+        "eval_gap_std": 2.0,
+        **dict(zip((f"eval_{name}" for name in numbers), (0.15, 0.02, 0.2, 0.63), strict=True)),
+        **dict(zip((f"eval_{name}_at_temperature" for name in numbers), (0.03, 0.02, 0.19, 0.56), strict=True)),
+        **dict.fromkeys((f"eval_{name}_at_kept_temperature" for name in numbers), None),
+        "eval_temperature": 2.03,
+        "eval_temperature_ci_low": 1.8,
+        "eval_temperature_ci_high": 2.3,
+        "eval_temperature_note": None,
+        "eval_kept_temperature": None,
+        "reliability": {
+            "as_they_are": bins((0.6, 0.55, 750), (0.95, 0.7, 750)),
+            "at_temperature": bins((0.55, 0.56, 750), (0.8, 0.79, 750)),
+            "at_kept_temperature": None,
+        },
+        "by_category": [sliced("chat")],
+        "by_length_difference": [{**sliced(""), "from": -30, "to": 12}],
+        "reward_model": "runs/rm",
+        "dataset": "prefs",
+        "num_quarantined": 0,
+        "num_conversations_cut": 0,
+    }
+
+
+@pytest.fixture
+def compared(metrics):
+    measures = {"accuracy_ties_half": measure(0.72, 0.70, 0.01), "nll": measure(0.63, 0.6, 0.01)}
+    measures |= {"nll_at_temperature": measure(0.56, 0.57, 0.05), "brier": measure(0.2, 0.2, 0.01)}
+    counts = {"num_both_right": 900, "num_only_first_right": 85, "num_only_second_right": 58, "num_neither_right": 457}
+    return {**metrics, "comparison": {"reward_model": "runs/old", **measures, **counts}}
+
+
+def test_page_opens_with_the_verdict_and_holds_every_section(compared):
+    outline = Outline(render_evaluate_report(compared))
+    verdict_at = outline.words.index("The rewards agree with 72% of the labels (95% interval 70 to 74%).")
+    assert verdict_at < outline.words.index("Against the other model")
+    for words in (
+        "Can its probabilities be trusted?",
+        "Is it only length?",
+        "\N{MINUS SIGN}30 to 12 characters",
+        "chat",
+    ):
+        assert words in outline.words
+    assert outline.tags.count("figure") == 1 and outline.tags.count("svg") == 2
+
+
+def test_sections_without_numbers_are_left_out(metrics):
+    bare = {**metrics, "by_category": None, "by_length_difference": [], "reliability": {}}
+    words = Outline(render_evaluate_report(bare)).words
+    for heading in ("Against the other model", "Can its probabilities", "Is it only length?", "Where it is right"):
+        assert heading not in words
+    assert Outline(render_evaluate_report({})).words.count("there is no accuracy to speak of") == 1
+
+
+def test_wicked_names_are_shown_and_never_become_markup(compared):
+    wicked = copy.deepcopy(compared) | {"reward_model": EVIL, "dataset": EVIL, "eval_temperature_note": EVIL}
+    wicked["by_category"][0]["name"] = wicked["comparison"]["reward_model"] = EVIL
+    outline = Outline(render_evaluate_report(wicked))
+    assert outline.tags.count("script") == 1 and "img" not in outline.tags
+    assert outline.words.count(EVIL) == 7  # the title stands in the head too
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        (bins((0.6, 0.55, 50), (0.95, 0.7, 50)), 0.15, "Too sure: the rewards promise 78% agreement, and 62%"),
+        (bins((0.6, 0.75, 50), (0.7, 0.9, 50)), 0.175, "Not sure enough: the rewards promise 65% agreement, and 82%"),
+        (bins((0.6, 0.75, 50), (0.9, 0.75, 50)), 0.15, "off by 15.0 points, some too high and some too low"),
+        (bins((0.6, 0.62, 50), (0.9, 0.88, 50)), 0.02, "as true as 100 pairs can tell"),
+    ],
+)
+def test_the_figure_is_titled_by_its_finding(metrics, rows, error, words):
+    found = {**metrics, "eval_ece": error, "reliability": {"as_they_are": rows, "at_temperature": None}}
+    assert words in calibration_finding(found)
+    figure = reliability_figure(found)
+    assert words in figure.title and len(figure.legend) == 1
+
+
+def test_a_bin_without_interval_is_drawn_without_one(metrics):
+    for row in metrics["reliability"]["as_they_are"]:
+        row |= {"agreement_ci_low": None, "agreement_ci_high": None}
+    assert "promised 95%, found 70%" in str(reliability_figure(metrics).wide)
+
+
+def test_the_better_model_is_named_by_the_direction_of_each_measure(compared):
+    winners = {row.name: row.winner for row in comparison_rows(compared)}
+    assert winners["accuracy (ties half)"] == "this model" and winners["negative log-likelihood"] == "the other"
+    assert winners["Brier score"] == "not clear"
+
+
+def test_a_difference_within_chance_is_not_called_one(compared):
+    found = compared["comparison"]
+    assert comparison_finding(found).startswith("This model agrees with more labels than the other: 2.0 points")
+    found["accuracy_ties_half"] = measure(0.70, 0.71, 0.05)
+    assert comparison_finding(found).startswith("These pairs do not tell this model from the other: \N{MINUS SIGN}1.0")
+    assert comparison_finding(found) in verdict(compared)
+
+
+def test_numbers_read_back_from_json_give_the_same_page(compared):
+    assert render_evaluate_report(json.loads(json.dumps(compared))) == render_evaluate_report(compared)

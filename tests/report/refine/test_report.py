@@ -1,0 +1,166 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rewardsmith.refining.effects import counted_twice, effects
+from rewardsmith.refining.evidence import Evidence
+from rewardsmith.refining.ledger import build_ledger
+from rewardsmith.refining.recipe import apply_recipe, load_recipe
+from rewardsmith.refining.supervision import Supervision
+from rewardsmith.report.options import ReportOptions
+from rewardsmith.report.refine.report import parameter_words, refined_sentence, render_refine_report, rule_examples
+
+NUM_PAIRS = 200
+Refine = Callable[..., tuple[dict[str, Any], pa.Table]]
+
+
+@pytest.fixture
+def refined(fake_audit: ModuleType) -> Refine:
+    """Metrics and ledger of a made-up set after a recipe."""
+
+    def run(recipe: str, texts: Any = None) -> tuple[dict[str, Any], pa.Table]:
+        return _refined(*fake_audit.fake_tables(NUM_PAIRS, texts=texts), recipe)
+
+    return run
+
+
+def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[str, Any], pa.Table]:
+    for name in ("target", "weight", "margin"):
+        values = np.full(NUM_PAIRS, float(name != "margin"), dtype=np.float32)
+        pairs = pairs.set_column(pairs.column_names.index(name), name, pa.array(values))
+    for member in range(2):
+        strengths = strengths.append_column(f"gap_{member}", strengths["strength_mean"])
+        strengths = strengths.append_column(f"trained_{member}", pa.array(np.zeros(NUM_PAIRS, dtype=bool)))
+    evidence, given = Evidence.from_tables(pairs, strengths), Supervision.of(pairs)
+    done = apply_recipe(load_recipe(recipe), evidence, given)
+    metrics = {
+        "title": "Refined: <set>",
+        "recipe": {"name": recipe, "description": done.recipe.description, "fingerprint": done.recipe.fingerprint},
+        "data": {"num_rows_read": NUM_PAIRS, "num_quarantined": 0},
+        **effects(evidence, given, done, 200),
+        "num_counted_twice": counted_twice(given, done),
+        "train_file": {"num_rows": NUM_PAIRS, "not_expressed": {"target": 7}},
+        "next_steps": [{"text": "Train.", "command": "rewardsmith train r"}],
+    }
+    return metrics, build_ledger(pairs, strengths, given, done)
+
+
+def test_the_page_says_what_each_rule_did_and_shows_pairs_with_before_and_after(refined: Refine):
+    metrics, ledger = refined("flip+margin")
+    page = render_refine_report(metrics, ledger, ReportOptions(report_examples=3))
+    assert "Refined: &lt;set&gt;" in page and "<set>" not in page
+    assert "20 labels flipped" in page
+    assert "strength_quantile: [0.0, 0.1]" in page
+    assert page.count('<article class="pair">') == 6
+    assert re.search(r"target 1.00, margin 0.00, weight 1.00 <strong>→ target 0.00, margin", page)
+    assert "CHOSENTEXT" in page
+    for word in ("cooking", "ann-1", "the longer response is the better one", "rewardsmith train r"):
+        assert word in page
+
+
+def test_a_page_without_texts_has_none(refined: Refine):
+    metrics, ledger = refined("drop")
+    page = render_refine_report(metrics, ledger, ReportOptions(report_text="none"))
+    for word in ("CHOSENTEXT", "cooking", "ann-1"):
+        assert word not in page
+    assert "dropped" in page and "category 1" in page
+
+
+def test_nothing_in_a_text_becomes_part_of_the_page(refined: Refine):
+    attack = "<script>alert(1)</script> {{ 7 * 7 }}"
+    metrics, ledger = refined("drop_lowest", [([{"role": "user", "content": attack}], attack, "no")])
+    page = render_refine_report(metrics, ledger)
+    assert "<script>alert" not in page
+    assert "{{ 7 * 7 }}" in page
+
+
+def test_a_recipe_that_changes_nothing_has_a_page_too(refined: Refine):
+    metrics, ledger = refined("none")
+    page = render_refine_report(metrics, ledger)
+    assert "0 of 200 pairs changed." in page
+    assert "every pair is as it was given" in page
+    assert rule_examples(ledger, [], 5, True) == []
+
+
+@pytest.mark.parametrize("identifiable", [True, False])
+def test_a_rate_that_the_audit_could_not_tell_is_said(refined: Refine, identifiable: bool):
+    metrics, ledger = refined("drop")
+    metrics["label_noise"] = {"low": 0.02, "high": 0.31, "identifiable": identifiable}
+    page = render_refine_report(metrics, ledger)
+    assert ("2.0 to 31% fits what it saw" in page) is not identifiable
+
+
+def test_what_counts_twice_and_what_others_cannot_read_is_said(refined: Refine):
+    metrics, ledger = refined("soft_label+margin")
+    page = render_refine_report(metrics, ledger)
+    assert f"On {metrics['num_counted_twice']} pairs the judges' evidence counts twice" in page.replace("&#39;", "'")
+    assert "the target of 7 of its 200 rows" in page
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, ""),
+        ({"alpha": 0.2}, "alpha: 0.2"),
+        ({"where": {"category": ["数学", "Übung"]}}, "where: {category: [数学, Übung]}"),
+        ({"where": {"p_wrong": [0.5, None], "category": ["a"]}}, "where: {p_wrong: [0.5, null], category: [a]}"),
+    ],
+)
+def test_parameters_are_written_as_in_a_recipe(parameters, words):
+    assert parameter_words(parameters) == words
+
+
+def test_rounds_are_told_with_what_the_last_two_share(refined: Refine):
+    metrics, ledger = refined("drop_lowest")
+    turns = {"num_turned": 3, "num_dropped": 20}
+    metrics["rounds"] = [
+        {"num_flagged": 31, "overlap_with_last": None, **turns},
+        {"num_flagged": 29, "overlap_with_last": 0.875, **turns},
+    ]
+    page = render_refine_report(metrics, ledger)
+    assert "2 rounds; of the pairs in doubt in the last or the one before, 88% are in doubt in both." in page
+    assert re.search(r'<td class="n">2</td><td class="n">29</td><td class="n">88%</td>', page)
+    assert "rounds" not in render_refine_report({**metrics, "rounds": None}, ledger)
+
+
+def test_the_sentence_leaves_out_what_did_not_happen(refined: Refine):
+    metrics, _ = refined("drop_lowest")
+    assert refined_sentence(metrics) == "By the recipe drop_lowest, 20 of 200 pairs changed: 20 pairs dropped."
+
+
+def test_examples_are_the_most_doubtful_of_a_rule_and_one_a_group(refined: Refine):
+    _, ledger = refined("drop_lowest")
+    (group,) = rule_examples(ledger, ["drop"], 4, with_text=False)
+    rows = [example.pair.row for example in group.examples]
+    dropped = np.flatnonzero(ledger["weight"].to_numpy() == 0)
+    assert set(rows) <= set(dropped.tolist())
+    assert len({row // 3 for row in rows}) == 4
+    doubt = ledger["p_wrong"].to_numpy()
+    assert rows[0] == dropped[np.argmax(doubt[dropped])]
+
+
+def test_examples_are_those_of_each_rule_where_several_bear_a_name(refined: Refine, tmp_path: Path):
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "rules:\n- {rule: drop, where: {strength_quantile: [0, 0.1]}}\n- {rule: drop, where: {category: [cooking]}}\n"
+    )
+    metrics, ledger = refined(str(path))
+    assert [rule["rule"] for rule in metrics["rules"]] == ["drop 1", "drop 2"]
+    low, cooking = rule_examples(ledger, ["drop 1", "drop 2"], 3, with_text=False)
+    assert all("(strength_quantile 0 to 0.1)" in example.reason for example in low.examples)
+    assert all(example.reason.endswith("(category cooking)") for example in cooking.examples)
+    assert "<h3>drop 2</h3>" in render_refine_report(metrics, ledger)
+
+
+def test_a_pair_is_shown_once_under_the_first_rule_that_was_for_it(refined: Refine):
+    _, ledger = refined("flip+margin")
+    groups = rule_examples(ledger, ["flip", "adaptive_margin", "drop"], 5, with_text=False)
+    assert [group.rule for group in groups] == ["flip", "adaptive_margin"]
+    rows = [example.pair.row for group in groups for example in group.examples]
+    assert len(rows) == len(set(rows)) == 10

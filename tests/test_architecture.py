@@ -42,9 +42,6 @@ LONG_FILE_LINES = 400
 ENGINE_ROOMS = (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor"))
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 
-# These still name flags in their errors; the list gets shorter, and goes.
-NAME_FLAGS = {"models"}
-
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -175,8 +172,7 @@ def test_errors_below_the_workflows_name_no_flags() -> None:
     assert not flags_named('x = f"rewardsmith train {name} --max_length 12"', options)
     for path in FILES:
         name = path.relative_to(SOURCE).as_posix()
-        layer = name.split("/")[0].removesuffix(".py")
-        if RANK[layer] < RANK["report"] and not NAME_FLAGS & {layer, name}:
+        if RANK[name.split("/")[0].removesuffix(".py")] < RANK["workflows"]:
             assert flags_named(path.read_text(encoding="utf-8"), options) == [], name
 
 

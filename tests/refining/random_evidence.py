@@ -38,7 +38,7 @@ def random_evidence(num_pairs: int = 400, seed: int = 0) -> tuple[Evidence, Supe
         p_wrong=p_wrong,
         p_wrong_structured=np.where(np.isnan(p_wrong), np.nan, np.random.default_rng(seed + 1).random(num_pairs)),
         weight=rng.choice([0.0, 1.0, 2.0], num_pairs),
-        classes=rng.integers(-1, len(STRENGTH_CLASSES), num_pairs).astype(np.int8),
+        strength_class=[(*STRENGTH_CLASSES, None)[i] for i in rng.integers(-1, len(STRENGTH_CLASSES), num_pairs)],
         category=[("a", "b", None)[i % 3] for i in range(num_pairs)],
         source=[("s", "t")[i % 2] for i in range(num_pairs)],
         annotator_id=[("ann", "bob", None)[i % 3] for i in range(num_pairs)],

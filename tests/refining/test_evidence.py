@@ -44,7 +44,7 @@ def test_tables_and_judgements_say_the_same():
         judged,
         p_wrong=p_wrong,
         p_wrong_structured=structured,
-        classes=classes,
+        strength_class=["strong", "incorrect", None],
         groups=np.array([0, 0, 1]),
         longer=np.array([1.0, -1.0, 0.0]),
         votes=np.array([[2, np.nan, np.nan], [np.nan] * 3, [np.nan] * 3]),

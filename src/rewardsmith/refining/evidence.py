@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
 from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
@@ -116,50 +115,33 @@ class Evidence:
         )
 
     @classmethod
-    def from_judgements(
-        cls,
-        target: NDArray[Any],
-        judged: Judgements,
-        *,
-        p_wrong: Floats | None = None,
-        p_wrong_structured: Floats | None = None,
-        weight: Floats | None = None,
-        groups: NDArray[np.int64] | None = None,
-        classes: NDArray[np.int8] | None = None,
-        category: Names | None = None,
-        source: Names | None = None,
-        annotator_id: Names | None = None,
-        votes: Floats | None = None,
-        decision: Names | None = None,
-        longer: Floats | None = None,
-        margin: Floats | None = None,
-        rows: NDArray[np.floating] | None = None,
-    ) -> Evidence:
-        """From an ensemble's judgements, without files. ``classes``: indices into ``STRENGTH_CLASSES``, -1 for none."""
+    def from_judgements(cls, target: NDArray[Any], judged: Judgements, **known: Any) -> Evidence:
+        """From an ensemble's judgements, without files. ``known``: other fields of which something is known."""
         number = len(judged.gaps)
         held_out, in_sample = judged.held_out(), judged.in_sample()
+        unknown = np.full(number, np.nan)
         nobody: Names = [None] * number
-        return cls(
+        plain = cls(
             target=np.asarray(target, dtype=np.float64),
-            weight=np.ones(number) if weight is None else weight,
-            margin=np.zeros(number) if margin is None else margin,
+            weight=np.ones(number),
+            margin=np.zeros(number),
             strength_mean=held_out.mean,
             strength_std=held_out.std,
             strength_mean_in_sample=in_sample.mean,
             strength_std_in_sample=in_sample.std,
-            p_wrong=np.full(number, np.nan) if p_wrong is None else p_wrong,
-            p_wrong_structured=np.full(number, np.nan) if p_wrong_structured is None else p_wrong_structured,
+            p_wrong=unknown,
+            p_wrong_structured=unknown,
             vote_share=_vote_share(judged.gaps, judged.trained),
-            groups=np.arange(number) if groups is None else groups,
-            strength_class=nobody if classes is None else [STRENGTH_CLASSES[c] if c >= 0 else None for c in classes],
-            category=category or nobody,
-            source=source or nobody,
-            annotator_id=annotator_id or nobody,
-            votes=np.full((number, 3), np.nan) if votes is None else votes,
-            decision=decision or nobody,
-            longer=np.full(number, np.nan) if longer is None else longer,
-            rows=rows,
+            groups=np.arange(number),
+            strength_class=nobody,
+            category=nobody,
+            source=nobody,
+            annotator_id=nobody,
+            votes=np.full((number, 3), np.nan),
+            decision=nobody,
+            longer=unknown,
         )
+        return replace(plain, **known)
 
     def __len__(self) -> int:
         return len(self.target)

@@ -62,11 +62,11 @@ def classes_of(strengths: pa.Table) -> NDArray[np.int64]:
     return np.asarray(index.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def display_range(values: Floats, tail: float = 0.001) -> tuple[float, float]:
-    """Where the values lie, ``tail`` cut at each end so that one outlier does not flatten a figure."""
+def display_range(values: Floats) -> tuple[float, float]:
+    """Where the values lie, a thousandth cut at each end so that one outlier does not flatten a figure."""
     if values.size == 0:
         return -1.0, 1.0
-    low, high = (float(v) for v in np.quantile(values, [tail, 1 - tail]))
+    low, high = (float(v) for v in np.quantile(values, [0.001, 0.999]))
     pad = 0.02 * (high - low) or 0.5
     return low - pad, high + pad
 
@@ -81,11 +81,11 @@ def nice_edges(low: float, high: float, target: int) -> Floats:
     return edges
 
 
-def histogram_by_class(values: Floats, classes: NDArray[np.int64], target: int = 60) -> Histogram:
+def histogram_by_class(values: Floats, classes: NDArray[np.int64]) -> Histogram:
     """Finite values in round bins, one row a class (pairs without a class are counted in the last, extra row)."""
     keep = np.isfinite(values)
     values, classes = values[keep], classes[keep]
-    edges = nice_edges(*display_range(values), target)
+    edges = nice_edges(*display_range(values), 60)
     inside = (values >= edges[0]) & (values < edges[-1])
     rows = np.where(classes < 0, len(STRENGTH_CLASSES), classes)[inside]
     bins = np.searchsorted(edges, values[inside], side="right") - 1

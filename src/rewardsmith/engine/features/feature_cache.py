@@ -28,7 +28,6 @@ from rewardsmith.artifacts.user_cache import cache_folder, folder_size
 from rewardsmith.contracts.conversations import Conversation
 
 SHARD_VERSION = 1
-DIGEST_BYTES = 32
 DIGEST_NAME = re.compile("[0-9a-f]{32}")
 
 

@@ -37,3 +37,7 @@ class OutputError(InputError):
 
 class RunError(RewardsmithError):
     """A run that started well could not be finished."""
+
+
+class InternalError(RewardsmithError):
+    """This package broke a promise of its own: a bug."""

@@ -90,13 +90,16 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "model": "embedded/minilm",
             "num_members": 50,
             "num_judges": 10,
+            "num_pairs_without_judges": 0,
             "num_folds": 5,
             "fold_by": "prompt",
+            "crossfit": "groups",
+            "share_at_end_of_grid": 0.02,
             "choices": [
                 {"choice": "layer 4 response_mean, l2 0.01", "count": 38},
                 {"choice": "layer 6 mean, l2 0.1", "count": 12},
             ],
-            "assumption_note": "Judges see neither the pair nor any pair of the same prompt.",
+            "limits": None,
         },
         "strength": {
             "share_negative_mean": float((mean < 0).mean()),
@@ -107,7 +110,7 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
         "accuracy": {
             "held_out": {"value": 0.712, "low": 0.699, "high": 0.726},
             "in_sample": 0.804,
-            "length_only": {"value": 0.561, "low": 0.548, "high": 0.575},
+            "length_only": {"value": 0.561, "low": 0.548, "high": 0.575, "prefers": "longer"},
             "attainable": {"value": 0.81, "low": 0.782, "high": 0.843},
             "sentence": "Of the distance to a perfect score, about 19 points are label noise that no model can learn.",
         },
@@ -116,6 +119,10 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "high": 0.218,
             "value": 0.19,
             "identifiable": True,
+            "in_sample": False,
+            "num_groups": num_pairs // 3,
+            "vote_error": None,
+            "expected_wrong": 0.19 * num_pairs,
             "assumption": "errors do not depend on the texts beyond their strength",
             "sentence": "About 16 to 22 % of the labels are estimated to be wrong.",
         },
@@ -165,6 +172,7 @@ def data_metrics(num_pairs: int) -> dict[str, Any]:
     """What reading found."""
     return {
         "num_rows_read": num_pairs + 47,
+        "num_rows_available": num_pairs + 47,
         "num_pairs": num_pairs,
         "num_quarantined": 47,
         "quarantine_by_reason": {"identical_responses": 36, "empty_field": 11},
@@ -186,6 +194,7 @@ def data_metrics(num_pairs: int) -> dict[str, Any]:
         ],
         "num_prompts": num_pairs // 3,
         "num_groups": num_pairs // 3,
+        "num_responses": 2 * num_pairs,
         "num_ties": 0,
         "format": "hh_rlhf",
         "truncated_share": 0.031,
@@ -216,6 +225,10 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
             {
                 "threshold": round(float(t), 2),
                 "num_flagged": int(900 * (1.05 - t)),
+                "num_positive": 600,
+                "num_found": int(600 * r),
+                "f1": float(2 * p * r / (p + r)),
+                "precision_at_natural_rate": None,
                 "precision": float(p),
                 "precision_low": float(p - 0.03 - 0.05 * t),
                 "precision_high": float(p + 0.03 + 0.04 * t),
@@ -240,7 +253,7 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
             {"method": "AUM", "auroc": auroc - 0.09, "precision": 0.45, "recall": 0.5, "f1": 0.47, "note": "in-sample"},
             {
                 "method": "confident learning",
-                "auroc": None,
+                "auroc": auroc - 0.05,
                 "precision": 0.48,
                 "recall": 0.62,
                 "f1": 0.54,

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.strength.ensembles import probe_ensemble
@@ -89,8 +91,7 @@ def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
         k: v for k, v in classes.items() if v
     }
     assert f"{classes['incorrect']:,} are more likely mislabelled" in result.verdict
-    on_disk = json.loads(read(result, "metrics.json"))
-    assert on_disk["verdict"] == result.verdict
+    assert read_metrics(Path(result.path), AuditMetrics) == result.metrics
 
 
 def test_the_report_stands_in_the_folder_and_in_a_notebook(result: Any) -> None:

@@ -15,9 +15,11 @@ import pytest
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.cli.main import main
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
@@ -97,7 +99,7 @@ def test_command_writes_numbers_and_rewards(
     summary = json.loads(printed[-1])
     assert summary["eval_num_pairs"] == 24 and summary["num_conversations_cut"] == 0
     assert printed[0].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
-    assert json.loads((out / "metrics.json").read_text())["eval_accuracy"] == summary["eval_accuracy"]
+    assert {"path": str(out), **read_metrics(out, EvaluateMetrics)} == summary
     table = pq.read_table(out / "rewards.parquet")
     assert (table.column("gap").to_numpy() > 0).mean() == summary["eval_accuracy"]
     manifest = read_manifest(out)

@@ -10,7 +10,9 @@ import pytest
 
 import rewardsmith
 from any_pairs import ledger_of, write_refined
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.cli.main import main
+from rewardsmith.contracts.metrics.export import ExportMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.exports.consumers import EXPORTS
 from rewardsmith.workflows.options import ExportConfig
@@ -71,7 +73,7 @@ def test_a_folder_is_a_finished_run_that_reads_back_and_is_not_overwritten_unask
     folder = tmp_path / "my set"
     for overwrite in (False, True):
         result = rewardsmith.export(ROWS, to=to, output_dir=folder, overwrite=overwrite, quiet=True)
-    assert json.loads((folder / "metrics.json").read_text())["num_written"] == 3
+    assert read_metrics(folder, ExportMetrics)["num_written"] == 3
     again = rewardsmith.export(folder, to="openrlhf", output_file=tmp_path / "x.jsonl", quiet=True)
     assert (again.metrics["num_rows_read"], again.metrics["num_quarantined"]) == (3, 0)
     with pytest.raises(OutputError, match="`overwrite`"):

@@ -13,7 +13,10 @@ import yaml
 from safetensors.torch import load_file
 
 import rewardsmith
+from rewardsmith.artifacts.manifest import amend_output
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.cli.main import main
+from rewardsmith.contracts.metrics.refine import RefineMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
@@ -156,6 +159,17 @@ def test_an_audit_that_was_changed_is_refused_and_named(name, source: Path, audi
     assert not (tmp_path / "r").exists()
 
 
+def test_an_audit_by_another_version_is_refused_and_the_difference_named(audit_dir: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(audit_dir, tmp_path / "audit"))
+    metrics = json.loads((copy / "metrics.json").read_text())
+    del metrics["strength"]["classes"]["strong"]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    amend_output(copy / "metrics.json")
+    with pytest.raises(OutputError, match="strength.classes.strong is missing.*run `audit` again"):
+        rewardsmith.refine(copy, output_dir=tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r").exists()
+
+
 def test_undo_refuses_a_ledger_that_was_changed(audit_dir: Path, tmp_path: Path):
     rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
     ledger = tmp_path / "r" / "ledger.parquet"
@@ -278,7 +292,7 @@ def test_a_finished_folder_is_not_overwritten_unasked(audit_dir: Path, tmp_path:
     with pytest.raises(OutputError, match="`overwrite`"):
         rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", quiet=True)
     rewardsmith.refine(audit_dir, recipe="drop", output_dir=tmp_path / "r", overwrite=True, quiet=True)
-    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["recipe"]["name"] == "drop"
+    assert read_metrics(tmp_path / "r", RefineMetrics)["recipe"]["name"] == "drop"
 
 
 def test_the_audit_is_never_replaced_by_what_is_made_of_it(audit_dir: Path, tmp_path: Path):

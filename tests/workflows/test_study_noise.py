@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import rewardsmith
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.contracts.metrics.study_noise import StudyNoiseMetrics
 from rewardsmith.errors import ConfigError, DataError, InputError, ModelError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
@@ -51,7 +53,7 @@ def test_the_folder_holds_every_cell_the_numbers_and_the_report(study):
     assert [(c["kind"], c["rate"], c["seed"]) for c in cells] == [
         (*place, seed) for seed in (0, 1) for place in (("none", 0.0), ("uniform", 0.3), ("votes", 0.0))
     ]
-    assert json.loads((path / "metrics.json").read_text())["places"] == study.metrics["places"]
+    assert read_metrics(path, StudyNoiseMetrics) == study.metrics
 
 
 def test_accuracies_are_those_of_the_cells(study):

@@ -15,7 +15,9 @@ from transformers import AutoModelForSequenceClassification
 from rewardsmith.artifacts import run_folder
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.cli.main import main
+from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
 from rewardsmith.engine.scoring.local_scorer import load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.reward_step import RewardStep
@@ -86,6 +88,7 @@ def test_folder_says_what_it_is(tiny_llama: Path, tmp_path: Path) -> None:
     )
     assert json.loads((tmp_path / "rm" / "rewardsmith.json").read_text())["max_length"] == 128
     assert len((tmp_path / "rm" / "metrics.jsonl").read_text().splitlines()) == result.metrics["num_steps"] == 3
+    assert read_metrics(tmp_path / "rm", TrainMetrics) == result.metrics
     assert result.summary()["train_pairs_per_s"] > 0
 
 
@@ -112,7 +115,7 @@ def test_held_out_groups_are_evaluated_with_the_saved_model(tiny_llama: Path, tm
     m = result.metrics
     assert m["num_pairs"] + m["eval_num_pairs"] == 40 and m["eval_num_pairs"] >= 10
     assert m["eval_num_prompts_trained_on"] == 0
-    assert json.loads((tmp_path / "rm" / "metrics.json").read_text())["eval_nll"] == m["eval_nll"]
+    assert read_metrics(tmp_path / "rm", EvaluatedTrainMetrics) == m
 
 
 def test_evaluation_set_that_shares_prompts_is_noticed(tiny_llama: Path, tmp_path: Path) -> None:

@@ -91,13 +91,11 @@ class RunFolder:
         write_json(path / UNFINISHED, record)
         return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False, lock=lock)
 
-    def finish(self, metrics: dict[str, Any] | None = None, device: str = "cpu", scratch: Collection[str] = ()) -> None:
-        """Writes ``metrics.json`` if given, then ``manifest.json``: from here on the folder counts as finished.
+    def finish(self, device: str = "cpu", scratch: Collection[str] = ()) -> None:
+        """Writes ``manifest.json``: from here on the folder counts as finished.
 
         ``scratch``: folders in it that served the run alone; they are removed when nothing else is left to do.
         """
-        if metrics is not None:
-            write_json(self.path / "metrics.json", metrics)
         outputs = {
             file.relative_to(self.path).as_posix(): fingerprint_file(file)
             for file in sorted(self.path.rglob("*"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -49,8 +51,8 @@ LEDGER = pa.schema(
 )
 """Every pair with its decision, dropped ones with weight 0. Strengths are in the input's order, held out or null."""
 
-STRENGTH_CLASSES = ("incorrect", "ambiguous", "normal", "strong")
-
+StrengthClass = Literal["incorrect", "ambiguous", "normal", "strong"]
+STRENGTH_CLASSES: tuple[StrengthClass, ...] = ("incorrect", "ambiguous", "normal", "strong")
 
 ERROR_RATES = ("error_rate_chosen", "error_rate_rejected")
 """P(labelled better | worse) of either response."""

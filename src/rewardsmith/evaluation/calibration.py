@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.evaluate import Calibration
 from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval
 from rewardsmith.metrics.calibration import (
     agreement,
@@ -34,7 +35,7 @@ NO_TEMPERATURE = {
 
 def calibration_metrics(
     scored: ScoredPairs, kept_temperature: float | None, seed: int, num_resamples: int
-) -> dict[str, Any]:
+) -> Calibration:
     """Calibration of sigmoid(gap), the temperature of this set, and calibration at it.
 
     Numbers ``_at_temperature`` are cross-fitted: each pair's gap is divided by the temperature of other prompts, so
@@ -56,14 +57,14 @@ def calibration_metrics(
             del numbers["nll"]  # `eval_nll` stands beside the accuracies
         metrics |= {f"eval_{name}{suffix}": value for name, value in numbers.items()}
         metrics["reliability"][suffix.lstrip("_") or "as_they_are"] = rows
-    return {
-        **metrics,
+    metrics |= {
         "eval_temperature": fitted.value if fitted.is_usable else None,
         "eval_temperature_ci_low": fitted.low if isfinite(fitted.low) else None,
         "eval_temperature_ci_high": fitted.high if isfinite(fitted.high) else None,
         "eval_temperature_note": temperature_trouble(fitted),
         "eval_kept_temperature": kept_temperature,
     }
+    return cast(Calibration, metrics)
 
 
 def temperature_trouble(fitted: Temperature) -> str | None:
@@ -90,6 +91,6 @@ def _measured(
     rows = []
     for index, row in enumerate(reliability_table(sure, agree, bins)):
         inside = bins == index
-        ends = credit_interval("agreement_ci", agree[inside], scored.prompts[inside], seed, num_resamples)
-        rows.append({**asdict(row), **ends})
+        low, high = credit_interval(agree[inside], scored.prompts[inside], seed, num_resamples)
+        rows.append({**asdict(row), "agreement_ci_low": low, "agreement_ci_high": high})
     return dict(zip(names, values, strict=True)), rows

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.evaluate import MeasureDifference, ModelComparison
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.calibration import pair_surprise, squared_errors
@@ -16,7 +15,9 @@ from rewardsmith.metrics.temperature import crossfitted_scales
 Floats = NDArray[np.float64]
 
 
-def compare_models(first: ScoredPairs, second: ScoredPairs, seed: int = 0, num_resamples: int = 1000) -> dict[str, Any]:
+def compare_models(
+    first: ScoredPairs, second: ScoredPairs, seed: int = 0, num_resamples: int = 1000
+) -> ModelComparison:
     """Each measure of both models and its paired difference, first minus second, with a 95 % interval over prompts.
 
     Accuracy gives half credit for tied rewards, so that both models are measured on the same pairs; label ties are in
@@ -29,7 +30,7 @@ def compare_models(first: ScoredPairs, second: ScoredPairs, seed: int = 0, num_r
     credit, other_credit = pair_credit(first.gap, target), pair_credit(second.gap, target)
     right, other_right, decided = credit == 1, other_credit == 1, ~np.isnan(credit)
 
-    def difference(one: Floats, other: Floats, widest: float | None = None) -> dict[str, Any]:
+    def difference(one: Floats, other: Floats, widest: float | None = None) -> MeasureDifference:
         return paired_difference(one, other, prompts, num_resamples, seed, widest=widest).as_dict()
 
     return {

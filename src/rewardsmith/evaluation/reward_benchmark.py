@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.evaluate import ByLength, CategorySlice, LengthDifferenceSlice, RewardNumbers, Slice
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.evaluation.calibration import calibration_metrics
 from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval, score_pairs
@@ -24,8 +25,7 @@ Floats = NDArray[np.float64]
 class RewardBenchmark:
     """Numbers of a scorer on a set."""
 
-    metrics: dict[str, Any]
-    """Ready for JSON; names as TRL's, with ``eval_``. What is not defined on this set is None."""
+    metrics: RewardNumbers
     scored: ScoredPairs
 
 
@@ -48,11 +48,15 @@ def benchmark_rewards(
     strict = np.where(credit == 0.5, np.nan, credit)
     counts = pair_accuracy(gap, target)
     rewards = np.concatenate([scored.chosen, scored.rejected])
-    metrics = {
+    ends = credit_interval(strict, prompts, seed, num_resamples)
+    ends_ties_half = credit_interval(credit, prompts, seed, num_resamples)
+    metrics: RewardNumbers = {
         "eval_accuracy": counts.accuracy,
-        **credit_interval("eval_accuracy_ci", strict, prompts, seed, num_resamples),
+        "eval_accuracy_ci_low": ends[0],
+        "eval_accuracy_ci_high": ends[1],
         "eval_accuracy_ties_half": counts.accuracy_ties_half,
-        **credit_interval("eval_accuracy_ties_half_ci", credit, prompts, seed, num_resamples),
+        "eval_accuracy_ties_half_ci_low": ends_ties_half[0],
+        "eval_accuracy_ties_half_ci_high": ends_ties_half[1],
         "eval_nll": negative_log_likelihood(gap, target),
         "eval_gap_mean": float(gap.mean()),
         "eval_gap_std": float(gap.std()),
@@ -88,22 +92,22 @@ def reward_table(scored: ScoredPairs, compared: ScoredPairs | None = None) -> pa
 
 def by_category(
     pairs: pa.Table, gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
-) -> list[dict[str, Any]] | None:
+) -> list[CategorySlice] | None:
     """The numbers of each category, the largest first; None where the set has no categories."""
     names = np.asarray([name if name is not None else "" for name in pairs.column("category").to_pylist()])
     if not (names != "").any():
         return None
-    found = []
+    found: list[CategorySlice] = []
     for name in np.unique(names):
         inside = names == name
         numbers = slice_numbers(gap[inside], target[inside], prompts[inside], seed, num_resamples)
         found.append({"name": str(name) or "(none)", **numbers})
-    return sorted(found, key=lambda entry: -int(entry["count"]))
+    return sorted(found, key=lambda entry: -entry["count"])
 
 
 def by_length(
     pairs: pa.Table, gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
-) -> dict[str, Any]:
+) -> ByLength:
     """Accuracy by how much longer the preferred response is (characters), and that of "the longer one is better".
 
     ``eval_length_accuracy`` is a baseline that reads nothing; responses of one length are ties to it.
@@ -115,9 +119,10 @@ def by_length(
     difference = lengths[0] - lengths[1]
     preferred_longer = difference * np.sign(target - 0.5)
     decided = target != 0.5
-    result: dict[str, Any] = {
+    slices: list[LengthDifferenceSlice] = []
+    result: ByLength = {
         "eval_length_accuracy": pair_accuracy(difference, target).accuracy,
-        "by_length_difference": [],
+        "by_length_difference": slices,
     }
     if not decided.any():
         return result
@@ -128,18 +133,20 @@ def by_length(
         if inside.any():
             inner = preferred_longer[inside]
             numbers = slice_numbers(gap[inside], target[inside], prompts[inside], seed, num_resamples)
-            result["by_length_difference"].append({"from": int(inner.min()), "to": int(inner.max()), **numbers})
+            slices.append({"from": int(inner.min()), "to": int(inner.max()), **numbers})
     return result
 
 
-def slice_numbers(gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int) -> dict[str, Any]:
+def slice_numbers(gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int) -> Slice:
     """Count, both accuracies with the interval of the first, gap toward the label, ties."""
     counts = pair_accuracy(gap, target)
     credit = pair_credit(gap, target)
+    low, high = credit_interval(np.where(credit == 0.5, np.nan, credit), prompts, seed, num_resamples)
     return {
         "count": len(gap),
         "accuracy": counts.accuracy,
-        **credit_interval("accuracy_ci", np.where(credit == 0.5, np.nan, credit), prompts, seed, num_resamples),
+        "accuracy_ci_low": low,
+        "accuracy_ci_high": high,
         "accuracy_ties_half": counts.accuracy_ties_half,
         "gap_mean": float(gap.mean()),
         "num_ties": counts.num_ties,

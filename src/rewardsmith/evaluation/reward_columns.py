@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.score import RewardCounts
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.metrics.calibration import probability
 from rewardsmith.preferences.streaming import Kind, ScoringRow
@@ -169,7 +170,7 @@ def count_rewards(kind: Kind, table: pa.Table) -> dict[str, Any]:
     return counts
 
 
-def summarise_counts(kind: Kind, counts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def summarise_counts(kind: Kind, counts: Sequence[dict[str, Any]]) -> RewardCounts:
     """Numbers of a whole file from the counts of its parts. What is not defined is None."""
 
     def total(name: str) -> Any:
@@ -180,8 +181,11 @@ def summarise_counts(kind: Kind, counts: Sequence[dict[str, Any]]) -> dict[str, 
         reasons.update(part["bad_rows_by_reason"])
     number = total("num_responses")
     mean = total("sum") / number if number else None
-    summary = {name: total(name) for name in ("num_rows", "num_bad_rows", "num_responses", "num_cut")}
-    summary |= {
+    summary: RewardCounts = {
+        "num_rows": total("num_rows"),
+        "num_bad_rows": total("num_bad_rows"),
+        "num_responses": total("num_responses"),
+        "num_cut": total("num_cut"),
         "bad_rows_by_reason": dict(reasons.most_common()),
         "mean_reward": mean,
         "std_reward": None if mean is None else max(0.0, total("squares") / number - mean**2) ** 0.5,

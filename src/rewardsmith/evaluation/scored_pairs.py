@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -70,9 +69,9 @@ def score_pairs(scorer: Scorer, pairs: pa.Table) -> ScoredPairs:
 
 
 def credit_interval(
-    name: str, credits: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
-) -> dict[str, float | None]:
-    """``<name>_low`` and ``<name>_high``: the 95 % interval of the mean of credits [N] in [0, 1], over prompts.
+    credits: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
+) -> tuple[float | None, float | None]:
+    """Ends of the 95 % interval of the mean of credits [N] in [0, 1], over prompts; None where it is not defined.
 
     NaN credits are left out. Where every pair has the same credit, resampling sees no spread at all; Wilson's interval
     over the prompts does not pretend to certainty there.
@@ -81,5 +80,5 @@ def credit_interval(
     if interval.value in (0.0, 1.0):
         num_prompts = len(np.unique(prompts[~np.isnan(credits)]))
         interval = wilson(int(interval.value) * num_prompts, num_prompts)
-    ends = {f"{name}_low": interval.low, f"{name}_high": interval.high}
-    return {key: end if isfinite(end) else None for key, end in ends.items()}
+    ends = interval.as_dict()
+    return ends["low"], ends["high"]

@@ -10,6 +10,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rewardsmith.contracts.metrics.parts import IntervalNumbers
+
 LEVEL = 0.95
 
 
@@ -21,11 +23,10 @@ class Interval:
     low: float
     high: float
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> IntervalNumbers:
         """Ready for JSON: a number that is not defined is None."""
-        return {
-            k: v if isfinite(v) else None for k, v in (("value", self.value), ("low", self.low), ("high", self.high))
-        }
+        value, low, high = (number if isfinite(number) else None for number in (self.value, self.low, self.high))
+        return {"value": value, "low": low, "high": high}
 
 
 def group_bootstrap(

@@ -11,6 +11,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rewardsmith.contracts.metrics.evaluate import MeasureDifference
 from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson
 
 
@@ -28,7 +29,7 @@ class PairedDifference:
         """Whether the interval excludes zero."""
         return self.difference.low > 0 or self.difference.high < 0
 
-    def as_dict(self) -> dict[str, float | int | bool | None]:
+    def as_dict(self) -> MeasureDifference:
         """Ready for JSON: a number that is not defined is None."""
         first, second = (value if isfinite(value) else None for value in (self.first, self.second))
         ends = self.difference.as_dict()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say
+from rewardsmith.contracts.metrics.audit import Place
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
@@ -30,7 +31,7 @@ from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair import check_pair
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
-from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, Place, PreferenceSet, QuarantinedRow
+from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, PreferenceSet, QuarantinedRow
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
 from rewardsmith.preferences.set_checks import check_set

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Literal
 
 import pyarrow as pa
 
+from rewardsmith.contracts.metrics.audit import Place
+
 KEPT_AS_TEXT = "kept_as_text"
 """The finding on rows that cannot be had back value for value."""
-
-
-class Place(TypedDict):
-    """Where a row came from. ``line`` counts from 1 (a row number where the file has no lines); ``row`` from 0."""
-
-    file: str
-    line: int
-    row: int
 
 
 @dataclass(frozen=True)

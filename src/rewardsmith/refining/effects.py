@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.refine import Effects, GroupEffect, LengthBalance, PairCounts, RuleEffect
 from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.recipe import Refined
 from rewardsmith.refining.rule_values import plain
@@ -16,7 +15,7 @@ from rewardsmith.refining.supervision import Floats, Mask, Supervision
 JUDGED = {Reads.JUDGES, Reads.STRUCTURED}
 
 
-def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named: int) -> dict[str, Any]:
+def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named: int) -> Effects:
     """Counts, effects by rule and balances, JSON-ready. Of categories and annotators, the ``max_named`` largest."""
     now = refined.supervision
     return {
@@ -28,17 +27,20 @@ def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named:
     }
 
 
-def pair_counts(given: Supervision, now: Supervision) -> dict[str, Any]:
+def pair_counts(given: Supervision, now: Supervision) -> PairCounts:
     """How many pairs are what they were, and how many were changed in which way (a pair may be in several)."""
     changed = ~given.equal(now)
+    by_way = {name: int(mask.sum()) for name, mask in ways(given, now).items()}
     total, squares = float(now.weight.sum()), float(np.square(now.weight).sum())
-    counts = {
+    return {
         "num_pairs": len(given),
         "num_unchanged": int((~changed).sum()),
         "num_changed": int(changed.sum()),
-        **{f"num_{name}": int(mask.sum()) for name, mask in ways(given, now).items()},
-    }
-    return counts | {
+        "num_turned": by_way["turned"],
+        "num_softened": by_way["softened"],
+        "num_dropped": by_way["dropped"],
+        "num_reweighted": by_way["reweighted"],
+        "num_with_margin": by_way["with_margin"],
         "weight_given": float(given.weight.sum()),
         "weight": total,
         "effective_pairs": total**2 / squares if squares else 0.0,
@@ -75,9 +77,10 @@ def counted_twice(given: Supervision, refined: Refined) -> int:
     return int((ways(given, refined.supervision)["softened"] & target & margin).sum())
 
 
-def rule_effects(given: Supervision, refined: Refined) -> list[dict[str, Any]]:
+def rule_effects(given: Supervision, refined: Refined) -> list[RuleEffect]:
     """For each rule, how many pairs it was for and how many of them it changed."""
-    found, before = [], given
+    found: list[RuleEffect] = []
+    before = given
     for rule, label, change in zip(refined.recipe.rules, refined.recipe.labels, refined.changes, strict=True):
         changed = ~before.equal(change.supervision)
         found.append(
@@ -92,7 +95,7 @@ def rule_effects(given: Supervision, refined: Refined) -> list[dict[str, Any]]:
     return found
 
 
-def length_balance(longer: Floats, given: Supervision, now: Supervision) -> dict[str, Any] | None:
+def length_balance(longer: Floats, given: Supervision, now: Supervision) -> LengthBalance | None:
     """Share of the weight, among pairs of unequal length, on which the labels call the longer response better."""
     if not np.any((longer == 1) | (longer == -1)):
         return None
@@ -103,7 +106,7 @@ def length_balance(longer: Floats, given: Supervision, now: Supervision) -> dict
     }
 
 
-def group_effects(names: Names, given: Supervision, now: Supervision, max_named: int) -> list[dict[str, Any]] | None:
+def group_effects(names: Names, given: Supervision, now: Supervision, max_named: int) -> list[GroupEffect] | None:
     """For each name, the largest first: pairs, how many were flipped and dropped, share of the weight before and after.
 
     None where nobody is named.

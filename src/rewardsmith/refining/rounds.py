@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.refine import RoundNumbers
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.effects import ways
 from rewardsmith.refining.evidence import Evidence, Reads
@@ -94,9 +94,9 @@ def require_judges_that_learn(recipe: Recipe, max_rounds: int) -> None:
             )
 
 
-def round_metrics(given: Supervision, rounds: list[Round]) -> list[dict[str, Any]]:
+def round_metrics(given: Supervision, rounds: list[Round]) -> list[RoundNumbers]:
     """One entry a round, JSON-ready; flipped and dropped by the recipe, as in ``effects.ways``."""
-    found = []
+    found: list[RoundNumbers] = []
     for round_ in rounds:
         changed = ways(given, round_.refined.supervision)
         found.append(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from rewardsmith.report.numbers import count, decimal, known, part, percent, percent_range
+from rewardsmith.contracts.metrics.audit import AuditMetrics, Category
+from rewardsmith.report.numbers import count, decimal, percent, percent_range
 
 MAX_TABLE_ROWS = 30
 """Rows of a category or annotator table; the others are counted."""
@@ -34,15 +33,14 @@ class BarTable:
     num_hidden: int
 
 
-def category_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+def category_table(metrics: AuditMetrics, with_names: bool) -> BarTable | None:
     """Share of doubtful pairs by category, largest first."""
-    rows = [r for r in part(metrics, "categories") or [] if known(r.get("share_doubtful"))]
-    rows.sort(key=lambda r: -r["share_doubtful"])
+    rows = _by_doubt(metrics)
     widest = max((r["share_doubtful"] for r in rows), default=0) or 1.0
     bars = [
         Bar(
-            name=str(r["name"]) if with_names else f"category {i}",
-            cells=(count(r.get("count")), decimal(r.get("accuracy"), 3), decimal(r.get("strength_mean"))),
+            name=r["name"] if with_names else f"category {i}",
+            cells=(count(r["count"]), decimal(r["accuracy"], 3), decimal(r["strength_mean"])),
             value=r["share_doubtful"] / widest,
             low=None,
             high=None,
@@ -54,18 +52,17 @@ def category_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | N
     return bar_table(columns, "doubtful labels", bars)
 
 
-def annotator_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+def annotator_table(metrics: AuditMetrics, with_names: bool) -> BarTable | None:
     """Estimated error rate by annotator with its interval, largest first."""
-    rows = [r for r in part(metrics, "annotators") or [] if known(r.get("error_rate"))]
-    rows.sort(key=lambda r: -r["error_rate"])
-    widest = max((max(r["error_rate"], r["high"] if known(r.get("high")) else 0) for r in rows), default=0) or 1.0
+    rows = sorted(metrics["annotators"] or [], key=lambda r: -r["error_rate"])
+    widest = max((max(r["error_rate"], r["high"]) for r in rows), default=0) or 1.0
     bars = [
         Bar(
-            name=str(r["name"]) if with_names else f"annotator {i}",
-            cells=(count(r.get("count")), percent_range(r.get("low"), r.get("high"))),
+            name=r["name"] if with_names else f"annotator {i}",
+            cells=(count(r["count"]), percent_range(r["low"], r["high"])),
             value=r["error_rate"] / widest,
-            low=r["low"] / widest if known(r.get("low")) else None,
-            high=r["high"] / widest if known(r.get("high")) else None,
+            low=r["low"] / widest,
+            high=r["high"] / widest,
             text=percent(r["error_rate"]),
         )
         for i, r in enumerate(rows, 1)
@@ -91,16 +88,16 @@ def bar_finding(table: BarTable | None) -> str:
     return f"{subject}: {last.text} ({last.name}) to {first.text} ({first.name})"
 
 
-def structured_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable | None:
+def structured_table(metrics: AuditMetrics, with_names: bool) -> BarTable | None:
     """Share of labels expected to be wrong and rates by direction of length, by category, largest share first."""
-    rows = [r for r in part(metrics, "structured", "categories") or [] if known(r.get("share_wrong"))]
-    rows.sort(key=lambda r: -r["share_wrong"])
+    found = metrics["structured"]
+    rows = sorted((found and found["categories"]) or [], key=lambda r: -r["share_wrong"])
     widest = max((r["share_wrong"] for r in rows), default=0) or 1.0
     names = {} if with_names else _numbers(metrics)
     bars = [
         Bar(
-            name=str(r["name"]) if with_names else names.get(r["name"], "another category"),
-            cells=(count(r.get("count")), percent(r.get("longer_rate")), percent(r.get("shorter_rate"))),
+            name=r["name"] if with_names else names.get(r["name"], "another category"),
+            cells=(count(r["count"]), percent(r["longer_rate"]), percent(r["shorter_rate"])),
             value=r["share_wrong"] / widest,
             low=None,
             high=None,
@@ -112,8 +109,10 @@ def structured_table(metrics: Mapping[str, Any], with_names: bool) -> BarTable |
     return bar_table(columns, "expected to be wrong", bars)
 
 
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, str]:
+def _numbers(metrics: AuditMetrics) -> dict[str, str]:
     """``category 1`` and so on, the same as in the table of doubtful labels by category."""
-    rows = [r for r in part(metrics, "categories") or [] if known(r.get("share_doubtful"))]
-    ranked = sorted(rows, key=lambda r: -r["share_doubtful"])
-    return {r["name"]: f"category {i}" for i, r in enumerate(ranked, 1)}
+    return {r["name"]: f"category {i}" for i, r in enumerate(_by_doubt(metrics), 1)}
+
+
+def _by_doubt(metrics: AuditMetrics) -> list[Category]:
+    return sorted(metrics["categories"] or [], key=lambda r: -r["share_doubtful"])

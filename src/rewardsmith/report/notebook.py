@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 DEFAULT_HEIGHT = 720
 
+M = TypeVar("M", bound=Mapping[str, Any])
+
 
 @dataclass(frozen=True)
-class ReportedResult:
+class ReportedResult(Generic[M]):
     """Numbers, and the folder that holds them with ``report.html``."""
 
     path: str
-    metrics: dict[str, Any]
+    metrics: M
 
     @property
     def report_path(self) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewardsmith.report.numbers import part
+from rewardsmith.contracts.metrics.audit import AuditMetrics
+from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.report.sections import class_shares, key_numbers
 
 CLASS_STYLES = {"incorrect": "red", "ambiguous": "yellow", "normal": "cyan", "strong": "blue"}
@@ -18,18 +18,17 @@ BAR_WIDTH = 48
 TEXT_WIDTH = 96
 
 
-def print_verdict(metrics: Mapping[str, Any], console: Console, report_path: Path | str | None = None) -> None:
-    """Write the verdict to ``console``. Any part of ``metrics`` may be absent; text of the data is never markup."""
+def print_verdict(metrics: AuditMetrics, console: Console, report_path: Path | str | None = None) -> None:
+    """Write the verdict to ``console``; text of the data is never markup."""
     width = min(console.width, TEXT_WIDTH)
-    heading = part(metrics, "title") or f"Audit of {part(metrics, 'dataset_name') or 'a preference set'}"
     console.print()
-    console.print(plain(heading, "bold"))
+    console.print(plain(metrics["title"], "bold"))
     console.print()
-    console.print(plain(part(metrics, "verdict") or "This audit came to no verdict."), width=width)
+    console.print(plain(metrics["verdict"]), width=width)
     console.print()
     print_classes(metrics, console)
     print_key_numbers(metrics, console)
-    print_next_steps(metrics, console, width)
+    print_next_steps(metrics["next_steps"], console, width)
     if report_path is not None:
         console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
 
@@ -39,7 +38,7 @@ def plain(words: object, style: str = "") -> Text:
     return Text("".join(c for c in str(words) if c.isprintable() or c == "\n"), style=style)
 
 
-def print_classes(metrics: Mapping[str, Any], console: Console) -> None:
+def print_classes(metrics: AuditMetrics, console: Console) -> None:
     """The four strength classes as one bar, with its legend."""
     shares = class_shares(metrics)
     if not shares:
@@ -57,29 +56,22 @@ def print_classes(metrics: Mapping[str, Any], console: Console) -> None:
     console.print()
 
 
-def print_key_numbers(metrics: Mapping[str, Any], console: Console) -> None:
+def print_key_numbers(metrics: AuditMetrics, console: Console) -> None:
     """The row of key numbers as a small table."""
-    numbers = key_numbers(metrics)
-    if not numbers:
-        return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
-    for number in numbers:
+    for number in key_numbers(metrics):
         table.add_row(plain(number.label), plain(number.value), plain(number.detail))
     console.print(table)
     console.print()
 
 
-def print_next_steps(metrics: Mapping[str, Any], console: Console, width: int) -> None:
+def print_next_steps(steps: Sequence[NextStep], console: Console, width: int) -> None:
     """What to do next, with the commands, which are never wrapped: they are there to be copied."""
-    steps = part(metrics, "next_steps") or []
-    if not steps:
-        return
     console.print("What to do next", style="bold")
     for step in steps:
-        console.print(plain(f"- {step.get('text') or ''}"), width=width)
-        if step.get("command"):
-            console.print(plain(f"    {step['command']}", "cyan"), soft_wrap=True)
+        console.print(plain(f"- {step['text']}"), width=width)
+        console.print(plain(f"    {step['command']}", "cyan"), soft_wrap=True)
     console.print()

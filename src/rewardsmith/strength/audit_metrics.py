@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.audit import (
+    AccuracyNumbers,
+    Annotator,
+    AuditNumbers,
+    DataNumbers,
+    EnsembleNumbers,
+    Finding,
+    LabelNoiseNumbers,
+    LengthNumbers,
+    LengthOnly,
+    PlantedNumbers,
+    StrengthNumbers,
+)
+from rewardsmith.contracts.metrics.parts import EstimateNumbers
 from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap
@@ -33,12 +45,12 @@ Floats = NDArray[np.float64]
 def audit_metrics(
     given: PreferenceSet,
     audited: Audited,
-    planted: list[dict[str, Any]],
+    planted: list[PlantedNumbers],
     options: StrengthOptions,
     model: str,
     truncated_share: float | None,
     seed: int,
-) -> dict[str, Any]:
+) -> AuditNumbers:
     """JSON-ready: no NaN, no arrays. A part that could not be measured is None. ``model``: by which judges read."""
     pairs, gap = given.table, audited.gap
     target = pairs["target"].to_numpy()
@@ -58,18 +70,18 @@ def audit_metrics(
         "length": _length(gap, longer, decided),
         "categories": category_metrics(pairs, audited, decided),
         "structured": structured_metrics(pairs, audited.structured),
-        "annotators": [asdict(a) for a in audited.annotators[:MAX_ANNOTATORS]] or None,
+        "annotators": _annotators(audited),
     }
 
 
-def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: float | None) -> dict[str, Any]:
+def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: float | None) -> DataNumbers:
     return {
         "num_rows_read": given.num_rows_read,
         "num_rows_available": given.num_rows_available,
         "num_pairs": len(given.table),
         "num_quarantined": len(given.quarantine),
         "quarantine_by_reason": given.quarantine_by_reason,
-        "findings": [asdict(finding) for finding in given.findings],
+        "findings": _findings(given),
         "num_prompts": int(_codes(given.table["prompt_id"]).max(initial=-1)) + 1,
         "num_groups": int(groups.max(initial=-1)) + 1,
         "num_responses": _num_responses(given.table),
@@ -77,6 +89,26 @@ def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: floa
         "format": given.format,
         "truncated_share": truncated_share,
     }
+
+
+def _findings(given: PreferenceSet) -> list[Finding]:
+    return [
+        {
+            "check": found.check,
+            "count": found.count,
+            "action": found.action,
+            "message": found.message,
+            "examples": found.examples,
+        }
+        for found in given.findings
+    ]
+
+
+def _annotators(audited: Audited) -> list[Annotator] | None:
+    return [
+        {"name": a.name, "count": a.count, "error_rate": a.error_rate, "low": a.low, "high": a.high}
+        for a in audited.annotators[:MAX_ANNOTATORS]
+    ] or None
 
 
 def _num_responses(pairs: pa.Table) -> int:
@@ -92,7 +124,7 @@ def _texts(responses: pa.ChunkedArray) -> list[pa.Array]:
     return [pc.struct_field(pc.list_element(chunk, 0), "content") for chunk in responses.chunks]
 
 
-def _ensemble(options: StrengthOptions, model: str, audited: Audited) -> dict[str, Any]:
+def _ensemble(options: StrengthOptions, model: str, audited: Audited) -> EnsembleNumbers:
     kind, judges = options.kind, audited.judged.num_judges
     choices = Counter(audited.judged.choices).most_common(6)
     return {
@@ -115,25 +147,23 @@ def _share_at_end_of_grid(choices: tuple[str, ...]) -> float:
     return sum(choice.endswith(ends) for choice in choices) / len(choices)
 
 
-def _strength(audited: Audited, target: NDArray[np.float32], decided: NDArray[np.bool_]) -> dict[str, Any]:
+def _strength(audited: Audited, target: NDArray[np.float32], decided: NDArray[np.bool_]) -> StrengthNumbers:
     held_out, in_sample = audited.judged.held_out(), audited.judged.in_sample()
     label_gaps = [as_labelled(strength.mean, target)[decided] for strength in (held_out, in_sample)]
     bins = audited.table["strength_bin"].to_numpy(zero_copy_only=False)
-    columns = {
-        "strength_mean": held_out.mean,
-        "strength_std": held_out.std,
-        "strength_mean_in_sample": in_sample.mean,
-        "strength_std_in_sample": in_sample.std,
-    }
+    incorrect, ambiguous, normal, strong = (int((audited.classes == i).sum()) for i in range(len(STRENGTH_CLASSES)))
     return {
         "share_negative_mean": _share_negative(label_gaps[0]),
         "share_negative_mean_in_sample": _share_negative(label_gaps[1]),
-        "classes": {name: int((audited.classes == i).sum()) for i, name in enumerate(STRENGTH_CLASSES)},
+        "classes": {"incorrect": incorrect, "ambiguous": ambiguous, "normal": normal, "strong": strong},
         "spread_by_bin": [
             {
                 "bin": b,
                 "count": int((bins == b).sum()),
-                **{name: _mean(values[bins == b]) for name, values in columns.items()},
+                "strength_mean": _mean(held_out.mean[bins == b]),
+                "strength_std": _mean(held_out.std[bins == b]),
+                "strength_mean_in_sample": _mean(in_sample.mean[bins == b]),
+                "strength_std_in_sample": _mean(in_sample.std[bins == b]),
             }
             for b in range(NUM_BINS)
             if (bins == b).any()
@@ -148,9 +178,9 @@ def _accuracy(
     longer: Floats,
     groups: NDArray[np.int64],
     seed: int,
-) -> dict[str, Any]:
+) -> AccuracyNumbers:
     in_sample = as_labelled(audited.judged.in_sample().mean, target)[decided]
-    accuracy: dict[str, Any] = {
+    accuracy: AccuracyNumbers = {
         "held_out": None if audited.in_sample else _credit(audited.gap[decided], groups[decided], seed),
         "in_sample": _mean(pair_credit(in_sample[~np.isnan(in_sample)])),
         "length_only": _length_only(longer[decided], groups[decided], seed),
@@ -162,20 +192,23 @@ def _accuracy(
     return accuracy
 
 
-def _credit(gap: Floats, groups: NDArray[np.int64], seed: int) -> dict[str, float | None] | None:
-    return group_bootstrap(pair_credit(gap), groups, seed=seed).as_dict() if len(gap) else None
-
-
-def _length_only(longer: Floats, groups: NDArray[np.int64], seed: int) -> dict[str, Any] | None:
-    """Accuracy of "the longer one" or "the shorter one", whichever suits these labels; equal lengths count half."""
-    if not len(longer):
+def _credit(gap: Floats, groups: NDArray[np.int64], seed: int) -> EstimateNumbers | None:
+    if not len(gap):
         return None
-    sign = 1.0 if np.sign(longer).mean() >= 0 else -1.0
-    found = _credit(sign * longer, groups, seed) or {}
+    credit = group_bootstrap(pair_credit(gap), groups, seed=seed)
+    return {**credit.as_dict(), "value": credit.value}
+
+
+def _length_only(longer: Floats, groups: NDArray[np.int64], seed: int) -> LengthOnly | None:
+    """Accuracy of "the longer one" or "the shorter one", whichever suits these labels; equal lengths count half."""
+    sign = -1.0 if np.sign(longer).sum() < 0 else 1.0
+    found = _credit(sign * longer, groups, seed)
+    if found is None:
+        return None
     return {**found, "prefers": "longer" if sign > 0 else "shorter"}
 
 
-def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any] | None:
+def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumbers | None:
     if audited.noise is None:
         return None
     noise = audited.noise
@@ -191,7 +224,7 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> dict[str, Any]
     }
 
 
-def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> dict[str, Any] | None:
+def _length(gap: Floats, longer: Floats, decided: NDArray[np.bool_]) -> LengthNumbers | None:
     gap, longer = gap[decided], longer[decided]
     if len(gap) < NUM_LENGTH_BINS or not longer.any():
         return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.audit import Category, StructuredCategory, StructuredNumbers
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.cell_noise import CellNoise
@@ -16,14 +15,14 @@ from rewardsmith.strength.pair_structure import clusters_of
 MAX_CATEGORIES = 200  # by name, the largest; a long tail stays in the tables
 
 
-def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[dict[str, Any]] | None:
+def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[Category] | None:
     """Of the pairs that count (``decided`` [N]), largest category first; None for a set without categories."""
     if pairs["category"].null_count == len(pairs):
         return None
     coded = pairs["category"].combine_chunks().dictionary_encode()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     credit, gap = pair_credit(np.nan_to_num(audited.gap)), audited.gap
-    rows = []
+    rows: list[Category] = []
     for code, name in enumerate(coded.dictionary.to_pylist()):
         own = decided & (codes == code)
         if own.any():
@@ -39,7 +38,7 @@ def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool
     return sorted(rows, key=lambda row: -row["count"])[:MAX_CATEGORIES] or None
 
 
-def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> dict[str, Any] | None:
+def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> StructuredNumbers | None:
     """What the structured audit found, JSON-ready; None where it found nothing."""
     if found is None:
         return None
@@ -52,14 +51,14 @@ def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> dict[str, An
     }
 
 
-def _error_rates(pairs: pa.Table, found: CellNoise) -> list[dict[str, Any]] | None:
+def _error_rates(pairs: pa.Table, found: CellNoise) -> list[StructuredCategory] | None:
     clusters = clusters_of(pairs)
     if clusters.categories is None:
         return None
     judged = ~np.isnan(found.p_wrong)
     codes, number = clusters.codes[judged], len(clusters.categories)
     counts, wrong = np.bincount(codes, minlength=number), np.bincount(codes, found.p_wrong[judged], number)
-    rows: list[dict[str, Any]] = [
+    rows: list[StructuredCategory] = [
         {
             "name": name,
             "count": int(count),

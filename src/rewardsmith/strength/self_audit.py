@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import say
+from rewardsmith.contracts.metrics.audit import AtThreshold, Detector, PlantedAuroc, PlantedNumbers
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
@@ -52,7 +52,7 @@ def self_audit(
     audited: Audited,
     options: SelfAuditOptions,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[PlantedNumbers]:
     """What is found of planted flips, one entry a kind of them; empty where none are planted: it says why."""
     rate = options.rate(kind)
     if rate == 0 or audited.noise is None:
@@ -88,7 +88,7 @@ def self_audit(
 
 def planted_findings(
     kind: FlipKind, pairs: Pairs, judge: Judge, rivals: FindRivals | None, noise: LabelNoise, rate: float, seed: int
-) -> dict[str, Any]:
+) -> PlantedNumbers:
     """One planting of a share ``rate`` of flips and everything that was found of it, as JSON-ready values.
 
     ``judge`` fits a new ensemble to the targets it is given, and ``rivals`` may use what it gave; ``noise`` is the
@@ -108,6 +108,7 @@ def planted_findings(
     return {
         "kind": kind,
         "rate": rate,
+        "repeats": 1,
         "auroc": _auroc_interval(-gap[seen], truth, groups, seed),
         "by_threshold": [_at_threshold(p_wrong, truth, threshold, natural) for threshold in THRESHOLDS],
         "noise_expected": noise.value + rate * (1 - 2 * noise.value) if kind == "uniform" else None,
@@ -128,21 +129,23 @@ def can_plant(pairs: Pairs, rate: float) -> bool:
     return MIN_PLANTED <= round(rate * number) <= number - MIN_PLANTED
 
 
-def merge_repeats(findings: list[dict[str, Any]]) -> dict[str, Any]:
+def merge_repeats(findings: list[PlantedNumbers]) -> PlantedNumbers:
     """Several plantings of one kind as one entry: AUROCs are means over them, all else is that of the first."""
-    merged = {**findings[0], "repeats": len(findings)}
+    merged: PlantedNumbers = {**findings[0], "repeats": len(findings)}
     if len(findings) == 1:
         return merged
     aurocs = [finding["auroc"]["value"] for finding in findings]
     merged["auroc"] = {**merged["auroc"], "value": float(np.mean(aurocs)), "std": float(np.std(aurocs, ddof=1))}
-    rows = zip(*(finding["baselines"] for finding in findings), strict=True)
-    merged["baselines"] = [{**row[0], "auroc": float(np.mean([r["auroc"] for r in row]))} for row in rows]
+    merged["baselines"] = [
+        {**first, "auroc": float(np.mean([finding["baselines"][i]["auroc"] for finding in findings]))}
+        for i, first in enumerate(findings[0]["baselines"])
+    ]
     return merged
 
 
 def _at_threshold(
     p_wrong: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float, natural_rate: float | None
-) -> dict[str, Any]:
+) -> AtThreshold:
     flagged = p_wrong > threshold
     found = precision_recall(flagged, truth)
     hits, alarms = float(flagged[truth].mean()), float(flagged[~truth].mean())
@@ -154,17 +157,24 @@ def _at_threshold(
 
 def _auroc_interval(
     score: NDArray[np.floating], truth: NDArray[np.bool_], groups: NDArray[np.int64], seed: int
-) -> dict[str, float | None]:
+) -> PlantedAuroc:
     if len(score) > 100_000:
         return {"value": auroc(score, truth), "low": None, "high": None}
     both = np.column_stack([score, truth])
     interval = group_bootstrap(both, groups, lambda rows: auroc(rows[:, 0], rows[:, 1] > 0), NUM_RESAMPLES, seed)
-    return interval.as_dict()
+    ends = interval.as_dict()
+    return {"value": interval.value, "low": ends["low"], "high": ends["high"]}
 
 
 def _row(
     method: str, score: NDArray[np.floating], mask: NDArray[np.bool_] | None, truth: NDArray[np.bool_], note: str
-) -> dict[str, Any]:
-    found = precision_recall(mask, truth) if mask is not None else {}
-    shares = {name: found.get(name) for name in ("precision", "recall", "f1")}
-    return {"method": method, "auroc": auroc(score, truth), **shares, "note": note}
+) -> Detector:
+    found = precision_recall(mask, truth) if mask is not None else None
+    return {
+        "method": method,
+        "auroc": auroc(score, truth),
+        "precision": found and found["precision"],
+        "recall": found and found["recall"],
+        "f1": found and found["f1"],
+        "note": note,
+    }

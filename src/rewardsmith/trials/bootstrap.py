@@ -14,6 +14,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.parts import IntervalNumbers, Verdict
 from rewardsmith.metrics.intervals import Interval
 
 NUM_RESAMPLES = 1000
@@ -83,12 +84,12 @@ class Estimate:
         low, high = np.quantile(drawn, TAILS) if len(drawn) else (nan, nan)
         return Interval(self.value, float(low), float(high))
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> IntervalNumbers:
         """value, low, high; None where not defined."""
         return self.interval.as_dict()
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """``better`` or ``worse`` where the interval excludes zero, else ``unclear``."""
         interval = self.interval
         if not (isfinite(interval.low) and isfinite(interval.high)):

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AuditResult(ReportedResult):
+class AuditResult(ReportedResult[AuditMetrics]):
     """Everything an audit found: numbers, tables, and the folder that holds them with the report."""
 
     pairs: pa.Table
@@ -49,7 +51,7 @@ class AuditResult(ReportedResult):
     @property
     def verdict(self) -> str:
         """The result in one paragraph."""
-        return str(self.metrics["verdict"])
+        return self.metrics["verdict"]
 
     @property
     def strengths(self) -> pd.DataFrame:
@@ -127,7 +129,8 @@ def _audited(
     write_text(folder.path / "report.html", report)
     ensemble.finish()
     metrics["timings"] = times.rounded()
-    folder.finish(metrics)
+    write_metrics(folder.path, metrics, AuditMetrics)
+    folder.finish()
     return AuditResult(str(folder.path), metrics, given.table, audited.table)
 
 

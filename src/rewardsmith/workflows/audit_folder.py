@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
+from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
+from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
 
-PAIRS, STRENGTHS, QUARANTINE, METRICS = "pairs.parquet", "strengths.parquet", "quarantine.jsonl", "metrics.json"
+PAIRS, STRENGTHS, QUARANTINE = "pairs.parquet", "strengths.parquet", "quarantine.jsonl"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class AuditFolder:
     strengths: pa.Table
     """In the order of ``pairs``."""
     quarantine: list[dict[str, Any]]
-    metrics: dict[str, Any]
+    metrics: AuditMetrics
     config: dict[str, Any]
     """Its options, flat."""
     fingerprints: dict[str, str]
@@ -35,7 +37,7 @@ class AuditFolder:
     def share_wrong(self) -> float | None:
         """Of the labels; None where the audit could not say."""
         noise = self.metrics["label_noise"]
-        return noise and float(noise["value"])
+        return noise and noise["value"]
 
 
 def read_audit(audit_dir: str) -> AuditFolder:
@@ -55,7 +57,7 @@ def read_audit(audit_dir: str) -> AuditFolder:
         pairs=pq.read_table(path / PAIRS),
         strengths=pq.read_table(path / STRENGTHS),
         quarantine=read_rows(path / QUARANTINE),
-        metrics=read_json_file(path / METRICS),
+        metrics=read_metrics(path, AuditMetrics),
         config=manifest["config"],
         fingerprints=fingerprints,
     )
@@ -72,9 +74,3 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON Lines file of ours."""
     with path.open(encoding="utf-8", newline="\n") as file:
         return [json.loads(line) for line in file]
-
-
-def read_json_file(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of ours."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found

@@ -10,8 +10,10 @@ from typing import Any
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
@@ -35,7 +37,7 @@ from rewardsmith.workflows.output_paths import default_output
 
 
 @dataclass(frozen=True)
-class EvaluateResult(ReportedResult):
+class EvaluateResult(ReportedResult[EvaluateMetrics]):
     """Numbers of a reward model on a set, and the folder with the reward of every response."""
 
     def summary(self) -> dict[str, Any]:
@@ -69,8 +71,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         folder = _open_folder(config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
-    metrics = {
-        **result.metrics,
+    metrics: EvaluateMetrics = {
+        **result.metrics,  # type: ignore[typeddict-item] # it holds no comparison
         "reward_model": config.reward_model_path,
         "dataset": given.name,
         "num_quarantined": len(given.quarantine),
@@ -87,7 +89,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
         say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
-    folder.finish(metrics, device=device)
+    write_metrics(folder.path, metrics, EvaluateMetrics)
+    folder.finish(device)
     if home and metrics["eval_temperature"] is None:
         raise DataError(
             f"--fit_temperature: {metrics['eval_temperature_note']}. {home} is as it was; the other numbers are in "

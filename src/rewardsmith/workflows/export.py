@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.export import ExportMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.exports.consumers import EXPORTS
 from rewardsmith.preferences.exports.outgoing import Export, Outgoing, outgoing
@@ -39,7 +41,7 @@ class ExportResult:
     """Where the pairs are, and what the consumer gets of them."""
 
     path: str
-    metrics: dict[str, Any]
+    metrics: ExportMetrics
 
     def summary(self) -> dict[str, Any]:
         return {"path": self.path, **self.metrics}
@@ -64,7 +66,7 @@ def run_export(config: ExportConfig, dataset: Any = None) -> ExportResult:
         raise DataError(f"{given.name}: no pair is left to write for {export.name} ({reasons}).")
     path = _output(config, export, given.name)
     refuse_inputs("--output_dir" if export.is_folder else "--output_file", path, given.sources)
-    metrics = {
+    metrics: ExportMetrics = {
         "to": export.name,
         "consumer": export.consumer,
         "dataset": given.name,
@@ -109,7 +111,7 @@ def _output(config: ExportConfig, export: Export, name: str) -> Path:
 
 
 def _write(
-    config: ExportConfig, export: Export, given: PreferenceSet, leaving: Outgoing, path: Path, metrics: dict[str, Any]
+    config: ExportConfig, export: Export, given: PreferenceSet, leaving: Outgoing, path: Path, metrics: ExportMetrics
 ) -> None:
     if not export.is_folder:
         export.write(leaving.pairs, path, path.stem)
@@ -117,10 +119,11 @@ def _write(
     folder = RunFolder.open(path, "export", flatten(config), dict(given.sources), config.overwrite, config.seed)
     with folder.abandoned_on_input_error():
         export.write(leaving.pairs, path, path.resolve().name)
-        folder.finish(metrics)
+        write_metrics(folder.path, metrics, ExportMetrics)
+        folder.finish()
 
 
-def _lines(m: dict[str, Any]) -> Iterator[str]:
+def _lines(m: ExportMetrics) -> Iterator[str]:
     yield (
         f"{m['num_written']:,} of {m['num_pairs']:,} pairs written for {m['consumer']}; "
         f"{m['num_swapped']:,} with their responses in each other's place."

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import build_config, flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.contracts.metrics.refine import NoiseRange, RefineMetrics, RoundNumbers
 from rewardsmith.contracts.tables import SCHEMA_VERSION
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
@@ -39,7 +42,7 @@ MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays i
 
 
 @dataclass(frozen=True)
-class RefineResult(ReportedResult):
+class RefineResult(ReportedResult[RefineMetrics]):
     """What was decided of every pair, and the folder that holds it."""
 
     ledger: pa.Table
@@ -68,7 +71,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
         if not any(Reads.PERSON in rule.reads for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint
-    output = config.run.output_dir or default_output("refine", str(audit.metrics["dataset_name"]))
+    output = config.run.output_dir or default_output("refine", audit.metrics["dataset_name"])
     refuse_inputs("--output_dir", output, [audit.path])
     folder = RunFolder.open(output, "refine", flatten(config), inputs, config.run.overwrite, config.run.seed)
     with folder.abandoned_on_input_error():
@@ -83,8 +86,8 @@ class _Outcome:
     evidence: Evidence
     refined: Refined
     strengths: pa.Table
-    label_noise: dict[str, Any] | None
-    rounds: list[dict[str, Any]] | None
+    label_noise: NoiseRange | None
+    rounds: list[RoundNumbers] | None
 
 
 def _refined(
@@ -128,31 +131,40 @@ def _written(
     leaving = outgoing(ledger, TRL)
     metrics = _metrics(folder, audit, outcome, leaving, choice)
     write_table(folder.path / LEDGER_FILE, ledger)
-    TRL.write(leaving.pairs, folder.path / TRAIN_FILE, str(metrics["dataset_name"]))
+    TRL.write(leaving.pairs, folder.path / TRAIN_FILE, metrics["dataset_name"])
     write_text(folder.path / RECIPE_FILE, refined.recipe.to_yaml())
     write_jsonl(folder.path / QUARANTINE, audit.quarantine)
     write_text(folder.path / "report.html", render_refine_report(metrics, ledger, config.report))
-    folder.finish(metrics)
+    write_metrics(folder.path, metrics, RefineMetrics)
+    folder.finish()
     return RefineResult(str(folder.path), metrics, ledger)
 
 
 def _metrics(
     folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing, choice: Choice
-) -> dict[str, Any]:
+) -> RefineMetrics:
     recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], outcome.label_noise
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": audit.metrics["dataset_name"],
         "title": f"Refined: {audit.metrics['dataset_name']}",
-        "recipe": {**_named(recipe), "fingerprint": recipe.fingerprint, "why": choice.why},
+        "recipe": {
+            "name": recipe.name,
+            "description": recipe.description,
+            "fingerprint": recipe.fingerprint,
+            "why": choice.why,
+        },
         "data": {
-            **{name: data[name] for name in ("num_rows_read", "num_rows_available", "num_quarantined", "format")},
+            "num_rows_read": data["num_rows_read"],
+            "num_rows_available": data["num_rows_available"],
+            "num_quarantined": data["num_quarantined"],
+            "format": data["format"],
             "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),
         },
         **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
         "num_counted_twice": counted_twice(outcome.given, outcome.refined),
         "rounds": outcome.rounds,
-        "label_noise": noise and {name: noise[name] for name in ("low", "high", "identifiable")},
+        "label_noise": noise and {"low": noise["low"], "high": noise["high"], "identifiable": noise["identifiable"]},
         "train_file": {
             "num_rows": leaving.pairs.num_rows,
             "num_swapped": leaving.num_swapped,
@@ -163,11 +175,7 @@ def _metrics(
     }
 
 
-def _named(recipe: Recipe) -> dict[str, Any]:
-    return {name: value for name, value in recipe.as_dict().items() if name != "rules"}
-
-
-def _next_steps(folder: str) -> list[dict[str, str]]:
+def _next_steps(folder: str) -> list[NextStep]:
     return [
         {
             "text": "Train on every pair as it is weighted now.",

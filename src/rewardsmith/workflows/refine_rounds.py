@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.atomic import write_table
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.progress import say
+from rewardsmith.contracts.metrics.refine import NoiseRange
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names
 from rewardsmith.refining.recipe import Recipe
@@ -39,8 +39,8 @@ class Rounds:
     rounds: list[Round]
     strengths: pa.Table
     """The strengths table of the last one."""
-    label_noise: dict[str, Any] | None
-    """The share of wrong labels by the last one: at least ``low``, ``high`` and ``identifiable``."""
+    label_noise: NoiseRange | None
+    """The share of wrong labels by the last one."""
 
 
 def run_rounds(
@@ -63,7 +63,7 @@ def run_rounds(
     _check(config, recipe, max_rounds)
     groups = fold_groups(audit.pairs, config.strength.fold_by)
     tables: list[pa.Table] = []
-    noise: list[dict[str, Any] | None] = []
+    noise: list[NoiseRange | None] = []
 
     def examine(judged: Judgements) -> Evidence:
         if judged is first:  # also in a later round that begins with the labels as given
@@ -108,7 +108,7 @@ def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:
     require_judges_that_learn(recipe, max_rounds)
 
 
-def _range(noise: LabelNoise | None) -> dict[str, Any] | None:
+def _range(noise: LabelNoise | None) -> NoiseRange | None:
     if noise is None:
         return None
     return {"low": noise.low, "high": noise.high, "identifiable": noise.identifiable}

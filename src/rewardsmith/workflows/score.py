@@ -15,11 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.metrics_file import BUG, check_metrics
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
+from rewardsmith.contracts.metrics.score import ScoreMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer
-from rewardsmith.errors import ConfigError, ModelError
+from rewardsmith.errors import ConfigError, InternalError, ModelError
 from rewardsmith.evaluation.reward_columns import (
     ROW_FORMS,
     count_rewards,
@@ -42,7 +44,7 @@ class ScoreResult:
     """Where the rewards are, and their numbers."""
 
     path: str
-    metrics: dict[str, Any]
+    metrics: ScoreMetrics
 
     @property
     def table(self) -> pa.Table:
@@ -87,7 +89,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
     started = time.monotonic()
     with run.parts.opened():
         parts = run.score()
-        metrics = {
+        metrics: ScoreMetrics = {
             "reward_model": config.reward_model_path,
             "dataset": stream.name,
             "kind": stream.kind,
@@ -97,6 +99,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "num_rows_resumed": run.num_resumed,
             "duration_s": round(time.monotonic() - started, 3),
         }
+        check_metrics(metrics, ScoreMetrics, output.name, InternalError, BUG)
         run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
         run.parts.remove()
     return ScoreResult(str(output), metrics)
@@ -186,7 +189,7 @@ class _Run:
         return record
 
 
-def _lines(m: dict[str, Any]) -> Iterator[str]:
+def _lines(m: ScoreMetrics) -> Iterator[str]:
     bad = ", ".join(f"{reason} {number:,}" for reason, number in m["bad_rows_by_reason"].items())
     yield f"{m['num_responses']:,} responses of {m['num_rows']:,} rows scored in {m['duration_s']:.0f} s" + (
         f" ({m['num_rows_resumed']:,} rows were done before)." if m["num_rows_resumed"] else "."

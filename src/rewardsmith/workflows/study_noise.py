@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.atomic import atomic_path, write_jsonl, write_text
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.study_noise import ForkedArms, StudyAbout, StudyNoiseMetrics
 from rewardsmith.engine.training.options import check_options
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import num_layers
@@ -47,7 +49,7 @@ NUM_TRUTH_JUDGES = 4
 
 
 @dataclass(frozen=True)
-class StudyResult(ReportedResult):
+class StudyResult(ReportedResult[StudyNoiseMetrics]):
     """Numbers of a study and the folder that holds them with the report and every cell."""
 
     def print(self, console: Any) -> None:
@@ -96,12 +98,12 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     with times.stage("statistics"):
         tested = resampled_groups(pairs, study.test_share, seeds)
         found = findings(StudyResults.of(log.results(cells), tested, seeds, methods))
-    metrics = {"dataset_name": given.name, "title": f"Noise study on {given.name}", **_about(config, given), **found}
-    metrics["timings"] = times.rounded()
+    metrics: StudyNoiseMetrics = {**_about(config, given), **found, "timings": times.rounded()}
     write_text(folder.path / "report.html", render_study_report(metrics))
     for file in (PAIRS_FILE, TEXTS_FILE):
         (folder.path / file).unlink(missing_ok=True)
-    folder.finish(metrics)
+    write_metrics(folder.path, metrics, StudyNoiseMetrics)
+    folder.finish()
     return StudyResult(str(folder.path), metrics)
 
 
@@ -172,8 +174,10 @@ def _run(folder: RunFolder, log: CellLog[Cell], cells: list[Cell], options: Cell
             bar.advance(1)
 
 
-def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
+def _about(config: StudyNoiseConfig, given: PreferenceSet) -> StudyAbout:
     return {
+        "dataset_name": given.name,
+        "title": f"Noise study on {given.name}",
         "model": config.model.model_name_or_path,
         "num_pairs": len(given.table),
         "num_quarantined": len(given.quarantine),
@@ -187,8 +191,15 @@ def _about(config: StudyNoiseConfig, given: PreferenceSet) -> dict[str, Any]:
     }
 
 
-def _arms(config: StudyNoiseConfig) -> dict[str, Any]:
-    return {**asdict(config.forked), "fork_layer": config.forked.layer(_num_blocks(config.model))}
+def _arms(config: StudyNoiseConfig) -> ForkedArms:
+    arms = config.forked
+    return {
+        "num_train_epochs": arms.num_train_epochs,
+        "learning_rate": arms.learning_rate,
+        "per_device_train_batch_size": arms.per_device_train_batch_size,
+        "fork_layer": arms.layer(_num_blocks(config.model)),
+        "lora_r": arms.lora_r,
+    }
 
 
 def _check(config: StudyNoiseConfig) -> None:

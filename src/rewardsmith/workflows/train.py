@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import torch
@@ -15,8 +15,10 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
@@ -57,7 +59,7 @@ class TrainResult:
 
     path: str
     """Folder for ``AutoModelForSequenceClassification.from_pretrained`` (or peft), `rewardsmith evaluate`, ..."""
-    metrics: dict[str, Any]
+    metrics: TrainMetrics | EvaluatedTrainMetrics
 
     def summary(self) -> dict[str, Any]:
         """The result in one JSON document."""
@@ -106,7 +108,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
     model, encoded = trained.model, trained.run.pairs
-    metrics = _train_metrics(trained.run)
+    metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run)
     weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
@@ -119,9 +121,12 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:
         write_table(path / SMOOTHED_LABELS, smoothed_labels(train_pairs, trained.run.step.labels(encoded)))
-    if eval_pairs is not None:
-        metrics |= _evaluate(str(path), train_pairs, eval_pairs, device, seed)
-    folder.finish(metrics, device=str(accelerator.device), scratch=[CHECKPOINTS])
+    if eval_pairs is None:
+        write_metrics(path, metrics, TrainMetrics)
+    else:
+        metrics = _evaluate(metrics, str(path), train_pairs, eval_pairs, device, seed)
+        write_metrics(path, metrics, EvaluatedTrainMetrics)
+    folder.finish(device=str(accelerator.device), scratch=[CHECKPOINTS])
     return TrainResult(str(path), metrics)
 
 
@@ -214,8 +219,9 @@ def _into(folder: Path) -> Iterator[Path]:
     saving.rmdir()
 
 
-def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
-    outcome, encoded, last = trained.outcome, trained.pairs, trained.outcome.last
+def _train_metrics(trained: Trained[RewardStep]) -> TrainMetrics:
+    outcome, encoded = trained.outcome, trained.pairs
+    last = cast(dict[str, float], outcome.last)  # of these, only the accuracy can be None
     return {
         "num_pairs": len(encoded),
         "num_steps": outcome.num_steps,
@@ -226,12 +232,17 @@ def _train_metrics(trained: Trained[RewardStep]) -> dict[str, Any]:
         "truncated_share": encoded.num_truncated / len(encoded),
         "train_runtime_s": outcome.seconds,
         "train_pairs_per_s": outcome.per_s("pairs"),
-        **{f"train_{name}": last[name] for name in ("loss", "accuracy", "gap_mean", "mean_reward")},
+        "train_loss": last["loss"],
+        "train_accuracy": outcome.last["accuracy"],
+        "train_gap_mean": last["gap_mean"],
+        "train_mean_reward": last["mean_reward"],
     }
 
 
-def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int) -> dict[str, Any]:
-    """Numbers of the model as it was saved, on the pairs held out."""
+def _evaluate(
+    metrics: TrainMetrics, path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: str, seed: int
+) -> EvaluatedTrainMetrics:
+    """The metrics with the numbers of the model as it was saved, on the pairs held out."""
     options = ScoringOptions(device=device)  # type: ignore[arg-type] # one of these, chosen and said before
     with closing(open_scorer(path, options, quiet=False)) as scorer:
         result = benchmark_rewards(scorer, eval_pairs, seed)
@@ -240,4 +251,4 @@ def _evaluate(path: str, train_pairs: pa.Table, eval_pairs: pa.Table, device: st
     shared = len(prompts & seen)
     if shared:
         say(f"{shared:,} of {len(prompts):,} evaluation prompts were also trained on.")
-    return {**result.metrics, "eval_num_prompts_trained_on": shared}
+    return {**metrics, **result.metrics, "eval_num_prompts_trained_on": shared}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.metrics_file import METRICS
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.refining.ledger import undone_lines
-from rewardsmith.workflows.audit_folder import METRICS, QUARANTINE, read_json_file, read_rows, require_file
+from rewardsmith.workflows.audit_folder import QUARANTINE, read_rows, require_file
 from rewardsmith.workflows.options import UndoConfig
 from rewardsmith.workflows.output_paths import refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE
@@ -73,7 +75,8 @@ def run_undo(config: UndoConfig) -> UndoResult:
     ledger = pq.read_table(folder / LEDGER_FILE, columns=["row", "original"])
     quarantine = read_rows(folder / QUARANTINE)
     write_lines(target, undone_lines(ledger, quarantine))
-    data = read_json_file(folder / METRICS)["data"]
+    # unchecked: what an older version refined can be had back too
+    data = json.loads((folder / METRICS).read_text(encoding="utf-8"))["data"]
     return UndoResult(
         path=str(target),
         num_rows=len(ledger) + len(quarantine),

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -141,15 +144,17 @@ def test_categories_that_differ_are_told_without_their_names() -> None:
 
 
 @pytest.mark.parametrize("module", ["terminal", "refine.terminal", "evaluate.terminal", "study.tables", "audit.words"])
-def test_words_for_a_terminal_load_no_plotting_library(module: str) -> None:
+def test_words_for_a_terminal_load_no_plotting_library(module: str, fake_audit: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps(fake_audit.fake_metrics(200)))
     script = f"""
-import sys
+import json, sys
 from rich.console import Console
 import rewardsmith.report.{module}
 from rewardsmith.report.terminal import print_verdict
-print_verdict({{"verdict": "all is well", "strength": {{"classes": {{"incorrect": 1, "strong": 2}}}}}}, Console())
+print_verdict(json.load(open(sys.argv[1])), Console())
 print(*sys.modules)
 """
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "all is well" in run.stdout
+    command = [sys.executable, "-c", script, str(tmp_path / "metrics.json")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "one label in five" in run.stdout
     assert {"altair", "vl_convert", "matplotlib"} & {name.split(".")[0] for name in run.stdout.split()} == set()

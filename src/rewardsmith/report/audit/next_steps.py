@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
+from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
+from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.strength.ensembles.kinds import KINDS
 
 
-def next_steps(metrics: Mapping[str, Any], dataset_name: str, folder: str, keeps_members: bool) -> list[dict[str, str]]:
+def next_steps(metrics: AuditFindings, dataset_name: str, folder: str, keeps_members: bool) -> list[NextStep]:
     """Each with the command that does it."""
     ensemble = metrics["ensemble"]
     kind = KINDS[ensemble["kind"]]
     name = shlex.quote(dataset_name or "prefs.jsonl")
     table = f"{folder}/strengths.parquet"
-    steps = []
+    steps: list[NextStep] = []
     if metrics["strength"]["classes"]["incorrect"] and shlex.quote(table) == table:
         query = f"import pandas as pd; print(pd.read_parquet('{table}').nlargest(20, 'p_wrong'))"
         steps.append(
@@ -72,5 +72,5 @@ def next_steps(metrics: Mapping[str, Any], dataset_name: str, folder: str, keeps
     return steps
 
 
-def _reuses_responses(data: Mapping[str, Any]) -> bool:
-    return bool(data["num_pairs"] >= 2 * data["num_responses"])
+def _reuses_responses(data: DataNumbers) -> bool:
+    return data["num_pairs"] >= 2 * data["num_responses"]

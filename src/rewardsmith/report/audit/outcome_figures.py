@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
-from rewardsmith.report.numbers import count, decimal, decimal_range, known, part, percent, percent_range
+from rewardsmith.contracts.metrics.audit import Accuracy, AtThreshold, AuditMetrics, LengthNumbers, Planted, Range
+from rewardsmith.contracts.metrics.parts import EstimateNumbers
+from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.sections import attainable_is_known
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
@@ -15,13 +16,11 @@ from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, m
 COIN_FLIP = 0.5
 
 
-def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
+def planted_figure(planted: Planted, name: str) -> Figure | None:
     """Precision and recall of one kind of planted flips by threshold, with their intervals."""
+    both: tuple[Literal["precision", "recall"], ...] = ("precision", "recall")
     values = [
-        threshold_row(row, what)
-        for row in planted.get("by_threshold") or []
-        for what in ("precision", "recall")
-        if known(row.get("threshold")) and known(row.get(what))
+        found for row in planted["by_threshold"] for what in both if (found := threshold_row(row, what)) is not None
     ]
     if not values:
         return None
@@ -63,45 +62,50 @@ def planted_figure(planted: Mapping[str, Any], name: str) -> Figure | None:
     )
 
 
-def threshold_row(row: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Precision or recall at one threshold, as the figure draws it; without an interval it has no width."""
-    low, high = (row.get(f"{what}_{end}") for end in ("low", "high"))
+def threshold_row(row: AtThreshold, what: Literal["precision", "recall"]) -> dict[str, Any] | None:
+    """Precision or recall at one threshold, as the figure draws it; None where it is not defined."""
+    if row[what] is None:
+        return None
+    if what == "precision":
+        low, high = row["precision_low"], row["precision_high"]
+    else:
+        low, high = row["recall_low"], row["recall_high"]
     return {
-        "threshold": float(row["threshold"]),
-        "value": float(row[what]),
-        "low": low if known(low) else float(row[what]),
-        "high": high if known(high) else float(row[what]),
+        "threshold": row["threshold"],
+        "value": row[what],
+        "low": low,
+        "high": high,
         "what": what,
         "tip": f"flag at {decimal(row['threshold'])}: {what} {percent(row[what])} "
-        f"({percent_range(low, high)}), {count(row.get('num_flagged'))} flagged",
+        f"({percent_range(low, high)}), {count(row['num_flagged'])} flagged",
     }
 
 
-def row_at_half(planted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def row_at_half(planted: Planted) -> AtThreshold | None:
     """The threshold nearest to one half of those at which something was flagged."""
-    rows = [r for r in planted.get("by_threshold") or [] if known(r.get("precision")) and known(r.get("recall"))]
+    rows = [r for r in planted["by_threshold"] if r["precision"] is not None and r["recall"] is not None]
     return min(rows, key=lambda r: abs(r["threshold"] - 0.5)) if rows else None
 
 
-def planted_caption(planted: Mapping[str, Any]) -> str:
+def planted_caption(planted: Planted) -> str:
     """The limits of the measurement, the precision to expect on the set itself, and the check of the noise estimate."""
-    words = [str(planted["limits"])] if planted.get("limits") else []
+    words = [planted["limits"]]
     row = row_at_half(planted)
-    if row and known(row.get("precision_at_natural_rate")):
+    if row and row["precision_at_natural_rate"] is not None:
         words.append(
             f"Reweighted to the set's own estimated share of wrong labels, precision at {decimal(row['threshold'])} "
             f"is {percent(row['precision_at_natural_rate'])}."
         )
-    expected, found = planted.get("noise_expected"), planted.get("noise_found") or {}
-    if known(expected) and known(found.get("value")):
+    expected, found = planted["noise_expected"], planted["noise_found"]
+    if expected is not None:
         words.append(
             f"With these flips, {percent(expected)} of the labels should be wrong; the audit estimates "
-            f"{percent(found['value'])} ({percent_range(found.get('low'), found.get('high'))})."
+            f"{percent(found['value'])} ({percent_range(found['low'], found['high'])})."
         )
     return " ".join(words)
 
 
-def planted_finding(planted: Mapping[str, Any]) -> str:
+def planted_finding(planted: Planted) -> str:
     """Precision and recall at the threshold nearest to one half, in words."""
     row = row_at_half(planted)
     if row is None:
@@ -112,30 +116,26 @@ def planted_finding(planted: Mapping[str, Any]) -> str:
     )
 
 
-def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
+def length_figure(length: LengthNumbers | None) -> Figure | None:
     """Mean strength by difference of length: is it only length?"""
-    rows = [
-        b for b in part(length, "bins") or [] if known(b.get("length_difference")) and known(b.get("strength_mean"))
-    ]
-    if not rows:
+    if length is None:
         return None
-    unit = str(part(length, "unit") or "characters")
     values = [
         {
-            "difference": float(b["length_difference"]),
-            "strength": float(b["strength_mean"]),
-            "count": float(b.get("count") or 0),
+            "difference": b["length_difference"],
+            "strength": b["strength_mean"],
+            "count": float(b["count"]),
             "tip": f"difference {decimal(b['length_difference'], 0)}: strength {decimal(b['strength_mean'])}, "
-            f"{count(b.get('count'))} pairs",
+            f"{count(b['count'])} pairs",
         }
-        for b in rows
+        for b in length["bins"]
     ]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         base = marks_of(values).encode(
             x=alt.X(
                 "difference:Q",
-                title=f"length of chosen minus length of rejected ({unit})",
+                title="length of chosen minus length of rejected (characters)",
                 axis=alt.Axis(tickCount=canvas.choose(9, 5)),
             ),
             y=alt.Y("strength:Q", title="mean strength (logits)", axis=alt.Axis(tickCount=5)),
@@ -147,18 +147,17 @@ def length_figure(length: Mapping[str, Any] | None) -> Figure | None:
         layers = [reference_line(0.0, "x", "rule"), reference_line(0.0, "y", "axis"), line, dots]
         return layered(*layers, height=canvas.choose(240, 210))
 
-    rho, longer = part(length, "spearman"), part(length, "longer_preferred_share")
+    rho = length["spearman"]
     caption = "Larger dots hold more pairs."
-    if known(rho):
+    if rho is not None:
         caption += f" Spearman correlation of strength with the difference of length: {decimal(rho)}."
-    if known(longer):
-        caption += f" The longer response was chosen in {percent(longer)} of the pairs."
+    caption += f" The longer response was chosen in {percent(length['longer_preferred_share'])} of the pairs."
     return draw("length", length_finding(rho), f"Mean strength by length difference. {caption}", chart, caption)
 
 
-def length_finding(rho: Any) -> str:
+def length_finding(rho: float | None) -> str:
     """How much of the strength goes with length, in words."""
-    if not known(rho):
+    if rho is None:
         return "Strength by difference of length"
     longer = "longer" if rho > 0 else "shorter"
     if abs(rho) < 0.1:
@@ -170,28 +169,23 @@ def length_finding(rho: Any) -> str:
     return f"Strength is mostly length: {longer} responses win"
 
 
-def accuracy_rows(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the accuracy picture, top to bottom; absent ones are left out."""
-    rows = []
-    for label, key, colour in (
-        ("length alone", "length_only", "axis"),
-        ("judges, held out", "held_out", "blue"),
-        ("in-sample", "in_sample", "sky"),
-        ("attainable", "attainable", "amber"),
-    ):
-        entry = accuracy.get(key)
-        if known(entry):
-            entry = {"value": entry}
-        if isinstance(entry, Mapping) and (known(entry.get("value")) or known(entry.get("low"))):
-            rows.append(accuracy_row(label, entry, colour, as_range=key == "attainable"))
-    return rows
+def accuracy_rows(accuracy: Accuracy) -> list[dict[str, Any]]:
+    """The rows of the accuracy picture, top to bottom; what was not measured is left out."""
+    seen = accuracy["in_sample"]
+    in_sample: EstimateNumbers | None = None if seen is None else {"value": seen, "low": None, "high": None}
+    rows: tuple[tuple[str, EstimateNumbers | Range | None, str], ...] = (
+        ("length alone", accuracy["length_only"], "axis"),
+        ("judges, held out", accuracy["held_out"], "blue"),
+        ("in-sample", in_sample, "sky"),
+        ("attainable", accuracy["attainable"], "amber"),
+    )
+    return [accuracy_row(label, entry, colour, label == "attainable") for label, entry, colour in rows if entry]
 
 
-def accuracy_row(label: str, entry: Mapping[str, Any], colour: str, as_range: bool) -> dict[str, Any]:
+def accuracy_row(label: str, entry: EstimateNumbers | Range, colour: str, as_range: bool) -> dict[str, Any]:
     """One accuracy with its interval; ``as_range`` shows the interval itself, where there is one."""
-    low, high = entry.get("low"), entry.get("high")
-    has_range = known(low) and known(high)
-    value = entry["value"] if known(entry.get("value")) else low
+    value, low, high = entry["value"], entry["low"], entry["high"]
+    has_range = low is not None and high is not None
     interval = decimal_range(low, high)
     return {
         "label": label,
@@ -205,9 +199,9 @@ def accuracy_row(label: str, entry: Mapping[str, Any], colour: str, as_range: bo
     }
 
 
-def accuracy_figure(metrics: Mapping[str, Any]) -> Figure | None:
+def accuracy_figure(metrics: AuditMetrics) -> Figure | None:
     """Length-only, model and attainable accuracy on one axis."""
-    rows = accuracy_rows(part(metrics, "accuracy") or {})
+    rows = accuracy_rows(metrics["accuracy"])
     if not rows:
         return None
     left = min([COIN_FLIP, *(r["low"] for r in rows)]) - 0.02
@@ -251,16 +245,15 @@ def accuracy_figure(metrics: Mapping[str, Any]) -> Figure | None:
     )
 
 
-def accuracy_finding(metrics: Mapping[str, Any]) -> str:
+def accuracy_finding(metrics: AuditMetrics) -> str:
     """Where the judges stand between length alone and the attainable range."""
-    value, low, high = (
-        part(metrics, "accuracy", *keys)
-        for keys in (("held_out", "value"), ("attainable", "low"), ("attainable", "high"))
-    )
-    if not known(value):
+    held_out, attainable = metrics["accuracy"]["held_out"], metrics["accuracy"]["attainable"]
+    if held_out is None:
         return "Accuracy on the labels as given"
-    if not (known(low) and known(high)):
+    value = held_out["value"]
+    if attainable is None:
         return f"The judges agree with {percent(value)} of labels they never saw"
+    low, high = attainable["low"], attainable["high"]
     if not attainable_is_known(metrics) and value < high:
         return "Whether labels or judges hold the accuracy back cannot be told from this data"
     if value >= low:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
 from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
-from rewardsmith.report.audit.strength_figures import (
-    distribution_figure,
-    spread_by_group_figure,
-    spread_figure,
-)
+from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
-from rewardsmith.report.numbers import known, part
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.page import render_page
 
 
 def render_audit_report(
-    metrics: Mapping[str, Any], pairs: pa.Table, strengths: pa.Table, options: ReportOptions | None = None
+    metrics: AuditMetrics, pairs: pa.Table, strengths: pa.Table, options: ReportOptions | None = None
 ) -> str:
     """The report as one HTML document.
 
-    ``pairs`` and ``strengths`` are in the same order. Any part of ``metrics`` may be absent or None: its section is
-    left out. Text of the data is escaped everywhere; ``report_text="none"`` leaves it out: texts, names of categories
-    and annotators, messages of checks that may quote a row.
+    ``pairs`` and ``strengths`` are in the same order. A part of ``metrics`` that is None has no section. Text of the
+    data is escaped everywhere; ``report_text="none"`` leaves it out: texts, names of categories and annotators,
+    messages of checks that may quote a row.
     """
     options = options or ReportOptions()
     with_text = options.report_text == "full"
@@ -39,7 +34,7 @@ def render_audit_report(
     return render_page(
         "audit.html.j2",
         metrics=metrics,
-        title=part(metrics, "title") or f"Audit of {part(metrics, 'dataset_name') or 'a preference set'}",
+        title=metrics["title"],
         with_text=with_text,
         key_numbers=sections.key_numbers(metrics),
         classes=sections.class_shares(metrics),
@@ -50,7 +45,7 @@ def render_audit_report(
         category_finding=bar_tables.bar_finding(categories),
         annotators=annotators,
         annotator_finding=bar_tables.bar_finding(annotators),
-        structured=part(metrics, "structured") or {},
+        structured=metrics["structured"] or {},
         structured_categories=bar_tables.structured_table(metrics, with_text),
         galleries=galleries(pairs, strengths, options.report_examples, with_text),
         is_held_out=is_held_out,
@@ -59,28 +54,27 @@ def render_audit_report(
     )
 
 
-def figures_of(metrics: Mapping[str, Any], strengths: pa.Table) -> dict[str, Any]:
-    """Every figure by name; None where its numbers are absent."""
-    distribution = distribution_figure(strengths, part(metrics, "strength", "share_negative_mean"))
+def figures_of(metrics: AuditMetrics, strengths: pa.Table) -> dict[str, Any]:
+    """Every figure by name; None where nothing was measured."""
+    distribution = distribution_figure(strengths, metrics["strength"]["share_negative_mean"])
     if distribution and sections.class_shares(metrics):
         distribution = replace(distribution, legend=())  # the shares of the classes stand above it, with their colours
     return {
         "distribution": distribution,
         "spread": spread_figure(strengths),
-        "spread_by_group": spread_by_group_figure(part(metrics, "strength", "spread_by_bin")),
-        "length": length_figure(part(metrics, "length")),
+        "spread_by_group": spread_by_group_figure(metrics["strength"]["spread_by_bin"]),
+        "length": length_figure(metrics["length"]),
         "accuracy": accuracy_figure(metrics),
     }
 
 
-def planted_of(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def planted_of(metrics: AuditMetrics) -> list[dict[str, Any]]:
     """Each kind of planted flips with its figure."""
-    entries = part(metrics, "planted_flips") or []
     return [
         {
             "entry": entry,
             "figure": planted_figure(entry, f"planted-{i}"),
-            "best": max((b["auroc"] for b in entry.get("baselines") or [] if known(b.get("auroc"))), default=None),
+            "best": max(row["auroc"] for row in entry["baselines"]),
         }
-        for i, entry in enumerate(entries)
+        for i, entry in enumerate(metrics["planted_flips"] or [])
     ]

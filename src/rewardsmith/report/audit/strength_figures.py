@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from rewardsmith.contracts.metrics.audit import StrengthBin
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.report.binning import (
@@ -146,23 +147,23 @@ def spread_finding(rho: float | None) -> str:
     return "How far the judges disagree hardly depends on the strength"
 
 
-def spread_by_group_figure(by_bin: Sequence[Mapping[str, Any]] | None) -> Figure | None:
+def spread_by_group_figure(by_bin: Sequence[StrengthBin]) -> Figure | None:
     """Mean spread of 20 equal groups sorted by strength, out-of-fold and in-sample (paper Fig. 2)."""
     series = {
-        "held out": [(b, "strength_std", "strength_mean") for b in by_bin or []],
-        "in-sample": [(b, "strength_std_in_sample", "strength_mean_in_sample") for b in by_bin or []],
+        "held out": [(b, b["strength_std"], b["strength_mean"]) for b in by_bin],
+        "in-sample": [(b, b["strength_std_in_sample"], b["strength_mean_in_sample"]) for b in by_bin],
     }
     values: list[dict[str, Any]] = [
         {
-            "group": int(b["bin"]) + 1,
-            "spread": float(b[std]),
+            "group": b["bin"] + 1,
+            "spread": std,
             "who": who,
-            "tip": f"group {int(b['bin']) + 1}, {who}: spread {decimal(b[std])}, mean strength {decimal(b.get(mean))}, "
-            f"{count(b.get('count'))} pairs",
+            "tip": f"group {b['bin'] + 1}, {who}: spread {decimal(std)}, mean strength {decimal(mean)}, "
+            f"{count(b['count'])} pairs",
         }
         for who, rows in series.items()
         for b, std, mean in rows
-        if known(b.get(std))
+        if std is not None
     ]
     if not values:
         return None

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from rewardsmith.contracts.metrics.audit import (
+    Accuracy,
+    AccuracyNumbers,
+    AuditFindings,
+    AuditMetrics,
+    AuditNumbers,
+    DataNumbers,
+    Ensemble,
+    LabelNoise,
+    LabelNoiseNumbers,
+    Planted,
+    PlantedNumbers,
+    Structured,
+    StructuredNumbers,
+)
 from rewardsmith.report.audit.next_steps import next_steps
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.label_noise import MIN_GROUPS
@@ -29,22 +41,22 @@ LEAST_SPREAD = 0.1
 """Of the shares of wrong labels in categories of ``MIN_CATEGORY_PAIRS`` or more."""
 MIN_CATEGORY_PAIRS = 50
 
-Metrics = Mapping[str, Any]
 
-
-def with_words(numbers: Metrics, dataset_name: str, folder: str, keeps_members: bool) -> dict[str, Any]:
+def with_words(numbers: AuditNumbers, dataset_name: str, folder: str, keeps_members: bool) -> AuditMetrics:
     """The numbers of an audit with every sentence on them, the verdict and what to do next.
 
     ``dataset_name`` and ``folder`` are what commands are to name; ``keeps_members``: models of members stay there.
     """
     kind = KINDS[numbers["ensemble"]["kind"]]
-    noise, structured = numbers["label_noise"], numbers["structured"]
-    if noise:
-        noise = {**noise, "assumption": ASSUMPTION, "sentence": noise_sentence(noise)}
-    if structured:
-        structured = {**structured, "sentence": structured_sentence(structured)}
-    accuracy = {**numbers["accuracy"], "sentence": accuracy_sentence(numbers["accuracy"], noise)}
-    found = {
+    noise: LabelNoise | None = None
+    structured: Structured | None = None
+    if numbers["label_noise"]:
+        sentence = noise_sentence(numbers["label_noise"])
+        noise = {**numbers["label_noise"], "assumption": ASSUMPTION, "sentence": sentence}
+    if numbers["structured"]:
+        structured = {**numbers["structured"], "sentence": structured_sentence(numbers["structured"])}
+    accuracy: Accuracy = {**numbers["accuracy"], "sentence": accuracy_sentence(numbers["accuracy"], noise)}
+    found: AuditFindings = {
         **numbers,
         "ensemble": {**numbers["ensemble"], "limits": kind.models.limits if kind.models else None},
         "accuracy": accuracy,
@@ -53,20 +65,20 @@ def with_words(numbers: Metrics, dataset_name: str, folder: str, keeps_members: 
         "structured": structured,
     }
     steps = next_steps(found, dataset_name, folder, keeps_members)
-    return {**found, "verdict": verdict(found), "next_steps": steps}
+    return {**found, "verdict": verdict(found), "next_steps": steps, "timings": {}}
 
 
-def _with_limits(planted: Metrics, kind: EnsembleKind) -> dict[str, Any]:
+def _with_limits(planted: PlantedNumbers, kind: EnsembleKind) -> Planted:
     sentences = (PLANTED_LIMITS[planted["kind"]], PRECISION_LIMITS, kind.planted_limits)
     return {**planted, "limits": " ".join(sentence for sentence in sentences if sentence)}
 
 
-def verdict(metrics: Metrics) -> str:
+def verdict(metrics: AuditFindings) -> str:
     """The result in one paragraph: how many labels are wrong, which are doubtful, how far to trust the answer."""
     sentences = [
         _noise(metrics),
         _classes(metrics),
-        (metrics["structured"] or {}).get("sentence"),
+        metrics["structured"] and metrics["structured"]["sentence"],
         _judges(metrics["ensemble"]),
         _self_audit(metrics),
         metrics["accuracy"]["sentence"],
@@ -76,7 +88,7 @@ def verdict(metrics: Metrics) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def noise_sentence(noise: Metrics) -> str:
+def noise_sentence(noise: LabelNoiseNumbers) -> str:
     """How many labels are wrong in all, or why that cannot be said."""
     span = f"{noise['low']:.0%} to {noise['high']:.0%}"
     if noise["identifiable"]:
@@ -93,7 +105,7 @@ def noise_sentence(noise: Metrics) -> str:
     return f"How many labels are wrong in all is not identifiable on this data ({span} is possible): {reason}."
 
 
-def accuracy_sentence(accuracy: Metrics, noise: Metrics | None) -> str:
+def accuracy_sentence(accuracy: AccuracyNumbers, noise: LabelNoiseNumbers | None) -> str:
     """Whether a low accuracy is the data's fault or the model's, as far as the data can tell."""
     judged, length, best = accuracy["held_out"], accuracy["length_only"], accuracy["attainable"]
     if judged is None or noise is None or best is None:
@@ -115,12 +127,12 @@ def accuracy_sentence(accuracy: Metrics, noise: Metrics | None) -> str:
     )
 
 
-def structured_sentence(found: Mapping[str, Any]) -> str | None:
+def structured_sentence(found: StructuredNumbers) -> str | None:
     """Where errors gather, and what else would look the same; None where they fall on all pairs alike, or nearly so."""
     return " ".join(words for words in (_by_length(found), _by_category(found)) if words) or None
 
 
-def _by_length(found: Mapping[str, Any]) -> str:
+def _by_length(found: StructuredNumbers) -> str:
     longer, shorter = found["longer_rate"], found["shorter_rate"]
     if found["p_rates_differ"] < SURE or abs(longer - shorter) < LEAST_DIFFERENCE:
         return ""
@@ -132,7 +144,7 @@ def _by_length(found: Mapping[str, Any]) -> str:
     )
 
 
-def _by_category(found: Mapping[str, Any]) -> str:
+def _by_category(found: StructuredNumbers) -> str:
     """Without names, which a report may have to leave out."""
     shares = [row["share_wrong"] for row in found["categories"] or [] if row["count"] >= MIN_CATEGORY_PAIRS]
     if not shares or max(shares) - min(shares) < LEAST_SPREAD:
@@ -143,18 +155,18 @@ def _by_category(found: Mapping[str, Any]) -> str:
     )
 
 
-def _noise(metrics: Metrics) -> str:
+def _noise(metrics: AuditFindings) -> str:
     if metrics["label_noise"] is None:
         return (
             f"Nothing can be said of the labels of these {metrics['data']['num_pairs']:,} pairs: "
             "all are ties, or fewer than two judges have an opinion of them."
         )
-    return str(metrics["label_noise"]["sentence"])
+    return metrics["label_noise"]["sentence"]
 
 
-def _classes(metrics: Metrics) -> str:
+def _classes(metrics: AuditFindings) -> str:
     classes = metrics["strength"]["classes"]
-    if not sum(classes.values()):
+    if not any(classes.values()):
         return ""
     return (
         f"Of {metrics['data']['num_pairs']:,} pairs, {classes['incorrect']:,} are more likely mislabelled than "
@@ -162,7 +174,7 @@ def _classes(metrics: Metrics) -> str:
     )
 
 
-def _judges(ensemble: Metrics) -> str:
+def _judges(ensemble: Ensemble) -> str:
     """Who judged, where it was more than the usual heads."""
     models = KINDS[ensemble["kind"]].models
     if models is None:
@@ -175,7 +187,7 @@ def _judges(ensemble: Metrics) -> str:
     )
 
 
-def _self_audit(metrics: Metrics) -> str:
+def _self_audit(metrics: AuditFindings) -> str:
     for found in metrics["planted_flips"] or []:
         if found["kind"] == "uniform" and found["auroc"]["value"] is not None:
             return (
@@ -185,14 +197,14 @@ def _self_audit(metrics: Metrics) -> str:
     return ""
 
 
-def _without_judges(metrics: Metrics) -> str:
+def _without_judges(metrics: AuditFindings) -> str:
     number = metrics["ensemble"]["num_pairs_without_judges"]
     if not number or metrics["ensemble"]["crossfit"] == "none":
         return ""
     return f"{number:,} pairs could not be judged: fewer than two members have a score for them."
 
 
-def _quarantined(data: Metrics) -> str:
+def _quarantined(data: DataNumbers) -> str:
     if not data["num_quarantined"]:
         return ""
     number, read = data["num_quarantined"], data["num_rows_read"]

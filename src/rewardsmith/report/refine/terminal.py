@@ -32,7 +32,7 @@ def print_refined(metrics: Mapping[str, Any], console: Console, report_path: str
     for note in notes(metrics):
         console.print(plain(note), width=width)
     console.print()
-    print_next_steps(metrics, console, width)
+    print_next_steps(metrics["next_steps"], console, width)
     console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
 
 import numpy as np
 
+from rewardsmith.contracts.metrics.study_noise import (
+    ArmNumbers,
+    Chosen,
+    ChosenMethod,
+    ChosenOfPool,
+    DetectorNumbers,
+    Gain,
+    Pool,
+    StudyFindings,
+    StudyPlace,
+)
 from rewardsmith.studies.noise.detectors import DETECTORS
 from rewardsmith.studies.noise.methods import ALL, CLEAN, ORACLE, PLAIN, TREATMENTS, Method, Role
 from rewardsmith.studies.noise.planting import KINDS
@@ -104,7 +114,7 @@ def place_of(cell: Result) -> Place:
     return cell["kind"], cell["rate"]
 
 
-def findings(results: StudyResults) -> dict[str, Any]:
+def findings(results: StudyResults) -> StudyFindings:
     """Everything that the cells say."""
     paired = results.paired
     pools = {name: places for name, kinds in POOLS.items() if (places := results.pool(kinds))}
@@ -120,12 +130,12 @@ def findings(results: StudyResults) -> dict[str, Any]:
         "detectors": _detectors(results),
         "limits": {name: table for name, places in pools.items() if (table := limits(results, places))},
         "skipped": [
-            {key: cell[key] for key in ("kind", "rate", "seed", "skipped")}
+            {"kind": cell["kind"], "rate": cell["rate"], "seed": cell["seed"], "skipped": cell["skipped"]}
             for cell in results.cells
             if "skipped" in cell
         ],
         "failed": [
-            {**{key: cell[key] for key in ("kind", "rate", "seed")}, "method": name, "reason": reason}
+            {"kind": cell["kind"], "rate": cell["rate"], "seed": cell["seed"], "method": name, "reason": reason}
             for cell in results.cells
             for name, reason in cell.get("failed", {}).items()
         ],
@@ -133,12 +143,12 @@ def findings(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def _place(results: StudyResults, place: Place) -> dict[str, Any]:
+def _place(results: StudyResults, place: Place) -> StudyPlace:
     """One kind and rate: accuracies, gains in points with paired intervals, and what the audit made of it."""
     paired = results.paired
     cells = results.cells_of(place)
     gap = paired.gain(place, CLEAN)
-    arms = {}
+    arms: dict[str, ArmNumbers] = {}
     for method in [method for method in results.methods if (place, method.name) in paired.measured]:
         gain = paired.gain(place, method.name)
         own = [cell["arms"][method.name] for cell in cells]
@@ -166,7 +176,7 @@ def _place(results: StudyResults, place: Place) -> dict[str, Any]:
     }
 
 
-def _pool(results: StudyResults, places: list[Place]) -> dict[str, Any]:
+def _pool(results: StudyResults, places: list[Place]) -> Pool:
     """Shares of the gap closed over places that have one."""
     paired = results.paired
     return {
@@ -183,7 +193,7 @@ def _pool(results: StudyResults, places: list[Place]) -> dict[str, Any]:
     }
 
 
-def _clean(results: StudyResults) -> dict[str, Any] | None:
+def _clean(results: StudyResults) -> dict[str, Gain] | None:
     """What methods do to a set that nobody has spoilt."""
     place = ("none", 0.0)
     if place not in results.paired.places:
@@ -192,7 +202,7 @@ def _clean(results: StudyResults) -> dict[str, Any] | None:
     return {name: {"gain": gain.as_dict(), "verdict": gain.verdict} for name, gain in gains.items()}
 
 
-def chosen(results: StudyResults) -> dict[str, Any] | None:
+def chosen(results: StudyResults) -> Chosen | None:
     """The method that gains most on the first half of the seeds, and what it does on the others; by pool.
 
     Plain training takes part: where nothing gains, it is chosen. None with fewer than four seeds: on one, luck chooses.
@@ -202,7 +212,7 @@ def chosen(results: StudyResults) -> dict[str, Any] | None:
     if half < MIN_SEEDS:
         return None
     first, second = results.of_seeds(seeds[:half]), results.of_seeds(seeds[half:])
-    found = {}
+    found: dict[str, ChosenOfPool] = {}
     for name, kinds in POOLS.items():
         places = [place for place in first.pool(kinds) if place in second.paired.places]
         if places:
@@ -213,7 +223,7 @@ def chosen(results: StudyResults) -> dict[str, Any] | None:
     return {"chosen_on": list(seeds[:half]), "reported_on": list(seeds[half:]), "pools": found} if found else None
 
 
-def _choose(first: StudyResults, second: StudyResults, places: list[Place], roles: Sequence[Role]) -> dict[str, Any]:
+def _choose(first: StudyResults, second: StudyResults, places: list[Place], roles: Sequence[Role]) -> ChosenMethod:
     also = set(second.common(places))
     names = [PLAIN, *(m.name for m in first.common(places) if m in also and m.role in roles)]
     best = max(names, key=lambda name: first.paired.mean_gain(places, name).value)
@@ -223,9 +233,9 @@ def _choose(first: StudyResults, second: StudyResults, places: list[Place], role
     return {"method": best, "gain": gain.as_dict(), "share": share, "verdict": gain.verdict}
 
 
-def limits(results: StudyResults, places: list[Place]) -> dict[str, Any] | None:
+def limits(results: StudyResults, places: list[Place]) -> dict[str, dict[str, float | None]] | None:
     """Share of the gap closed by each detector with each treatment: does the finding fall short, or the repair?"""
-    found = {
+    found: dict[tuple[str | None, str | None], float | None] = {
         (method.detector, method.treatment): results.paired.share(places, method.name).value
         for method in results.common(places)
         if method.detector and method.form == "plain"
@@ -237,16 +247,25 @@ def limits(results: StudyResults, places: list[Place]) -> dict[str, Any] | None:
     return {detector: row for detector, row in table.items() if row} or None
 
 
-def _detectors(results: StudyResults) -> list[dict[str, Any]]:
+def _detectors(results: StudyResults) -> list[DetectorNumbers]:
     """Mean AUROC and F1 of each detector at each place with planted labels."""
-    found = []
+    found: list[DetectorNumbers] = []
     for place in results.paired.places:
         cells = results.cells_of(place)
         names = {name for cell in cells for name, own in cell["detectors"].items() if own["auroc"] is not None}
         for name in [detector for detector in DETECTORS if detector in names]:
             own = [cell["detectors"][name] for cell in cells if name in cell["detectors"]]
-            means = {key: _mean([row[key] for row in own]) for key in ("auroc", "precision", "recall", "f1")}
-            found.append({"kind": place[0], "rate": place[1], "detector": name, **means})
+            found.append(
+                {
+                    "kind": place[0],
+                    "rate": place[1],
+                    "detector": name,
+                    "auroc": _mean([row["auroc"] for row in own]),
+                    "precision": _mean([row["precision"] for row in own]),
+                    "recall": _mean([row["recall"] for row in own]),
+                    "f1": _mean([row["f1"] for row in own]),
+                }
+            )
     return found
 
 

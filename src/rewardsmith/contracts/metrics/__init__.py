@@ -1,0 +1,5 @@
+"""What stands in ``metrics.json``: one file a verb. Checked when written and when read (``artifacts/metrics_file.py``).
+
+A key is always there, unless it is ``NotRequired``; None: not measured, or not defined on this data. Shares and rates
+are of 0 to 1, gaps and strengths are logits, intervals are of 95 %.
+"""

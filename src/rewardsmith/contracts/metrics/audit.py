@@ -1,0 +1,302 @@
+"""``metrics.json`` of an audit: numbers of ``strength/audit_metrics.py``, words of ``report/audit_words.py``."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, NextStep
+
+
+class Place(TypedDict):
+    """Where a row came from."""
+
+    file: str
+    line: int
+    """From 1; a row number where the file has no lines."""
+    row: int
+    """From 0."""
+
+
+class Finding(TypedDict):
+    """What a check of the set noticed."""
+
+    check: str
+    count: int
+    action: Literal["quarantined", "kept", "joined"]
+    message: str
+    examples: list[Place]
+
+
+class DataNumbers(TypedDict):
+    """What was read."""
+
+    num_rows_read: int
+    num_rows_available: int
+    """Before ``max_pairs`` drew a sample."""
+    num_pairs: int
+    num_quarantined: int
+    quarantine_by_reason: dict[str, int]
+    findings: list[Finding]
+    num_prompts: int
+    num_groups: int
+    num_responses: int
+    """Distinct ones."""
+    num_ties: int
+    format: str
+    truncated_share: float | None
+    """Of the pairs."""
+
+
+class Choice(TypedDict):
+    """Features and penalty, and how many members chose them."""
+
+    choice: str
+    count: int
+
+
+class EnsembleNumbers(TypedDict):
+    """Who judged."""
+
+    kind: Literal["probe", "given", "full", "forked"]
+    model: str | None
+    num_members: int
+    num_judges: int
+    """Of a pair, in the median."""
+    num_pairs_without_judges: int
+    num_folds: int | None
+    fold_by: Literal["prompt", "pair", "category"]
+    crossfit: Literal["groups", "none"]
+    share_at_end_of_grid: float | None
+    """Of the members: those with the smallest or largest penalty on offer."""
+    choices: list[Choice]
+
+
+class Ensemble(EnsembleNumbers):
+    limits: str | None
+
+
+class ClassCounts(TypedDict):
+    """Pairs by class of strength (``STRENGTH_CLASSES``)."""
+
+    incorrect: int
+    ambiguous: int
+    normal: int
+    strong: int
+
+
+class StrengthBin(TypedDict):
+    """Means over a twentieth of the pairs, by strength."""
+
+    bin: int
+    count: int
+    strength_mean: float | None
+    strength_std: float | None
+    strength_mean_in_sample: float | None
+    strength_std_in_sample: float | None
+
+
+class StrengthNumbers(TypedDict):
+    share_negative_mean: float | None
+    share_negative_mean_in_sample: float | None
+    classes: ClassCounts
+    spread_by_bin: list[StrengthBin]
+
+
+class LengthOnly(EstimateNumbers):
+    """Accuracy of always preferring one length."""
+
+    prefers: Literal["longer", "shorter"]
+
+
+class Range(TypedDict):
+    value: float
+    low: float
+    high: float
+
+
+class AccuracyNumbers(TypedDict):
+    """Agreement with the labels; ties count half."""
+
+    held_out: EstimateNumbers | None
+    in_sample: float | None
+    length_only: LengthOnly | None
+    attainable: Range | None
+    """By a perfect model."""
+
+
+class Accuracy(AccuracyNumbers):
+    sentence: str
+
+
+class LabelNoiseNumbers(TypedDict):
+    """Share of wrong labels."""
+
+    value: float
+    low: float
+    high: float
+    identifiable: bool
+    in_sample: bool
+    """Every judge trained on the labels that it judges."""
+    num_groups: int
+    vote_error: float | None
+    """How often a single vote is wrong."""
+    expected_wrong: float
+    """Labels: the sum of ``p_wrong``."""
+
+
+class LabelNoise(LabelNoiseNumbers):
+    assumption: str
+    sentence: str
+
+
+class PlantedAuroc(EstimateNumbers):
+    """With several plantings the value is their mean, and the interval that of the first."""
+
+    std: NotRequired[float]
+    """Over plantings."""
+
+
+class Detection(TypedDict):
+    """Rows flagged against those that are to be found."""
+
+    num_flagged: int
+    num_positive: int
+    num_found: int
+    precision: float | None
+    precision_low: float
+    precision_high: float
+    recall: float | None
+    recall_low: float
+    recall_high: float
+    f1: float | None
+
+
+class AtThreshold(Detection):
+    """What is found of planted flips where pairs with a ``p_wrong`` above a threshold are flagged."""
+
+    threshold: float
+    precision_at_natural_rate: float | None
+    """If planted flips were as many as wrong labels are."""
+
+
+class Detector(TypedDict):
+    """One way of finding planted flips; precision, recall and F1 where it flags pairs."""
+
+    method: str
+    auroc: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    note: str
+
+
+class PlantedNumbers(TypedDict):
+    """What was found of flips of one kind."""
+
+    kind: str
+    rate: float
+    repeats: int
+    auroc: PlantedAuroc
+    by_threshold: list[AtThreshold]
+    noise_expected: float | None
+    noise_found: Range
+    baselines: list[Detector]
+
+
+class Planted(PlantedNumbers):
+    limits: str
+
+
+class LengthBin(TypedDict):
+    """Pairs of about one difference in length; longer less shorter, as labelled, in characters."""
+
+    length_difference: float
+    strength_mean: float
+    count: int
+    longer_chosen_share: float
+
+
+class LengthNumbers(TypedDict):
+    spearman: float | None
+    """Of difference in length and gap."""
+    longer_preferred_share: float
+    bins: list[LengthBin]
+
+
+class Category(TypedDict):
+    name: str
+    count: int
+    accuracy: float
+    share_doubtful: float
+    strength_mean: float
+
+
+class StructuredCategory(TypedDict):
+    name: str
+    count: int
+    share_wrong: float
+    longer_rate: float
+    shorter_rate: float
+
+
+class StructuredNumbers(TypedDict):
+    """Errors that gather in categories or follow length."""
+
+    expected_share: float
+    longer_rate: float
+    """P(the label prefers the longer response | it is worse)."""
+    shorter_rate: float
+    p_rates_differ: float
+    categories: list[StructuredCategory] | None
+
+
+class Structured(StructuredNumbers):
+    sentence: str | None
+
+
+class Annotator(TypedDict):
+    name: str
+    count: int
+    error_rate: float
+    low: float
+    high: float
+
+
+class _AuditParts(TypedDict):
+    schema_version: int
+    dataset_name: str
+    title: str
+    data: DataNumbers
+    strength: StrengthNumbers
+    length: LengthNumbers | None
+    categories: list[Category] | None
+    annotators: list[Annotator] | None
+
+
+class AuditNumbers(_AuditParts):
+    """All that was measured."""
+
+    ensemble: EnsembleNumbers
+    accuracy: AccuracyNumbers
+    label_noise: LabelNoiseNumbers | None
+    planted_flips: list[PlantedNumbers] | None
+    structured: StructuredNumbers | None
+
+
+class AuditFindings(_AuditParts):
+    """The numbers, each with its words."""
+
+    ensemble: Ensemble
+    accuracy: Accuracy
+    label_noise: LabelNoise | None
+    planted_flips: list[Planted] | None
+    structured: Structured | None
+
+
+class AuditMetrics(AuditFindings):
+    verdict: str
+    next_steps: list[NextStep]
+    timings: dict[str, float]
+    """Seconds by stage."""

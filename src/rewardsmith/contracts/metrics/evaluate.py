@@ -1,0 +1,152 @@
+"""``metrics.json`` of an evaluation (``evaluation/reward_benchmark.py``); names as TRL's, with ``eval_``."""
+
+from __future__ import annotations
+
+from typing import NotRequired
+
+from typing_extensions import TypedDict
+
+
+class Slice(TypedDict):
+    """Numbers of some of the pairs."""
+
+    count: int
+    accuracy: float | None
+    """Over pairs whose label and rewards both decide."""
+    accuracy_ci_low: float | None
+    accuracy_ci_high: float | None
+    accuracy_ties_half: float | None
+    gap_mean: float
+    num_ties: int
+    num_label_ties: int
+
+
+class CategorySlice(Slice):
+    name: str
+
+
+LengthSlice = TypedDict(
+    "LengthSlice",
+    {"from": int, "to": int},  # characters by which the preferred response is longer
+)
+
+
+class LengthDifferenceSlice(Slice, LengthSlice):
+    """Pairs by how much longer the preferred response is."""
+
+
+class ReliabilityBin(TypedDict):
+    """Pairs of about one confidence: what the rewards promise, and what is there."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    agreement: float
+    agreement_ci_low: float | None
+    agreement_ci_high: float | None
+
+
+class Reliability(TypedDict):
+    """One table for each form of the gaps."""
+
+    as_they_are: list[ReliabilityBin] | None
+    at_temperature: list[ReliabilityBin] | None
+    at_kept_temperature: list[ReliabilityBin] | None
+
+
+class Calibration(TypedDict):
+    """``_at_temperature``: cross-fitted; ``_at_kept_temperature``: at the one that the model carries."""
+
+    reliability: Reliability
+    eval_brier: float | None
+    eval_ece: float | None
+    eval_ece_equal_width: float | None
+    eval_ece_by_chance: float | None
+    """What a calibrated model of as many pairs would show."""
+    eval_nll_at_temperature: float | None
+    eval_brier_at_temperature: float | None
+    eval_ece_at_temperature: float | None
+    eval_ece_equal_width_at_temperature: float | None
+    eval_ece_by_chance_at_temperature: float | None
+    eval_nll_at_kept_temperature: float | None
+    eval_brier_at_kept_temperature: float | None
+    eval_ece_at_kept_temperature: float | None
+    eval_ece_equal_width_at_kept_temperature: float | None
+    eval_ece_by_chance_at_kept_temperature: float | None
+    eval_temperature: float | None
+    eval_temperature_ci_low: float | None
+    eval_temperature_ci_high: float | None
+    eval_temperature_note: str | None
+    """Why there is none."""
+    eval_kept_temperature: float | None
+
+
+class ByLength(TypedDict):
+    eval_length_accuracy: float | None
+    """Of always preferring the longer response."""
+    by_length_difference: list[LengthDifferenceSlice]
+
+
+class RewardNumbers(Calibration, ByLength):
+    """A reward model on a set."""
+
+    eval_accuracy: float | None
+    """Over pairs whose label and rewards both decide."""
+    eval_accuracy_ci_low: float | None
+    eval_accuracy_ci_high: float | None
+    eval_accuracy_ties_half: float | None
+    eval_accuracy_ties_half_ci_low: float | None
+    eval_accuracy_ties_half_ci_high: float | None
+    eval_nll: float
+    eval_gap_mean: float
+    eval_gap_std: float
+    eval_mean_reward: float
+    eval_min_reward: float
+    eval_max_reward: float
+    eval_num_pairs: int
+    eval_num_ties: int
+    eval_num_label_ties: int
+    eval_num_without_weight: int
+    eval_num_prompts: int
+    by_category: list[CategorySlice] | None
+
+
+class MeasureDifference(TypedDict):
+    """A measure of both models, and the first less the second."""
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    is_clear: bool
+    """The interval excludes zero."""
+    num_rows: int
+
+
+class ModelComparison(TypedDict):
+    """Two models on the same pairs."""
+
+    accuracy_ties_half: MeasureDifference
+    nll: MeasureDifference
+    nll_at_temperature: MeasureDifference
+    brier: MeasureDifference
+    num_both_right: int
+    num_only_first_right: int
+    num_only_second_right: int
+    num_neither_right: int
+
+
+class NamedComparison(ModelComparison):
+    reward_model: str
+    """The second one."""
+
+
+class EvaluateMetrics(RewardNumbers):
+    reward_model: str
+    dataset: str
+    num_quarantined: int
+    num_conversations_cut: int
+    comparison: NotRequired[NamedComparison]
+    """With ``compare_to``."""

@@ -38,6 +38,8 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
 LONG_FILE_LINES = 400
+# Rooms of the engine: each imports those before it; names on one line do not import each other.
+ENGINE_ROOMS = (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor"))
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -94,6 +96,28 @@ def test_a_violation_is_seen(source: str) -> None:
 
 def test_neighbours_do_not_import_each_other() -> None:
     assert violations("metrics", "from rewardsmith.objectives.preference import preference_loss") != []
+
+
+def test_rooms_of_the_engine_go_one_way() -> None:
+    rank = {name: number for number, names in enumerate(ENGINE_ROOMS) for name in names}
+    folders = {path.name for path in (SOURCE / "engine").iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(rank)
+    found = []
+    for path in (SOURCE / "engine").glob("*/**/*.py"):
+        room = path.relative_to(SOURCE / "engine").parts[0]
+        for _, name in imports_of(path.read_text(encoding="utf-8")):
+            parts = name.split(".")
+            if parts[:2] == ["rewardsmith", "engine"] and parts[2] != room and rank[parts[2]] >= rank[room]:
+                found.append(f"{path.relative_to(SOURCE)}: {room} imports {parts[2]}")
+    assert found == []
+
+
+def test_the_page_of_the_architecture_names_files_that_exist() -> None:
+    page = (SOURCE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+(?:\.[a-z]+)?)`", page))
+    roots = (SOURCE.parents[1], SOURCE, SOURCE / "refining")
+    assert len(named) > 40
+    assert [name for name in sorted(named) if not any((root / name).exists() for root in roots)] == []
 
 
 def test_files_are_short_or_say_why_not() -> None:

@@ -242,7 +242,7 @@ def test_what_was_trained_is_not_trained_again_after_a_kill_behind_the_last_step
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(train_workflow, "_evaluate", killed)
+        patch.setattr(train_workflow, "benchmark_rewards", killed)
         train(tiny_llama, tmp_path / "rm", eval_fraction=0.3)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(run_folder, "fingerprint_file", killed)

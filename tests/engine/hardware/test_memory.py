@@ -18,8 +18,8 @@ def control_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, membership: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "membership").write_text(membership)
-    monkeypatch.setattr(memory, "_ROOT", tmp_path)
-    monkeypatch.setattr(memory, "_OF_PROCESS", tmp_path / "membership")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
 
 
 @pytest.mark.parametrize("files", [{}, {"a/memory.max": "max\n", "a/memory.current": "7", "a/memory.stat": ""}])
@@ -57,5 +57,5 @@ def test_in_a_container_the_groups_path_is_that_of_its_host(tmp_path: Path, monk
 
 
 def test_a_system_without_control_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_OF_PROCESS", tmp_path / "none")
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "none")
     assert total_memory() == psutil.virtual_memory().total

@@ -13,8 +13,8 @@ import psutil
 import torch
 
 GIB = 2**30
-_ROOT = Path("/sys/fs/cgroup")
-_OF_PROCESS = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 _NAMES = {
     2: ("memory.max", "memory.current", "inactive_file"),
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -46,14 +46,14 @@ def available_memory() -> int:
 def _limits() -> Iterator[tuple[int, int]]:
     """(limit, bytes used) of this process's control group and of those that it lies in; none where there are none."""
     try:
-        lines = _OF_PROCESS.read_text(encoding="utf-8").splitlines()
+        lines = MEMBERSHIP.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
-        version, root = (1, _ROOT / "memory") if controllers else (2, _ROOT)
+        version, root = (1, CGROUPS / "memory") if controllers else (2, CGROUPS)
         group = root / path.lstrip("/")
         for folder in (group, *group.parents):
             yield from _limit(folder, version)

@@ -11,7 +11,7 @@ from accelerate import Accelerator, FullyShardedDataParallelPlugin  # type: igno
 from accelerate.state import AcceleratorState, PartialState  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType, broadcast_object_list  # type: ignore[import-untyped]
 
-from rewardsmith.engine.hardware.precision import bf16_pays
+from rewardsmith.engine.hardware.devices import bf16_pays
 from rewardsmith.errors import ConfigError
 
 BF16 = "bf16"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from rewardsmith.engine.hardware import precision
-from rewardsmith.engine.hardware.precision import bf16_pays, cpu_gain
+from rewardsmith.engine.hardware import devices
+from rewardsmith.engine.hardware.devices import bf16_pays, cpu_gain
 from rewardsmith.engine.members.forked_training import train_forked
 from rewardsmith.engine.training.accelerators import computes_in_bf16, make_accelerator
 from rewardsmith.engine.training.options import TrainOptions
@@ -26,7 +26,7 @@ from tiny_reward_models import pair_table, some_rows
 def test_without_a_gain_it_says_so_and_stays_in_float32(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(precision, "cpu_gain", lambda: 0.9)
+    monkeypatch.setattr(devices, "cpu_gain", lambda: 0.9)
     assert make_accelerator("cpu", bf16=True).mixed_precision == "no"
     assert "0.9 times the speed of float32; staying in float32" in capsys.readouterr().err
 
@@ -35,13 +35,13 @@ def test_without_a_gain_it_says_so_and_stays_in_float32(
 def test_an_interrupted_run_goes_on_in_the_precision_it_began_with(
     monkeypatch: pytest.MonkeyPatch, decided: bool
 ) -> None:
-    monkeypatch.setattr(precision, "cpu_gain", lambda: 0.5 if decided else 3.0)
+    monkeypatch.setattr(devices, "cpu_gain", lambda: 0.5 if decided else 3.0)
     assert computes_in_bf16(make_accelerator("cpu", True, {"bf16": decided})) == decided
 
 
 @pytest.mark.parametrize(("device", "bf16"), [("cpu", False), ("cuda", True)])
 def test_nothing_is_measured_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool) -> None:
-    monkeypatch.delattr(precision, "cpu_gain")
+    monkeypatch.delattr(devices, "cpu_gain")
     assert bf16_pays(device, bf16) == bf16
 
 
@@ -55,7 +55,7 @@ def test_the_measurement_ends_in_float32() -> None:
 def test_it_rounds_the_trunk_and_neither_weights_nor_rewards(
     tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, forked: bool
 ) -> None:
-    monkeypatch.setattr(precision, "cpu_gain", lambda: 3.0)
+    monkeypatch.setattr(devices, "cpu_gain", lambda: 3.0)
     exact, rounded = (weights_and_loss(tiny_llama, forked, bf16) for bf16 in (False, True))
     assert {weight.dtype for weight in rounded[0]} == {torch.float32}
     # A loss of 0.7 in numbers of eight bits, rounded in every layer; three steps of Adam move no weight further.

@@ -158,7 +158,7 @@ def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkey
 def test_what_forked_arms_cannot_be_is_told_before_there_is_a_folder(tiny_llama, tmp_path):
     asked = config(tiny_llama, tmp_path / "x", **FORKED)
     for changes, reason in (
-        ({"num_train_epochs": 0}, "`num_train_epochs` 0 must be at least 1"),
+        ({"num_train_epochs": 0}, "--num_train_epochs 0 must be at least 1"),
         ({"fork_layer": 2}, "--fork_layer 2: .* has 2 blocks; use 0 to 1"),
         ({"learning_rate": -1e-3}, "`learning_rate` -0.001 must be above 0"),
         ({"learning_rate": 0.0}, "`learning_rate` 0.0 must be above 0"),

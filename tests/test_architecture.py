@@ -36,7 +36,7 @@ LAYERS = (
     ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "scipy", "sklearn", "torch", "transformers"}
+HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "pydantic", "scipy", "sklearn", "torch", "transformers"}
 LONG_FILE_LINES = 400
 # Rooms of the engine: each imports those before it; names on one line do not import each other.
 ENGINE_ROOMS = (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor"))

@@ -105,9 +105,9 @@ def test_numbers_of_numpy_are_floats_but_no_ints() -> None:
         share: float
         count: int
 
-    check_metrics({"share": np.float64(0.5), "count": 1}, Both, "", InternalError, "")
+    check_metrics({"share": np.float64(0.5), "count": 1}, Both, "")
     with pytest.raises(InternalError, match="count"):
-        check_metrics({"share": 0.5, "count": np.int64(1)}, Both, "", InternalError, "")
+        check_metrics({"share": 0.5, "count": np.int64(1)}, Both, "")
 
 
 def test_ten_thousand_categories_are_checked_at_once() -> None:
@@ -116,9 +116,9 @@ def test_ten_thousand_categories_are_checked_at_once() -> None:
 
     row = {"name": "n", "count": 1, "accuracy": 0.5, "share_doubtful": 0.1, "strength_mean": 1.0}
     many = {"categories": [dict(row) for _ in range(10_000)]}
-    check_metrics({"categories": []}, Categories, "", InternalError, "")
+    check_metrics({"categories": []}, Categories, "")
     start = time.process_time()
-    check_metrics(many, Categories, "", InternalError, "")
+    check_metrics(many, Categories, "")
     assert time.process_time() - start < 0.25  # 0.02 s where nothing else runs
 
 

@@ -16,48 +16,52 @@ from pydantic_core import ErrorDetails
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.manifest import read_manifest
-from rewardsmith.errors import InternalError, OutputError, RewardsmithError
+from rewardsmith.errors import InternalError, OutputError
 
 METRICS = "metrics.json"
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
-BUG = "This is a bug of rewardsmith: please report it."
 _MAX_NAMED = 3
 
 
-def check_metrics(
-    metrics: Mapping[str, Any], kind: type[M], where: str, trouble: type[RewardsmithError], then: str
-) -> M:
-    """The metrics, which are of the typed dictionary ``kind``: no key is missing, none is unknown, ints are floats.
+def check_metrics(metrics: Mapping[str, Any], kind: type[Any], where: str) -> None:
+    """``InternalError`` unless they are as the typed dictionary ``kind`` says, with the keys that are not.
 
-    Else the error ``trouble``, with the paths of the keys, what was expected there and found; it ends with ``then``.
+    No key may be missing or unknown; an int is a float too.
     """
+    if trouble := _trouble(metrics, kind):
+        raise InternalError(f"{where}: {trouble}. This is a bug of rewardsmith: please report it.")
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any], kind: type[Any]) -> None:
+    """Writes the file. ``InternalError`` as by ``check_metrics``."""
+    check_metrics(metrics, kind, str(folder / METRICS))
+    write_json(folder / METRICS, metrics)
+
+
+def read_metrics(folder: Path, kind: type[M]) -> M:
+    """What a finished run wrote. ``OutputError`` where it is not as ``kind`` says: another version made it."""
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    if trouble := _trouble(metrics, kind):
+        verb = read_manifest(folder)["verb"]
+        raise OutputError(f"{folder / METRICS}: {trouble}. Another version of rewardsmith made it: run `{verb}` again.")
+    return cast(M, metrics)
+
+
+def _trouble(metrics: Any, kind: Any) -> str:
+    """Paths of the first keys that are not as they should be, with what was expected and found; else nothing."""
     try:
         _checker(kind).validate_python(metrics)
     except ValidationError as error:
         found = [_worded(each) for each in error.errors(include_url=False)]
         more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
-        raise trouble(f"{where}: {'; '.join(found[:_MAX_NAMED])}{more}. {then}") from None
-    return cast(M, metrics)
-
-
-def write_metrics(folder: Path, metrics: Mapping[str, Any], kind: type[Any]) -> None:
-    """Writes the file. ``InternalError`` where it would hold anything that is not as ``kind`` says."""
-    path = folder / METRICS
-    check_metrics(metrics, kind, str(path), InternalError, BUG)
-    write_json(path, metrics)
-
-
-def read_metrics(folder: Path, kind: type[M]) -> M:
-    """What a finished run wrote. ``OutputError`` where it is not as ``kind`` says: another version made it."""
-    path = folder / METRICS
-    again = f"Another version of rewardsmith made it: run `{read_manifest(folder)['verb']}` again."
-    return check_metrics(json.loads(path.read_text(encoding="utf-8")), kind, str(path), OutputError, again)
+        return "; ".join(found[:_MAX_NAMED]) + more
+    return ""
 
 
 @cache
-def _checker(kind: type[Any]) -> TypeAdapter[Any]:
+def _checker(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(with_config(ConfigDict(extra="forbid", strict=True))(kind))
 
 

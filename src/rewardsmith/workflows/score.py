@@ -15,13 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.metrics_file import BUG, check_metrics
+from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.score import ScoreMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer
-from rewardsmith.errors import ConfigError, InternalError, ModelError
+from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.evaluation.reward_columns import (
     ROW_FORMS,
     count_rewards,
@@ -97,7 +97,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "num_rows_resumed": run.num_resumed,
             "duration_s": round(time.monotonic() - started, 3),
         }
-        check_metrics(metrics, ScoreMetrics, output.name, InternalError, BUG)
+        check_metrics(metrics, ScoreMetrics, output.name)
         run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
         run.parts.remove()
     return ScoreResult(str(output), metrics)

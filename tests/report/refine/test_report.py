@@ -10,7 +10,6 @@ import pytest
 
 from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.refine import RefineMetrics
-from rewardsmith.errors import InternalError
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.ledger import build_ledger
@@ -66,7 +65,7 @@ def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[st
         "train_file": {"num_rows": NUM_PAIRS, "num_swapped": 0, "left_out": {}, "not_expressed": {"target": 7}},
         "next_steps": [{"text": "Train.", "command": "rewardsmith train r"}],
     }
-    check_metrics(metrics, RefineMetrics, "", InternalError, "")
+    check_metrics(metrics, RefineMetrics, "")
     return metrics, build_ledger(pairs, strengths, given, done)
 
 

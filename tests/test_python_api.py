@@ -52,6 +52,7 @@ def test_importing_the_package_loads_nothing_but_itself() -> None:
     assert loaded - set(sys.stdlib_module_names) == {"rewardsmith"}
 
 
+@pytest.mark.slow
 def test_every_verb_works_twice_in_one_process(tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text(json.dumps(ROWS))
     arguments = [sys.executable, "-W", "error::RuntimeWarning", "-c", EVERY_VERB_TWICE, "rows.json", "embedded/minilm"]

@@ -64,6 +64,7 @@ def test_labels_given_after_the_audit_count_as_right(audited: str, rows: list[di
     assert "2 pairs were not audited with this label" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_model_learns_less_from_doubtful_labels(
     audited: str, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
 ) -> None:

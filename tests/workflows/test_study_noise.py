@@ -71,6 +71,7 @@ def test_the_report_names_every_method_and_loads_nothing(study):
     assert "://" not in html.replace("http://www.w3.org", "")
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_computes_only_what_is_missing(tiny_llama, tmp_path, monkeypatch, study):
     folder = tmp_path / "run"
     real, asked = study_noise.run_cells, []
@@ -121,6 +122,7 @@ def test_an_input_error_late_in_the_cells_keeps_the_finished_ones(tiny_llama, tm
 FORKED = {"trainer": "forked", "workers": 1, "kinds": "uniform,longer", "rates": "0.2", "methods": "drop,noise_aware"}
 
 
+@pytest.mark.slow
 def test_arms_may_be_members_of_one_forked_ensemble(tiny_llama, tmp_path, monkeypatch):
     folder, options = tmp_path / "run", ForkedArmOptions(num_train_epochs=2, lora_r=2)
     asked = replace(config(tiny_llama, folder, **FORKED), forked=options)

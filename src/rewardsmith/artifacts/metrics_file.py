@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails
 
-from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.atomic import json_text, write_json
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.errors import InternalError, OutputError
 
@@ -30,7 +30,7 @@ def check_metrics(metrics: Mapping[str, Any], kind: type[Any], where: str) -> No
 
     No key may be missing or unknown; an int is a float too.
     """
-    if trouble := _trouble(metrics, kind):
+    if trouble := _trouble(json.loads(json_text(metrics, where)), kind):
         raise InternalError(f"{where}: {trouble}. This is a bug of rewardsmith: please report it.")
 
 

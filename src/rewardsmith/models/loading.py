@@ -45,7 +45,7 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     return model.to(device).eval(), model.config
 
 
-def load_one_output_model(files: ModelSource, dtype: torch.dtype = torch.float32) -> tuple[Any, dict[str, Any]]:
+def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
     """A sequence-classification model with one label and without dropout, and transformers' report of its weights.
 
     What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
@@ -61,7 +61,7 @@ def load_one_output_model(files: ModelSource, dtype: torch.dtype = torch.float32
             config=config,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
-            **loading_arguments(files, dtype),
+            **loading_arguments(files, torch.float32),
         )
     heads = tuple(f"{name}." for name in head_names(model))
     for name, found, wanted in report["mismatched_keys"]:

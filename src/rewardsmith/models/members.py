@@ -67,6 +67,10 @@ class ForkedModel(nn.Module):
         same, which ``fork`` tries out."""
         self._blocks = blocks  # a plain list: they are registered in the model already
 
+    def train(self, mode: bool = True) -> ForkedModel:
+        """Stays in evaluation mode: what lies below the fork is the same in every pass."""
+        return super().train(False)
+
     @property
     def num_members(self) -> int:
         return self.members.total

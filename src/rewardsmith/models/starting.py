@@ -52,13 +52,13 @@ def starting_model(options: ModelOptions, seed: int) -> StartingModel:
     return StartingModel(model, tokenizer, encoder, source.name)
 
 
-def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0, dtype: torch.dtype = torch.float32) -> Any:
+def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0) -> Any:
     """A reward model to train, on the CPU: one output, dropout off, padding that cannot end a conversation.
 
     The tokenizer is given the same padding token. Weights that the files do not have are drawn from ``seed``.
     """
     files = local_source(source)
-    model = _merged(files) if holds_adapter(files) else _with_one_output(files, seed, dtype)
+    model = _merged(files) if holds_adapter(files) else _with_one_output(files, seed)
     set_padding(model, tokenizer)
     model.name_or_path = model.config.name_or_path = lasting_name(source)
     model.base_revision = source.revision  # for adapters, which have to find these very weights again
@@ -73,10 +73,10 @@ def _merged(files: ModelSource) -> Any:
     return model
 
 
-def _with_one_output(files: ModelSource, seed: int, dtype: torch.dtype) -> Any:
+def _with_one_output(files: ModelSource, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, report = load_one_output_model(files, dtype)
+        model, report = load_one_output_model(files)
     _draw_what_is_lacking(model, files, report, seed)
     return model
 

@@ -251,7 +251,7 @@ def test_a_loss_that_is_not_finite_names_pair_and_member(llama: Path) -> None:
     rows[5]["margin"] = math.nan
     weights = np.ones((8, 2), dtype=np.float32)
     weights[5, 0] = 0.0
-    with pytest.raises(RunError, match=r"the loss is not a finite number.* row 5 \(pair-5\), member 1\. Nothing"):
+    with pytest.raises(RunError, match=r"the loss is not a finite number.* row 5 \(pair-5\), member 1\. No checkpoint"):
         run(llama, rows, weights)
 
 

@@ -49,9 +49,6 @@ class WordReward(nn.Module):
         self.worth = nn.Embedding(512, 8)
         self.head = nn.Linear(8, 1, bias=False)  # which would move both rewards of a pair alike
 
-    def begin(self, step: int) -> None:
-        """Nothing changes with the step."""
-
     def forward(self, inputs: PaddedInputs) -> RewardOutput:
         mask = inputs.tensors["attention_mask"][..., None]
         states = (self.worth(inputs.tensors["input_ids"]) * mask).sum(1) / mask.sum(1)

@@ -159,7 +159,7 @@ def test_two_processes_drop_what_one_drops(tiny_llama: Path) -> None:
         model.zero_grad()
         with dropout_sites(model, rate, seed=0) as dropout:
             step, module = RewardStep(), RewardModule(model, dropout).train()
-            step.begin(number, module)
+            module.begin(number)
             for process in range(num_processes):
                 share = {"process": process, "num_processes": num_processes}
                 for batch in next(PairSource(pairs, form, pairs_per_step=8, seed=0, **share).steps())[1]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from five_subjects import SUBJECTS, Killed, Perturbed, run, weights
+from five_subjects import SUBJECTS, Bandit, DrawnBatches, Draws, Killed, Perturbed, Reinforce, run, weights
 from safetensors.torch import load_file
 
 from rewardsmith.engine.training.loop import Moment
-from rewardsmith.errors import RunError
+from rewardsmith.engine.training.subject import StepOutput
+from rewardsmith.errors import InternalError, RunError
 
 every_subject = pytest.mark.parametrize("name", SUBJECTS)
 
@@ -106,3 +110,51 @@ def test_what_is_not_finite_is_named_by_its_source() -> None:
 
     with pytest.raises(RunError, match=r"step 1: the gradient is not a finite number, for 16 of 16 actions: action \d"):
         run(type(subject)(broken, subject.source, subject.step))
+
+
+class ShortSource(DrawnBatches):
+    """Has fewer steps than it says."""
+
+    def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Draws]]]:
+        return islice(super().steps(done, model), 3)
+
+
+def test_a_source_that_ends_early_is_no_finished_run() -> None:
+    subject = SUBJECTS["bandit"]
+    with pytest.raises(InternalError, match="ShortSource ended after 3 steps and had promised 12"):
+        run(type(subject)(subject.model, ShortSource, subject.step))
+
+
+class SamplingSource(DrawnBatches):
+    """Samples as a user would: without gradients, in evaluation mode."""
+
+    def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Draws]]]:
+        for step in super().steps(done, model):
+            model.eval()
+            yield step
+
+
+class SeesTheMode(Reinforce):
+    """Notes whether the module is being trained."""
+
+    def __init__(self) -> None:
+        self.training: list[bool] = []
+
+    def loss(self, model: Any, batch: Draws) -> StepOutput:
+        self.training.append(model.training)
+        return super().loss(model, batch)
+
+
+def test_steps_are_taken_in_training_mode_whatever_their_source_did() -> None:
+    subject, step = SUBJECTS["bandit"], SeesTheMode()
+    run(type(subject)(subject.model, SamplingSource, subject.step), step=step)
+    assert step.training == [True] * 12
+
+
+def test_an_optimiser_of_other_parameters_is_refused() -> None:
+    subject = SUBJECTS["bandit"]
+    foreign = type(subject)(
+        subject.model, subject.source, subject.step, lambda model: torch.optim.SGD(Bandit().parameters())
+    )
+    with pytest.raises(ValueError, match="parameters that the module does not have"):
+        run(foreign)

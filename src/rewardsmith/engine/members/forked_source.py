@@ -16,7 +16,7 @@ from torch import Tensor
 from rewardsmith.engine.batches.batch_forms import BatchForm
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, Indices, encode_all
 from rewardsmith.engine.members.forked_batches import ForkedBatch, MemberLabels
-from rewardsmith.engine.training.pair_source import steps_of_epoch
+from rewardsmith.engine.training.pair_source import PairSource, steps_of_epoch
 from rewardsmith.engine.training.subject import Source
 from rewardsmith.errors import DataError
 from rewardsmith.tokens.encoding import ConversationEncoder
@@ -35,6 +35,7 @@ class ForkedSource(Source):
     """
 
     items: ClassVar[str] = "losses"
+    advice: ClassVar[str] = PairSource.advice
 
     def __init__(
         self,
@@ -51,6 +52,8 @@ class ForkedSource(Source):
         whole: bool = False,
         learnable: NDArray[np.bool_] | None = None,
     ) -> None:
+        if learnable is not None and not whole:
+            raise ValueError("steps of given pairs take whole batches: a part of one might be for nobody")
         self.pairs = pairs
         self._weights, self._form, self._whole = weights, form, whole
         self._labels = labels or MemberLabels.of_table(pairs, weights.shape[1])

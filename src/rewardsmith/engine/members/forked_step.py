@@ -38,9 +38,10 @@ class ForkedStep(Step):
         outputs = []
         for batch in batches:
             active[batch.members[batch.total_weight > 0]] = True
-            states = states_of(self._forked, batch, self._states, accelerator)
+            moved = batch.to(accelerator.device)
+            states = states_of(self._forked, moved, self._states, accelerator)
             passes = []
-            for part in batch.to(accelerator.device).passes():
+            for part in moved.passes():
                 output = self.loss(model, part, states)
                 accelerator.backward(output.loss)
                 passes.append(output)
@@ -80,11 +81,11 @@ class ForkedStep(Step):
 
 
 def states_of(forked: ForkedModel, batch: ForkedBatch, stored: StoredStates, accelerator: Accelerator) -> Tensor:
-    """What enters the fork, stored or computed; of a batch that comes back it is stored."""
+    """What enters the fork, stored or computed; of a batch that comes back it is stored. The batch is on its device."""
     states = stored.take(batch)
     if states is None:
         with accelerator.autocast():
-            states = forked.lower_states(batch.inputs.to(accelerator.device))
+            states = forked.lower_states(batch.inputs)
         if batch.comes_back:
             stored.keep(batch, states)
     return states

@@ -138,8 +138,9 @@ def judged_gaps(
     gaps = np.zeros((num_pairs, forked.num_members), dtype=np.float32)
     with progress("Judging pairs", num_pairs, quiet) as bar, accelerator.autocast():
         for batch in batches:
-            entering = states_of(forked, batch, states, accelerator)
-            for part in batch.to(accelerator.device).passes():
+            moved = batch.to(accelerator.device)
+            entering = states_of(forked, moved, states, accelerator)
+            for part in moved.passes():
                 chosen, rejected = forked(part.inputs, part.members, entering).chunk(2, dim=-1)
                 gaps[np.ix_(batch.indices, part.members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
             bar.advance(len(batch.indices))

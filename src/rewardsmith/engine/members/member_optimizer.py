@@ -29,7 +29,7 @@ class MemberAdamW(Optimizer):
         self._decays = [weight_decay if parameter.ndim > 2 else 0.0 for parameter in self._parameters]
         self._mean = first.new_zeros(len(first), sum(self._sizes))
         self._square = torch.zeros_like(self._mean)
-        self._num_steps = torch.zeros(len(first), dtype=torch.float64)
+        self._num_steps = torch.zeros(len(first))
         self._gradient: Tensor | None = None
         self.active: Bool[Tensor, " M"] = torch.ones(len(first), dtype=torch.bool)
         """Members that take the next step, on the CPU. The others keep weights, moments and number of steps."""
@@ -55,7 +55,7 @@ class MemberAdamW(Optimizer):
         self._gradient = None
         learning_rate = self.param_groups[0]["lr"]
         self._num_steps += self.active
-        clock = self._num_steps.clamp(min=1)
+        clock = self._num_steps.to(torch.float64).clamp(min=1)
         moves = self.active.to(torch.float64)
         first, second = BETAS
         # Rates of a member that is not active are zero: nothing of it changes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -20,8 +20,8 @@ from rewardsmith.engine.training.meter import Line, Meter
 from rewardsmith.engine.training.optimizers import make_optimizer, rate_factor, set_rates
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.run_state import capture, restore
-from rewardsmith.engine.training.subject import Source, Step, StepOutput
-from rewardsmith.errors import RunError
+from rewardsmith.engine.training.subject import Counting, Source, Step, StepOutput
+from rewardsmith.errors import InternalError, RunError
 
 NAMED_ITEMS = 5
 
@@ -54,7 +54,7 @@ class Moment:
 
 Watch = Callable[[Moment], str | None]
 """Called on all processes after every step, before its checkpoint: to evaluate, or to end the run early by giving the
-reason. What the first process gives counts."""
+reason. What the first process gives counts. A resumed run does not bring back what a watcher remembers."""
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,20 @@ def train(
     never interrupted. ``RunError`` names what a step was made of whose loss or gradient is not finite.
     """
     optimizer = make_optimizer(model, options, accelerator.device) if optimizer is None else optimizer
+    own = set(model.parameters())
+    if not all(parameter in own for group in optimizer.param_groups for parameter in group["params"]):
+        raise ValueError("the optimiser has parameters that the module does not have: no checkpoint would keep them")
     model, optimizer = accelerator.prepare(model, optimizer)
     main = accelerator.is_main_process
     run = _Run(model, optimizer, source, step, accelerator, log if main else None, checkpoints)
-    done = run.resume()
-    model.train()
+    before = done = run.resume()
     with (
         progress(description, source.num_steps, quiet or not main) as bar,
         Interrupts() if run.saves_when_interrupted else nullcontext() as interrupts,
     ):
-        bar.advance(done)
-        for epoch, batches in () if run.stopped else source.steps(done, run.module):
-            share = rate_factor(done, source.num_steps, options)
-            done += 1
-            set_rates(optimizer, share)
-            step.begin(done, run.module)
+        bar.advance(before)
+        for done, epoch, batches in run.steps(before):
+            set_rates(optimizer, rate_factor(done - 1, source.num_steps, options))
             outputs = step.gradient(model, batches, accelerator)
             norm = step.clip(model, options.max_grad_norm, accelerator)
             _stop_unless_finite(outputs, batches, norm, done, run, accelerator)
@@ -123,7 +122,6 @@ def train(
             line = run.write_line(bar, done, epoch, norm) if due else None
             if watch is not None:
                 run.stopped = broadcast_object_list([watch(Moment(done, epoch, run.module, line))])[0]
-                model.train()
             if run.stopped is not None and line is None:
                 run.write_line(bar, done, epoch, norm)
             interrupted = interrupts is not None and interrupts.received is not None
@@ -131,8 +129,6 @@ def train(
                 run.save(done)
             if interrupts is not None:
                 interrupts.act()
-            if run.stopped is not None:
-                break
     model.eval()
     return TrainOutcome(done, run.meter.counts, run.meter.seconds, run.meter.line, run.stopped)
 
@@ -151,7 +147,7 @@ class _Run:
         checkpoints: Checkpoints | None,
     ) -> None:
         self.meter = Meter(step, accelerator)
-        self.module = accelerator.unwrap_model(model)
+        self.module, self._model = accelerator.unwrap_model(model), model
         self.source = source
         self.stopped: str | None = None
         self._step, self._optimizer = step, optimizer
@@ -161,6 +157,21 @@ class _Run:
     def saves_when_interrupted(self) -> bool:
         # A signal reaches processes at different steps, and to save they have to meet.
         return self._checkpoints is not None and self._checkpoints.wanted and self._accelerator.num_processes == 1
+
+    def steps(self, done: int) -> Iterator[tuple[int, float, list[Any]]]:
+        """What is left of the run: the number of each step, the epoch reached after it, its micro-batches."""
+        made = self.source.steps(done, self.module)
+        for number in range(done + 1, self.source.num_steps + 1):
+            if self.stopped is not None:
+                return
+            if isinstance(self.module, Counting):
+                self.module.begin(number)
+            found = next(made, None)
+            if found is None:
+                name = type(self.source).__name__
+                raise InternalError(f"{name} ended after {number - 1} steps and had promised {self.source.num_steps}.")
+            self._model.train()
+            yield number, *found
 
     def write_line(self, bar: ProgressHandle, done: int, epoch: float, norm: Tensor) -> Line:
         """A line of the log, on all processes."""
@@ -172,7 +183,7 @@ class _Run:
         return line
 
     def due(self, done: int) -> bool:
-        """After the last step too: what comes behind it (saving, evaluation) may fail, or be killed."""
+        """After the step that ends the run too: what comes behind it (saving, evaluation) may fail, or be killed."""
         checkpoints, last = self._checkpoints, done == self.source.num_steps or self.stopped is not None
         return checkpoints is not None and checkpoints.wanted and (last or checkpoints.due(done))
 
@@ -203,7 +214,7 @@ class _Run:
         return found.step
 
     def last_good(self) -> str:
-        return self._checkpoints.last_good() if self._checkpoints is not None else "Nothing was saved."
+        return self._checkpoints.last_good() if self._checkpoints is not None else "No checkpoint had been saved."
 
 
 def _stop_unless_finite(
@@ -222,10 +233,11 @@ def _stop_unless_finite(
     ]
     if not math.isfinite(float(norm)):  # that of the gradients of all processes, so each of them comes here
         guilty, everything = gather_object(guilty), gather_object(everything)
-    what, named = ("loss", guilty) if guilty else ("gradient", everything)
+    named = guilty or everything
+    what = "loss" if not all(output.loss.isfinite() for output in outputs) else "gradient"
     more = f" and {len(named) - NAMED_ITEMS} more" if len(named) > NAMED_ITEMS else ""
     raise RunError(
         f"step {done}: the {what} is not a finite number, for {len(named)} of {len(everything)} {source.items}: "
-        f"{', '.join(named[:NAMED_ITEMS])}{more}. {run.last_good()} Look at these {source.items} (margin, length, "
-        "characters); if it is all of them, the weights have diverged: lower `learning_rate` or `max_grad_norm`."
+        f"{', '.join(named[:NAMED_ITEMS])}{more}. {run.last_good()} {source.advice}If it is all of them, the weights "
+        "have diverged: lower `learning_rate` or `max_grad_norm`."
     )

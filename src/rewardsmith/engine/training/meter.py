@@ -39,7 +39,7 @@ class Meter:
         """The micro-batches of one optimiser step."""
         for output in outputs:
             for name, value in output.totals.items():
-                value = value.to(self._kind)
+                value = value.to(self._accelerator.device, self._kind)
                 self._totals[name] = self._totals[name] + value if name in self._totals else value
 
     def read(self, **position: float) -> Line:

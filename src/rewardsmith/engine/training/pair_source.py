@@ -36,6 +36,7 @@ class PairSource(Source):
     """
 
     items: ClassVar[str] = "pairs"
+    advice: ClassVar[str] = "Look at these pairs (margin, length, characters). "
 
     def __init__(
         self,

@@ -36,10 +36,6 @@ class RewardStep(Step):
             given = correction.relabelled(given)
         return given
 
-    def begin(self, number: int, model: Any) -> None:
-        """Dropout is another in every step."""
-        model.begin(number)
-
     def loss(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
         chosen, rejected = model(batch.inputs).rewards.chunk(2)

@@ -96,7 +96,7 @@ def train_reward_model(
         module = RewardModule(model, dropout)
         outcome = train(module, source, step, options, accelerator, log, checkpoints)
     if checkpoints is not None and saving.average_checkpoints > 1:
-        num = average_with_earlier(module, checkpoints, saving.average_checkpoints, source.num_steps)
+        num = average_with_earlier(module, checkpoints, saving.average_checkpoints, outcome.num_steps)
         say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")
     return Trained(outcome, encoded, step)
 

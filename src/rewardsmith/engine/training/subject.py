@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -22,13 +22,16 @@ class Source(ABC):
     """Optimiser steps of the whole run."""
     items: ClassVar[str] = "items"
     """What an error calls what a micro-batch is made of."""
+    advice: ClassVar[str] = ""
+    """What to look at where one of them has no finite loss."""
 
     @abstractmethod
     def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Any]]]:
         """The steps after the first ``done`` ones: the epoch reached after each, and its micro-batches.
 
         A step is asked for once the one before it is taken, so a source may make it with ``model``, the module without
-        its wrappers, and its newest weights. Every process gets its own micro-batches, and as many as the others.
+        its wrappers, and its newest weights; it makes none ahead. The loop puts the module back into training mode.
+        Every process gets its own micro-batches, at least one, and as many as the others.
         """
 
     @abstractmethod
@@ -52,7 +55,16 @@ class StepOutput:
     item_losses: Tensor
     """Detached; tells which items are at fault when a loss is not finite."""
     totals: dict[str, Tensor] = field(default_factory=dict)
-    """Detached sums over the items; the loop adds them over micro-batches and processes."""
+    """Detached sums over the items, of the same names on all processes; the loop adds them up."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A module that goes by the number of the optimiser step, as dropout does."""
+
+    def begin(self, step: int) -> None:
+        """What comes belongs to this optimiser step, counted from 1."""
+        ...
 
 
 class Step(ABC):
@@ -62,9 +74,6 @@ class Step(ABC):
     """X of each total ``num_X`` that is counted over the whole run; its speed is logged as ``X_per_s``."""
     shown: ClassVar[tuple[str, ...]] = ("loss",)
     """Metrics that stand beside the progress bar."""
-
-    def begin(self, number: int, model: Any) -> None:
-        """Before each optimiser step, on every process; ``number``: which one, from 1; ``model``: the module itself."""
 
     @abstractmethod
     def loss(self, model: Any, batch: Any) -> StepOutput:
@@ -79,7 +88,10 @@ class Step(ABC):
         return accumulate(model, batches, self.loss, accelerator)
 
     def clip(self, model: Any, max_norm: float, accelerator: Accelerator) -> Tensor:
-        """Scales gradients above ``max_norm`` down (0: leaves them); gives their norm before, a number to log."""
+        """Scales gradients above ``max_norm`` down (0: leaves them); gives their norm before, which is logged.
+
+        The norm is the same on all processes, and not finite where a gradient is not.
+        """
         norm = accelerator.clip_grad_norm_(model.parameters(), max_norm if max_norm > 0 else math.inf)
         if isinstance(norm, DTensor):
             norm = norm.full_tensor()

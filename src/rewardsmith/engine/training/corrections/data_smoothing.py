@@ -38,7 +38,7 @@ class DataSmoothing(Correction):
 
     def __init__(self, target: NDArray[np.float32], beta: float) -> None:
         self._labels = torch.tensor(target)
-        self._moved = torch.zeros(len(target), dtype=torch.bool)
+        self._next, self._moved = self._labels.clone(), torch.zeros(len(target), dtype=torch.bool)
         self._beta = beta
 
     def relabelled(self, pairs: EncodedPairs) -> EncodedPairs:
@@ -51,19 +51,21 @@ class DataSmoothing(Correction):
         return replace(batch, target=self._labels[self._positions(batch)])
 
     def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
-        """Moves the labels of the pairs; copies of weight 0 are another process's to move."""
+        """Lays down where the labels of the pairs move to; copies of weight 0 are another process's to move."""
         counts, positions = learned.weight > 0, self._positions(learned)
         predicted = torch.sigmoid(gap - learned.margin)
-        self._labels[positions] = torch.where(counts, torch.lerp(learned.target, predicted, self._beta), learned.target)
-        self._moved[positions] = counts
+        self._next[positions] = torch.where(
+            counts, torch.lerp(learned.target, predicted, self._beta), self._next[positions]
+        )
+        self._moved[positions] |= counts
         return ((learned.target - given.target).abs() * counts).sum()
 
     def finish(self, accelerator: Accelerator) -> None:
-        """Processes exchange the labels that each has moved. A pair is met once in a step, so nothing is rounded."""
-        if accelerator.num_processes > 1:
-            moved = self._moved.to(self._labels)
-            total = accelerator.reduce(torch.stack([moved, moved * self._labels]), reduction="sum")
-            self._labels = torch.where(total[0] > 0, total[1], self._labels)
+        """The labels move, those of all processes. A pair is met by one of them in a step, so nothing is rounded."""
+        moved = self._moved.to(self._labels)
+        both = torch.stack([moved, torch.where(self._moved, self._next, 0.0)])
+        total = accelerator.reduce(both, reduction="sum")
+        self._labels = torch.where(total[0] > 0, total[1], self._labels)
         self._moved.zero_()
 
     def state(self) -> dict[str, Tensor]:
@@ -75,7 +77,7 @@ class DataSmoothing(Correction):
         self._labels = tensors[STATE].to(self._labels.device, copy=True)
 
     def _to(self, device: torch.device) -> None:
-        self._labels, self._moved = self._labels.to(device), self._moved.to(device)
+        self._labels, self._next, self._moved = (own.to(device) for own in (self._labels, self._next, self._moved))
 
     def _positions(self, batch: PairBatch) -> Tensor:
         return torch.from_numpy(batch.indices).to(self._labels.device)

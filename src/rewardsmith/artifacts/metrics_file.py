@@ -30,7 +30,7 @@ def check_metrics(metrics: Mapping[str, Any], kind: type[Any], where: str) -> No
 
     No key may be missing or unknown; an int is a float too.
     """
-    if trouble := _trouble(json.loads(json_text(metrics, where)), kind):
+    if trouble := _trouble(json.loads(json_text(metrics, where=where)), kind):
         raise InternalError(f"{where}: {trouble}. This is a bug of rewardsmith: please report it.")
 
 

@@ -234,7 +234,7 @@ def _stop_unless_finite(
     if not math.isfinite(float(norm)):  # that of the gradients of all processes, so each of them comes here
         guilty, everything = gather_object(guilty), gather_object(everything)
     named = guilty or everything
-    what = "loss" if not all(output.loss.isfinite() for output in outputs) else "gradient"
+    what = "gradient" if not guilty and all(output.loss.isfinite() for output in outputs) else "loss"
     more = f" and {len(named) - NAMED_ITEMS} more" if len(named) > NAMED_ITEMS else ""
     raise RunError(
         f"step {done}: the {what} is not a finite number, for {len(named)} of {len(everything)} {source.items}: "

@@ -186,7 +186,7 @@ def test_a_killed_run_takes_its_members_with_it_and_goes_on_from_their_checkpoin
     steps = 400
     here = Path(__file__)
     script = PARENT.format(
-        tests=str(here.parents[2]), engine=str(here.parents[1]), folder=str(tmp_path), model=str(model), steps=steps
+        tests=str(here.parents[2]), engine=str(here.parent), folder=str(tmp_path), model=str(model), steps=steps
     )
     member(tmp_path, model)
     parent = subprocess.Popen([sys.executable, "-c", script])

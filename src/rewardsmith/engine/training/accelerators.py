@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,15 @@ def make_accelerator(device: str = "cpu", bf16: bool = False, before: Mapping[st
         raise ConfigError(f"Training with {accelerator.distributed_type.value} is not supported; use FSDP2 or DDP.")
     if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise ConfigError("FSDP of version 1 is not supported: pass --fsdp_version 2 to accelerate launch.")
+    if accelerator.num_processes > 1:
+        atexit.register(_leave_the_others)
     return accelerator
+
+
+def _leave_the_others() -> None:
+    """A process that ends with its threads of communication running is aborted now and then (gloo)."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def computes_in_bf16(accelerator: Accelerator) -> bool:

@@ -84,6 +84,7 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
         "schema_version": 1,
         "dataset_name": "helpful-base.jsonl.gz",
         "title": "Audit of helpful-base",
+        "claim": {"level": "labels_judged", "doubts": []},
         "data": data_metrics(num_pairs),
         "ensemble": {
             "kind": "probe",

@@ -13,6 +13,7 @@ from rewardsmith.contracts.metrics.audit import (
     AccuracyNumbers,
     Annotator,
     AuditNumbers,
+    ClaimNumbers,
     DataNumbers,
     EnsembleNumbers,
     Finding,
@@ -45,6 +46,7 @@ Floats = NDArray[np.float64]
 def audit_metrics(
     given: PreferenceSet,
     audited: Audited,
+    claim: ClaimNumbers,
     planted: list[PlantedNumbers],
     options: StrengthOptions,
     model: str,
@@ -61,6 +63,7 @@ def audit_metrics(
         "schema_version": SCHEMA_VERSION,
         "dataset_name": given.name,
         "title": f"Audit of {given.name}",
+        "claim": claim,
         "data": _data(given, groups, truncated_share),
         "ensemble": _ensemble(options, model, audited),
         "strength": _strength(audited, target, decided),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled
@@ -31,14 +33,29 @@ class Audited:
     belief: NDArray[np.float64]
     """P(the labelled side is better) before the label is read; NaN where nothing is known."""
     p_wrong: NDArray[np.float64]
-    classes: NDArray[np.int8]
     annotators: list[Annotator]
     vote_error: float | None
     """How often a single vote is wrong, where the set has votes."""
     structured: CellNoise | None
     """What the structured audit found, where it was asked."""
-    table: pa.Table
-    """``strengths_table`` of all this."""
+    pairs: pa.Table
+    level: ClaimLevel = "labels_judged"
+    """What may be said of the labels (``claims``)."""
+
+    def at(self, level: ClaimLevel) -> Audited:
+        """The same, at what the self-audit allows to be said."""
+        return replace(self, level=level)
+
+    @cached_property
+    def classes(self) -> NDArray[np.int8]:
+        """``strength_classes`` [N]."""
+        decided = self.pairs["target"].to_numpy() != 0.5
+        return strength_classes(self.belief, self.p_wrong, decided, self.level)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """``strengths_table`` of all this."""
+        return strengths_table(self.pairs, self.judged, self.p_wrong, self.classes, self.structured)
 
 
 def audit_pairs(
@@ -72,10 +89,8 @@ def audit_pairs(
         p_wrong = noise.p_wrong(gap, rate)
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
-    classes = strength_classes(belief, p_wrong, decided)
-    table = strengths_table(pairs, judged, p_wrong, classes, structured)
     return Audited(
-        judged, strength, gap, in_sample, noise, belief, p_wrong, classes, annotators, vote_error, structured, table
+        judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs
     )
 
 

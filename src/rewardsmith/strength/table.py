@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES, STRENGTH_CLASSES, strengths_schema
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements
@@ -53,11 +54,14 @@ def strengths_table(
 
 
 def strength_classes(
-    belief: NDArray[np.float64], p_wrong: NDArray[np.float64], decided: NDArray[np.bool_]
+    belief: NDArray[np.float64],
+    p_wrong: NDArray[np.float64],
+    decided: NDArray[np.bool_],
+    level: ClaimLevel = "labels_judged",
 ) -> NDArray[np.int8]:
-    """Index into ``STRENGTH_CLASSES`` for each pair [N]; -1 where nothing is known.
+    """Index into ``STRENGTH_CLASSES`` for each pair [N]; -1 where nothing is known, and everywhere at `cannot_tell`.
 
-    incorrect: the label is more likely wrong than right (p_wrong > 0.5). ambiguous: the judges cannot tell the
+    incorrect: the label is more likely wrong than right (p_wrong > 0.5); only where labels are judged. ambiguous: the judges cannot tell the
     responses apart (belief between 0.4 and 0.6). strong: the judges are sure of the label (belief of 0.9 or more).
     Labels that call a tie are ambiguous. normal: all others. The paper cuts at fixed quantiles instead; here the
     data decide how many of each there are.
@@ -67,8 +71,9 @@ def strength_classes(
     classes[np.abs(belief - 0.5) < UNDECIDED - 0.5] = names["ambiguous"]
     classes[belief >= SURE] = names["strong"]
     classes[~decided] = names["ambiguous"]
-    classes[p_wrong > WRONG] = names["incorrect"]
-    classes[np.isnan(belief)] = -1
+    if level == "labels_judged":
+        classes[p_wrong > WRONG] = names["incorrect"]
+    classes[np.isnan(belief) | (level == "cannot_tell")] = -1
     return classes
 
 

@@ -25,6 +25,7 @@ from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics
 from rewardsmith.strength.audited import audit_pairs
+from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
@@ -109,8 +110,10 @@ def _audited(
         ensemble, options.kind, Pairs(target, groups, audited.belief), audited, config.self_audit, seed
     )
     with times.stage("statistics"):
+        claim = claim_numbers(audited.noise, planted, audited.in_sample)
+        audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, planted, options, model, ensemble.truncated_share, seed)
+        numbers = audit_metrics(given, audited, claim, planted, options, model, ensemble.truncated_share, seed)
         metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

@@ -70,7 +70,7 @@ def run_rounds(
             tables.append(audit.strengths)
             noise.append(audit.metrics["label_noise"])
         else:
-            audited = audit_pairs(audit.pairs, judged, groups, config.run.seed)
+            audited = audit_pairs(audit.pairs, judged, groups, config.run.seed).at(audit.metrics["claim"]["level"])
             tables.append(with_structured(audited.table, audit.strengths))
             noise.append(_range(audited.noise))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)

@@ -151,6 +151,22 @@ class LabelNoise(LabelNoiseNumbers):
     sentence: str
 
 
+ClaimLevel = Literal["labels_judged", "reading_order", "cannot_tell"]
+"""How much an audit says: counts and classes of labels; a list to read from the top, and how much better than chance
+it is; nothing."""
+
+Doubt = Literal[
+    "no_judges", "in_sample", "finds_no_flips", "finds_few_flips", "not_measured", "few_groups", "not_identifiable"
+]
+"""What keeps an audit from saying more."""
+
+
+class ClaimNumbers(TypedDict):
+    level: ClaimLevel
+    doubts: list[Doubt]
+    """Empty at ``labels_judged``."""
+
+
 class PlantedAuroc(EstimateNumbers):
     """With several plantings the value is their mean, and the interval that of the first."""
 
@@ -268,6 +284,7 @@ class _AuditParts(TypedDict):
     schema_version: int
     dataset_name: str
     title: str
+    claim: ClaimNumbers
     data: DataNumbers
     strength: StrengthNumbers
     length: LengthNumbers | None

@@ -1,0 +1,47 @@
+"""How much an audit may say: the labels one by one, an order in which to read them, or nothing.
+
+The self-audit decides. Judges that do not find flips known to be there cannot be believed on flips that nobody knows,
+and a share of wrong labels that cannot be told leaves no count to print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt, PlantedNumbers
+from rewardsmith.strength.label_noise import MIN_GROUPS, LabelNoise
+
+FINDS_SOME = 0.55
+"""Least lower end of the AUROC of uniform flips at which an order of the labels is better than chance."""
+FINDS_MANY = 0.70
+"""The same at which labels are judged one by one."""
+
+
+def claim_numbers(noise: LabelNoise | None, planted: Sequence[PlantedNumbers], in_sample: bool) -> ClaimNumbers:
+    """The level, and every doubt that keeps it from being a higher one."""
+    if noise is None:
+        return {"level": "cannot_tell", "doubts": ["no_judges"]}
+    if in_sample:
+        return {"level": "cannot_tell", "doubts": ["in_sample"]}
+    least = _least_auroc(planted)
+    if least is not None and least <= FINDS_SOME:
+        return {"level": "cannot_tell", "doubts": ["finds_no_flips"]}
+    doubts: list[Doubt] = []
+    if least is None:
+        doubts.append("not_measured")
+    elif least < FINDS_MANY:
+        doubts.append("finds_few_flips")
+    if noise.num_groups < MIN_GROUPS:
+        doubts.append("few_groups")
+    elif not noise.identifiable:
+        doubts.append("not_identifiable")
+    return {"level": "reading_order" if doubts else "labels_judged", "doubts": doubts}
+
+
+def _least_auroc(planted: Sequence[PlantedNumbers]) -> float | None:
+    """The lower end of the interval of uniform flips; the value where there is none; None where none were planted."""
+    for found in planted:
+        if found["kind"] == "uniform":
+            auroc = found["auroc"]
+            return auroc["value"] if auroc["low"] is None else auroc["low"]
+    return None

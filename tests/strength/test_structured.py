@@ -33,6 +33,7 @@ def made(seed=0, worths=0.0, num_responses=2 * NUMBER):
         longer=rng.choice([-1.0, 1.0], NUMBER),
         clusters=rng.integers(4, size=NUMBER),
         groups=np.arange(NUMBER),
+        together=np.arange(NUMBER),
         responses=responses,
     )
     rows = np.column_stack([rows, 0.5 * structure.longer])  # length can be seen in the features

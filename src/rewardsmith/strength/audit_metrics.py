@@ -215,10 +215,11 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumb
     if audited.noise is None:
         return None
     noise = audited.noise
+    value = float(np.nanmean(audited.p_wrong[decided]))  # votes and annotators are in it
     return {
-        "value": noise.value,
-        "low": noise.low,
-        "high": noise.high,
+        "value": value,
+        "low": min(noise.low, value),
+        "high": max(noise.high, value),
         "identifiable": noise.identifiable and not audited.in_sample,
         "in_sample": audited.in_sample,
         "num_groups": noise.num_groups,

@@ -13,7 +13,9 @@ from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled
+from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.table import strength_classes, strengths_table
 
 
@@ -65,7 +67,7 @@ def audit_pairs(
     seed: int = 0,
     structured: CellNoise | None = None,
 ) -> Audited:
-    """Strength, label noise, posterior and class of every pair. ``groups`` [N] are resampled as wholes.
+    """Strength, label noise, posterior and class of every pair. ``groups`` [N] are what may err together.
 
     The share of wrong labels is that of pairs with weight; one of weight 0 is judged, and counts nowhere.
     ``structured`` is handed on as it is: the classes do not depend on it.
@@ -76,8 +78,9 @@ def audit_pairs(
     target = pairs["target"].to_numpy()
     decided, gap = target != 0.5, as_labelled(strength.mean, target)
     counted = decided & (pairs["weight"].to_numpy() > 0)
-    noise = estimate_label_noise(gap[counted], groups[counted], seed)
-    belief = noise.belief(gap) if noise else np.full(len(pairs), np.nan)
+    evidence = gap if in_sample else evidence_gap(strength.mean, target, response_codes(pairs), seed)
+    noise = estimate_label_noise(evidence[counted], groups[counted])
+    belief = noise.belief(evidence) if noise else np.full(len(pairs), np.nan)
     p_wrong = np.full(len(pairs), np.nan)
     annotators: list[Annotator] = []
     vote_error = None
@@ -86,12 +89,10 @@ def audit_pairs(
         if pairs["annotator_id"].null_count < len(pairs):
             names = pairs["annotator_id"].to_pylist()
             annotators, rate = annotator_error_rates(names, np.where(counted, belief, np.nan), noise.value)
-        p_wrong = noise.p_wrong(gap, rate)
+        p_wrong = noise.p_wrong(evidence, rate)
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
-    return Audited(
-        judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs
-    )
+    return Audited(judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs)
 
 
 def _with_votes(

@@ -7,9 +7,10 @@ longer minus shorter, and
     P(label prefers the longer | x) = a_c (1 - F(x / s)) + (1 - b_c) F(x / s),      F normal, s the judge's ignorance
 
 (the psychometric function with two lapse rates). Everything is integrated over a grid: s and the rates of the whole set
-first, half of the prior on a = b, so that a preference for length has to show; then the rates of each cluster around
-those of the set, as closely as all clusters together ask for (empirical Bayes). The judge must not share the bias: let
-it learn with a column for length and read it without (``Design.judged``).
+first, under the sceptical priors of ``label_noise``, three quarters on a = b, so that a preference for length has to
+show; then the rates of each cluster around those of the set, as closely as all clusters together ask for (empirical
+Bayes). The judge must not share the bias: let it learn with a column for length and read it without
+(``Design.judged``).
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
+from scipy.stats import beta
+
+from rewardsmith.strength.label_noise import COARSENING, SHARE, design_effect, log_scale_prior
 
 NUM_BINS = 60
+P_ALIKE = 0.75
+"""Prior of one rate for both directions of length."""
+OWN_RATE = beta(0.6, 4.4)
+"""Prior of the rate of one direction where they differ: the mean of ``SHARE``, worth 5 labels: it may be high."""
 RATES = np.array([0.002, 0.02, *np.linspace(0.05, 0.95, 19), 0.98, 0.998])
 SCALES = np.geomspace(0.05, 10.0, 40)  # in root mean square gaps
 CLOSENESS = (2.0, 8.0, 30.0, 120.0, 500.0, 5000.0)
@@ -49,10 +57,15 @@ class CellNoise:
     """[N, 2]: P(labelled better | worse) of the chosen and of the rejected response; the mean of both where as long."""
 
 
-def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: NDArray[np.int64]) -> CellNoise | None:
+def estimate_cell_noise(
+    gap: Floats, target: Floats, longer: Floats, clusters: NDArray[np.int64], groups: NDArray[np.int64] | None = None
+) -> CellNoise | None:
     """From held-out gaps [N] and labels, chosen minus rejected; ``longer`` [N] is the sign of the difference in length,
-    ``clusters`` [N] are numbers from 0. A pair of equal lengths has no direction: one half of it counts in each, and it
-    is wrong by the mean of both. None where no decided pair has a gap."""
+    ``clusters`` [N] are numbers from 0, ``groups`` [N] what may err together (default: nothing).
+
+    A pair of equal lengths has no direction: one half of it counts in each, and it is wrong by the mean of both. None
+    where no decided pair has a gap.
+    """
     seen = ~np.isnan(gap) & (target != 0.5)
     if not seen.any() or not gap[seen].any():
         return None
@@ -67,7 +80,9 @@ def estimate_cell_noise(gap: Floats, target: Floats, longer: Floats, clusters: N
     cluster = clusters[row]
     bins, centres = _bins(x)
     counts = _counts(bins, says_longer, cluster, weight, len(centres), int(clusters.max()) + 1)
-    found = _posterior(counts, centres)
+    signed = np.where(target[pairs] < 0.5, -gap[pairs], gap[pairs])
+    effect = COARSENING * (1.0 if groups is None else design_effect(signed, groups[pairs]))
+    found = _posterior(counts / effect, centres)
     own = weight * found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
     p_wrong = np.where(seen, np.bincount(row, weights=own, minlength=len(gap)), np.nan)
     longer_rate, shorter_rate = found.rates.tolist()
@@ -115,11 +130,10 @@ class _Posterior(NamedTuple):
 def _posterior(counts: Floats, centres: Floats) -> _Posterior:
     a, b = (grid.reshape(-1) for grid in np.meshgrid(RATES, RATES, indexing="ij"))
     alike = a == b
-    prior = np.where(alike, np.log(0.5 / alike.sum()), np.log(0.5 / (~alike).sum()))
-    # Rates of which the sum passes 1 would turn the judge's meaning round.
-    prior = np.where(a + b < 1, prior, -np.inf)
+    prior = _log_prior(a, b, alike)
     total = counts.sum(axis=0)
     of_set = np.stack([_likelihood(total[None], centres, scale, a, b)[0] for scale in SCALES]) + prior
+    of_set += log_scale_prior(SCALES)[:, None]
     of_scale = logsumexp(of_set, axis=1)
     weights = np.exp(of_scale - logsumexp(of_scale))
     weights = np.where(weights > LEAST_WEIGHT, weights, 0.0) / weights[weights > LEAST_WEIGHT].sum()
@@ -136,6 +150,17 @@ def _posterior(counts: Floats, centres: Floats) -> _Posterior:
                 for total, part in zip((p_wrong, cluster_rates, rates), (wrong, found, centre), strict=True)
             )
     return _Posterior(p_wrong, rates, min(p_rates_differ, 1.0), cluster_rates)
+
+
+def _log_prior(a: Floats, b: Floats, alike: NDArray[np.bool_]) -> Floats:
+    """[G]. Rates of which the sum passes 1 would turn the judge's meaning round."""
+    width = dict(zip(RATES.tolist(), np.gradient(RATES).tolist(), strict=True))
+    wide = np.array([[width[rate] for rate in side.tolist()] for side in (a, b)])
+    one, two = SHARE.pdf(a) * wide[0] * alike, OWN_RATE.pdf(a) * OWN_RATE.pdf(b) * wide.prod(axis=0) * ~alike
+    possible = a + b < 1
+    one, two = one * possible, two * possible
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(P_ALIKE * one / one.sum() + (1 - P_ALIKE) * two / two.sum()))
 
 
 def _likelihood(counts: Floats, centres: Floats, scale: float, a: Floats, b: Floats) -> Floats:

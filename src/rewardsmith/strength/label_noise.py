@@ -1,4 +1,4 @@
-"""How many labels are wrong, from how often held-out judges and labels agree.
+"""How many labels are wrong, and which, from how often held-out judges and labels agree: a posterior.
 
 A judge that is sure is nearly always right. So among the pairs with the largest gaps, agreement with the labels rises
 to a ceiling, and what is missing to 1 there is the labels' fault:
@@ -6,145 +6,167 @@ to a ceiling, and what is missing to 1 there is the labels' fault:
     P(label agrees with the judge's sign | gap) = e + (1 - 2 e) F(|gap| / s)
 
 with e the share of wrong labels, s the scale of the judge's ignorance and F a link, normal or logistic (the lapse
-rate of psychometrics; with the normal link: the judge misses a normal part of the true gap). Both are fitted by
-maximum likelihood; the range is a bootstrap over groups and covers both links. A weak judge never reaches its
-ceiling: then e and s trade off, the range is wide, and the honest answer is "not identifiable".
+rate of psychometrics; with the normal link: the judge misses a normal part of the true gap).
+
+A judge that never reaches its ceiling cannot tell e from s: "half of the labels are wrong" and "the judge knows
+nothing" fit alike. So both have a stated, sceptical prior (``SHARE``, ``SHARPNESS``), everything is integrated over
+(e, s, F), and where the labels say nothing the answer is the prior. Pairs of a group agree or differ together, and the
+curve is an approximation: the likelihood counts them as fewer (``design_effect``, ``COARSENING``).
 
 Assumes that errors fall on all pairs alike. Errors that gather on ambiguous pairs look like a judge's ignorance and are
-not counted; those that a judge can predict from the text look like a preference; a judge that is sure and wrong on
-whole prompts looks like label noise.
+not counted, so the share is a lower bound; those that a judge can predict from the text look like a preference; a
+judge that is sure and wrong on whole prompts looks like label noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
+from scipy.special import expit, logsumexp, ndtr
+from scipy.stats import beta
 
+SHARE = beta(2.4, 17.6)
+"""Prior of e: 12 % in the mean, 2 to 29 % in 95 of 100 sets; worth 20 labels known to be right or wrong."""
+SHARPNESS = (3.0, 1.0)
+"""Prior of s in root mean square gaps: log-normal, median and standard deviation of the logarithm. The judge is right
+on 60 % of the pairs in the middle, and on 54 to 74 % in two sets of three."""
+COARSENING = 1.5
+"""By how many a pair is divided because the curve is only roughly of this shape (Miller & Dunson 2019: such a
+posterior does not become surer than the model is right). Chosen on simulated sets (benchmarks/p_wrong_holds.py)."""
 NUM_BINS = 60
-NUM_RESAMPLES = 400
-NUM_DRAWS = 24  # of each link, kept for posteriors
-MAX_BLOCKS = 500
+NUM_RESIDUAL_BINS = 12
 WIDEST_RANGE = 0.15
 MIN_GROUPS = 15
-HIGHEST = 0.48
-LIKELIHOOD_DROP = 1.92  # half the 95 % point of chi-squared with one degree of freedom
-RATES = np.linspace(0.0025, 0.4975, 100)
-SCALES = np.geomspace(0.05, 30.0, 100)  # in root mean square gaps
-LINKS = {"normal": ndtr, "logistic": expit}
+RATES = np.array([0.002, 0.006, 0.012, *np.linspace(0.02, 0.48, 47)])
+SCALES = np.geomspace(0.03, 60.0, 48)  # in root mean square gaps
+LINKS = (ndtr, expit)
+CURVE_POINTS = 801
+LEAST_WEIGHT = 1e-6  # points of the grid less likely than this are left out
+TAILS = (0.025, 0.975)
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """The share of wrong labels among decided pairs, and the fits it was read from."""
+    """The posterior of shares and scales, and what follows from it."""
 
     value: float
+    """Mean ``p_wrong`` of the pairs that it rests on: the expected share of wrong labels among them."""
     low: float
     high: float
+    """95 % credible interval of the rate of errors."""
     num_groups: int
-    rates: NDArray[np.float64]
-    """Shares of wrong labels in ``NUM_DRAWS`` resamples of each link."""
-    scales: NDArray[np.float64]
-    """The judge's scale in the same resamples, in logits; the first half belongs to the normal link."""
+    unit: float
+    """Root mean square gap, in logits: scales are in it."""
+    posterior: Floats
+    """[links, RATES, SCALES], sum 1."""
 
     @property
     def identifiable(self) -> bool:
         """Whether the range is narrow enough (15 points) to be worth quoting, and can be trusted.
 
-        With fewer than 15 groups a bootstrap over groups is too narrow, and one odd prompt can pass for label noise.
-        A range that reaches a half cannot be told from a judge that knows nothing.
+        With fewer than 15 groups one odd prompt can pass for label noise.
         """
-        return self.high - self.low <= WIDEST_RANGE and self.num_groups >= MIN_GROUPS and self.high < HIGHEST
+        return self.high - self.low <= WIDEST_RANGE and self.num_groups >= MIN_GROUPS
 
-    def belief(self, gap: NDArray[np.floating]) -> NDArray[np.float64]:
-        """P(chosen is truly better | the judges' gap), before the label is read. Averaged over resamples and links."""
-        total = np.zeros(np.shape(gap))
-        for _, sure in self._draws(gap):
-            total += sure
-        return total / len(self.rates)
+    def belief(self, gap: NDArray[np.floating]) -> Floats:
+        """P(chosen is truly better | the judges' gap), before the label is read. NaN gaps give NaN."""
+        at, sure = self._sure(gap)
+        return np.asarray(np.interp(gap, at, np.einsum("lk,lkx->x", self.posterior.sum(axis=1), sure)))
 
-    def p_wrong(self, gap: NDArray[np.floating], rate: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
-        """P(the label is wrong | the judges' gap and the label), by Bayes' rule in each resample, averaged.
+    def p_wrong(self, gap: NDArray[np.floating], rate: NDArray[np.floating] | None = None) -> Floats:
+        """P(the label is wrong | the judges' gap and the label), by Bayes' rule at each point of the grid, averaged.
 
-        ``rate`` replaces the share of wrong labels where a pair's own is known, as an annotator's. NaN gaps give NaN.
+        ``rate`` [N] replaces the share of wrong labels where a pair's own is known, as an annotator's.
         """
-        total = np.zeros(np.shape(gap))
-        for own_rate, sure in self._draws(gap):
-            prior = own_rate if rate is None else rate
-            wrong = prior * (1 - sure)
-            total += wrong / np.maximum(wrong + (1 - prior) * sure, 1e-300)
-        return total / len(self.rates)
+        if rate is None:
+            return self._wrong(gap, self.posterior, RATES)
+        found = np.full(np.shape(gap), np.nan)
+        for own in np.unique(rate[~np.isnan(rate)]):
+            where = rate == own
+            found[where] = self._wrong(gap[where], self.posterior.sum(axis=1, keepdims=True), np.array([own]))
+        return found
 
-    def _draws(self, gap: NDArray[np.floating]) -> Iterator[tuple[float, NDArray[np.float64]]]:
-        gap = np.asarray(gap, dtype=np.float64)
-        for index, (rate, scale) in enumerate(zip(self.rates, self.scales, strict=True)):
-            link = LINKS["normal" if index < len(self.rates) // 2 else "logistic"]
-            yield float(rate), link(gap / scale)
+    def _wrong(self, gap: NDArray[np.floating], weights: Floats, rates: Floats) -> Floats:
+        at, sure = self._sure(gap)
+        curve = np.zeros(len(at))
+        for link, number, scale in np.argwhere(weights > LEAST_WEIGHT * weights.max()):
+            right, rate = sure[link, scale], rates[number]
+            wrong = rate * (1 - right)
+            curve += weights[link, number, scale] * wrong / np.maximum(wrong + (1 - rate) * right, 1e-300)
+        return np.asarray(np.interp(gap, at, curve / weights.sum()))
+
+    def _sure(self, gap: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Gaps [X] from the smallest to the largest, dense around 0, and F there [links, SCALES, X]."""
+        known = np.abs(gap[~np.isnan(gap)])
+        widest = np.arcsinh(max(float(known.max(initial=0.0)) / self.unit, 1.0))
+        at = self.unit * np.sinh(np.linspace(-widest, widest, CURVE_POINTS))
+        return at, np.stack([link(at / (self.unit * SCALES[:, None])) for link in LINKS])
 
 
-def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64], seed: int = 0) -> LabelNoise | None:
-    """Fits the model to held-out gaps [N] as labelled; None where no pair has a gap. NaN gaps are left out.
+def estimate_label_noise(gap: NDArray[np.floating], groups: NDArray[np.int64]) -> LabelNoise | None:
+    """From held-out gaps [N] as labelled; None where no pair has a gap. NaN gaps are left out.
 
-    The value is that of the normal link, which came closest on simulated sets (docs/results/share_of_wrong_labels.md);
-    the range spans the bootstraps and the profile likelihoods of both. ``groups`` [N] are resampled as wholes, in at
-    most 500 blocks.
+    ``groups`` [N] are what may err together: prompts.
     """
     seen = ~np.isnan(gap)
-    gap, groups = gap[seen], groups[seen]
+    gap, groups = np.asarray(gap[seen], dtype=np.float64), groups[seen]
     unit = float(np.sqrt(np.mean(np.square(gap)))) if len(gap) else 0.0
     if unit == 0.0:
         return None
-    rng = np.random.default_rng(seed)
-    centres, agree, differ = _binned(np.asarray(gap) / unit, groups, rng)
-    resamples = rng.multinomial(len(agree), np.full(len(agree), 1 / len(agree)), size=NUM_RESAMPLES)
-    weights = np.concatenate([np.ones((1, len(agree))), resamples])
-    fits = [_fit(centres, weights @ agree, weights @ differ, link) for link in LINKS]
-    possible = np.concatenate([likely for _, _, likely in fits])
-    low, high = np.quantile(np.concatenate([rates[1:] for rates, _, _ in fits]), [0.025, 0.975])
-    kept = slice(1, NUM_DRAWS + 1)
-    return LabelNoise(
-        value=float(fits[0][0][0]),
-        low=min(float(low), float(possible.min())),
-        high=max(float(high), float(possible.max())),
-        num_groups=len(np.unique(groups)),
-        rates=np.concatenate([rates[kept] for rates, _, _ in fits]),
-        scales=unit * np.concatenate([scales[kept] for _, scales, _ in fits]),
-    )
+    posterior = _posterior(np.asarray(gap / unit, dtype=np.float64), groups)
+    by_rate = posterior.sum(axis=(0, 2))
+    low, high = np.interp(TAILS, by_rate.cumsum() - by_rate / 2, RATES)
+    found = LabelNoise(0.0, float(low), float(high), len(np.unique(groups)), unit, posterior)
+    return replace(found, value=float(found.p_wrong(gap).mean()))
 
 
-def _fit(
-    centres: NDArray[np.float64], agree: NDArray[np.float64], differ: NDArray[np.float64], link: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rate and scale of the greatest likelihood on the grid, for each row of counts [S, bins].
+def _posterior(gap: Floats, groups: NDArray[np.int64]) -> Floats:
+    """[links, RATES, SCALES] of gaps [N] in root mean square gaps."""
+    bins, centres = size_bins(gap, NUM_BINS)
+    number = np.bincount(bins, minlength=len(centres))
+    agree = np.bincount(bins, weights=gap > 0, minlength=len(centres))
+    sure = np.stack([link(centres / SCALES[:, None]) for link in LINKS])
+    chance = RATES[:, None, None] + (1 - 2 * RATES)[:, None, None] * sure[:, None]
+    chance = chance.clip(1e-9, 1 - 1e-9)
+    likelihood = np.log(chance) @ agree + np.log1p(-chance) @ (number - agree)
+    joint = likelihood / (COARSENING * design_effect(gap, groups)) + _log_prior()
+    return np.asarray(np.exp(joint - logsumexp(joint)))
 
-    Third, the rates whose profile likelihood in the first row is not significantly smaller.
+
+def _log_prior() -> Floats:
+    """[RATES, SCALES]"""
+    by_rate = SHARE.logpdf(RATES) + np.log(np.gradient(RATES))
+    return np.asarray(by_rate[:, None] + log_scale_prior(SCALES))
+
+
+def log_scale_prior(scales: Floats) -> Floats:
+    """Of evenly spaced logarithms of s, but for a constant. ``scales`` in root mean square gaps."""
+    median, deviation = SHARPNESS
+    return np.asarray(-0.5 * np.square(np.log(scales / median) / deviation))
+
+
+def design_effect(gap: Floats, groups: NDArray[np.int64]) -> float:
+    """By how much too many pairs are counted where those of a group [N] agree or differ together, at least 1 (Kish).
+
+    The variance of the groups' sums of (label agrees - share that agrees at such a gap), over that of independent
+    pairs. Groups of one pair give 1.
     """
-    sure = LINKS[link](centres / SCALES[:, None])
-    chance = RATES[:, None, None] + (1 - 2 * RATES)[:, None, None] * sure
-    chance = chance.clip(1e-9, 1 - 1e-9).reshape(-1, len(centres))
-    likelihood = agree @ np.log(chance).T + differ @ np.log1p(-chance).T
-    rate, scale = np.divmod(likelihood.argmax(axis=1), len(SCALES))
-    profile = likelihood[0].reshape(len(RATES), len(SCALES)).max(axis=1)
-    return RATES[rate], SCALES[scale], RATES[profile >= profile.max() - LIKELIHOOD_DROP]
+    bins, _ = size_bins(gap, NUM_RESIDUAL_BINS)
+    agree = (gap > 0).astype(np.float64)
+    residual = agree - (np.bincount(bins, agree) / np.maximum(np.bincount(bins), 1))[bins]
+    total = float(np.square(residual).sum())
+    codes = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    return max(1.0, float(np.square(np.bincount(codes, residual)).sum()) / total) if total else 1.0
 
 
-def _binned(
-    gap: NDArray[np.float64], groups: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Bin centres [bins], and for each block of groups the pairs in which label and judge agree or differ."""
+def size_bins(gap: Floats, num_bins: int) -> tuple[NDArray[np.int64], Floats]:
+    """Bins [N] of about as many pairs each by the size of the gap, and the mean size in each."""
     size = np.abs(gap)
-    edges = np.unique(np.quantile(size, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
+    edges = np.unique(np.quantile(size, np.linspace(0, 1, num_bins + 1)[1:-1]))
     bins = np.searchsorted(edges, size, side="right")
     number = np.bincount(bins, minlength=len(edges) + 1)
-    centres = np.bincount(bins, weights=size, minlength=len(edges) + 1) / np.maximum(number, 1)
-    codes = np.unique(groups, return_inverse=True)[1].reshape(-1)
-    num_groups = int(codes.max()) + 1
-    blocks = (rng.permutation(num_groups) % min(num_groups, MAX_BLOCKS))[codes]
-    shape = (int(blocks.max()) + 1, len(edges) + 1)
-    cell = blocks * shape[1] + bins
-    agree = np.bincount(cell, weights=gap > 0, minlength=shape[0] * shape[1]).reshape(shape)
-    total = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
-    return centres, agree.astype(np.float64), (total - agree).astype(np.float64)
+    return bins, np.bincount(bins, weights=size, minlength=len(edges) + 1) / np.maximum(number, 1)

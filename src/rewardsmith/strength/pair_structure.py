@@ -27,6 +27,8 @@ class PairStructure:
     """Numbers from 0 of what may have rates of wrong labels of its own."""
     groups: NDArray[np.int64]
     """What judges leave out together."""
+    together: NDArray[np.int64]
+    """What may err together: prompts at least."""
     responses: NDArray[np.int64]
     """[N, 2]: a number for each distinct response (with its prompt) on the chosen and the rejected side."""
 
@@ -40,9 +42,9 @@ class Clusters:
     """In the order of the numbers; empty text for pairs without a category. None where clusters are no categories."""
 
 
-def pair_structure(pairs: pa.Table, groups: NDArray[np.int64]) -> PairStructure:
-    """Of a table of pairs; ``groups`` [N] are those of ``fold_groups``."""
-    return PairStructure(longer_side(pairs), clusters_of(pairs).codes, groups, response_codes(pairs))
+def pair_structure(pairs: pa.Table, groups: NDArray[np.int64], together: NDArray[np.int64]) -> PairStructure:
+    """Of a table of pairs; ``groups`` [N] are those of ``fold_groups``, ``together`` of ``independent_groups``."""
+    return PairStructure(longer_side(pairs), clusters_of(pairs).codes, groups, together, response_codes(pairs))
 
 
 def longer_side(pairs: pa.Table) -> NDArray[np.float64]:

@@ -16,8 +16,9 @@ from rewardsmith.metrics.ranking import auroc
 from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
-from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.kinds import EnsembleKind
+from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import SelfAuditOptions
 from rewardsmith.strength.planting import PLANTED, plant_flips, relabel
@@ -37,7 +38,10 @@ class Pairs:
 
     target: NDArray[np.float32]
     groups: NDArray[np.int64]
+    """What may err together."""
     belief: NDArray[np.float64]
+    responses: NDArray[np.int64] | None = None
+    """[N, 2]: ``response_codes``."""
 
     @property
     def decided(self) -> NDArray[np.bool_]:
@@ -98,9 +102,9 @@ def planted_findings(
     target = relabel(pairs.target, planted)
     judged = judge(target, seed)
     strength = judged.held_out() if (judged.num_judges >= 2).any() else judged.in_sample()
-    gap = as_labelled(strength.mean, target)
+    gap = evidence_gap(strength.mean, target, pairs.responses, seed)
     seen = pairs.decided & ~np.isnan(gap)
-    refit = estimate_label_noise(gap[seen], pairs.groups[seen], seed)
+    refit = estimate_label_noise(gap[seen], pairs.groups[seen])
     assert refit is not None  # there were gaps before planting
     p_wrong = refit.p_wrong(gap[seen])
     natural = noise.value if noise.identifiable else None
@@ -114,7 +118,13 @@ def planted_findings(
         "noise_expected": noise.value + rate * (1 - 2 * noise.value) if kind == "uniform" else None,
         "noise_found": {"value": refit.value, "low": refit.low, "high": refit.high},
         "baselines": [
-            _row("rewardsmith", -gap[seen], p_wrong > 0.5, truth, "held-out ensemble mean; mask: p_wrong > 0.5"),
+            _row(
+                "rewardsmith",
+                -gap[seen],
+                p_wrong > 0.5,
+                truth,
+                "p_wrong; mask: above 0.5",
+            ),
             *(
                 _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
                 for r in (rivals(judged, target, seed) if rivals else [])

@@ -54,7 +54,7 @@ def structured_audit(
         return probe_judgements(without_length, labels.astype(np.float32), structure.groups, options, at, advance)
 
     def noise(gap: Floats) -> CellNoise | None:
-        return estimate_cell_noise(gap, given, structure.longer, structure.clusters)
+        return estimate_cell_noise(gap, given, structure.longer, structure.clusters, structure.together)
 
     judged = judge(given, SEED + seed)
     first = noise(judged.held_out().mean)

@@ -61,10 +61,10 @@ def strength_classes(
 ) -> NDArray[np.int8]:
     """Index into ``STRENGTH_CLASSES`` for each pair [N]; -1 where nothing is known, and everywhere at `cannot_tell`.
 
-    incorrect: the label is more likely wrong than right (p_wrong > 0.5); only where labels are judged. ambiguous: the judges cannot tell the
-    responses apart (belief between 0.4 and 0.6). strong: the judges are sure of the label (belief of 0.9 or more).
-    Labels that call a tie are ambiguous. normal: all others. The paper cuts at fixed quantiles instead; here the
-    data decide how many of each there are.
+    incorrect: the label is more likely wrong than right (p_wrong > 0.5); only where labels are judged. ambiguous: the
+    judges cannot tell the responses apart (belief between 0.4 and 0.6). strong: the judges are sure of the label
+    (belief of 0.9 or more). Labels that call a tie are ambiguous. normal: all others. The paper cuts at fixed
+    quantiles instead; here the data decide how many of each there are.
     """
     names = {name: index for index, name in enumerate(STRENGTH_CLASSES)}
     classes = np.full(len(belief), names["normal"], dtype=np.int8)

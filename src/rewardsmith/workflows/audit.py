@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_table, write_text
 from rewardsmith.artifacts.metrics_file import write_metrics
@@ -26,9 +24,10 @@ from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.claims import claim_numbers
-from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
+from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.self_audit import Pairs, self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, STRENGTHS
@@ -78,7 +77,7 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
     _warn_of_trained_model(given, config)
     folder = open_folder("audit", config, given)
     with folder.abandoned_on_input_error():
-        return _audited(folder, given, groups, ensemble, config, times)
+        return _audited(folder, given, ensemble, config, times)
 
 
 def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
@@ -93,7 +92,6 @@ def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
 def _audited(
     folder: RunFolder,
     given: PreferenceSet,
-    groups: NDArray[np.int64],
     ensemble: Ensemble,
     config: AuditConfig,
     times: StageTimes,
@@ -104,11 +102,11 @@ def _audited(
     target = learnable(given.table["target"].to_numpy(), given.table["weight"].to_numpy())
     judged = ensemble.judge(target, seed)
     structured = ensemble.structured(target, seed)
+    groups = independent_groups(given.table, options.fold_by)
     with times.stage("statistics"):
         audited = audit_pairs(given.table, judged, groups, seed, structured)
-    planted = self_audit(
-        ensemble, options.kind, Pairs(target, groups, audited.belief), audited, config.self_audit, seed
-    )
+    known = Pairs(target, groups, audited.belief, response_codes(given.table))
+    planted = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
     with times.stage("statistics"):
         claim = claim_numbers(audited.noise, planted, audited.in_sample)
         audited = audited.at(claim["level"])

@@ -24,7 +24,7 @@ from rewardsmith.refining.rounds import (
 )
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
@@ -70,7 +70,8 @@ def run_rounds(
             tables.append(audit.strengths)
             noise.append(audit.metrics["label_noise"])
         else:
-            audited = audit_pairs(audit.pairs, judged, groups, config.run.seed).at(audit.metrics["claim"]["level"])
+            together = independent_groups(audit.pairs, config.strength.fold_by)
+            audited = audit_pairs(audit.pairs, judged, together, config.run.seed).at(audit.metrics["claim"]["level"])
             tables.append(with_structured(audited.table, audit.strengths))
             noise.append(_range(audited.noise))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)

@@ -7,7 +7,8 @@ from made_pairs import made_pairs
 
 from rewardsmith.errors import DataError
 from rewardsmith.studies.noise.options import NoiseStudyOptions
-from rewardsmith.studies.noise.study_pairs import StudyPairs, check_set, drawn_together
+from rewardsmith.strength.ensembles.crossfit import independent_groups
+from rewardsmith.studies.noise.study_pairs import StudyPairs, check_set
 
 NUMBER = 300
 
@@ -71,9 +72,9 @@ def test_one_tested_group_says_nothing_of_others():
 def test_pairs_of_a_prompt_are_drawn_together_however_they_are_split():
     table = pair_table(num_prompts=50)
     by_prompt = np.arange(NUMBER) % 50
-    np.testing.assert_array_equal(drawn_together(table, "pair"), by_prompt)
-    np.testing.assert_array_equal(drawn_together(table, "prompt"), by_prompt)
-    np.testing.assert_array_equal(drawn_together(table, "category"), np.arange(NUMBER) % 20)
+    np.testing.assert_array_equal(independent_groups(table, "pair"), by_prompt)
+    np.testing.assert_array_equal(independent_groups(table, "prompt"), by_prompt)
+    np.testing.assert_array_equal(independent_groups(table, "category"), np.arange(NUMBER) % 20)
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,11 @@ def fold_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"])
     return np.unique(categories, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
+def independent_groups(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:
+    """A code for every pair [N]; pairs of equal code may err together: those of a fold group, at least of a prompt."""
+    return fold_groups(pairs, "prompt" if fold_by == "pair" else fold_by)
+
+
 def assign_folds(
     groups: NDArray[np.int64], num_folds: int, num_repeats: int, rng: np.random.Generator
 ) -> NDArray[np.int16]:

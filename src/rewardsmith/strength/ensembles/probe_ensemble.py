@@ -18,6 +18,7 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise
+from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
 from rewardsmith.strength.ensembles.judgements import Judgements
@@ -76,7 +77,8 @@ class ProbeEnsemble:
 
     @cached_property
     def _structure(self) -> PairStructure:
-        return pair_structure(self._inputs.pairs, self._groups)
+        together = independent_groups(self._inputs.pairs, self._options.fold_by)
+        return pair_structure(self._inputs.pairs, self._groups, together)
 
 
 make_ensemble: MakeEnsemble = ProbeEnsemble

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
+from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
@@ -44,10 +45,15 @@ class Detectors:
         return probe_judgements(self.pairs.designs, labels, self.pairs.fold_groups, self._options, self.seed)
 
     @cached_property
+    def evidence_gap(self) -> Floats:
+        """What the audit goes by, in the direction of the label."""
+        return evidence_gap(self.judged.held_out().mean, self.noisy, self.pairs.responses, self.seed)
+
+    @cached_property
     def noise(self) -> LabelNoise | None:
         """The audit's estimate of the share of wrong labels."""
-        gap, decided = as_labelled(self.judged.held_out().mean, self.noisy), self.noisy != 0.5
-        return estimate_label_noise(gap[decided], self.pairs.fold_groups[decided], self.seed)
+        decided = self.noisy != 0.5
+        return estimate_label_noise(self.evidence_gap[decided], self.pairs.drawn_together[decided])
 
     @property
     def noise_value(self) -> float:
@@ -57,8 +63,7 @@ class Detectors:
     @cached_property
     def evidence(self) -> Evidence:
         """What the audit gives to recipes."""
-        gap = as_labelled(self.judged.held_out().mean, self.noisy)
-        p_wrong = self.noise.p_wrong(gap) if self.noise else np.full(len(gap), np.nan)
+        p_wrong = self.noise.p_wrong(self.evidence_gap) if self.noise else np.full(len(self.noisy), np.nan)
         return self._evidence(self.judged, np.where(self.noisy == 0.5, np.nan, p_wrong))
 
     @cached_property

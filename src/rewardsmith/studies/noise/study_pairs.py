@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.simulation.flips import FlipKind
-from rewardsmith.strength.ensembles.crossfit import fold_groups
+from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import Advance, probe_judgements
@@ -92,7 +91,9 @@ class StudyPairs:
     @property
     def structure(self) -> PairStructure:
         """What the structured audit knows of them."""
-        return PairStructure(self.columns.longer, self.columns.clusters, self.fold_groups, self.responses)
+        return PairStructure(
+            self.columns.longer, self.columns.clusters, self.fold_groups, self.drawn_together, self.responses
+        )
 
     @property
     def category(self) -> list[str | None]:
@@ -163,13 +164,8 @@ def study_pairs(
         clusters=clusters.codes,
         votes=votes_of(pairs),
     )
-    split_groups, together = fold_groups(pairs, options.fold_by), drawn_together(pairs, options.fold_by)
+    split_groups, together = fold_groups(pairs, options.fold_by), independent_groups(pairs, options.fold_by)
     return StudyPairs(designs, columns, split_groups, groups, response_codes(pairs), together, clusters.categories)
-
-
-def drawn_together(pairs: pa.Table, fold_by: Literal["prompt", "pair", "category"]) -> NDArray[np.int64]:
-    """What is alike and must not pass for independent [N]: pairs of a prompt at least."""
-    return fold_groups(pairs, "prompt" if fold_by == "pair" else fold_by)
 
 
 def clean_belief(
@@ -183,7 +179,7 @@ def clean_belief(
     judged = probe_judgements(designs, target.astype(np.float32), groups, StrengthOptions(num_judges=4), seed, advance)
     gap = as_labelled(judged.held_out().mean, target)
     decided = target != 0.5
-    noise = estimate_label_noise(gap[decided], groups[decided], seed)
+    noise = estimate_label_noise(gap[decided], groups[decided])
     return np.full(len(target), 0.5) if noise is None else noise.belief(gap)
 
 
@@ -201,7 +197,7 @@ def check_set(pairs: pa.Table, kinds: Sequence[FlipKind], options: NoiseStudyOpt
     if len(pairs) < MIN_PAIRS:
         raise DataError(f"{len(pairs)} pairs are too few for a study, which needs {MIN_PAIRS} or more.")
     groups, judged = fold_groups(pairs, options.fold_by), fold_groups(pairs, options.audit_fold_by)
-    together, voted = drawn_together(pairs, options.fold_by), np.nan_to_num(votes_of(pairs)).sum(axis=1) > 0
+    together, voted = independent_groups(pairs, options.fold_by), np.nan_to_num(votes_of(pairs)).sum(axis=1) > 0
     num_folds = StrengthOptions().num_folds
     tested: set[int] = set()
     for seed in seeds:

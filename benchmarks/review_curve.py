@@ -78,10 +78,9 @@ def measure(file: str, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def promised(pairs: Pairs, judge: Any, noise: LabelNoise, seed: int) -> dict[str, Any]:
-    """The headline of the review curve."""
+    """The headline of the review curve; nothing is promised where nothing is expected."""
     review = planted_findings("uniform", pairs, judge, None, noise, 0.2, seed + 100)["review"]
-    assert review is not None
-    return {**review["first"]}
+    return {"found": 0.0, "low": 0.0, "high": 0.0} if review is None else {**review["first"]}
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rewardsmith.metrics.review import found_interval, ranked_list
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.review_curve import mean_review, num_first, review_curve, steps_of
 
@@ -61,6 +62,16 @@ def test_ranges_hold_the_value_and_both_ends_of_the_share_of_wrong_labels():
         assert step["found"] == sure["found"]
         assert step["times_low"] <= step["times_random"] <= step["times_high"]
         assert step["found"] == pytest.approx(step["times_random"] * step["at_random"])
+
+
+def test_the_low_end_takes_what_was_not_flipped_for_right():
+    suspicion = PLANTED + GUESSES
+    step = curve(suspicion, replace(NOISE, low=0.1, high=0.1))["first"]
+    all_right = ranked_list(suspicion, PLANTED).found_share(0.05, 0.1)
+    low = found_interval(suspicion, PLANTED, GROUPS, [0.05], [0.1])[0][0, 0]
+    assert step["low"] == pytest.approx(200 * low)
+    assert step["times_low"] == pytest.approx(low / 0.05)
+    assert step["low"] < 200 * all_right < step["found"]
 
 
 def test_the_ratio_is_surer_than_the_count():

@@ -90,7 +90,7 @@ def test_the_figure_counts_or_shares_by_level(fake_audit):
     (found, _) = fake_audit.fake_metrics(200)["planted_flips"]
     counts, shares = (review_figure(found, "review", level) for level in ("labels_judged", "reading_order"))
     assert "%" not in "".join(axis_labels(counts))
-    assert "80%" in axis_labels(shares)
+    assert "60%" in axis_labels(shares)
     assert str(round(found["review"]["first"]["found"])) in counts.title
     assert [entry.text for entry in counts.legend] == [
         "rewardsmith",

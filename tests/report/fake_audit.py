@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import ndtri
 
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
+from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.review_curve import review_curve
 
 Message = dict[str, str]
 WORDS = ["the", "answer", "explains", "each", "step", "and", "names", "its", "source", "but", "misses", "one", "part"]
@@ -241,6 +244,7 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
         ],
         "noise_expected": 0.314,
         "noise_found": {"value": 0.301, "low": 0.27, "high": 0.33},
+        "review": review(auroc) if kind == "uniform" else None,
         "baselines": [
             {"method": "rewardsmith", "auroc": auroc, "precision": 0.57, "recall": 0.61, "f1": 0.59, "note": ""},
             {
@@ -263,6 +267,25 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
         ],
         "limits": "Recall holds for uniform flips and is optimistic for natural errors; precision is a lower bound.",
     }
+
+
+def review(auroc: float, num_pairs: int = 3000) -> dict[str, Any]:
+    """What reading finds where suspicion is normal in both classes, a distance apart that gives this AUROC."""
+    rng = np.random.default_rng(0)
+    planted = np.arange(num_pairs) % 5 == 0
+    wrong = planted ^ (rng.random(num_pairs) < 0.19)
+    suspicion = 2**0.5 * ndtri(auroc) * wrong + rng.normal(size=num_pairs)
+    one_model = suspicion + 0.5 * rng.normal(size=num_pairs)
+    others = {
+        "rewardsmith, structured": suspicion + 0.2 * rng.normal(size=num_pairs),
+        "single-model loss": one_model,
+        "cleanlab (confident learning)": one_model,
+        "AUM": suspicion + 0.8 * rng.normal(size=num_pairs),
+    }
+    noise = LabelNoise(0.19, 0.157, 0.218, num_pairs // 3, np.array([0.19]), np.array([1.0]))
+    found = review_curve(suspicion, others, planted, np.arange(num_pairs) // 3, num_pairs, noise, seed=0)
+    assert found is not None
+    return {**found}
 
 
 def length_metrics() -> dict[str, Any]:

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.rivals import Rival
 from rewardsmith.strength.self_audit import Pairs, merge_repeats, planted_findings
 
 
@@ -41,10 +44,27 @@ def test_a_judge_that_knows_nothing_is_at_chance(oracle_set):
 
 def test_repeats_give_the_mean_of_their_aurocs():
     first, second = (
-        {"auroc": {"value": v, "low": v - 0.1, "high": v + 0.1}, "baselines": [{"method": "us", "auroc": v}]}
+        {
+            "auroc": {"value": v, "low": v - 0.1, "high": v + 0.1},
+            "review": None,
+            "baselines": [{"method": "us", "auroc": v}],
+        }
         for v in (0.6, 0.8)
     )
     merged = merge_repeats([first, second])
     assert merged["repeats"] == 2
     assert merged["auroc"]["value"] == merged["baselines"][0]["auroc"] == pytest.approx(0.7)
     assert merged["auroc"]["std"] == pytest.approx(0.2 / 2**0.5)
+
+
+def test_uniform_flips_say_what_reading_is_worth(oracle_set):
+    gap, pairs, noise = oracle_set
+    noisy = replace(noise, value=0.1, low=0.05, high=0.2)
+    blind = Rival("blind", np.zeros(2000), None, "")
+    found = planted_findings("uniform", pairs, oracle(gap), lambda *_: [blind], noisy, 0.2, seed=1)["review"]
+    assert found["num_pairs"] == 2000
+    assert found["first"]["found"] == pytest.approx(100)  # an oracle is never wrong
+    assert found["first"]["at_random"] == pytest.approx(10)
+    assert found["others"][0]["method"] == "blind"
+    assert found["others"][0]["found"] == pytest.approx([0.1 * step["num_read"] for step in found["steps"]])
+    assert planted_findings("hard", pairs, oracle(gap), None, noisy, 0.2, seed=1)["review"] is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rewardsmith.contracts.metrics.audit import AuditMetrics, Choice, DataNumbers, Ensemble, Range
 from rewardsmith.contracts.metrics.parts import EstimateNumbers
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
+from rewardsmith.report.audit.review_words import review_number
 from rewardsmith.report.numbers import count, decimal, decimal_range, duration, percent, percent_range
 from rewardsmith.report.palette import CLASS_COLOURS
 from rewardsmith.strength.ensembles.kinds import KINDS
@@ -60,6 +61,8 @@ def key_numbers(metrics: AuditMetrics) -> list[KeyNumber]:
     numbers.append(KeyNumber("doubtful pairs", count(doubtful), f"{share} of {count(total)} pairs"))
     numbers += accuracy_numbers(metrics)
     for planted in (metrics["planted_flips"] or [])[:1]:
+        if reading := review_number(planted, metrics["claim"]["level"]):
+            numbers.append(KeyNumber(*reading))
         auroc = planted["auroc"]
         numbers.append(KeyNumber("planted flips, AUROC", decimal(auroc["value"], 3), interval_words(auroc, digits=3)))
     return numbers

@@ -22,6 +22,7 @@ from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import SelfAuditOptions
 from rewardsmith.strength.planting import PLANTED, plant_flips, relabel
+from rewardsmith.strength.review_curve import mean_review, review_curve
 from rewardsmith.strength.rivals import Rival, structured_finder
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
@@ -47,6 +48,11 @@ class Pairs:
     def decided(self) -> NDArray[np.bool_]:
         """Pairs whose label is not a tie."""
         return np.asarray(self.target != 0.5)
+
+    @property
+    def num_judged(self) -> int:
+        """Decided pairs that the judges have a belief of."""
+        return int((self.decided & ~np.isnan(self.belief)).sum())
 
 
 def self_audit(
@@ -109,6 +115,8 @@ def planted_findings(
     p_wrong = refit.p_wrong(gap[seen])
     natural = noise.value if noise.identifiable else None
     truth, groups = planted[seen], pairs.groups[seen]
+    others = rivals(judged, target, seed) if rivals else []
+    suspicions = {rival.method: rival.suspicion[seen] for rival in others}
     return {
         "kind": kind,
         "rate": rate,
@@ -117,6 +125,9 @@ def planted_findings(
         "by_threshold": [_at_threshold(p_wrong, truth, threshold, natural) for threshold in THRESHOLDS],
         "noise_expected": noise.value + rate * (1 - 2 * noise.value) if kind == "uniform" else None,
         "noise_found": {"value": refit.value, "low": refit.low, "high": refit.high},
+        "review": review_curve(-gap[seen], suspicions, truth, groups, pairs.num_judged, noise, seed)
+        if kind == "uniform"
+        else None,
         "baselines": [
             _row(
                 "rewardsmith",
@@ -127,7 +138,7 @@ def planted_findings(
             ),
             *(
                 _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
-                for r in (rivals(judged, target, seed) if rivals else [])
+                for r in others
             ),
         ],
     }
@@ -135,17 +146,17 @@ def planted_findings(
 
 def can_plant(pairs: Pairs, rate: float) -> bool:
     """Whether a share ``rate`` leaves enough planted and enough untouched labels to measure anything."""
-    number = int((pairs.decided & ~np.isnan(pairs.belief)).sum())
-    return MIN_PLANTED <= round(rate * number) <= number - MIN_PLANTED
+    return MIN_PLANTED <= round(rate * pairs.num_judged) <= pairs.num_judged - MIN_PLANTED
 
 
 def merge_repeats(findings: list[PlantedNumbers]) -> PlantedNumbers:
-    """Several plantings of one kind as one entry: AUROCs are means over them, all else is that of the first."""
+    """Several plantings of one kind as one entry: AUROCs and review curves are means, all else is of the first."""
     merged: PlantedNumbers = {**findings[0], "repeats": len(findings)}
     if len(findings) == 1:
         return merged
     aurocs = [finding["auroc"]["value"] for finding in findings]
     merged["auroc"] = {**merged["auroc"], "value": float(np.mean(aurocs)), "std": float(np.std(aurocs, ddof=1))}
+    merged["review"] = mean_review([finding["review"] for finding in findings])
     merged["baselines"] = [
         {**first, "auroc": float(np.mean([finding["baselines"][i]["auroc"] for finding in findings]))}
         for i, first in enumerate(findings[0]["baselines"])

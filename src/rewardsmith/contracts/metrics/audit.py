@@ -208,6 +208,44 @@ class Detector(TypedDict):
     note: str
 
 
+class ReviewStep(TypedDict):
+    """What reading the first pairs of the audit's order finds; ranges cover the sample and the share of wrong labels.
+
+    Null ends: fewer than two groups.
+    """
+
+    num_read: int
+    found: float
+    """Wrong labels."""
+    low: float | None
+    high: float | None
+    at_random: float
+    """Wrong labels found in as many pairs taken at random."""
+    times_random: float
+    """``found`` by ``at_random``: surer than the counts where the share of wrong labels is not well known."""
+    times_low: float | None
+    times_high: float | None
+
+
+class ReviewOfMethod(TypedDict):
+    method: str
+    found: list[float]
+    """By step."""
+
+
+class ReviewCurve(TypedDict):
+    """What reading finds, at the set's own share of wrong labels."""
+
+    num_pairs: int
+    """Decided ones that were judged."""
+    share_wrong: Range
+    """The audit's estimate, which the counts rest on."""
+    first: ReviewStep
+    """The first 100, or a fifth of the set where that is fewer."""
+    steps: list[ReviewStep]
+    others: list[ReviewOfMethod]
+
+
 class PlantedNumbers(TypedDict):
     """What was found of flips of one kind."""
 
@@ -218,6 +256,8 @@ class PlantedNumbers(TypedDict):
     by_threshold: list[AtThreshold]
     noise_expected: float | None
     noise_found: Range
+    review: ReviewCurve | None
+    """Of uniform flips; None where less than one label is expected to be wrong."""
     baselines: list[Detector]
 
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
 from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
+from rewardsmith.report.audit.review_figure import review_figure, review_rows
+from rewardsmith.report.audit.review_words import review_sentence
 from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
@@ -69,10 +71,13 @@ def figures_of(metrics: AuditMetrics, strengths: pa.Table) -> dict[str, Any]:
 
 
 def planted_of(metrics: AuditMetrics) -> list[dict[str, Any]]:
-    """Each kind of planted flips with its figure."""
+    """Each kind of planted flips with its figures."""
     return [
         {
             "entry": entry,
+            "review": review_figure(entry, f"review-{i}", metrics["claim"]["level"]),
+            "review_sentence": review_sentence(entry, metrics["claim"]["level"]),
+            "review_rows": review_rows(entry["review"], metrics["claim"]["level"]) if entry["review"] else [],
             "figure": planted_figure(entry, f"planted-{i}"),
             "best": max(row["auroc"] for row in entry["baselines"]),
         }

@@ -27,15 +27,16 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.ensembles.crossfit import fold_groups
-from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
+from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
+from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.planting import plant_flips, relabel
+from rewardsmith.strength.pair_structure import response_codes
+from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.rivals import rival_finders
-from rewardsmith.strength.self_audit import Pairs, planted_findings
+from rewardsmith.strength.self_audit import planted_findings
 
 Judge = Callable[[Any, int], Judgements]
 
@@ -48,6 +49,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
     pairs = given.table
     features = pair_features(pairs, ModelOptions(model_name_or_path=args.model), args.feature_dtype)
     groups = fold_groups(pairs, options.fold_by)
+    together = independent_groups(pairs, options.fold_by)
     target = pairs["target"].to_numpy()
     result: dict[str, Any] = {
         "set": name,
@@ -63,7 +65,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
             return probe_judgements(features.designs, labels, groups, options, at)
 
         base = judge(target, seed)
-        audited = audit_pairs(pairs, base, groups, seed)
+        audited = audit_pairs(pairs, base, together, seed)
         assert audited.noise is not None
         strength = audited.gap
         decided = target != 0.5
@@ -73,17 +75,11 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
             "noise": rate_of(audited.noise),
             "votes": votes_correlation(pairs, strength),
         }
-        known = Pairs(target, groups, audited.belief)
+        known = Pairs(target, together, audited.belief, response_codes(pairs))
         for kind in ("uniform", "hard"):
-            found = planted_findings(
-                kind,
-                known,
-                judge,
-                lambda _, labels, at: rival_finders(features.designs, labels, groups, options, at),
-                audited.noise,
-                0.2,
-                seed + 100,
-            )
+            copy = planted_copy(kind, known, judge, 0.2, seed + 100)
+            rivals = rival_finders(features.designs, copy.target, groups, options, copy.seed)
+            found = planted_findings(copy, known.num_judged, rivals, audited.noise)
             row[kind] = {rival["method"]: [rival["auroc"], rival["f1"]] for rival in found["baselines"]}
         row["increments"] = [increment(rate, known, judge, audited.noise, seed + 200) for rate in args.rates]
         for key, value in row.items():
@@ -93,11 +89,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
 
 def increment(rate: float, pairs: Pairs, judge: Judge, base: LabelNoise, seed: int) -> dict[str, Any]:
     """The estimate after planting a share ``rate`` of uniform flips, beside what it should be."""
-    planted = plant_flips("uniform", pairs.decided, pairs.belief, rate, np.random.default_rng(seed))
-    target = relabel(pairs.target, planted)
-    gap = as_labelled(judge(target, seed).held_out().mean, target)
-    noise = estimate_label_noise(gap[pairs.decided], pairs.groups[pairs.decided], seed)
-    assert noise is not None
+    noise = planted_copy("uniform", pairs, judge, rate, seed).noise
     return {"planted": rate, "expected": base.value + rate * (1 - 2 * base.value), **rate_of(noise)}
 
 

@@ -81,7 +81,7 @@ def rounds_of(made: SimulatedFeatures, recipe: str, seed: int) -> list[Round]:
 
     def examine(judged: Judgements) -> Evidence:
         gap = judged.held_out().mean
-        noise = estimate_label_noise(gap, made.group, seed)
+        noise = estimate_label_noise(gap, made.group)
         assert noise is not None
         return Evidence.from_judgements(target, judged, p_wrong=noise.p_wrong(gap))
 

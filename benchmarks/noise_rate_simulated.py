@@ -37,7 +37,7 @@ def measure(num_pairs: int, unexplained: float, flips: str, rate: float, seed: i
     rows = rows @ principal_axes(rows, rows.shape[1])
     design = Design(Candidate("simulated", ()), rows / rows.square().sum(1).mean().sqrt())
     judged = probe_judgements([design], simulated.target, simulated.group, StrengthOptions(), seed)
-    noise = estimate_label_noise(judged.held_out().mean, simulated.group, seed)
+    noise = estimate_label_noise(judged.held_out().mean, simulated.group)
     assert noise is not None
     truth = float(simulated.wrong.mean())
     return {

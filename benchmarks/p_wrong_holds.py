@@ -43,8 +43,9 @@ from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import SHARE
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import pair_structure, response_codes
+from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planting import plant_flips
-from rewardsmith.strength.self_audit import Pairs, planted_findings
+from rewardsmith.strength.self_audit import planted_findings
 from rewardsmith.strength.structured import structured_audit
 
 FILES = {"ukp": "ukp_convarg", "llmbar": "llmbar", "pandalm": "pandalm_test"}
@@ -178,7 +179,16 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
 
     known = Pairs(target, together, found.belief, response_codes(sample.pairs))
     assert found.noise is not None
-    planted = planted_findings("uniform", known, judge, None, found.noise, 0.2, seed + 1)
+    copy = planted_copy("uniform", known, judge, 0.2, seed + 1)
+    structured_in_copy = None
+    if found.structured is not None:
+        about = pair_structure(sample.pairs, groups, together)
+        options = StrengthOptions(fold_by=sample.fold_by, num_judges=4)
+        refit = structured_audit(sample.designs, copy.target, about, options, copy.seed)[1]
+        structured_in_copy = None if refit is None else refit.p_wrong[copy.seen]
+    planted = planted_findings(copy, known.num_judged, [], found.noise)
+    found = found.checked(copy, together, structured_in_copy)
+    assert found.noise is not None
     claim = claim_numbers(found.noise, [planted], found.in_sample)
     right = float((found.gap > 0)[~wrong].mean())
     structured = None if found.structured is None else scores(found.structured.p_wrong, wrong)
@@ -186,6 +196,10 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
         "level": claim["level"],
         "doubts": claim["doubts"],
         "planted_auroc": planted["auroc"],
+        "planted_at_half": planted["by_threshold"][1],
+        "identifiable": found.noise.identifiable,
+        "num_groups": found.noise.num_groups,
+        "kept": found.kept,
         "judges_right": right,
         "value": found.noise.value,
         "low": found.noise.low,
@@ -290,13 +304,15 @@ def levels(rows: list[dict[str, Any]]) -> None:
 def pooled(rows: list[dict[str, Any]]) -> None:
     """Promised against found, by bin, over all draws with uniform flips."""
     print("\n| p_wrong | labels | promised | found |\n|---|---|---|---|")
-    bins = np.sum([row["p_wrong"]["bins"] for row in rows if row["flips"] == "uniform"], axis=0)
+    bins = np.sum([row["p_wrong"]["bins"] for row in rows if row["flips"] == "uniform"], axis=0).reshape(-1, 3)
     for low, (number, promised, found) in zip(BINS, bins, strict=False):
         if number:
             print(f"| {low:.1f} to {low + 0.1:.1f} | {number:,.0f} | {promised / number:.3f} | {found / number:.3f} |")
 
 
 def main() -> None:
+    """Runs cells, or shows what is there."""
+    torch.set_num_threads(1)  # the fits are small: run a second process instead
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "show"))
     parser.add_argument("--cells", type=Path, required=True, nargs="+", help="JSON Lines, one draw of a cell a line")

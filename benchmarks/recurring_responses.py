@@ -84,7 +84,7 @@ class Copies:
         seen = self.decided
         p_wrong = {}
         for name, by in (("gap", "prompt"), ("graph", "prompt"), ("by pair", "pair")):
-            noise = estimate_label_noise(found[name][seen], self.groups[by][seen], seed)
+            noise = estimate_label_noise(found[name][seen], self.groups[by][seen])
             assert noise is not None
             p_wrong[name] = noise.p_wrong(found[name][seen])
         return {"truth": planted[seen], "gaps": {k: v[seen] for k, v in found.items()}, "p_wrong": p_wrong}

@@ -31,8 +31,9 @@ from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planting import plant_flips, relabel
-from rewardsmith.strength.self_audit import Pairs, planted_findings
+from rewardsmith.strength.self_audit import planted_findings
 
 MIN_VOTES = 3
 
@@ -64,7 +65,7 @@ def measure(file: str, args: argparse.Namespace) -> list[dict[str, Any]]:
             wrong = plant_flips("uniform", target != 0.5, np.full(len(target), 0.5), rate, rng)
             given = relabel(target, wrong)
             gap = as_labelled(judge(given, seed).held_out().mean, given)
-            noise = estimate_label_noise(gap, groups, seed)
+            noise = estimate_label_noise(gap, groups)
             assert noise is not None
             known = Pairs(given, groups, noise.belief(np.where(given > 0.5, gap, -gap)))
             row: dict[str, Any] = {"set": file, "pairs": len(pairs), "rate": rate, "seed": seed}
@@ -79,7 +80,9 @@ def measure(file: str, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 def promised(pairs: Pairs, judge: Any, noise: LabelNoise, seed: int) -> dict[str, Any]:
     """The headline of the review curve; nothing is promised where nothing is expected."""
-    review = planted_findings("uniform", pairs, judge, None, noise, 0.2, seed + 100)["review"]
+    review = planted_findings(planted_copy("uniform", pairs, judge, 0.2, seed + 100), pairs.num_judged, [], noise)[
+        "review"
+    ]
     return {"found": 0.0, "low": 0.0, "high": 0.0} if review is None else {**review["first"]}
 
 

@@ -223,6 +223,7 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumb
         "identifiable": noise.identifiable and not audited.in_sample,
         "in_sample": audited.in_sample,
         "num_groups": noise.num_groups,
+        "kept": audited.kept,
         "vote_error": audited.vote_error,
         "expected_wrong": float(np.nansum(audited.p_wrong[decided])),
     }

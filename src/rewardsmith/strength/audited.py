@@ -16,6 +16,8 @@ from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_l
 from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.pair_structure import response_codes
+from rewardsmith.strength.planted_copy import PlantedCopy
+from rewardsmith.strength.refutation import unrefuted
 from rewardsmith.strength.table import strength_classes, strengths_table
 
 
@@ -41,12 +43,29 @@ class Audited:
     structured: CellNoise | None
     """What the structured audit found, where it was asked."""
     pairs: pa.Table
+    kept: float = 1.0
+    """Of the evidence in ``p_wrong``, what planted flips did not refute (``refutation``)."""
     level: ClaimLevel = "labels_judged"
     """What may be said of the labels (``claims``)."""
 
     def at(self, level: ClaimLevel) -> Audited:
         """The same, at what the self-audit allows to be said."""
         return replace(self, level=level)
+
+    def checked(
+        self, copy: PlantedCopy, groups: NDArray[np.int64], structured_in_copy: NDArray[np.float64] | None
+    ) -> Audited:
+        """The same, without what a planted copy refutes.
+
+        ``groups`` [N] are those of the copy; ``structured_in_copy`` [n]: what the structured audit said of its labels.
+        """
+        assert self.noise is not None  # or nothing would have been planted
+        share, structured = self.noise.value, self.structured
+        p_wrong, kept = unrefuted(self.p_wrong, groups, copy, copy.p_wrong, share)
+        if structured is not None and structured_in_copy is not None:
+            own = unrefuted(structured.p_wrong, groups, copy, structured_in_copy, share)[0]
+            structured = replace(structured, p_wrong=own)
+        return replace(self, p_wrong=p_wrong, structured=structured, kept=kept)
 
     @cached_property
     def classes(self) -> NDArray[np.int8]:

@@ -17,6 +17,7 @@ from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.options import StrengthOptions
 
+STRUCTURED = "rewardsmith, structured"
 AUM_EPOCHS = 24
 AUM_BATCH = 128
 AUM_LEARNING_RATE = 0.5
@@ -73,7 +74,7 @@ def gap_rivals(judged: Judgements, target: NDArray[np.float32], seed: int) -> li
 def structured_finder(found: CellNoise | None, num_pairs: int) -> Rival:
     """The structured audit as one more finder of wrong labels; it suspects nobody where it found nothing."""
     suspicion = np.zeros(num_pairs) if found is None else found.p_wrong
-    return Rival("rewardsmith, structured", suspicion, suspicion > 0.5, "p_wrong_structured; mask: above 0.5")
+    return Rival(STRUCTURED, suspicion, suspicion > 0.5, "p_wrong_structured; mask: above 0.5")
 
 
 def _one_member(judged: Judgements, counted: NDArray[np.bool_]) -> NDArray[np.float64]:

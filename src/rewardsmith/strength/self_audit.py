@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.contracts.metrics.audit import AtThreshold, Detector, PlantedAuroc, PlantedNumbers
+from rewardsmith.contracts.metrics.audit import AtThreshold, Detector, PlantedAuroc, PlantedNumbers, Reliability
 from rewardsmith.metrics.detection import precision_recall
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.kinds import EnsembleKind
-from rewardsmith.strength.evidence_gap import evidence_gap
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.options import SelfAuditOptions
-from rewardsmith.strength.planting import PLANTED, plant_flips, relabel
+from rewardsmith.strength.planted_copy import Pairs, PlantedCopy, planted_copy
+from rewardsmith.strength.planting import PLANTED
 from rewardsmith.strength.review_curve import mean_review, review_curve
-from rewardsmith.strength.rivals import Rival, structured_finder
+from rewardsmith.strength.rivals import STRUCTURED, Rival, structured_finder
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 NUM_RESAMPLES = 200
 MIN_PLANTED = 10
-
-Judge = Callable[[Targets, int], Judgements]
-FindRivals = Callable[[Judgements, Targets, int], list[Rival]]
+NUM_BINS = 10
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """What the self-audit needs to know of the set; arrays [N]."""
+class SelfAudit:
+    """What was found of planted flips."""
 
-    target: NDArray[np.float32]
-    groups: NDArray[np.int64]
-    """What may err together."""
-    belief: NDArray[np.float64]
-    responses: NDArray[np.int64] | None = None
-    """[N, 2]: ``response_codes``."""
-
-    @property
-    def decided(self) -> NDArray[np.bool_]:
-        """Pairs whose label is not a tie."""
-        return np.asarray(self.target != 0.5)
-
-    @property
-    def num_judged(self) -> int:
-        """Decided pairs that the judges have a belief of."""
-        return int((self.decided & ~np.isnan(self.belief)).sum())
+    findings: list[PlantedNumbers]
+    """One entry a kind of flips; empty where none were planted."""
+    uniform: PlantedCopy | None
+    """The first copy with flips on all pairs alike."""
+    structured: NDArray[np.float64] | None = None
+    """[n]: what the structured audit said of the labels of that copy, where it was asked."""
 
 
 def self_audit(
@@ -62,86 +48,89 @@ def self_audit(
     audited: Audited,
     options: SelfAuditOptions,
     seed: int,
-) -> list[PlantedNumbers]:
-    """What is found of planted flips, one entry a kind of them; empty where none are planted: it says why."""
+) -> SelfAudit:
+    """Plants flips of each kind and looks for them; where none are planted it says why."""
     rate = options.rate(kind)
     if rate == 0 or audited.noise is None:
         if options.planted_rate is None and audited.noise is not None:
             say("No flips were planted: that takes two more ensembles. `planted_rate` 0.2 asks for them.")
-        return []
+        return SelfAudit([], None)
     if not can_plant(pairs, rate):
         say(f"No flips were planted: `planted_rate` {rate} of these pairs is too few to measure.")
-        return []
+        return SelfAudit([], None)
     if not kind.refits and audited.in_sample:
         say("No flips were planted: given scores of members that trained on the pairs already know their labels.")
-        return []
+        return SelfAudit([], None)
 
     def judge(target: Targets, at: int) -> Judgements:
         return ensemble.judge(target, at, labels="planted")
 
-    def others(judged: Judgements, target: Targets, at: int) -> list[Rival]:
-        found = ensemble.rivals(judged, target, at) if options.baselines else []
+    def others(copy: PlantedCopy) -> list[Rival]:
+        found = ensemble.rivals(copy.judged, copy.target, copy.seed) if options.baselines else []
         if audited.structured is None:
             return found
-        return [structured_finder(ensemble.structured(target, at, labels="planted"), len(target)), *found]
+        structured = ensemble.structured(copy.target, copy.seed, labels="planted")
+        return [structured_finder(structured, len(copy.target)), *found]
 
-    return [
-        merge_repeats(
-            [
-                planted_findings(planted, pairs, judge, others, audited.noise, rate, seed + 1 + repeat)
-                for repeat in range(options.planted_repeats)
-            ]
-        )
-        for planted in PLANTED
-    ]
+    noise, first, structured, findings = audited.noise, None, None, []
+    for flips in PLANTED:
+        found = []
+        for repeat in range(options.planted_repeats):
+            copy = planted_copy(flips, pairs, judge, rate, seed + 1 + repeat)
+            rivals = others(copy)
+            found.append(planted_findings(copy, pairs.num_judged, rivals, noise))
+            if first is None:
+                first = copy
+                structured = next((r.suspicion[copy.seen] for r in rivals if r.method == STRUCTURED), None)
+        findings.append(merge_repeats(found))
+    return SelfAudit(findings, first, structured)
 
 
-def planted_findings(
-    kind: FlipKind, pairs: Pairs, judge: Judge, rivals: FindRivals | None, noise: LabelNoise, rate: float, seed: int
-) -> PlantedNumbers:
-    """One planting of a share ``rate`` of flips and everything that was found of it, as JSON-ready values.
+def planted_findings(copy: PlantedCopy, num_judged: int, rivals: list[Rival], noise: LabelNoise) -> PlantedNumbers:
+    """Everything that was found of one planting, as JSON-ready values.
 
-    ``judge`` fits a new ensemble to the targets it is given, and ``rivals`` may use what it gave; ``noise`` is the
-    estimate on the labels as they came.
+    ``num_judged``: decided pairs of the set that could be judged; ``noise``: the estimate on the labels as they came.
     """
-    planted = plant_flips(kind, pairs.decided, pairs.belief, rate, np.random.default_rng(seed))
-    target = relabel(pairs.target, planted)
-    judged = judge(target, seed)
-    strength = judged.held_out() if (judged.num_judges >= 2).any() else judged.in_sample()
-    gap = evidence_gap(strength.mean, target, pairs.responses, seed)
-    seen = pairs.decided & ~np.isnan(gap)
-    refit = estimate_label_noise(gap[seen], pairs.groups[seen])
-    assert refit is not None  # there were gaps before planting
-    p_wrong = refit.p_wrong(gap[seen])
-    natural = noise.value if noise.identifiable else None
-    truth, groups = planted[seen], pairs.groups[seen]
-    others = rivals(judged, target, seed) if rivals else []
-    suspicions = {rival.method: rival.suspicion[seen] for rival in others}
+    uniform = copy.kind == "uniform"
+    suspicions = {rival.method: rival.suspicion[copy.seen] for rival in rivals}
     return {
-        "kind": kind,
-        "rate": rate,
+        "kind": copy.kind,
+        "rate": copy.rate,
         "repeats": 1,
-        "auroc": _auroc_interval(-gap[seen], truth, groups, seed),
-        "by_threshold": [_at_threshold(p_wrong, truth, threshold, natural) for threshold in THRESHOLDS],
-        "noise_expected": noise.value + rate * (1 - 2 * noise.value) if kind == "uniform" else None,
-        "noise_found": {"value": refit.value, "low": refit.low, "high": refit.high},
-        "review": review_curve(-gap[seen], suspicions, truth, groups, pairs.num_judged, noise, seed)
-        if kind == "uniform"
+        "auroc": _auroc_interval(-copy.gap, copy.planted, copy.groups, copy.seed),
+        "by_threshold": [_at_threshold(copy, threshold, noise) for threshold in THRESHOLDS],
+        "reliability": reliability(copy.p_wrong, copy.planted),
+        "noise_expected": noise.value + copy.rate * (1 - 2 * noise.value) if uniform else None,
+        "noise_found": {"value": copy.noise.value, "low": copy.noise.low, "high": copy.noise.high},
+        "review": review_curve(-copy.gap, suspicions, copy.planted, copy.groups, num_judged, noise, copy.seed)
+        if uniform
         else None,
         "baselines": [
-            _row(
-                "rewardsmith",
-                -gap[seen],
-                p_wrong > 0.5,
-                truth,
-                "p_wrong; mask: above 0.5",
-            ),
+            _row("rewardsmith", -copy.gap, copy.p_wrong > 0.5, copy.planted, "p_wrong; mask: above 0.5"),
             *(
-                _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
-                for r in others
+                _row(
+                    r.method, suspicions[r.method], None if r.mask is None else r.mask[copy.seen], copy.planted, r.note
+                )
+                for r in rivals
             ),
         ],
     }
+
+
+def reliability(p_wrong: NDArray[np.float64], planted: NDArray[np.bool_]) -> list[Reliability]:
+    """Promised against found by tenths of ``p_wrong``: labels that were wrong before count as right, so the share
+    found is a lower bound."""
+    bins = np.minimum((p_wrong * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    return [
+        {
+            "low": b / NUM_BINS,
+            "high": (b + 1) / NUM_BINS,
+            "count": int((bins == b).sum()),
+            "promised": float(p_wrong[bins == b].mean()),
+            "found": float(planted[bins == b].mean()),
+        }
+        for b in np.unique(bins).tolist()
+    ]
 
 
 def can_plant(pairs: Pairs, rate: float) -> bool:
@@ -164,10 +153,9 @@ def merge_repeats(findings: list[PlantedNumbers]) -> PlantedNumbers:
     return merged
 
 
-def _at_threshold(
-    p_wrong: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float, natural_rate: float | None
-) -> AtThreshold:
-    flagged = p_wrong > threshold
+def _at_threshold(copy: PlantedCopy, threshold: float, noise: LabelNoise) -> AtThreshold:
+    flagged, truth = copy.p_wrong > threshold, copy.planted
+    natural_rate = noise.value if noise.identifiable else None
     found = precision_recall(flagged, truth)
     hits, alarms = float(flagged[truth].mean()), float(flagged[~truth].mean())
     at_rate = None

@@ -28,7 +28,8 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_gro
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.pair_structure import response_codes
-from rewardsmith.strength.self_audit import Pairs, self_audit
+from rewardsmith.strength.planted_copy import Pairs
+from rewardsmith.strength.self_audit import self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
@@ -106,12 +107,14 @@ def _audited(
     with times.stage("statistics"):
         audited = audit_pairs(given.table, judged, groups, seed, structured)
     known = Pairs(target, groups, audited.belief, response_codes(given.table))
-    planted = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
+    tested = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
     with times.stage("statistics"):
-        claim = claim_numbers(audited.noise, planted, audited.in_sample)
+        if tested.uniform is not None:
+            audited = audited.checked(tested.uniform, groups, tested.structured)
+        claim = claim_numbers(audited.noise, tested.findings, audited.in_sample)
         audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, claim, planted, options, model, ensemble.truncated_share, seed)
+        numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncated_share, seed)
         metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

@@ -140,6 +140,8 @@ class LabelNoiseNumbers(TypedDict):
     in_sample: bool
     """Every judge trained on the labels that it judges."""
     num_groups: int
+    kept: float
+    """Of the distance of ``p_wrong`` from its mean, in log odds, the part that planted flips did not refute."""
     vote_error: float | None
     """How often a single vote is wrong."""
     expected_wrong: float
@@ -195,6 +197,18 @@ class AtThreshold(Detection):
     threshold: float
     precision_at_natural_rate: float | None
     """If planted flips were as many as wrong labels are."""
+
+
+class Reliability(TypedDict):
+    """Labels of a planted copy by what ``p_wrong`` says of them."""
+
+    low: float
+    high: float
+    count: int
+    promised: float
+    """Mean ``p_wrong``."""
+    found: float
+    """Share of planted flips: labels that were wrong before are not in it."""
 
 
 class Detector(TypedDict):
@@ -254,6 +268,7 @@ class PlantedNumbers(TypedDict):
     repeats: int
     auroc: PlantedAuroc
     by_threshold: list[AtThreshold]
+    reliability: list[Reliability]
     noise_expected: float | None
     noise_found: Range
     review: ReviewCurve | None

@@ -189,7 +189,7 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
     planted = planted_findings(copy, known.num_judged, [], found.noise)
     found = found.checked(copy, together, structured_in_copy)
     assert found.noise is not None
-    claim = claim_numbers(found.noise, [planted], found.in_sample)
+    claim = claim_numbers(found.noise, [planted], found.in_sample, found.flagged_at_least)
     right = float((found.gap > 0)[~wrong].mean())
     structured = None if found.structured is None else scores(found.structured.p_wrong, wrong)
     return {
@@ -200,6 +200,7 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
         "identifiable": found.noise.identifiable,
         "num_groups": found.noise.num_groups,
         "kept": found.kept,
+        "flagged_at_least": found.flagged_at_least,
         "judges_right": right,
         "value": found.noise.value,
         "low": found.noise.low,

@@ -18,7 +18,7 @@ from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted_copy import PlantedCopy
 from rewardsmith.strength.refutation import unrefuted
-from rewardsmith.strength.table import strength_classes, strengths_table
+from rewardsmith.strength.table import WRONG, strength_classes, strengths_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Audited:
     """Held out where there are judges, else in sample."""
     gap: NDArray[np.float64]
     """``strength.mean`` in the direction of the label: it differs where the target is under 0.5."""
+    evidence: NDArray[np.float64]
+    """What ``p_wrong`` rests on (``evidence_gap``)."""
     in_sample: bool
     """No pair has judges: everything below rests on members that trained on the labels, and flatters them."""
     noise: LabelNoise | None
@@ -66,6 +68,15 @@ class Audited:
             own = unrefuted(structured.p_wrong, groups, copy, structured_in_copy, share)[0]
             structured = replace(structured, p_wrong=own)
         return replace(self, p_wrong=p_wrong, structured=structured, kept=kept)
+
+    @property
+    def flagged_at_least(self) -> float | None:
+        """Share of the pairs with p_wrong over 0.5 that are wrong if as few labels are as may be; None without any."""
+        flagged = self.p_wrong > WRONG
+        if self.noise is None or not flagged.any():
+            return None
+        evidence = self.evidence[flagged]
+        return float(self.noise.p_wrong(evidence, np.full(len(evidence), self.noise.low)).mean())
 
     @cached_property
     def classes(self) -> NDArray[np.int8]:
@@ -111,7 +122,9 @@ def audit_pairs(
         p_wrong = noise.p_wrong(evidence, rate)
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
-    return Audited(judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs)
+    return Audited(
+        judged, strength, gap, evidence, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs
+    )
 
 
 def _with_votes(

@@ -17,8 +17,17 @@ FINDS_MANY = 0.70
 """The same at which labels are judged one by one."""
 
 
-def claim_numbers(noise: LabelNoise | None, planted: Sequence[PlantedNumbers], in_sample: bool) -> ClaimNumbers:
-    """The level, and every doubt that keeps it from being a higher one."""
+MOSTLY = 0.5
+"""Share of the flagged labels that must be wrong even at the low end of the share of wrong labels."""
+
+
+def claim_numbers(
+    noise: LabelNoise | None, planted: Sequence[PlantedNumbers], in_sample: bool, flagged_at_least: float | None
+) -> ClaimNumbers:
+    """The level, and every doubt that keeps it from being a higher one.
+
+    ``flagged_at_least``: share of the flagged labels that are wrong at the low end of ``noise``; None: none flagged.
+    """
     if noise is None:
         return {"level": "cannot_tell", "doubts": ["no_judges"]}
     if in_sample:
@@ -35,6 +44,8 @@ def claim_numbers(noise: LabelNoise | None, planted: Sequence[PlantedNumbers], i
         doubts.append("few_groups")
     elif not noise.identifiable:
         doubts.append("not_identifiable")
+    if flagged_at_least is not None and flagged_at_least < MOSTLY:
+        doubts.append("few_may_be_wrong")
     return {"level": "reading_order" if doubts else "labels_judged", "doubts": doubts}
 
 

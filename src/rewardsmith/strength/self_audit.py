@@ -91,26 +91,24 @@ def planted_findings(copy: PlantedCopy, num_judged: int, rivals: list[Rival], no
 
     ``num_judged``: decided pairs of the set that could be judged; ``noise``: the estimate on the labels as they came.
     """
-    uniform = copy.kind == "uniform"
-    suspicions = {rival.method: rival.suspicion[copy.seen] for rival in rivals}
+    uniform, seen, truth = copy.kind == "uniform", copy.seen, copy.planted
+    suspicions = {rival.method: rival.suspicion[seen] for rival in rivals}
     return {
         "kind": copy.kind,
         "rate": copy.rate,
         "repeats": 1,
-        "auroc": _auroc_interval(-copy.gap, copy.planted, copy.groups, copy.seed),
+        "auroc": _auroc_interval(-copy.gap, truth, copy.groups, copy.seed),
         "by_threshold": [_at_threshold(copy, threshold, noise) for threshold in THRESHOLDS],
-        "reliability": reliability(copy.p_wrong, copy.planted),
+        "reliability": reliability(copy.p_wrong, truth),
         "noise_expected": noise.value + copy.rate * (1 - 2 * noise.value) if uniform else None,
         "noise_found": {"value": copy.noise.value, "low": copy.noise.low, "high": copy.noise.high},
-        "review": review_curve(-copy.gap, suspicions, copy.planted, copy.groups, num_judged, noise, copy.seed)
+        "review": review_curve(-copy.gap, suspicions, truth, copy.groups, num_judged, noise, copy.seed)
         if uniform
         else None,
         "baselines": [
-            _row("rewardsmith", -copy.gap, copy.p_wrong > 0.5, copy.planted, "p_wrong; mask: above 0.5"),
+            _row("rewardsmith", -copy.gap, copy.p_wrong > 0.5, truth, "p_wrong; mask: above 0.5"),
             *(
-                _row(
-                    r.method, suspicions[r.method], None if r.mask is None else r.mask[copy.seen], copy.planted, r.note
-                )
+                _row(r.method, r.suspicion[seen], None if r.mask is None else r.mask[seen], truth, r.note)
                 for r in rivals
             ),
         ],

@@ -111,7 +111,7 @@ def _audited(
     with times.stage("statistics"):
         if tested.uniform is not None:
             audited = audited.checked(tested.uniform, groups, tested.structured)
-        claim = claim_numbers(audited.noise, tested.findings, audited.in_sample)
+        claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
         audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
         numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncated_share, seed)

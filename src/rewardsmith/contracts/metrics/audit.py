@@ -158,7 +158,14 @@ ClaimLevel = Literal["labels_judged", "reading_order", "cannot_tell"]
 it is; nothing."""
 
 Doubt = Literal[
-    "no_judges", "in_sample", "finds_no_flips", "finds_few_flips", "not_measured", "few_groups", "not_identifiable"
+    "no_judges",
+    "in_sample",
+    "finds_no_flips",
+    "finds_few_flips",
+    "not_measured",
+    "few_groups",
+    "not_identifiable",
+    "few_may_be_wrong",
 ]
 """What keeps an audit from saying more."""
 

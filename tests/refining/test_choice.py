@@ -25,7 +25,7 @@ STRUCTURED = with_columns(p_wrong=[0.9, 0.6], p_wrong_structured=[None, 0.7])
     ("claim", "recipe", "words"),
     [
         (JUDGED, "structured_drop", "clearly better than plain training"),
-        (ORDER, "structured_drop_both", "only an order of reading (its judges find too few .* and there are too few"),
+        (ORDER, "structured_drop_both", "only a reading order (its judges find too few .* and there are too few"),
         (CANNOT, "none", "cannot tell which labels are wrong (its judges do not find labels flipped on purpose)"),
     ],
 )

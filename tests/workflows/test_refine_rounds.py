@@ -222,7 +222,7 @@ def trust_plainly(audit: Path, num_pairs: int) -> None:
     ("level", "name", "why"),
     [
         ("labels_judged", "structured_drop", "No recipe was named: this one was clearly better"),
-        ("reading_order", "structured_drop_both", "No recipe was named, and the audit gives only an order of reading"),
+        ("reading_order", "structured_drop_both", "No recipe was named, and the audit gives only a reading order"),
         ("cannot_tell", "none", "the audit changes nothing: it cannot tell which labels are wrong (its judges"),
     ],
 )

@@ -71,7 +71,7 @@ def limits(claim: ClaimNumbers) -> str | None:
     """What the audit does instead of judging labels, and why, ``gives only ... (...)``; None where it judges them."""
     if claim["level"] == "labels_judged":
         return None
-    said = "cannot tell which labels are wrong" if claim["level"] == "cannot_tell" else "gives only an order of reading"
+    said = "cannot tell which labels are wrong" if claim["level"] == "cannot_tell" else "gives only a reading order"
     why = " and ".join(DOUBTS[doubt] for doubt in claim["doubts"])
     return f"{said} ({why})"
 

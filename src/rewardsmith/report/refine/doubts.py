@@ -37,14 +37,17 @@ def doubted_number(metrics: RefineMetrics) -> KeyNumber:
     plain = metrics["audited"]["p_wrong"]
     if plain is None:
         return KeyNumber("doubted", MISSING, "the audit cannot tell")
-    return KeyNumber("doubted", count(plain["num_doubted"]), "by the audit: p_wrong over 0.5")
+    number = count(plain["num_doubted"])
+    if metrics["audited"]["level"] == "reading_order":
+        return KeyNumber("p_wrong over 0.5", number, "called wrong: none")
+    return KeyNumber("doubted", number, "by the audit: p_wrong over 0.5")
 
 
 def _doubting(metrics: RefineMetrics, plain: DoubtedNumbers) -> str:
     number = plain["num_doubted"]
     if metrics["audited"]["level"] == "reading_order":
         over = f"p_wrong is over 0.5 for {num_pairs(number)}"
-        return f"The audit gives an order of reading and calls no label wrong; {over}"
+        return f"The audit gives a reading order and calls no label wrong; {over}"
     who = "The last round's judges doubt" if metrics["rounds"] else "The audit doubts"
     return f"{who} {count(number)} label{'' if number == 1 else 's'} (p_wrong over 0.5)"
 

@@ -1,8 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from random_evidence import random_evidence
 
-from rewardsmith.refining.effects import counted_twice, effects, group_effects, length_balance, pair_counts
+from rewardsmith.refining.effects import (
+    audited_numbers,
+    counted_twice,
+    effects,
+    group_effects,
+    length_balance,
+    pair_counts,
+)
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, read_recipe
 from rewardsmith.refining.supervision import Supervision
 
@@ -86,3 +95,38 @@ def test_the_effects_of_rules_add_up():
     assert all(0 < rule["num_changed"] <= rule["num_selected"] for rule in found["rules"])
     assert found["rules"][0]["parameters"] == {"where": {"p_wrong": [0.9, None]}}
     assert len(found["categories"]) == 1
+
+
+@pytest.mark.parametrize(("recipe", "structured"), [("flip", False), ("structured_flip_wrong", True), ("drop", False)])
+def test_what_the_audit_doubts_is_counted_beside_what_was_done(recipe, structured):
+    evidence, given = random_evidence(500)
+    refined = apply_recipe(load_recipe(recipe), evidence, given)
+    found = audited_numbers(evidence, given, refined, "labels_judged", ["one"])
+    turned = (refined.supervision.target < 0.5) != (given.target < 0.5)
+    turned &= evidence.decided & (refined.supervision.target != 0.5)
+    dropped = (refined.supervision.weight == 0) & (given.weight > 0)
+    for name in ("p_wrong", "p_wrong_structured"):
+        chance = getattr(evidence, name)
+        assert found[name] == {
+            "num_doubted": (chance > 0.5).sum(),
+            "num_turned": ((chance > 0.5) & turned).sum(),
+            "num_dropped": ((chance > 0.5) & dropped).sum(),
+            "expected_wrong": pytest.approx(np.nansum(chance)),
+            "expected_wrong_turned": pytest.approx(np.nansum(chance[turned])),
+            "expected_wrong_dropped": pytest.approx(np.nansum(chance[dropped])),
+        }
+    assert (turned.any(), dropped.any()) == (recipe != "drop", recipe == "drop")
+    both = (evidence.p_wrong > 0.5) & (evidence.p_wrong_structured > 0.5)
+    assert 0 < found["num_doubted_by_both"] == both.sum() < found["p_wrong"]["num_doubted"]
+    assert (found["level"], found["warnings"], found["asks_structured"]) == ("labels_judged", ["one"], structured)
+
+
+def test_an_audit_that_cannot_tell_doubts_nothing_and_an_unasked_one_has_no_structured_figure():
+    evidence, given = random_evidence(100)
+    refined = apply_recipe(load_recipe("flip"), evidence, given)
+    numbers = ("p_wrong", "p_wrong_structured", "num_doubted_by_both")
+    found = audited_numbers(evidence, given, refined, "cannot_tell", [])
+    assert [found[name] for name in numbers] == [None, None, None]
+    plain = replace(evidence, p_wrong_structured=np.full(100, np.nan))
+    found = audited_numbers(plain, given, refined, "reading_order", [])
+    assert found["p_wrong"] is not None and [found[name] for name in numbers[1:]] == [None, None]

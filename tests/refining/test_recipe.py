@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -14,9 +13,7 @@ from random_evidence import random_evidence, same
 from rewardsmith.cli.main import help_of
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.refining.effects import pair_counts
-from rewardsmith.refining.evidence import Reads
-from rewardsmith.refining.options import DEFAULT_RECIPE
-from rewardsmith.refining.recipe import Choice, apply_recipe, choose_recipe, load_recipe, read_recipe, recipe_names
+from rewardsmith.refining.recipe import apply_recipe, load_recipe, read_recipe, recipe_names
 from rewardsmith.refining.rules.labels import Drop, Flip
 from rewardsmith.refining.selection import Where
 
@@ -97,6 +94,8 @@ def test_the_recipes_do_what_they_are_called():
     suspected = evidence.p_wrong_structured
     dropped = done["structured_drop"].supervision.weight == 0
     assert np.array_equal(dropped, (suspected >= 0.5) | (before.weight == 0))
+    dropped = done["structured_drop_both"].supervision.weight == 0
+    assert np.array_equal(dropped, (doubted & (suspected >= 0.5)) | (before.weight == 0))
     flipped = done["structured_flip_wrong"].supervision
     assert np.array_equal(flipped.swapped, suspected >= 0.9)
     softened = (suspected >= 0.5) & (suspected < 0.9)
@@ -222,27 +221,3 @@ def test_a_key_that_stands_twice_is_refused():
         read_recipe(text, "here")
     with pytest.raises(ConfigError, match="`name` must be text"):
         read_recipe("name: [a]\nrules: []\n", "here")
-
-
-def with_columns(**columns: list[float | None]) -> pa.Table:
-    return pa.table({name: pa.array(values, pa.float32()) for name, values in columns.items()})
-
-
-def test_the_default_is_the_structured_one_where_the_audit_has_what_it_goes_by():
-    choice = choose_recipe(DEFAULT_RECIPE, with_columns(p_wrong_structured=[None, 0.3]))
-    assert choice.name_or_path == "structured_drop"
-    assert choice.why is not None and "No recipe was named" in choice.why
-    assert Reads.STRUCTURED in load_recipe(choice.name_or_path).reads
-
-
-@pytest.mark.parametrize("columns", [{"p_wrong": [0.9, 0.1]}, {"p_wrong_structured": [None, None]}])
-def test_without_it_nothing_is_touched_and_why_is_said(columns):
-    choice = choose_recipe(DEFAULT_RECIPE, with_columns(**columns))
-    assert load_recipe(choice.name_or_path).rules == ()
-    assert choice.why is not None and "every pair is as given" in choice.why
-
-
-def test_a_recipe_that_is_named_is_taken():
-    for name in (*recipe_names(), "mine.yaml"):
-        assert choose_recipe(name, with_columns(p_wrong_structured=[0.3])) == Choice(name)
-    assert DEFAULT_RECIPE not in recipe_names()

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
+from claimed_audit import claimed
 from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
@@ -95,6 +97,18 @@ def test_without_the_structured_audit_every_label_errs_alike(tmp_path: Path, cap
     assert 0.1 < share < 0.3
     assert all((found[name].to_numpy() == share).all() for name in ERROR_RATES)
     assert "the share of wrong labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])
+def test_rates_of_an_audit_that_judges_no_labels_are_used_with_one_line(
+    level: ClaimLevel, audited: str, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path, capsys: Any
+) -> None:
+    audit = claimed(audited, tmp_path / "a", level)
+    options: dict[str, Any] = {"model_name_or_path": str(tiny_llama), "max_length": 64, "device": "cpu", "max_steps": 1}
+    rewardsmith.train(rows[:16], noise_aware=str(audit), output_dir=str(tmp_path / "t"), **options)
+    said = capsys.readouterr().err
+    assert said.count("its error rates are used as asked") == (level != "labels_judged")
+    assert "Labels err at rates from" in said
 
 
 def test_the_audit_of_another_set_is_refused(audited: str) -> None:

@@ -13,6 +13,7 @@ import yaml
 from safetensors.torch import load_file
 
 import rewardsmith
+from claimed_audit import claimed
 from rewardsmith.artifacts.manifest import amend_output
 from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.cli.main import main
@@ -85,7 +86,7 @@ def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
     assert len(ledger) == NUM_PAIRS == result.metrics["pairs"]["num_pairs"]
     assert (tmp_path / "r" / "quarantine.jsonl").read_bytes() == (audit_dir / "quarantine.jsonl").read_bytes()
     assert yaml.safe_load((tmp_path / "r" / "recipe.yaml").read_text())["name"] == "none"
-    assert "every pair is as given: the audit has no p_wrong_structured" in (tmp_path / "r" / "report.html").read_text()
+    assert "the audit changes nothing: it has no p_wrong_structured" in (tmp_path / "r" / "report.html").read_text()
     assert json.loads((tmp_path / "r" / "manifest.json").read_text())["inputs"]["recipe"].startswith("sha256:")
 
 
@@ -168,6 +169,83 @@ def test_an_audit_by_another_version_is_refused_and_the_difference_named(audit_d
     with pytest.raises(OutputError, match="strength.classes.strong is missing.*run `audit` again"):
         rewardsmith.refine(copy, output_dir=tmp_path / "r", quiet=True)
     assert not (tmp_path / "r").exists()
+
+
+def test_an_audit_that_knows_no_level_of_claim_is_to_be_made_again(audit_dir: Path, tmp_path: Path, capsys):
+    copy = Path(shutil.copytree(audit_dir, tmp_path / "audit"))
+    metrics = json.loads((copy / "metrics.json").read_text())
+    del metrics["claim"]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    amend_output(copy / "metrics.json")
+    assert main(["refine", "--audit_dir", str(copy), "--output_dir", str(tmp_path / "r")]) == 2
+    assert "metrics.json: claim is missing." in (said := " ".join(capsys.readouterr().err.split()))
+    assert "run `audit` again" in said and not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])
+def test_a_named_recipe_is_applied_as_asked_with_one_line_where_labels_are_not_judged(
+    level, audit_dir: Path, tmp_path: Path, capsys
+):
+    audit = claimed(audit_dir, tmp_path / "a", level)
+    command = ["refine", "--audit_dir", str(audit), "--recipe", "flip+margin", "--output_dir", str(tmp_path / "r")]
+    assert main([*command, "--json"]) == 0
+    shown = capsys.readouterr()
+    warned = [line for line in shown.err.splitlines() if "applied as asked" in line]
+    found = json.loads(shown.out.splitlines()[-1])
+    assert found["audited"]["level"] == level
+    assert found["audited"]["warnings"] == warned and len(warned) == (level != "labels_judged")
+    assert all(line in (tmp_path / "r" / "report.html").read_text() for line in warned)
+    assert found["pairs"]["num_turned"] == NUM_PAIRS // 10
+    words = " ".join(shown.out.split())
+    doubted = (pq.read_table(audit / "strengths.parquet")["p_wrong"].to_numpy() > 0.5).sum()
+    assert "12 labels flipped" in words and doubted > 12
+    assert {
+        "labels_judged": f"The audit doubts {doubted} labels (p_wrong over 0.5): 12 of them were flipped.",
+        "reading_order": f"calls no label wrong; p_wrong is over 0.5 for {doubted} pairs: 12 of them were flipped.",
+        "cannot_tell": "The audit cannot tell which labels are wrong, and doubts none.",
+    }[level] in words
+
+
+@pytest.mark.parametrize("recipe", ["votes", "smooth"])
+def test_a_recipe_that_asks_no_judge_goes_by_no_claim(recipe, audit_dir: Path, tmp_path: Path, capsys):
+    audit = claimed(audit_dir, tmp_path / "a", "cannot_tell")
+    result = rewardsmith.refine(audit, recipe=recipe, output_dir=tmp_path / "r")
+    assert result.metrics["audited"]["warnings"] == [] and "as asked" not in capsys.readouterr().err
+
+
+def test_a_recipe_for_a_class_that_no_pair_has_says_that_it_is_for_nobody(audit_dir: Path, tmp_path: Path, capsys):
+    assert json.loads((audit_dir / "metrics.json").read_text())["claim"]["level"] == "reading_order"
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("rules:\n- {rule: drop, where: {strength_class: [incorrect]}}\n")
+    result = rewardsmith.refine(audit_dir, recipe=str(recipe), output_dir=tmp_path / "r")
+    assert result.metrics["pairs"]["num_changed"] == 0
+    said = capsys.readouterr().err
+    assert "Rule 1 (drop) asks for strength_class incorrect, which no pair has, and is for nobody." in said
+
+
+def test_decisions_are_followed_by_default_where_the_audit_cannot_tell(audit_dir: Path, tmp_path: Path):
+    (tmp_path / "decided.csv").write_text("row,decision\n0,flip\n")
+    audit = claimed(audit_dir, tmp_path / "a", "cannot_tell")
+    result = rewardsmith.refine(audit, decisions=str(tmp_path / "decided.csv"), output_dir=tmp_path / "r", quiet=True)
+    assert result.metrics["pairs"]["num_changed"] == 1 and result.ledger["target"][0].as_py() == 0
+    assert "the audit changes nothing: it cannot tell" in result.metrics["recipe"]["why"]
+
+
+@pytest.mark.real_data
+def test_a_set_of_which_its_judges_know_nothing_is_left_as_it_is(
+    real_data: Path, tiny_llama: Path, tmp_path: Path, capsys
+):
+    options = {"model_name_or_path": str(tiny_llama), "max_length": 64, "num_judges": 2, "device": "cpu"}
+    audit = rewardsmith.audit(
+        str(real_data / "hh_rlhf"), max_pairs=100, quiet=True, output_dir=str(tmp_path / "a"), **options
+    )
+    assert audit.metrics["claim"] == {"level": "cannot_tell", "doubts": ["finds_no_flips"]}
+    assert audit.strengths["strength_class"].isna().all()
+    assert main(["refine", "--audit_dir", audit.path, "--output_dir", str(tmp_path / "r")]) == 0
+    assert "its judges do not find labels flipped on purpose" in " ".join(capsys.readouterr().out.split())
+    pairs, ledger = (pq.read_table(path) for path in (tmp_path / "a/pairs.parquet", tmp_path / "r/ledger.parquet"))
+    assert all(ledger[name].equals(pairs[name]) for name in ("target", "margin", "weight"))
+    assert len((tmp_path / "r" / "train.jsonl").read_text().splitlines()) == len(pairs)
 
 
 def test_undo_refuses_a_ledger_that_was_changed(audit_dir: Path, tmp_path: Path):

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
+from claimed_audit import claimed
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.manifest import amend_output
 from rewardsmith.cli.main import main
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
@@ -62,7 +66,9 @@ def recipe(tmp_path: Path, text: str) -> str:
 
 def test_what_an_audit_saved_says_what_its_judges_said(audit_dir: Path) -> None:
     pairs, strengths = (pq.read_table(audit_dir / f"{name}.parquet") for name in ("pairs", "strengths"))
-    again = audit_pairs(pairs, saved_judgements(strengths), fold_groups(pairs, "prompt"), 0).table
+    level = json.loads((audit_dir / "metrics.json").read_text())["claim"]["level"]
+    judged = audit_pairs(pairs, saved_judgements(strengths), fold_groups(pairs, "prompt"), 0)
+    again = judged.at(level).table
     structured = ["p_wrong_structured", *ERROR_RATES]
     assert again.drop_columns(structured).equals(strengths.drop_columns(structured))
 
@@ -201,12 +207,56 @@ def test_an_older_audit_can_be_refined(audit_dir: Path, tmp_path: Path) -> None:
         rewardsmith.refine(older, recipe="structured_drop", quiet=True, output_dir=tmp_path / "r")
 
 
-def test_without_a_recipe_an_audit_of_a_probe_drops_what_its_structured_audit_doubts(
-    audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def trust_plainly(audit: Path, num_pairs: int) -> None:
+    """Lets ``p_wrong`` trust some of the labels that the structured audit doubts."""
+    path = audit / "strengths.parquet"
+    strengths = pq.read_table(path)
+    p_wrong = strengths["p_wrong"].to_numpy().copy()
+    p_wrong[np.flatnonzero(strengths["p_wrong_structured"].to_numpy() >= 0.5)[:num_pairs]] = 0.3
+    at = strengths.column_names.index("p_wrong")
+    pq.write_table(strengths.set_column(at, strengths.schema.field("p_wrong"), pa.array(p_wrong)), path)
+    amend_output(path)
+
+
+@pytest.mark.parametrize(
+    ("level", "name", "why"),
+    [
+        ("labels_judged", "structured_drop", "No recipe was named: this one was clearly better"),
+        ("reading_order", "structured_drop_both", "No recipe was named, and the audit gives only a reading order"),
+        ("cannot_tell", "none", "the audit changes nothing: it cannot tell which labels are wrong (its judges"),
+    ],
+)
+def test_without_a_recipe_an_audit_of_a_probe_drops_what_its_level_of_claim_supports(
+    level: ClaimLevel, name: str, why: str, audit_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["refine", "--audit_dir", str(audit_dir), "--output_dir", str(tmp_path / "r"), "--quiet"]) == 0
-    assert "No recipe was named: this one was clearly better" in " ".join(capsys.readouterr().out.split())
-    p_wrong = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
-    weight = pq.read_table(tmp_path / "r" / "ledger.parquet")["weight"].to_numpy()
-    assert 0 < (p_wrong >= 0.5).sum() < NUM_PAIRS
-    np.testing.assert_array_equal(weight == 0, p_wrong >= 0.5)
+    audit = claimed(audit_dir, tmp_path / "a", level)
+    trust_plainly(audit, num_pairs=10)
+    assert main(["refine", "--audit_dir", str(audit), "--output_dir", str(tmp_path / "r"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert why in " ".join(shown.out.split()) and "as asked" not in shown.err
+    assert why in (tmp_path / "r" / "report.html").read_text()
+    strengths = pq.read_table(audit / "strengths.parquet")
+    plain, structured = ((strengths[key].to_numpy() >= 0.5) for key in ("p_wrong", "p_wrong_structured"))
+    assert 0 < (plain & structured).sum() < structured.sum() < NUM_PAIRS
+    dropped = {"labels_judged": structured, "reading_order": plain & structured}.get(level, np.zeros_like(plain))
+    ledger = pq.read_table(tmp_path / "r" / "ledger.parquet")
+    np.testing.assert_array_equal(ledger["weight"].to_numpy() == 0, dropped)
+    found = json.loads(shown.out.splitlines()[-1])
+    assert found["recipe"]["name"] == name
+    assert found["pairs"]["num_changed"] == dropped.sum()
+    if level == "cannot_tell":
+        assert found["audited"]["p_wrong"] is None
+    else:
+        assert f"for {(plain & structured).sum()} both are" in " ".join(shown.out.split())
+
+
+@pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])
+def test_later_rounds_say_no_more_than_the_audit(
+    level: ClaimLevel, audit_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit, flip = claimed(audit_dir, tmp_path / "a", level), recipe(tmp_path, FLIP)
+    result = rewardsmith.refine(audit, recipe=flip, rounds=2, quiet=True, output_dir=tmp_path / "r")
+    classes = set(result.ledger["strength_class"].to_pylist())
+    assert ("incorrect" in classes) == (level == "labels_judged")
+    assert (classes == {None}) == (level == "cannot_tell")
+    assert len(result.metrics["audited"]["warnings"]) == (level != "labels_judged")

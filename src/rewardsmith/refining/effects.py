@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.metrics.refine import Effects, GroupEffect, LengthBalance, PairCounts, RuleEffect
+from rewardsmith.contracts.metrics.audit import ClaimLevel
+from rewardsmith.contracts.metrics.refine import (
+    AuditedNumbers,
+    DoubtedNumbers,
+    Effects,
+    GroupEffect,
+    LengthBalance,
+    PairCounts,
+    RuleEffect,
+)
 from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.recipe import Refined
 from rewardsmith.refining.rule_values import plain
@@ -13,6 +24,7 @@ from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Floats, Mask, Supervision
 
 JUDGED = {Reads.JUDGES, Reads.STRUCTURED}
+DOUBTFUL = 0.5
 
 
 def effects(evidence: Evidence, given: Supervision, refined: Refined, max_named: int) -> Effects:
@@ -56,6 +68,38 @@ def ways(given: Supervision, now: Supervision) -> dict[str, Mask]:
         "dropped": (now.weight == 0) & (given.weight > 0),
         "reweighted": (now.weight != given.weight) & (now.weight > 0),
         "with_margin": now.margin != given.margin,
+    }
+
+
+def audited_numbers(
+    evidence: Evidence, given: Supervision, refined: Refined, level: ClaimLevel, warnings: list[str]
+) -> AuditedNumbers:
+    """How many labels the audit doubts, and what became of those; nothing is counted where it cannot tell."""
+    changed = ways(given, refined.supervision)
+    plain, structured = evidence.p_wrong, evidence.p_wrong_structured
+    found = [None, None] if level == "cannot_tell" else [_doubted(chance, changed) for chance in (plain, structured)]
+    return {
+        "level": level,
+        "warnings": warnings,
+        "asks_structured": refined.recipe.reads_structured,
+        "p_wrong": found[0],
+        "p_wrong_structured": found[1],
+        "num_doubted_by_both": None if None in found else int(((plain > DOUBTFUL) & (structured > DOUBTFUL)).sum()),
+    }
+
+
+def _doubted(chance: Floats, changed: Mapping[str, Mask]) -> DoubtedNumbers | None:
+    """None where nothing is known."""
+    if np.isnan(chance).all():
+        return None
+    doubted = chance > DOUBTFUL
+    return {
+        "num_doubted": int(doubted.sum()),
+        "num_turned": int((doubted & changed["turned"]).sum()),
+        "num_dropped": int((doubted & changed["dropped"]).sum()),
+        "expected_wrong": float(np.nansum(chance)),
+        "expected_wrong_turned": float(np.nansum(chance[changed["turned"]])),
+        "expected_wrong_dropped": float(np.nansum(chance[changed["dropped"]])),
     }
 
 

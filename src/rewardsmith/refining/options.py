@@ -15,7 +15,8 @@ class RefineOptions:
     """Folder that `rewardsmith audit` wrote."""
     recipe: str = DEFAULT_RECIPE
     """Name of a recipe that comes with the package, or a YAML file of rules. `auto` takes `structured_drop` where the
-    audit has what it goes by, and otherwise leaves every pair as given."""
+    audit judges labels, `structured_drop_both` where it gives a reading order, and leaves every pair as given where it
+    cannot tell or has no `p_wrong_structured`."""
     decisions: str | None = None
     """A person's decisions, JSON Lines or CSV: `pair_id` or `row`, and `decision` (keep, flip, tie, drop). The rule
     `decisions` of the recipe follows them; where it has none, they are followed after all its rules."""

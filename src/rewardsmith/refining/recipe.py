@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import yaml
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import suggest
 from rewardsmith.errors import ConfigError, DataError, InputError
 from rewardsmith.refining.evidence import Evidence, Reads
-from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.rule_values import build, plain
 from rewardsmith.refining.rules.rule import Change, Rule, goes_by
 from rewardsmith.refining.rules.table import RULES
@@ -121,37 +118,6 @@ def _check_numbers(made: Supervision) -> None:
             f"pair {pair} (from 0) gets weight {made.weight[pair]:g} and margin {made.margin[pair]:g}. Margins go up "
             f"to {LARGEST:g} in size; weights are 0, or from {SMALLEST_WEIGHT:g} to {LARGEST:g}."
         )
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which recipe it is to be."""
-
-    name_or_path: str
-    why: str | None = None
-    """For a reader; None where the user named it."""
-
-
-def choose_recipe(asked_for: str, strengths: pa.Table) -> Choice:
-    """What was asked for; by default what the noise study supports (``docs/results/repairing_labels.md``).
-
-    That is ``structured_drop`` where an audit has what it goes by, otherwise ``none``.
-    """
-    if asked_for != DEFAULT_RECIPE:
-        return Choice(asked_for)
-    name = "p_wrong_structured"
-    if name in strengths.column_names and pc.any(pc.is_valid(strengths[name])).as_py():
-        return Choice(
-            "structured_drop",
-            "No recipe was named: this one was clearly better than plain training over planted noise of all kinds, "
-            "by what it repairs where errors follow length (docs/results/repairing_labels.md). "
-            "`rewardsmith study noise` asks your own data.",
-        )
-    return Choice(
-        "none",
-        f"No recipe was named, and every pair is as given: the audit has no {name} (audits by a probe have it), and no "
-        "recipe that does without was clearly better than plain training on more than one set of the noise study.",
-    )
 
 
 def recipe_names() -> list[str]:

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.refine import RoundNumbers
 from rewardsmith.errors import ConfigError
-from rewardsmith.refining.effects import ways
+from rewardsmith.refining.effects import DOUBTFUL, ways
 from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe
 from rewardsmith.refining.rules.rule import goes_by
 from rewardsmith.refining.supervision import Mask, Supervision
 from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 
-DOUBTFUL = 0.5
 STABLE = (
     0.9  # pairs near the line go on crossing it, and later rounds find no more (docs/methods/learned_corrections.md)
 )

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.contracts.metrics.refine import NoiseRange, RefineMetrics, RoundNumbers
@@ -23,11 +23,12 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
+from rewardsmith.refining.choice import Choice, choose_recipe, claim_warnings
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
-from rewardsmith.refining.effects import counted_twice, effects
+from rewardsmith.refining.effects import audited_numbers, counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.ledger import build_ledger
-from rewardsmith.refining.recipe import Choice, Recipe, Refined, apply_recipe, choose_recipe, load_recipe
+from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.notebook import ReportedResult
@@ -59,8 +60,12 @@ def run_refine(config: RefineConfig) -> RefineResult:
     if options.rounds < 1:
         raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
     audit = read_audit(options.audit_dir)
-    choice = choose_recipe(options.recipe, audit.strengths)
+    choice = choose_recipe(options.recipe, audit.strengths, audit.metrics["claim"])
     recipe = load_recipe(choice.name_or_path)
+    if choice.why is None:
+        choice = replace(choice, warnings=claim_warnings(recipe, audit.metrics["claim"]))
+    for warning in choice.warnings:
+        say(warning)
     inputs = dict(audit.fingerprints)
     decisions = None
     if options.decisions is not None:
@@ -161,6 +166,9 @@ def _metrics(
             "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),
         },
         **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
+        "audited": audited_numbers(
+            outcome.evidence, outcome.given, outcome.refined, audit.metrics["claim"]["level"], choice.warnings
+        ),
         "num_counted_twice": counted_twice(outcome.given, outcome.refined),
         "rounds": outcome.rounds,
         "label_noise": noise and {"low": noise["low"], "high": noise["high"], "identifiable": noise["identifiable"]},

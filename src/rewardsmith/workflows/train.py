@@ -38,6 +38,7 @@ from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit
@@ -98,6 +99,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     train_pairs, eval_pairs, other_inputs = _split(config, given)
     if config.noise_aware:
         audit = read_audit(config.noise_aware)
+        if warning := warning_of_rates(audit.metrics["claim"]):
+            say(warning)
         train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
         other_inputs = other_inputs | audit.fingerprints
     path = Path(config.run.output_dir or default_output("train", given.name))

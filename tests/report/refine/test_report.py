@@ -1,5 +1,6 @@
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,16 +8,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.metrics.refine import RefineMetrics
-from rewardsmith.refining.effects import counted_twice, effects
+from rewardsmith.refining.effects import audited_numbers, counted_twice, effects
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.refine.report import parameter_words, refined_sentence, render_refine_report, rule_examples
+from rewardsmith.report.refine.doubts import doubt_sentences
+from rewardsmith.report.refine.report import (
+    key_numbers,
+    parameter_words,
+    refined_sentence,
+    render_refine_report,
+    rule_examples,
+)
+from rewardsmith.report.refine.terminal import print_refined
 
 NUM_PAIRS = 200
 Refine = Callable[..., tuple[dict[str, Any], pa.Table]]
@@ -26,19 +37,28 @@ Refine = Callable[..., tuple[dict[str, Any], pa.Table]]
 def refined(fake_audit: ModuleType) -> Refine:
     """Metrics and ledger of a made-up set after a recipe."""
 
-    def run(recipe: str, texts: Any = None) -> tuple[dict[str, Any], pa.Table]:
-        return _refined(*fake_audit.fake_tables(NUM_PAIRS, texts=texts), recipe)
+    def run(recipe: str, texts: Any = None, **said: Any) -> tuple[dict[str, Any], pa.Table]:
+        return _refined(*fake_audit.fake_tables(NUM_PAIRS, texts=texts), recipe, **said)
 
     return run
 
 
-def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[str, Any], pa.Table]:
+def _refined(
+    pairs: pa.Table,
+    strengths: pa.Table,
+    recipe: str,
+    level: ClaimLevel = "labels_judged",
+    why: str | None = None,
+    warnings: Sequence[str] = (),
+) -> tuple[dict[str, Any], pa.Table]:
     for name in ("target", "weight", "margin"):
         values = np.full(NUM_PAIRS, float(name != "margin"), dtype=np.float32)
         pairs = pairs.set_column(pairs.column_names.index(name), name, pa.array(values))
     for member in range(2):
         strengths = strengths.append_column(f"gap_{member}", strengths["strength_mean"])
         strengths = strengths.append_column(f"trained_{member}", pa.array(np.zeros(NUM_PAIRS, dtype=bool)))
+    halved = pa.array(strengths["p_wrong"].to_numpy()[::-1] * (np.arange(NUM_PAIRS) % 2))
+    strengths = strengths.append_column("p_wrong_structured", halved)
     evidence, given = Evidence.from_tables(pairs, strengths), Supervision.of(pairs)
     done = apply_recipe(load_recipe(recipe), evidence, given)
     metrics: dict[str, Any] = {
@@ -49,7 +69,7 @@ def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[st
             "name": recipe,
             "description": done.recipe.description,
             "fingerprint": done.recipe.fingerprint,
-            "why": None,
+            "why": why,
         },
         "data": {
             "num_rows_read": NUM_PAIRS,
@@ -59,6 +79,7 @@ def _refined(pairs: pa.Table, strengths: pa.Table, recipe: str) -> tuple[dict[st
             "num_kept_as_text": 0,
         },
         **effects(evidence, given, done, 200),
+        "audited": audited_numbers(evidence, given, done, level, list(warnings)),
         "num_counted_twice": counted_twice(given, done),
         "rounds": None,
         "label_noise": None,
@@ -106,12 +127,62 @@ def test_a_recipe_that_changes_nothing_has_a_page_too(refined: Refine):
     assert rule_examples(ledger, [], 5, True) == []
 
 
-@pytest.mark.parametrize("identifiable", [True, False])
-def test_a_rate_that_the_audit_could_not_tell_is_said(refined: Refine, identifiable: bool):
-    metrics, ledger = refined("drop")
-    metrics["label_noise"] = {"low": 0.02, "high": 0.31, "identifiable": identifiable}
+def test_flips_stand_beside_what_the_audit_doubts(refined: Refine):
+    metrics, ledger = refined("flip+margin")
+    p_wrong, flipped = ledger["p_wrong"].to_numpy(), ledger["swapped"].to_numpy(zero_copy_only=False)
+    doubted, wrong = (p_wrong > 0.5).sum(), p_wrong[flipped].sum()
+    assert 20 < doubted < 60
+    expected = [
+        f"The audit doubts {doubted} labels (p_wrong over 0.5): 20 of them were flipped.",
+        f"Wrong among the 20 flipped: about {wrong:.0f} by p_wrong.",
+    ]
+    assert doubt_sentences(metrics) == expected
     page = render_refine_report(metrics, ledger)
-    assert ("2.0 to 31% fits what it saw" in page) is not identifiable
+    assert all(sentence in page for sentence in expected)
+    assert [number.label for number in key_numbers(metrics)][1:4] == ["flipped", "dropped", "doubted"]
+    assert key_numbers(metrics)[3].value == str(doubted)
+
+
+def test_a_recipe_by_the_structured_audit_has_both_figures_side_by_side(refined: Refine):
+    metrics, _ = refined("structured_drop")
+    first, second, third = doubt_sentences(metrics)
+    audited = metrics["audited"]
+    structured, both = audited["p_wrong_structured"]["num_doubted"], audited["num_doubted_by_both"]
+    assert first.endswith(f"labels (p_wrong over 0.5): {both} of them were dropped.")
+    assert f"it is over 0.5 for {structured} pairs, and for {both} both are" in second
+    assert f"lets errors follow length and category: it is over 0.5 for {structured} pairs" in second
+    assert re.fullmatch(
+        rf"Wrong among the {structured} dropped: about \d+ by p_wrong, \d+ by p_wrong_structured\.", third
+    )
+
+
+def test_at_a_reading_order_no_label_is_called_wrong(refined: Refine):
+    metrics, ledger = refined("drop", level="reading_order", warnings=["An <order> only."])
+    number = (ledger["p_wrong"].to_numpy() > 0.5).sum()
+    assert doubt_sentences(metrics)[0] == (
+        f"The audit gives a reading order and calls no label wrong; p_wrong is over 0.5 for {number} pairs: "
+        f"{number} of them were dropped."
+    )
+    page = render_refine_report(metrics, ledger)
+    assert ">An &lt;order&gt; only.</p>" in page and "doubt" not in page.split("<main>")[0]
+
+
+def test_where_the_audit_cannot_tell_no_label_is_counted(refined: Refine):
+    metrics, ledger = refined("flip", level="cannot_tell", warnings=["As asked."])
+    assert doubt_sentences(metrics) == ["The audit cannot tell which labels are wrong, and doubts none."]
+    assert "p_wrong over" not in render_refine_report(metrics, ledger)
+    assert key_numbers(metrics)[3].detail == "the audit cannot tell"
+    untouched, ledger = refined("none", level="cannot_tell", why="It cannot tell.")
+    assert doubt_sentences(untouched) == []
+    assert ">It cannot tell.</p>" in render_refine_report(untouched, ledger)
+
+
+def test_the_terminal_says_why_and_leaves_warnings_to_the_line_that_was_said(refined: Refine):
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_refined(refined("none", why="It [bold]cannot tell.")[0], console, "r.html")
+    print_refined(refined("drop", warnings=["As asked."])[0], console, "r.html")
+    shown = console.export_text()
+    assert "It [bold]cannot tell." in shown and "As asked." not in shown
 
 
 def test_what_counts_twice_and_what_others_cannot_read_is_said(refined: Refine):

@@ -6,6 +6,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.metrics.parts import NextStep
 
 
@@ -78,6 +79,37 @@ class Effects(TypedDict):
     annotators: list[GroupEffect] | None
 
 
+class DoubtedNumbers(TypedDict):
+    """By one probability that a label is wrong; of the last round's judges where there were rounds."""
+
+    num_doubted: int
+    """Pairs where it is over a half."""
+    num_turned: int
+    """Of these."""
+    num_dropped: int
+    """Of these."""
+    expected_wrong: float
+    """Labels: its sum."""
+    expected_wrong_turned: float
+    """Of the labels that were turned."""
+    expected_wrong_dropped: float
+
+
+class AuditedNumbers(TypedDict):
+    """What the audit says of the labels, beside what the recipe did (``pairs``)."""
+
+    level: ClaimLevel
+    warnings: list[str]
+    """Where the recipe that the user named asks more of the audit than it may say."""
+    asks_structured: bool
+    """Whether a rule goes by ``p_wrong_structured``."""
+    p_wrong: DoubtedNumbers | None
+    """None where the audit cannot tell."""
+    p_wrong_structured: DoubtedNumbers | None
+    """None where the audit cannot tell, or has it not."""
+    num_doubted_by_both: int | None
+
+
 class RoundNumbers(TypedDict):
     num_flagged: int
     overlap_with_last: float | None
@@ -109,6 +141,7 @@ class RefineMetrics(Effects):
     title: str
     recipe: RecipeName
     data: RefinedData
+    audited: AuditedNumbers
     num_counted_twice: int
     rounds: list[RoundNumbers] | None
     label_noise: NoiseRange | None

@@ -16,9 +16,10 @@ from rewardsmith.contracts.metrics.refine import GroupEffect, RefineMetrics
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import PairView, pair_views, top_rows
-from rewardsmith.report.numbers import MISSING, count, decimal, percent, percent_range
+from rewardsmith.report.numbers import MISSING, count, decimal, percent
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.page import render_page
+from rewardsmith.report.refine.doubts import doubt_sentences, doubted_number
 from rewardsmith.report.sections import KeyNumber
 
 
@@ -52,6 +53,7 @@ def render_refine_report(metrics: RefineMetrics, ledger: pa.Table, options: Repo
         sentence=refined_sentence(metrics),
         key_numbers=key_numbers(metrics),
         parameters=[parameter_words(rule["parameters"]) for rule in metrics["rules"]],
+        grounds=[metrics["recipe"]["why"]] if metrics["recipe"]["why"] else metrics["audited"]["warnings"],
         notes=notes(metrics),
         length=length_table(metrics),
         groups=[
@@ -79,19 +81,13 @@ def refined_sentence(metrics: RefineMetrics) -> str:
 
 
 def notes(metrics: RefineMetrics) -> list[str]:
-    """What a reader of the numbers has to know."""
-    why, noise, train_file = metrics["recipe"]["why"], metrics["label_noise"], metrics["train_file"]
-    found = [why] if why else []
+    """What a reader of the numbers has to know, besides why it is this recipe."""
+    train_file = metrics["train_file"]
+    found = doubt_sentences(metrics)
     if rounds := metrics["rounds"]:
         shared = percent(rounds[-1]["overlap_with_last"])
         found.append(
             f"{len(rounds)} rounds; of the pairs in doubt in the last or the one before, {shared} are in doubt in both."
-        )
-    if noise and not noise["identifiable"]:
-        span = percent_range(noise["low"], noise["high"])
-        found.append(
-            f"The audit could not tell how many labels are wrong: {span} fits what it saw. Probabilities that a label "
-            "is wrong average over that range, and are as unsure."
         )
     if twice := metrics["num_counted_twice"]:
         found.append(
@@ -123,6 +119,7 @@ def key_numbers(metrics: RefineMetrics) -> list[KeyNumber]:
         KeyNumber("changed", count(found["num_changed"]), f"{share(found['num_changed'])} of {count(total)} pairs"),
         KeyNumber("flipped", count(found["num_turned"]), share(found["num_turned"])),
         KeyNumber("dropped", count(found["num_dropped"]), share(found["num_dropped"])),
+        doubted_number(metrics),
         KeyNumber("effective pairs", count(found["effective_pairs"]), "(sum of weights)² / sum of squares"),
     ]
 

@@ -19,6 +19,8 @@ def print_refined(metrics: RefineMetrics, console: Console, report_path: str) ->
     console.print(plain(metrics["title"], "bold"))
     console.print()
     console.print(plain(refined_sentence(metrics)), width=width)
+    if why := metrics["recipe"]["why"]:
+        console.print(plain(why), width=width)
     console.print()
     if metrics["rules"]:
         console.print(_rules(metrics))

@@ -41,7 +41,7 @@ class Reserved:
 def test_a_word_of_python_is_an_option_without_its_underscore() -> None:
     config = Reserved("x")
     assert flatten(config)["class"] == "x"
-    assert list(leaf_types(Reserved))[0] == "class"
+    assert next(iter(leaf_types(Reserved))) == "class"
     assert build_config(Reserved, {"class": "x"}) == config
     with pytest.raises(ConfigError, match="unknown option 'class_'. Did you mean class"):
         build_config(Reserved, {"class_": "x"})

@@ -75,7 +75,7 @@ class ShowConfig:
     Examples:
       rewardsmith show runs/audit-prefs
       rewardsmith show runs/audit-prefs --class ambiguous --top 5
-      rewardsmith show runs/audit-prefs --category coding --full | less -R
+      rewardsmith show runs/audit-prefs --category coding --full
       rewardsmith show runs/audit-prefs --row 17 --json
     """
 

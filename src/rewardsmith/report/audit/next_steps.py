@@ -25,8 +25,8 @@ class AskedFor:
     options: Mapping[str, Any] = field(default_factory=dict)
     """All others that differ from their defaults."""
 
-    def train(self, *words: str) -> str:
-        return " ".join(("rewardsmith train", *_words(self.data), *words))
+    def train(self, **options: Any) -> str:
+        return " ".join(("rewardsmith train", *_words({**self.data, **options})))
 
     def audit(self, suffix: str, **changes: Any) -> str:
         """Into a folder beside this one. A change to None leaves the option out."""
@@ -45,7 +45,7 @@ def next_steps(metrics: AuditFindings, asked: AskedFor, keeps_members: bool) -> 
                 f"rewardsmith score other.jsonl --reward_model_path {shlex.quote(asked.folder)}",
             )
         )
-    train = asked.train("--eval_fraction 0.1")
+    train = asked.train(eval_fraction=0.1)
     return [*steps, _step("Train a reward model and measure it on held-out prompts.", train)]
 
 
@@ -58,14 +58,16 @@ def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
         ),
         _step(
             "Leave out what is more likely wrong than right, or soften, flip, weigh it: every row can be had back.",
-            f"rewardsmith refine --audit_dir {folder}" + ("" if structured else " --recipe drop"),
+            f"rewardsmith refine --audit_dir {folder}"
+            if structured
+            else f"rewardsmith refine --audit_dir {folder} --recipe drop",
         ),
     ]
     if structured and structured["sentence"]:
         steps.append(
             _step(
                 "Or let the loss know of errors by length and category, unless that is what people truly want.",
-                asked.train(f"--noise_aware {folder}"),
+                asked.train(noise_aware=asked.folder),
             )
         )
     return steps + _other_pairs_of_a_prompt(metrics, asked)

@@ -117,7 +117,8 @@ def _better_evidence(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
         steps.append(_step(text, asked.audit("measured", planted_rate=0.2)))
     stronger = _stronger(metrics["ensemble"]["model"])
     if stronger and doubts != ["not_measured"]:
-        changes = {"model_name_or_path": stronger, "ensemble": _refitting(asked.options.get("ensemble"))}
+        ensemble = _refitting(asked.options.get("ensemble"))
+        changes = {"model_name_or_path": stronger, "ensemble": ensemble, "crossfit": None}
         text = "Ask a stronger judge: any Hub model or local folder can take the place of this one."
         steps.append(_step(text, asked.audit(stronger.rpartition("/")[2].lower(), **changes)))
     if data["num_rows_available"] > data["num_rows_read"]:
@@ -127,9 +128,10 @@ def _better_evidence(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
 
 
 def _stronger(model: str | None) -> str | None:
-    """The next judge to ask; None after the last."""
-    after = STRONGER.index(model) + 1 if model in STRONGER else 0
-    return STRONGER[after] if after < len(STRONGER) else None
+    """The next judge to ask; None after the last, and where a model was named whose strength is not known here."""
+    if model is None or model.startswith("embedded/"):
+        return STRONGER[0]
+    return STRONGER[STRONGER.index(model) + 1] if model in STRONGER[:-1] else None
 
 
 def _refitting(ensemble: str | None) -> str | None:

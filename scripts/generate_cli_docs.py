@@ -57,7 +57,9 @@ def _table(title: str, config_class: type, names: list[str]) -> str:
     rows = ["| option | value | default | meaning |", "|---|---|---|---|"]
     for name in names:
         meaning = meanings[name].replace("|", "\\|")
-        rows.append(f"| `--{name}` | {_values(hints[name])} | {_default(defaults[name])} | {meaning} |")
+        rows.append(
+            f"| `--{name.removesuffix('_')}` | {_values(hints[name])} | {_default(defaults[name])} | {meaning} |"
+        )
     return "\n".join(([f"**{title}**", ""] if title else []) + rows)
 
 

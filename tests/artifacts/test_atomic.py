@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.atomic import atomic_path, write_json, write_jsonl, write_table, write_text
+from rewardsmith.artifacts.atomic import atomic_path, write_csv, write_json, write_jsonl, write_table, write_text
 from rewardsmith.errors import OutputError, RunError
 
 
@@ -34,6 +35,14 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         _ = 1 / 0
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_csv_file_gives_every_text_back(tmp_path: Path) -> None:
+    rows = [["1", 'a, "b"\nc'], ["2", "größe\r\n"], ["", "'=x"]]
+    write_csv(tmp_path / "a.csv", ["row", "text"], rows)
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["row", "text"], *rows]
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"row,text\n1,")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced on Windows")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from rewardsmith.artifacts.flat_config import build_config, flatten, leaf_types
+from rewardsmith.artifacts.flat_config import build_config, changed_options, flatten, leaf_types
 from rewardsmith.errors import ConfigError
 
 
@@ -30,6 +30,26 @@ class Whole:
 class Clash:
     part: Part = field(default_factory=Part)
     size: int = 1
+
+
+@dataclass(frozen=True)
+class Reserved:
+    class_: str | None = None
+    part: Part = field(default_factory=Part)
+
+
+def test_a_word_of_python_is_an_option_without_its_underscore() -> None:
+    config = Reserved("x")
+    assert flatten(config)["class"] == "x"
+    assert next(iter(leaf_types(Reserved))) == "class"
+    assert build_config(Reserved, {"class": "x"}) == config
+    with pytest.raises(ConfigError, match="unknown option 'class_'. Did you mean class"):
+        build_config(Reserved, {"class_": "x"})
+
+
+def test_only_what_differs_from_its_default_was_changed() -> None:
+    assert changed_options(Whole()) == {}
+    assert changed_options(Whole(Part(size=9, name="x"))) == {"size": 9, "name": "x"}
 
 
 def test_flat_and_back_is_the_same() -> None:

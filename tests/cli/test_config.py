@@ -8,7 +8,7 @@ import pytest
 
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
-from rewardsmith.workflows.options import AuditConfig, CacheConfig
+from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
 
 
 def parse(*arguments: str) -> AuditConfig:
@@ -101,6 +101,30 @@ def test_a_wrong_file_is_told_in_one_line_with_its_name(tmp_path: Path, text: st
     told = complaint("--config", str(tmp_path / "c.yaml"))
     assert message in told
     assert "c.yaml" in told
+
+
+def test_a_word_on_its_own_is_the_audit_where_no_data_set_is_read() -> None:
+    shown = parse_config(ShowConfig, ["runs/a", "--top", "3"], prog="rewardsmith show", help_text="")
+    assert (shown.audit_dir, shown.top) == ("runs/a", 3)
+    refined = parse_config(RefineConfig, ["runs/a"], prog="rewardsmith refine", help_text="")
+    assert refined.refine.audit_dir == "runs/a"
+    with pytest.raises(ConfigError, match="'b' is not expected here: the audit is 'a' already"):
+        parse_config(ShowConfig, ["a", "b"], prog="rewardsmith show", help_text="")
+    with pytest.raises(ConfigError, match="The audit is named twice: 'a' and --audit_dir"):
+        parse_config(ShowConfig, ["a", "--audit_dir", "b"], prog="rewardsmith show", help_text="")
+
+
+def test_an_option_named_by_a_word_of_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--class", "strong"], ["--class=strong"]):
+        config = parse_config(ShowConfig, arguments, prog="rewardsmith show", help_text="")
+        assert config.class_ == "strong"
+    (tmp_path / "c.yaml").write_text(config_to_yaml(config))
+    assert "\nclass: strong\n" in (tmp_path / "c.yaml").read_text()
+    from_file = ["--config", str(tmp_path / "c.yaml")]
+    assert parse_config(ShowConfig, from_file, prog="rewardsmith show", help_text="") == config
+    with pytest.raises(SystemExit):
+        parse_config(ShowConfig, ["--help"], prog="rewardsmith show", help_text="")
+    assert "--class STR" in capsys.readouterr().out
 
 
 def test_a_verb_without_a_data_set_takes_no_lone_word() -> None:

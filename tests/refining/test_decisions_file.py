@@ -32,6 +32,12 @@ def test_a_csv_file_is_as_good(tmp_path):
     assert read_decisions(path, PAIRS) == ["tie", "drop", None]
 
 
+def test_an_empty_decision_is_none(tmp_path):
+    path = tmp_path / "decided.csv"
+    path.write_text("row,decision\n0,tie\n2,\n0,\n", encoding="utf-8")
+    assert read_decisions(path, PAIRS) == ["tie", None, None]
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
@@ -39,6 +45,7 @@ def test_a_csv_file_is_as_good(tmp_path):
         ({"row": 1, "decision": "flip"}, "line 1: the audit has no pair with row 1"),
         ({"pair_id": "zz", "decision": "flip"}, "no pair with pair_id zz"),
         ({"decision": "flip"}, 'neither "pair_id" nor "row"'),
+        ({"row": 0, "note": "fine"}, 'line 1: "decision" is None'),
         ([1], "line 1: the row is list"),
     ],
 )

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from rewardsmith.report.terminal import print_verdict
+from rewardsmith.report.terminal import print_verdict, printable
 
 
 def printed(metrics, **options):
@@ -24,6 +24,10 @@ def test_commands_are_never_wrapped(fake_audit):
     command = "rewardsmith refine " + "x" * 120
     text = printed(fake_audit.fake_metrics(200) | {"next_steps": [{"text": "do", "command": command}]})
     assert command in text
+
+
+def test_every_space_is_a_space_and_no_other_control_character_stays():
+    assert printable("a\u00a0b\u3000c\td\r\ne\x1b\u202ef\x00") == "a b c   d\nef"
 
 
 def test_markup_and_control_characters_of_the_data_stay_text(fake_audit):

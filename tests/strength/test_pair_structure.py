@@ -59,7 +59,10 @@ def test_the_longer_side_is_that_of_chosen():
 
 
 def test_structure_is_all_of_it():
-    found, groups = pair_structure(pairs(["y", "x", None, "x"]), np.array([3, 3, 1, 0]), np.array([3, 3, 1, 0])), [3, 3, 1, 0]
+    found, groups = (
+        pair_structure(pairs(["y", "x", None, "x"]), np.array([3, 3, 1, 0]), np.array([3, 3, 1, 0])),
+        [3, 3, 1, 0],
+    )
     assert found.longer.tolist() == [-1.0, 1.0, 0.0, 1.0]
     assert found.clusters.tolist() == [2, 1, 0, 1]
     assert found.groups.tolist() == groups

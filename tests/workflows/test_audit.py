@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 from pathlib import Path
@@ -15,34 +16,16 @@ from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.ensembles import probe_ensemble
 from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.workflows.audit import run_audit
 from rewardsmith.workflows.options import AuditConfig
+from scored_rows import scored_rows
 from tiny_reward_models import rows_with_a_category_that_errs
-
-
-def scored_rows(num: int = 400, wrong: float = 0.15, seed: int = 0) -> list[dict[str, Any]]:
-    """Pairs with the scores of four members that know the truth up to noise."""
-    rng = np.random.default_rng(seed)
-    flipped = rng.random(num) < wrong
-    gap = np.abs(rng.normal(size=num)) * 3 * np.where(flipped, -1, 1)
-    scores = gap[:, None] + rng.normal(size=(num, 4)) * 0.3
-    return [
-        {
-            "prompt": f"question {i // 2}",
-            "chosen": f"one answer to {i}",
-            "rejected": f"another, to {i}",
-            "category": "even" if i % 4 < 2 else "odd",
-            "annotator_id": f"a{i % 3}",
-            "chosen_score_list": scores[i].tolist(),
-            "rejected_score_list": [0.0] * 4,
-            "flipped": bool(flipped[i]),
-        }
-        for i in range(num)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +80,44 @@ def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
 def test_the_report_stands_in_the_folder_and_in_a_notebook(result: Any) -> None:
     assert "question " in read(result, "report.html")
     assert "srcdoc" in result._repr_html_()
+
+
+def test_doubtful_labels_stand_in_the_folder_and_in_python_alike(result: Any) -> None:
+    with (Path(result.path) / "doubtful.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = result.doubtful(5)
+    assert list(found.columns) == list(rows[0]) == ["row", "p_wrong", "reasons", "prompt", "chosen", "rejected"]
+    assert found["row"].tolist() == [int(row["row"]) for row in rows[:5]]
+    assert found["reasons"].tolist() == [row["reasons"] for row in rows[:5]]
+    assert found["row"].tolist() == result.strengths.nlargest(5, "p_wrong")["row"].tolist()
+    assert found["chosen"][0] == rows[0]["chosen"] and rows[0]["chosen"].startswith("one answer to ")
+    assert len(rows) == max(100, (result.strengths["p_wrong"] > 0.5).sum())
+    assert "doubtful.csv" in json.loads(read(result, "manifest.json"))["outputs"]
+    assert len(result.doubtful(0)) == 0
+
+
+def test_a_result_is_one_line_that_claims_no_more_than_the_audit(tmp_path: Path, result: Any) -> None:
+    assert repr(result) == f"AuditResult({result.path}: 400 pairs, reading order)"
+    folder = str(tmp_path / "out")
+    told = rewardsmith.audit(scored_rows(300), ensemble="given", near_duplicates="off", output_dir=folder, quiet=True)
+    num_doubtful = (told.strengths["p_wrong"] > 0.5).sum()
+    assert repr(told) == f"AuditResult({folder}: 300 pairs, labels judged, {num_doubtful} doubtful)"
+
+
+def test_no_text_of_the_data_leaves_for_those_who_want_none(tmp_path: Path) -> None:
+    result = rewardsmith.audit(
+        scored_rows(60), ensemble="given", planted_rate=0, report_text="none", output_dir=str(tmp_path), quiet=True
+    )
+    assert read(result, "doubtful.csv").splitlines()[0] == "row,p_wrong,reasons"
+    assert "answer" not in read(result, "doubtful.csv")
+
+
+def test_rows_in_memory_stand_in_the_folder_for_later_commands(tmp_path: Path) -> None:
+    result = rewardsmith.audit(scored_rows(60), ensemble="given", planted_rate=0, output_dir=tmp_path / "a", quiet=True)
+    train = next(step["command"] for step in result.metrics["next_steps"] if " train " in step["command"])
+    assert train == f"rewardsmith train {result.path}/pairs.parquet --eval_fraction 0.1"
+    again = load_preferences(f"{result.path}/pairs.parquet", DataOptions())
+    assert again.table["pair_id"].equals(result.pairs["pair_id"])
 
 
 def test_ties_have_no_p_wrong_and_count_for_no_accuracy(tmp_path: Any) -> None:
@@ -219,7 +240,8 @@ class TestStructuredAudit:
         sentence = found.metrics["structured"]["sentence"]
         assert "Wrong labels gather in categories" in sentence and sentence in found.verdict
         assert "Do errors follow length or category?" in read(found, "report.html")
-        assert any("--noise_aware" in step["command"] for step in found.metrics["next_steps"])
+        is_judged = found.metrics["claim"]["level"] == "labels_judged"
+        assert any("--noise_aware" in step["command"] for step in found.metrics["next_steps"]) == is_judged
 
     def test_the_planted_flips_are_looked_for_anew(self, found: Any) -> None:
         for planted in found.metrics["planted_flips"]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,14 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for line, row in enumerate(rows, start=1):
             file.write(json_text(row, where=f"{name} line {line}", sort_keys=False) + "\n")
+
+
+def write_csv(path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table of text as CSV (commas, UTF-8, lines end with ``\\n``), atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:

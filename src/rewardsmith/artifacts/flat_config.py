@@ -20,7 +20,7 @@ def leaf_types(config_class: type) -> dict[str, Any]:
     leaves: dict[str, Any] = {}
     for field in dataclasses.fields(config_class):
         hint = hints[field.name]
-        found = leaf_types(typing.cast(type, hint)) if dataclasses.is_dataclass(hint) else {field.name: hint}
+        found = leaf_types(typing.cast(type, hint)) if dataclasses.is_dataclass(hint) else {option_name(field): hint}
         if twice := leaves.keys() & found.keys():
             raise TypeError(f"{config_class.__name__} has two options of one name: {', '.join(sorted(twice))}")
         leaves |= found
@@ -32,8 +32,19 @@ def flatten(config: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        flat |= flatten(value) if dataclasses.is_dataclass(value) else {field.name: value}
+        flat |= flatten(value) if dataclasses.is_dataclass(value) else {option_name(field): value}
     return flat
+
+
+def changed_options(config: Any) -> dict[str, Any]:
+    """Those options, flat, that differ from their defaults."""
+    defaults = flatten(type(config)())
+    return {name: value for name, value in flatten(config).items() if value != defaults[name]}
+
+
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """The field's name; a word of Python, which a field can only be called with a ``_`` behind it, loses that."""
+    return field.name.removesuffix("_")
 
 
 def build_config(config_class: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
@@ -64,8 +75,8 @@ def _filled(config_class: type[Config], values: Mapping[str, Any]) -> Config:
         hint = hints[field.name]
         if dataclasses.is_dataclass(hint):
             chosen[field.name] = _filled(typing.cast(type[Any], hint), values)
-        elif field.name in values:
-            value = values[field.name]
+        elif (name := option_name(field)) in values:
+            value = values[name]
             takes_float = float in (hint, *typing.get_args(hint))
             chosen[field.name] = float(value) if takes_float and isinstance(value, int) else value
     return config_class(**chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +23,16 @@ from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")
 
+LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit"}
+"""Options that need no flag, and what they are called."""
 CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
 
 
 def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:
     """The configuration that the arguments ask for. ``--help`` prints and leaves with ``SystemExit(0)``.
 
-    A word on its own is the data set, where the verb reads one. Everything wrong is a ``ConfigError`` of one line.
+    A word on its own is the data set or, where the verb reads none, the audit. Everything wrong is a ``ConfigError`` of
+    one line.
     """
     known = leaf_types(config_class)
     words = _sort_words(arguments, known, prog)
@@ -37,7 +40,7 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
     defaults = build_config(config_class, values, where=words.config_file or "")
     flags = words.flags
     if words.positional is not None:
-        flags = [f"--dataset_name={words.positional}", *flags]
+        flags = [f"--{lone_word(known)}={words.positional}", *flags]
     return _parse_flags(config_class, flags, defaults, prog, f"{help_text}\n{CONFIG_HELP}")
 
 
@@ -45,6 +48,11 @@ def config_to_yaml(config: Any) -> str:
     """The resolved configuration as a file that ``--config`` takes back."""
     flat = {name: value for name, value in flatten(config).items() if name != "dry_run"}
     return str(yaml.safe_dump(flat, sort_keys=False, allow_unicode=True, width=120))
+
+
+def lone_word(known: Collection[str]) -> str | None:
+    """The option that a word on its own sets."""
+    return next((name for name in LONE_WORDS if name in known), None)
 
 
 @dataclass
@@ -58,20 +66,21 @@ def _sort_words(arguments: Sequence[str], known: dict[str, Any], prog: str) -> _
     """Tells flags with their values, the data set's name and ``--config`` apart; refuses flags that nobody knows."""
     words = _Words()
     rest = list(arguments)
+    lone = lone_word(known)
     while rest:
         word = rest.pop(0)
         if word in ("-h", "--help"):
             words.flags.append(word)
         elif word.startswith("-"):
             _take_flag(word, rest, words, known, prog)
-        elif "dataset_name" not in known:
+        elif lone is None:
             raise ConfigError(f"{word!r} is not expected here: options begin with two dashes. See {prog} --help.")
         elif words.positional is not None:
-            raise ConfigError(f"{word!r} is not expected here: the data set is {words.positional!r} already.")
+            raise ConfigError(f"{word!r} is not expected here: {LONE_WORDS[lone]} is {words.positional!r} already.")
         else:
             words.positional = word
-    if words.positional is not None and any(flag.startswith("--dataset_name=") for flag in words.flags):
-        raise ConfigError(f"The data set is named twice: {words.positional!r} and --dataset_name.")
+    if lone and words.positional is not None and any(flag.startswith(f"--{lone}=") for flag in words.flags):
+        raise ConfigError(f"{LONE_WORDS[lone].capitalize()} is named twice: {words.positional!r} and --{lone}.")
     return words
 
 

@@ -27,6 +27,7 @@ from rewardsmith.workflows.options import (
     ExportConfig,
     RefineConfig,
     ScoreConfig,
+    ShowConfig,
     SimulateConfig,
     StudyNoiseConfig,
     TrainConfig,
@@ -35,6 +36,7 @@ from rewardsmith.workflows.options import (
 
 COMMANDS: dict[str, type] = {
     "audit": AuditConfig,
+    "show": ShowConfig,
     "refine": RefineConfig,
     "undo": UndoConfig,
     "train": TrainConfig,

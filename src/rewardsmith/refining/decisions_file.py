@@ -23,7 +23,7 @@ def decisions_path(name: str) -> Path:
 
 
 def read_decisions(path: Path, pairs: pa.Table) -> Names:
-    """The decision for each pair [N], None where there is none; the last one of a pair counts.
+    """The decision for each pair [N], None where there is none; the last one of a pair counts, an empty one never.
 
     ``DataError`` names the line of a decision that nobody can follow.
     """
@@ -37,6 +37,8 @@ def read_decisions(path: Path, pairs: pa.Table) -> Names:
             if raw.record is None:
                 raise DataError(f"{place}: {raw.problem.message if raw.problem else 'not an object'}.")
             decision = raw.record.get("decision")
+            if decision is None and "decision" in raw.record:
+                continue
             if decision not in DECISIONS:
                 raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
             decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)

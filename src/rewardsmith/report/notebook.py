@@ -1,4 +1,4 @@
-"""A report inside a notebook cell, and what a verb gives back that shows itself so."""
+"""A report inside a notebook cell, and what a verb gives back, which shows itself so or in one line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,27 @@ DEFAULT_HEIGHT = 720
 M = TypeVar("M", bound=Mapping[str, Any])
 
 
-@dataclass(frozen=True)
-class ReportedResult(Generic[M]):
-    """Numbers, and the folder that holds them with ``report.html``."""
+@dataclass(frozen=True, repr=False)
+class MeasuredResult(Generic[M]):
+    """Where the results of a verb are, and their numbers. Subclasses are dataclasses with ``repr=False``."""
 
     path: str
     metrics: M
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path}: {self.in_short()})"
+
+    def in_short(self) -> str:
+        """The numbers that matter most, in a few words."""
+        raise NotImplementedError
+
+    def summary(self) -> dict[str, Any]:
+        return {"path": self.path, **self.metrics}
+
+
+@dataclass(frozen=True, repr=False)
+class ReportedResult(MeasuredResult[M]):
+    """One whose folder holds ``report.html`` too."""
 
     @property
     def report_path(self) -> str:

@@ -35,7 +35,13 @@ def print_verdict(metrics: AuditMetrics, console: Console, report_path: Path | s
 
 def plain(words: object, style: str = "") -> Text:
     """Text without markup and without control characters, which could rewrite what the terminal shows."""
-    return Text("".join(c for c in str(words) if c.isprintable() or c == "\n"), style=style)
+    return Text(printable(str(words)), style=style)
+
+
+def printable(words: str) -> str:
+    """The text without control characters other than line ends; tabs and all kinds of spaces become spaces."""
+    text = words.replace("\r\n", "\n").expandtabs(4)
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text if c.isprintable() or c.isspace())
 
 
 def print_classes(metrics: AuditMetrics, console: Console) -> None:

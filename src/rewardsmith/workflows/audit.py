@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_table, write_text
+from rewardsmith.artifacts.atomic import write_csv, write_table, write_text
+from rewardsmith.artifacts.flat_config import changed_options
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
@@ -17,8 +18,11 @@ from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
+from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.audit.words import with_words
+from rewardsmith.report.binning import numbers_of
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
 from rewardsmith.strength.audit_metrics import audit_metrics
@@ -31,7 +35,7 @@ from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted_copy import Pairs
 from rewardsmith.strength.self_audit import self_audit
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
-from rewardsmith.workflows.audit_folder import PAIRS, STRENGTHS
+from rewardsmith.workflows.audit_folder import DOUBTFUL, PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditResult(ReportedResult[AuditMetrics]):
     """Everything an audit found: numbers, tables, and the folder that holds them with the report."""
 
@@ -57,6 +61,19 @@ class AuditResult(ReportedResult[AuditMetrics]):
     def strengths(self) -> pd.DataFrame:
         """One row a pair: strength, spread, p_wrong, class (see ``contracts.tables``)."""
         return self.strengths_table.to_pandas()
+
+    def doubtful(self, number: int = 20) -> pd.DataFrame:
+        """The most doubtful labels, worst first: row, p_wrong, why, and the texts. Ties have no p_wrong."""
+        import pandas as pd
+
+        positions = by_doubt(numbers_of(self.strengths_table, "p_wrong"))[: max(0, number)]
+        rows = doubtful_rows(self.pairs, self.strengths_table, self.metrics, positions)
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def in_short(self) -> str:
+        level = self.metrics["claim"]["level"]
+        found = f", {num_doubted(self.strengths_table):,} doubtful" if level == "labels_judged" else ""
+        return f"{len(self.pairs):,} pairs, {level.replace('_', ' ')}{found}"
 
     def print(self, console: Any) -> None:
         """The verdict for a reader, on a rich console."""
@@ -115,17 +132,31 @@ def _audited(
         audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
         numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncated_share, seed)
-        metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
+        metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):
         report = render_audit_report(metrics, given.table, audited.table, config.report)
     write_table(folder.path / STRENGTHS, audited.table)
     write_text(folder.path / "report.html", report)
+    with_text = config.report.report_text == "full"
+    write_csv(folder.path / DOUBTFUL, *doubtful_table(given.table, audited.table, metrics, with_text))
     ensemble.finish()
     metrics["timings"] = times.rounded()
     write_metrics(folder.path, metrics, AuditMetrics)
     folder.finish()
     return AuditResult(str(folder.path), metrics, given.table, audited.table)
+
+
+def _asked_for(config: AuditConfig, folder: str) -> AskedFor:
+    """What the next commands are to name. Rows in memory stand in the folder as a set of their own."""
+    data, options = changed_options(config.data), changed_options(config)
+    for name in (*data, *changed_options(replace(config.run, seed=0))):
+        options.pop(name, None)
+    if not config.data.dataset_name:
+        data = {"dataset_name": f"{folder}/{PAIRS}"}
+    elif "max_pairs" in data and "seed" in options:  # which draws the sample
+        data["seed"] = options.pop("seed")
+    return AskedFor(folder, data, options)
 
 
 def _check(config: AuditConfig) -> None:

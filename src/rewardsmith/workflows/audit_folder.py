@@ -16,7 +16,7 @@ from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.workflows.output_paths import QUARANTINE
 
-PAIRS, STRENGTHS = "pairs.parquet", "strengths.parquet"
+PAIRS, STRENGTHS, DOUBTFUL = "pairs.parquet", "strengths.parquet", "doubtful.csv"
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,13 @@ from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import open_folder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EvaluateResult(ReportedResult[EvaluateMetrics]):
     """Numbers of a reward model on a set, and the folder with the reward of every response."""
+
+    def in_short(self) -> str:
+        accuracy = self.metrics["eval_accuracy"]
+        return f"{self.metrics['eval_num_pairs']:,} pairs" + ("" if accuracy is None else f", accuracy {accuracy:.3f}")
 
     def summary(self) -> dict[str, Any]:
         return {"path": self.path, **self.metrics}

@@ -21,6 +21,7 @@ from rewardsmith.preferences.exports.outgoing import Export, Outgoing, outgoing
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.refined_folder import is_refined, read_ledger
+from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.workflows.options import ExportConfig
 from rewardsmith.workflows.output_paths import default_output, refuse_inputs
 
@@ -36,15 +37,12 @@ _TRAINED_AS = {
 }
 
 
-@dataclass(frozen=True)
-class ExportResult:
+@dataclass(frozen=True, repr=False)
+class ExportResult(MeasuredResult[ExportMetrics]):
     """Where the pairs are, and what the consumer gets of them."""
 
-    path: str
-    metrics: ExportMetrics
-
-    def summary(self) -> dict[str, Any]:
-        return {"path": self.path, **self.metrics}
+    def in_short(self) -> str:
+        return f"{self.metrics['num_written']:,} of {self.metrics['num_pairs']:,} pairs for {self.metrics['to']}"
 
     def print(self, console: Any) -> None:
         for line in _lines(self.metrics):

@@ -42,12 +42,16 @@ LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RefineResult(ReportedResult[RefineMetrics]):
     """What was decided of every pair, and the folder that holds it."""
 
     ledger: pa.Table
     """One row a pair, schema ``contracts.tables.LEDGER``."""
+
+    def in_short(self) -> str:
+        found = self.metrics["pairs"]
+        return f"{found['num_pairs']:,} pairs, {self.metrics['recipe']['name']}, {found['num_changed']:,} changed"
 
     def print(self, console: Any) -> None:
         print_refined(self.metrics, console, self.report_path)

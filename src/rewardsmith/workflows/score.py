@@ -31,6 +31,7 @@ from rewardsmith.evaluation.reward_columns import (
 )
 from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
+from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.output_paths import default_output
@@ -39,12 +40,12 @@ from rewardsmith.workflows.score_output import ScoreOutput, check_output
 PARTS_VERSION = 1
 
 
-@dataclass(frozen=True)
-class ScoreResult:
+@dataclass(frozen=True, repr=False)
+class ScoreResult(MeasuredResult[ScoreMetrics]):
     """Where the rewards are, and their numbers."""
 
-    path: str
-    metrics: ScoreMetrics
+    def in_short(self) -> str:
+        return f"{self.metrics['num_responses']:,} responses of {self.metrics['num_rows']:,} rows"
 
     @property
     def table(self) -> pa.Table:
@@ -53,9 +54,6 @@ class ScoreResult:
         import pyarrow.parquet as pq
 
         return pq.read_table(self.path) if self.path.endswith(".parquet") else pj.read_json(self.path)
-
-    def summary(self) -> dict[str, Any]:
-        return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
         for line in _lines(self.metrics):

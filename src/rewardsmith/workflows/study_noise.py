@@ -47,9 +47,15 @@ MAY_CHANGE = ("kinds", "rates", "num_seeds", "workers")
 NUM_TRUTH_JUDGES = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResult(ReportedResult[StudyNoiseMetrics]):
     """Numbers of a study and the folder that holds them with the report and every cell."""
+
+    def in_short(self) -> str:
+        m = self.metrics
+        return (
+            f"{m['num_pairs']:,} pairs, {len(m['methods'])} methods, {len(m['places'])} places, {len(m['seeds'])} seeds"
+        )
 
     def print(self, console: Any) -> None:
         """The tables for a reader, on a rich console."""

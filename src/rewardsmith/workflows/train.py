@@ -40,6 +40,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
+from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
@@ -54,16 +55,15 @@ CHECKPOINTS = "checkpoints"
 PARTS_OF_A_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps", "max_tokens_per_batch")
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """A trained reward model and what is known about it."""
+@dataclass(frozen=True, repr=False)
+class TrainResult(MeasuredResult[TrainMetrics | EvaluatedTrainMetrics]):
+    """A trained reward model and what is known about it.
 
-    path: str
-    """Folder for ``AutoModelForSequenceClassification.from_pretrained`` (or peft), `rewardsmith evaluate`, ..."""
-    metrics: TrainMetrics | EvaluatedTrainMetrics
+    ``path``: for ``AutoModelForSequenceClassification.from_pretrained`` (or peft), `rewardsmith evaluate`, ...
+    """
 
-    def summary(self) -> dict[str, Any]:
-        return {"path": self.path, **self.metrics}
+    def in_short(self) -> str:
+        return f"{self.metrics['num_pairs']:,} pairs, {self.metrics['num_steps']:,} steps"
 
     def print(self, console: Any) -> None:
         m = self.metrics

@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
+from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.words import accuracy_sentence, structured_sentence, with_words
 
 NUMBERS: dict[str, Any] = {
-    "data": {"num_pairs": 100, "num_rows_read": 103, "num_quarantined": 3, "num_responses": 200},
+    "claim": {"level": "labels_judged", "doubts": []},
+    "data": {
+        "num_pairs": 100,
+        "num_rows_read": 103,
+        "num_rows_available": 103,
+        "num_quarantined": 3,
+        "num_responses": 200,
+    },
     "ensemble": {
         "kind": "probe",
+        "model": "embedded/minilm",
         "num_members": 50,
         "num_judges": 10,
         "num_pairs_without_judges": 0,
@@ -43,7 +52,7 @@ NUMBERS: dict[str, Any] = {
 def words(**changes: dict[str, Any]) -> dict[str, Any]:
     """Of the numbers with some of their parts changed."""
     numbers = {**NUMBERS, **{name: {**(NUMBERS[name] or {}), **part} for name, part in changes.items()}}
-    return with_words(numbers, "prefs.jsonl", "runs/audit", keeps_members=True)
+    return with_words(numbers, AskedFor("runs/audit", {"dataset_name": "prefs.jsonl"}), keeps_members=True)
 
 
 def commands(found: dict[str, Any]) -> str:
@@ -100,10 +109,10 @@ def test_given_scores_were_not_refitted_on_planted_labels() -> None:
     assert "not refitted" not in words()["planted_flips"][0]["limits"]
 
 
-def test_heads_that_cannot_tell_ask_for_a_stronger_judge() -> None:
-    unsure = {"identifiable": False}
-    assert "Qwen3" in commands(words(label_noise=unsure))
-    assert "Qwen3" not in commands(words(label_noise=unsure, ensemble={"kind": "given"}))
+def test_judges_that_are_not_sure_ask_for_a_stronger_one() -> None:
+    unsure = {"level": "reading_order", "doubts": ["not_identifiable"]}
+    assert "Qwen3" in commands(words(claim=unsure))
+    assert "Qwen3" not in commands(words())
     assert "--fold_by pair" in commands(words(data={"num_responses": 50}))
 
 

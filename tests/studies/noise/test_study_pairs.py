@@ -6,8 +6,8 @@ import pytest
 from made_pairs import made_pairs
 
 from rewardsmith.errors import DataError
-from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.strength.ensembles.crossfit import independent_groups
+from rewardsmith.studies.noise.options import NoiseStudyOptions
 from rewardsmith.studies.noise.study_pairs import StudyPairs, check_set
 
 NUMBER = 300

@@ -1,76 +1,162 @@
-"""What to do after an audit."""
+"""What to do after an audit, by how much it may say of the labels."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.strength.ensembles.kinds import KINDS
 
+STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
+"""Judges to ask next, the smaller one first."""
 
-def next_steps(metrics: AuditFindings, dataset_name: str, folder: str, keeps_members: bool) -> list[NextStep]:
-    """Each with the command that does it."""
-    ensemble = metrics["ensemble"]
-    kind = KINDS[ensemble["kind"]]
-    name = shlex.quote(dataset_name or "prefs.jsonl")
-    table = f"{folder}/strengths.parquet"
-    steps: list[NextStep] = []
-    if metrics["strength"]["classes"]["incorrect"] and shlex.quote(table) == table:
-        query = f"import pandas as pd; print(pd.read_parquet('{table}').nlargest(20, 'p_wrong'))"
+
+@dataclass(frozen=True)
+class AskedFor:
+    """The command behind an audit, so that the next ones read the same set and judge in the same way."""
+
+    folder: str
+    data: Mapping[str, Any]
+    """What tells which rows are read; every verb that trains knows these options."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """All others that differ from their defaults."""
+
+    def train(self, **options: Any) -> str:
+        return " ".join(("rewardsmith train", *_words({**self.data, **options})))
+
+    def audit(self, suffix: str, **changes: Any) -> str:
+        """Into a folder beside this one. A change to None leaves the option out."""
+        options = {**self.data, **self.options, **changes, "output_dir": f"{self.folder}-{suffix}"}
+        return " ".join(("rewardsmith audit", *_words(options)))
+
+
+def next_steps(metrics: AuditFindings, asked: AskedFor, keeps_members: bool) -> list[NextStep]:
+    """Each with the command that does it. ``keeps_members``: models of the members stay in the folder."""
+    by_level = {"labels_judged": _labels_judged, "reading_order": _reading_order, "cannot_tell": _cannot_tell}
+    steps = by_level[metrics["claim"]["level"]](metrics, asked)
+    if KINDS[metrics["ensemble"]["kind"]].models and keeps_members:
         steps.append(
-            {
-                "text": "Look at the most doubtful labels first: this report shows some, strengths.parquet has all.",
-                "command": f'python -c "{query}"',
-            }
+            _step(
+                "Let the same judges score other responses; where they differ, trust the reward less.",
+                f"rewardsmith score other.jsonl --reward_model_path {shlex.quote(asked.folder)}",
+            )
         )
-    if metrics["label_noise"] and not metrics["label_noise"]["in_sample"]:
+    train = asked.train(eval_fraction=0.1)
+    return [*steps, _step("Train a reward model and measure it on held-out prompts.", train)]
+
+
+def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
+    folder, structured = shlex.quote(asked.folder), metrics["structured"]
+    steps = [
+        _step(
+            "Read the most doubtful labels, and why each is doubted; doubtful.csv has them as a table.",
+            f"rewardsmith show {folder}",
+        ),
+        _step(
+            "Leave out what is more likely wrong than right, or soften, flip, weigh it: every row can be had back.",
+            f"rewardsmith refine --audit_dir {folder}"
+            if structured
+            else f"rewardsmith refine --audit_dir {folder} --recipe drop",
+        ),
+    ]
+    if structured and structured["sentence"]:
         steps.append(
-            {
-                "text": "Leave out what is likely wrong, or soften, flip, weigh it: every row can be had back.",
-                "command": f"rewardsmith refine --audit_dir {shlex.quote(folder)}"
-                if metrics["structured"]
-                else f"rewardsmith refine --audit_dir {shlex.quote(folder)} --recipe drop",
-            }
+            _step(
+                "Or let the loss know of errors by length and category, unless that is what people truly want.",
+                asked.train(noise_aware=asked.folder),
+            )
         )
-    if metrics["structured"] and metrics["structured"]["sentence"]:
-        steps.append(
-            {
-                "text": "Or let the loss know of errors by length and category, unless that is what people truly want.",
-                "command": f"rewardsmith train {name} --noise_aware {shlex.quote(folder)}",
-            }
-        )
-    if kind.fits_heads and ensemble["fold_by"] != "pair" and _reuses_responses(metrics["data"]):
-        steps.append(
-            {
-                "text": "Responses stand in several pairs here. Judges that may see a prompt's other pairs find more.",
-                "command": f"rewardsmith audit {name} --fold_by pair --output_dir {shlex.quote(folder + '-by-pair')}",
-            }
-        )
-    noise = metrics["label_noise"]
-    if noise and not noise["identifiable"] and kind.fits_heads:
-        steps.append(
-            {
-                "text": "Ask a stronger judge: any Hub model or local folder can take the place of this one.",
-                "command": f"rewardsmith audit {name} --model_name_or_path Qwen/Qwen3-0.6B "
-                f"--output_dir {shlex.quote(folder + '-qwen3')}",
-            }
-        )
-    if kind.models and keeps_members:
-        steps.append(
-            {
-                "text": "Let the same judges score other responses; where they differ, trust the reward less.",
-                "command": f"rewardsmith score other.jsonl --reward_model_path {shlex.quote(folder)}",
-            }
-        )
-    steps.append(
-        {
-            "text": "Train a reward model and measure it on held-out prompts.",
-            "command": f"rewardsmith train {name} --eval_fraction 0.1",
-        }
+    return steps + _other_pairs_of_a_prompt(metrics, asked)
+
+
+def _reading_order(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
+    folder = shlex.quote(asked.folder)
+    steps = [
+        _step(
+            "Read in order, the most doubtful first: no label is called wrong, but wrong ones stand nearer to the top.",
+            f"rewardsmith show {folder}",
+        ),
+        _step(
+            "Decide: save doubtful.csv as decided.csv with one more column, `decision` (keep, flip, tie or drop; empty "
+            "where you do not know), and have it done.",
+            f"rewardsmith refine --audit_dir {folder} --recipe decisions --decisions decided.csv",
+        ),
+    ]
+    return steps + _other_pairs_of_a_prompt(metrics, asked) + _better_evidence(metrics, asked)
+
+
+def _cannot_tell(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
+    votes = _step(
+        "Or bring what no judge knows: the votes of several people on each pair (docs/formats.md), or more pairs.",
+        "rewardsmith audit more.jsonl",
     )
+    return [*_better_evidence(metrics, asked), votes]
+
+
+def _other_pairs_of_a_prompt(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
+    ensemble = metrics["ensemble"]
+    if not KINDS[ensemble["kind"]].fits_heads or ensemble["fold_by"] == "pair" or not _reuses(metrics["data"]):
+        return []
+    text = "Responses stand in several pairs here. Judges that may see a prompt's other pairs find more."
+    return [_step(text, asked.audit("by-pair", fold_by="pair"))]
+
+
+def _better_evidence(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
+    """Audits that may say more than this one."""
+    steps: list[NextStep] = []
+    doubts, data = metrics["claim"]["doubts"], metrics["data"]
+    if "in_sample" in doubts and KINDS[metrics["ensemble"]["kind"]].refits:
+        text = "Ask judges that never saw the labels which they judge."
+        steps.append(_step(text, asked.audit("held-out", crossfit=None)))
+    if "not_measured" in doubts:
+        text = "Flip some labels on purpose, to see how many of them are found."
+        steps.append(_step(text, asked.audit("measured", planted_rate=0.2)))
+    stronger = _stronger(metrics["ensemble"]["model"])
+    if stronger and doubts != ["not_measured"]:
+        ensemble = _refitting(asked.options.get("ensemble"))
+        changes = {"model_name_or_path": stronger, "ensemble": ensemble, "crossfit": None}
+        text = "Ask a stronger judge: any Hub model or local folder can take the place of this one."
+        steps.append(_step(text, asked.audit(stronger.rpartition("/")[2].lower(), **changes)))
+    if data["num_rows_available"] > data["num_rows_read"]:
+        text = f"Audit all {data['num_rows_available']:,} rows instead of a sample."
+        steps.append(_step(text, asked.audit("whole", max_pairs=None)))
     return steps
 
 
-def _reuses_responses(data: DataNumbers) -> bool:
+def _stronger(model: str | None) -> str | None:
+    """The next judge to ask; None after the last, and where a model was named whose strength is not known here."""
+    if model is None or model.startswith("embedded/"):
+        return STRONGER[0]
+    return STRONGER[STRONGER.index(model) + 1] if model in STRONGER[:-1] else None
+
+
+def _refitting(ensemble: str | None) -> str | None:
+    """The same kind of ensemble, unless its scores were given: another model changes nothing for those."""
+    return None if ensemble == "given" else ensemble
+
+
+def _reuses(data: DataNumbers) -> bool:
     return data["num_pairs"] >= 2 * data["num_responses"]
+
+
+def _step(text: str, command: str) -> NextStep:
+    return {"text": text, "command": command}
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    """Options as the command line takes them, the data set first and without its flag."""
+    words = []
+    for name, value in options.items():
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no_{name}")
+        elif name == "dataset_name" and not str(value).startswith("-"):
+            words.insert(0, shlex.quote(str(value)))
+        else:
+            words.append(f"--{name}{'=' if str(value).startswith('-') else ' '}{shlex.quote(str(value))}")
+    return words

@@ -17,7 +17,7 @@ from rewardsmith.contracts.metrics.audit import (
     Structured,
     StructuredNumbers,
 )
-from rewardsmith.report.audit.next_steps import next_steps
+from rewardsmith.report.audit.next_steps import AskedFor, next_steps
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.label_noise import MIN_GROUPS
 
@@ -42,10 +42,10 @@ LEAST_SPREAD = 0.1
 MIN_CATEGORY_PAIRS = 50
 
 
-def with_words(numbers: AuditNumbers, dataset_name: str, folder: str, keeps_members: bool) -> AuditMetrics:
+def with_words(numbers: AuditNumbers, asked: AskedFor, keeps_members: bool) -> AuditMetrics:
     """The numbers of an audit with every sentence on them, the verdict and what to do next.
 
-    ``dataset_name`` and ``folder`` are what commands are to name; ``keeps_members``: models of members stay there.
+    ``asked`` is what commands are to name; ``keeps_members``: models of members stay in the folder.
     """
     kind = KINDS[numbers["ensemble"]["kind"]]
     noise: LabelNoise | None = None
@@ -64,7 +64,7 @@ def with_words(numbers: AuditNumbers, dataset_name: str, folder: str, keeps_memb
         "planted_flips": [_with_limits(planted, kind) for planted in numbers["planted_flips"] or []] or None,
         "structured": structured,
     }
-    steps = next_steps(found, dataset_name, folder, keeps_members)
+    steps = next_steps(found, asked, keeps_members)
     return {**found, "verdict": verdict(found), "next_steps": steps, "timings": {}}
 
 

@@ -7,20 +7,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt
+from rewardsmith.contracts.metrics.audit import ClaimNumbers
 from rewardsmith.refining.effects import JUDGED
 from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import Recipe
-
-DOUBTS: dict[Doubt, str] = {
-    "no_judges": "no pair was judged by two members or more",
-    "in_sample": "every judge trained on the labels that it judges",
-    "finds_no_flips": "its judges do not find labels flipped on purpose",
-    "finds_few_flips": "its judges find too few of the labels flipped on purpose",
-    "not_measured": "no labels were flipped on purpose to measure its judges by",
-    "few_groups": "there are too few groups of prompts",
-    "not_identifiable": "the share of wrong labels cannot be told",
-}
+from rewardsmith.strength.claims import DOUBTS
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,18 @@ FINDS_MANY = 0.70
 MOSTLY = 0.5
 """Share of the flagged labels that must be wrong even at the low end of the share of wrong labels."""
 
+DOUBTS: dict[Doubt, str] = {
+    "no_judges": "no pair was judged by two members or more",
+    "in_sample": "every judge trained on the labels that it judges",
+    "finds_no_flips": "its judges do not find labels flipped on purpose",
+    "finds_few_flips": "its judges find too few of the labels flipped on purpose",
+    "not_measured": "no labels were flipped on purpose to measure its judges by",
+    "few_groups": "there are too few groups of prompts",
+    "not_identifiable": "the share of wrong labels cannot be told",
+    "few_may_be_wrong": "so few labels may be wrong that most of those it doubts would be right",
+}
+"""What each doubt means, as a part of a sentence about the audit."""
+
 
 def claim_numbers(
     noise: LabelNoise | None, planted: Sequence[PlantedNumbers], in_sample: bool, flagged_at_least: float | None

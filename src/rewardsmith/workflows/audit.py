@@ -20,6 +20,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.audit.report import render_audit_report
+from rewardsmith.report.audit.verdict import verdict_text
 from rewardsmith.report.audit.words import with_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
@@ -50,8 +51,8 @@ class AuditResult(ReportedResult[AuditMetrics]):
 
     @property
     def verdict(self) -> str:
-        """The result in one paragraph."""
-        return self.metrics["verdict"]
+        """The first line and its points; the rest is in ``metrics["verdict"]``."""
+        return verdict_text(self.metrics["verdict"])
 
     @property
     def strengths(self) -> pd.DataFrame:
@@ -113,7 +114,7 @@ def _audited(
         claim = claim_numbers(audited.noise, planted, audited.in_sample)
         audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, claim, planted, options, model, ensemble.truncated_share, seed)
+        numbers = audit_metrics(given, audited, claim, planted, options, model, ensemble.truncation, seed)
         metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

@@ -46,7 +46,13 @@ class DataNumbers(TypedDict):
     num_ties: int
     format: str
     truncated_share: float | None
-    """Of the pairs."""
+    """Of the pairs; None where no model read them."""
+    max_length: int | None
+    """Tokens after which a conversation was cut."""
+    max_length_enough: int | None
+    """Tokens at which all but a twentieth of the pairs would be read whole, where that is known."""
+    max_length_limit: int | None
+    """Most tokens that the judges' model can read; None where its positions set no limit."""
 
 
 class Choice(TypedDict):
@@ -80,7 +86,8 @@ class Ensemble(EnsembleNumbers):
 class ClassCounts(TypedDict):
     """Pairs by class of strength (``STRENGTH_CLASSES``)."""
 
-    incorrect: int
+    incorrect: NotRequired[int]
+    """Absent unless labels are judged."""
     ambiguous: int
     normal: int
     strong: int
@@ -100,7 +107,8 @@ class StrengthBin(TypedDict):
 class StrengthNumbers(TypedDict):
     share_negative_mean: float | None
     share_negative_mean_in_sample: float | None
-    classes: ClassCounts
+    classes: ClassCounts | None
+    """None where nothing can be told."""
     spread_by_bin: list[StrengthBin]
 
 
@@ -116,14 +124,21 @@ class Range(TypedDict):
     high: float
 
 
+class PossibleRange(TypedDict):
+    value: float | None
+    """None unless labels are judged."""
+    low: float
+    high: float
+
+
 class AccuracyNumbers(TypedDict):
     """Agreement with the labels; ties count half."""
 
     held_out: EstimateNumbers | None
     in_sample: float | None
     length_only: LengthOnly | None
-    attainable: Range | None
-    """By a perfect model."""
+    attainable: PossibleRange | None
+    """By a perfect model, at most: errors that are not seen count against it too."""
 
 
 class Accuracy(AccuracyNumbers):
@@ -131,9 +146,10 @@ class Accuracy(AccuracyNumbers):
 
 
 class LabelNoiseNumbers(TypedDict):
-    """Share of wrong labels."""
+    """Share of wrong labels: a lower bound, since errors that gather on hard pairs are not seen."""
 
-    value: float
+    value: float | None
+    """None unless labels are judged, as all counts of wrong labels."""
     low: float
     high: float
     identifiable: bool
@@ -142,8 +158,14 @@ class LabelNoiseNumbers(TypedDict):
     num_groups: int
     vote_error: float | None
     """How often a single vote is wrong."""
-    expected_wrong: float
-    """Labels: the sum of ``p_wrong``."""
+    num_labels: int
+    """Decided, judged, of weight above 0."""
+    expected_wrong: float | None
+    """Of these labels: the sum of ``p_wrong``."""
+    num_flagged: int | None
+    """Of these labels: those more likely wrong than right."""
+    expected_wrong_flagged: float | None
+    """Of those: the sum of ``p_wrong``."""
 
 
 class LabelNoise(LabelNoiseNumbers):
@@ -217,7 +239,7 @@ class PlantedNumbers(TypedDict):
     auroc: PlantedAuroc
     by_threshold: list[AtThreshold]
     noise_expected: float | None
-    noise_found: Range
+    noise_found: Range | None
     baselines: list[Detector]
 
 
@@ -245,7 +267,8 @@ class Category(TypedDict):
     name: str
     count: int
     accuracy: float
-    share_doubtful: float
+    share_doubtful: float | None
+    """More likely wrong than right."""
     strength_mean: float
 
 
@@ -260,10 +283,10 @@ class StructuredCategory(TypedDict):
 class StructuredNumbers(TypedDict):
     """Errors that gather in categories or follow length."""
 
-    expected_share: float
-    longer_rate: float
+    expected_share: float | None
+    longer_rate: float | None
     """P(the label prefers the longer response | it is worse)."""
-    shorter_rate: float
+    shorter_rate: float | None
     p_rates_differ: float
     categories: list[StructuredCategory] | None
 
@@ -312,8 +335,18 @@ class AuditFindings(_AuditParts):
     structured: Structured | None
 
 
+class AuditVerdict(TypedDict):
+    """What a reader takes away, in that order."""
+
+    line: str
+    """Whether to use the labels, and the one number that matters."""
+    points: list[str]
+    """At most three."""
+    rest: list[str]
+
+
 class AuditMetrics(AuditFindings):
-    verdict: str
+    verdict: AuditVerdict
     next_steps: list[NextStep]
     timings: dict[str, float]
     """Seconds by stage."""

@@ -6,6 +6,7 @@ import shlex
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.report.numbers import part
 from rewardsmith.strength.ensembles.kinds import KINDS
 
 
@@ -16,7 +17,7 @@ def next_steps(metrics: AuditFindings, dataset_name: str, folder: str, keeps_mem
     name = shlex.quote(dataset_name or "prefs.jsonl")
     table = f"{folder}/strengths.parquet"
     steps: list[NextStep] = []
-    if metrics["strength"]["classes"]["incorrect"] and shlex.quote(table) == table:
+    if part(metrics, "label_noise", "num_flagged") and shlex.quote(table) == table:
         query = f"import pandas as pd; print(pd.read_parquet('{table}').nlargest(20, 'p_wrong'))"
         steps.append(
             {

@@ -49,7 +49,7 @@ def test_a_small_set_has_its_range_beside_the_count() -> None:
 def test_a_reading_order_says_how_much_better_than_chance_it_is() -> None:
     found = at("reading_order", "finds_few_flips")
     assert "from the top of a ranked list" in found["line"]
-    assert "above others 83% of the time (78 to 87%, 50% by chance)" in found["line"]
+    assert "rank above others 83% of the time (78 to 87%, 50% by chance)" in found["line"]
     assert "cannot be told (7 to 12% is possible)" in found["points"][0]
     assert "was not measured" in at("reading_order", "not_measured", planted_flips=[])["line"]
 
@@ -57,9 +57,11 @@ def test_a_reading_order_says_how_much_better_than_chance_it_is() -> None:
 def test_what_cannot_be_told_is_said_first_with_what_would_help() -> None:
     found = at("cannot_tell", "finds_no_flips")
     assert found["line"] == (
-        "Cannot tell which labels are wrong. What would help: a stronger judge, votes or more pairs."
+        "Cannot tell which labels are wrong: labels flipped as a test rank above others 83% of the time (78 to 87%, "
+        "50% by chance). What would help: a stronger judge, votes, or more pairs."
     )
-    assert "no better than chance would (AUROC 0.83, 0.78 to 0.87)" in found["points"][0]
+    assert "no better than chance would" in found["points"][0]
+    assert at("cannot_tell", "no_judges")["line"].startswith("Cannot tell which labels are wrong. What would help: ")
     assert "--model_name_or_path" in found["points"][1]
 
 
@@ -94,11 +96,11 @@ def test_help_is_what_the_set_does_not_have_yet() -> None:
     [
         ({"truncated_share": 0.2}, ""),
         ({"truncated_share": None}, ""),
-        ({"max_length_enough": None}, "use a larger `--max_length`."),
-        ({"max_length_limit": None}, ": use `--max_length 900`."),
-        ({"max_length_limit": 900}, ": use `--max_length 900`."),
-        ({"max_length_limit": 700}, "use `--max_length 700`; this judge reads 700 tokens at most, so better"),
-        ({}, "; this judge reads 512 tokens at most: use `--model_name_or_path` with a model that reads more"),
+        ({"max_length_enough": None}, "use a larger --max_length."),
+        ({"max_length_limit": None}, ": use --max_length 900."),
+        ({"max_length_limit": 900}, ": use --max_length 900."),
+        ({"max_length_limit": 700}, "use --max_length 700; this judge reads 700 tokens at most, so better"),
+        ({}, "; this judge reads 512 tokens at most: use --model_name_or_path with a model that reads more"),
     ],
 )
 def test_much_truncation_comes_with_the_max_length_to_use(data: dict[str, Any], advice: str) -> None:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, AuditNumbers, Doubt
-from rewardsmith.report.numbers import decimal, decimal_range
 from rewardsmith.strength.ensembles.kinds import KINDS
 from rewardsmith.strength.label_noise import MIN_GROUPS
 
 DOUBTS: dict[Doubt, str] = {
     "no_judges": "All pairs are ties, or fewer than two judges have an opinion of them.",
     "in_sample": "Every judge trained on the labels that it judges, and so agrees with wrong ones too.",
-    "finds_no_flips": "The judges find labels that were flipped as a test no better than chance would{auroc}, so they "
+    "finds_no_flips": "The judges find labels that were flipped as a test no better than chance would, so they "
     "are no guide to labels that nobody flipped.",
-    "finds_few_flips": "The judges find labels that were flipped as a test better than chance would{auroc}, but not "
+    "finds_few_flips": "The judges find labels that were flipped as a test better than chance would, but not "
     "well enough to call single labels wrong.",
     "not_measured": "No labels were flipped as a test, so how well wrong ones are found is not known.",
     "few_groups": "{groups} groups of prompts are too few to tell odd prompts from wrong labels.",
     "not_identifiable": "The judges are not sure enough to tell the labels' errors from their own.",
 }
-STRONGER_JUDGE = ("a stronger judge", "a stronger judge (`--model_name_or_path` takes any Hub model or local folder)")
+STRONGER_JUDGE = ("a stronger judge", "a stronger judge (--model_name_or_path takes any Hub model or local folder)")
 BETTER_SCORES = ("scores of stronger models", "scores of stronger models")
-VOTES = ("votes", "votes of several annotators a pair")
+VOTES = ("votes", "votes of several annotators on each pair")
 MORE_PAIRS = ("more pairs", "more pairs")
 MORE_PROMPTS = ("more prompts", f"pairs of more prompts ({MIN_GROUPS} groups at least)")
-OTHER_JUDGES = ("judges that never saw the labels", "judges that never saw the labels (`--crossfit groups`)")
-FLIPS = ("a self-audit", "a self-audit (`--planted_rate 0.2`)")
+OTHER_JUDGES = ("judges that never saw the labels", "judges that never saw the labels (--crossfit groups)")
+FLIPS = ("a self-audit", "a self-audit (--planted_rate 0.2)")
 DECIDED_PAIRS = ("pairs that two judges can decide", "pairs that are no ties, each with the scores of two judges")
 MANY_PAIRS = 2000
 """From here on more pairs of the same kind would hardly help."""
@@ -37,11 +36,11 @@ def doubt_sentences(metrics: AuditNumbers | AuditFindings) -> list[str]:
     """Of all its doubts, the gravest first."""
     noise = metrics["label_noise"]
     groups = noise["num_groups"] if noise else 0
-    return [DOUBTS[code].format(auroc=_in_brackets(metrics), groups=groups) for code in metrics["claim"]["doubts"]]
+    return [DOUBTS[code].format(groups=groups) for code in metrics["claim"]["doubts"]]
 
 
 def help_in_short(metrics: AuditFindings) -> str:
-    """``a stronger judge, votes or more pairs``."""
+    """``a stronger judge, votes, or more pairs``."""
     return listed([short for short, _ in _helps(metrics)])
 
 
@@ -60,8 +59,10 @@ def planted_auroc(metrics: AuditNumbers | AuditFindings) -> tuple[float, float |
 
 
 def listed(words: list[str]) -> str:
-    """``one, two or three``."""
-    return " or ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+    """``one``, ``one or two``, ``one, two, or three``."""
+    if len(words) < 3:
+        return " or ".join(words)
+    return f"{', '.join(words[:-1])}, or {words[-1]}"
 
 
 def _helps(metrics: AuditFindings) -> list[Help]:
@@ -81,12 +82,3 @@ def _helps(metrics: AuditFindings) -> list[Help]:
         "not_identifiable": weak,
     }
     return list(dict.fromkeys(each for code in metrics["claim"]["doubts"] for each in against[code]))
-
-
-def _in_brackets(metrics: AuditNumbers | AuditFindings) -> str:
-    auroc = planted_auroc(metrics)
-    if auroc is None:
-        return ""
-    value, low, high = auroc
-    span = decimal_range(low, high, 2, missing="")
-    return f" (AUROC {decimal(value)}{', ' if span else ''}{span})"

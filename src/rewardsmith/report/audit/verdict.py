@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from rewardsmith.contracts.metrics.audit import AuditFindings, AuditVerdict, DataNumbers, Ensemble, LabelNoise
+from collections.abc import Sequence
+
+from rewardsmith.contracts.metrics.audit import (
+    AuditFindings,
+    AuditVerdict,
+    DataNumbers,
+    Ensemble,
+    LabelNoise,
+    LabelNoiseNumbers,
+)
 from rewardsmith.report.audit.doubts import doubt_sentences, help_in_short, help_sentence, planted_auroc
 from rewardsmith.report.numbers import count, pairs, range_words, rounded_percent
 from rewardsmith.report.sections import stability_words
@@ -33,10 +42,11 @@ def _by_importance(metrics: AuditFindings) -> list[str]:
         assert noise is not None  # nothing could be judged
         structured = metrics["structured"] and metrics["structured"]["sentence"]
         return [_flagged(metrics, noise), how_well, cut, structured or "", _accuracy(metrics)]
+    reason, *others = doubt_sentences(metrics)
     if metrics["claim"]["level"] == "reading_order":
-        return [noise["sentence"] if noise else "", cut, help_sentence(metrics), _accuracy(metrics)]
-    reasons = " ".join(doubt_sentences(metrics))
-    return [f"{reasons} So no label is called wrong.", help_sentence(metrics), cut, _accuracy(metrics)]
+        share = noise_sentence(noise, [reason]) if noise else ""
+        return [share, cut, help_sentence(metrics), _accuracy(metrics), *others]
+    return [f"{reason} So no label is called wrong.", help_sentence(metrics), cut, _accuracy(metrics), *others]
 
 
 def _rest(metrics: AuditFindings) -> list[str]:
@@ -51,18 +61,14 @@ def _rest(metrics: AuditFindings) -> list[str]:
 
 
 def _line(metrics: AuditFindings) -> str:
-    level, noise, auroc = metrics["claim"]["level"], metrics["label_noise"], planted_auroc(metrics)
+    level, noise = metrics["claim"]["level"], metrics["label_noise"]
     if level == "cannot_tell":
-        return f"Cannot tell which labels are wrong. What would help: {help_in_short(metrics)}."
+        found = f": {_ranked(metrics)}" if "finds_no_flips" in metrics["claim"]["doubts"] else ""
+        return f"Cannot tell which labels are wrong{found}. What would help: {help_in_short(metrics)}."
     if level == "reading_order":
-        if auroc is None:
+        if planted_auroc(metrics) is None:
             return "Check by hand, from the top of a ranked list; how much better than chance it is was not measured."
-        value, low, high = auroc
-        span = f"{range_words(low, high)}, " if low is not None and high is not None else ""
-        return (
-            f"Check by hand, from the top of a ranked list: it places labels flipped as a test above others "
-            f"{rounded_percent(value)} of the time ({span}50% by chance)."
-        )
+        return f"Check by hand, from the top of a ranked list: {_ranked(metrics)}."
     assert noise is not None and noise["value"] is not None  # the level says so
     share = f"at least about {rounded_percent(noise['value'])} of the labels"
     span = range_words(noise["low"], noise["high"])
@@ -73,14 +79,27 @@ def _line(metrics: AuditFindings) -> str:
 
 def how_well_found(metrics: AuditFindings) -> str:
     """How far above chance flipped labels rank."""
+    ranked = _ranked(metrics)
+    return f"How well it finds them: {ranked}." if ranked else ""
+
+
+def _ranked(metrics: AuditFindings) -> str:
     auroc = planted_auroc(metrics)
     if auroc is None:
         return ""
     value, low, high = auroc
     span = f"{range_words(low, high)}, " if low is not None and high is not None else ""
+    return f"labels flipped as a test rank above others {rounded_percent(value)} of the time ({span}50% by chance)"
+
+
+def noise_sentence(noise: LabelNoiseNumbers, doubts: Sequence[str] = ()) -> str:
+    """How many labels are wrong in all, or that it cannot be told, and why (``doubts``: sentences)."""
+    span = range_words(noise["low"], noise["high"])
+    if noise["value"] is None:
+        return " ".join((f"How many labels are wrong cannot be told ({span} is possible).", *doubts))
     return (
-        f"How well it finds them: labels flipped as a test rank above others {rounded_percent(value)} of the time "
-        f"({span}50% by chance)."
+        f"At least about {rounded_percent(noise['value'])} of the labels are wrong ({span}), "
+        "not counting errors that gather on ambiguous pairs."
     )
 
 
@@ -120,13 +139,13 @@ def cut_sentence(data: DataNumbers) -> str:
         return ""
     said = f"{rounded_percent(share)} of the pairs were cut at {data['max_length']} tokens, and judged by what was left"
     if enough is None:
-        return f"{said}: use a larger `--max_length`."
+        return f"{said}: use a larger --max_length."
     if limit is None or enough <= limit:
-        return f"{said}: use `--max_length {enough}`."
-    longer = f"`--model_name_or_path` with a model that reads more, and `--max_length {enough}`"
+        return f"{said}: use --max_length {enough}."
+    longer = f"--model_name_or_path with a model that reads more, and --max_length {enough}"
     most = f"this judge reads {limit} tokens at most"
     if limit > (data["max_length"] or 0):
-        return f"{said}: use `--max_length {limit}`; {most}, so better {longer}."
+        return f"{said}: use --max_length {limit}; {most}, so better {longer}."
     return f"{said}; {most}: use {longer}."
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rewardsmith.contracts.metrics.audit import (
     Accuracy,
     AccuracyNumbers,
@@ -11,7 +9,6 @@ from rewardsmith.contracts.metrics.audit import (
     AuditMetrics,
     AuditNumbers,
     LabelNoise,
-    LabelNoiseNumbers,
     Planted,
     PlantedNumbers,
     Structured,
@@ -19,8 +16,7 @@ from rewardsmith.contracts.metrics.audit import (
 )
 from rewardsmith.report.audit.doubts import doubt_sentences
 from rewardsmith.report.audit.next_steps import next_steps
-from rewardsmith.report.audit.verdict import verdict
-from rewardsmith.report.numbers import range_words, rounded_percent
+from rewardsmith.report.audit.verdict import noise_sentence, verdict
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 
 ASSUMPTION = (
@@ -73,17 +69,6 @@ def with_words(numbers: AuditNumbers, dataset_name: str, folder: str, keeps_memb
 def _with_limits(planted: PlantedNumbers, kind: EnsembleKind) -> Planted:
     sentences = (PLANTED_LIMITS[planted["kind"]], PRECISION_LIMITS, kind.planted_limits)
     return {**planted, "limits": " ".join(sentence for sentence in sentences if sentence)}
-
-
-def noise_sentence(noise: LabelNoiseNumbers, doubts: Sequence[str] = ()) -> str:
-    """How many labels are wrong in all, or that it cannot be told, and why (``doubts``: sentences)."""
-    span = range_words(noise["low"], noise["high"])
-    if noise["value"] is None:
-        return " ".join((f"How many labels are wrong cannot be told ({span} is possible).", *doubts))
-    return (
-        f"At least about {rounded_percent(noise['value'])} of the labels are wrong ({span}), "
-        "not counting errors that gather on ambiguous pairs."
-    )
 
 
 def accuracy_sentence(accuracy: AccuracyNumbers) -> str:

@@ -153,6 +153,8 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "longer_rate": 0.31,
             "shorter_rate": 0.04,
             "p_rates_differ": 0.999,
+            "leans_to": "longer",
+            "gathers": True,
             "categories": [
                 {"name": "advice", "count": 2011, "share_wrong": 0.14, "longer_rate": 0.3, "shorter_rate": 0.02},
                 {"name": "coding", "count": 201, "share_wrong": 0.47, "longer_rate": 0.55, "shorter_rate": 0.38},

@@ -40,9 +40,9 @@ TERMS = (
     Term("p_wrong", "probability that the label is wrong; null for ties", ("probability wrong",)),
     Term("flagged", "more likely wrong than right: p_wrong above 0.5"),
     Term(
-        "labels wrong",
+        "share of wrong labels",
         "share of labels that are wrong, at least: errors that gather on close calls do not show",
-        ("wrong labels", "labels are wrong", "labels look wrong"),
+        ("labels wrong, at least",),
     ),
     Term(
         "identifiable",
@@ -65,24 +65,31 @@ TERMS = (
 
 @dataclass
 class TermLinks:
-    """Escapes text and links the first of each term in it to its meaning; a page has one of these."""
+    """Escapes text, links the first of each term in it to its meaning and sets options as code; one for each page."""
 
     _linked: set[str] = field(default_factory=set)
 
     def __call__(self, text: str) -> Markup:
         done, end = Markup(), 0
         for match in _PATTERN.finditer(text):
-            term = _BY_SPELLING[match[0].lower()]
-            if term.name in self._linked:
-                continue
-            self._linked.add(term.name)
-            link = Markup('<a class="term" href="#{}" title="{}">{}</a>').format(term.anchor, term.meaning, match[0])
-            done, end = done + escape(text[end : match.start()]) + link, match.end()
+            if shown := self._shown(match[0]):
+                done, end = done + escape(text[end : match.start()]) + shown, match.end()
         return done + escape(text[end:])
+
+    def _shown(self, found: str) -> Markup | None:
+        if found.startswith("--"):
+            return Markup("<code>{}</code>").format(found)
+        term = _BY_SPELLING[found.lower()]
+        if term.name in self._linked:
+            return None
+        self._linked.add(term.name)
+        return Markup('<a class="term" href="#{}" title="{}">{}</a>').format(term.anchor, term.meaning, found)
 
 
 _BY_SPELLING = {spelling.lower(): term for term in TERMS for spelling in (term.name, *term.spellings)}
 _PATTERN = re.compile(
-    r"\b(?:" + "|".join(re.escape(each) for each in sorted(_BY_SPELLING, key=len, reverse=True)) + r")\b",
+    r"(?<!\w)--[a-z_]+|\b(?:"
+    + "|".join(re.escape(each) for each in sorted(_BY_SPELLING, key=len, reverse=True))
+    + r")\b",
     re.IGNORECASE,
 )

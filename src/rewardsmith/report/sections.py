@@ -71,7 +71,7 @@ def noise_numbers(noise: LabelNoise, metrics: AuditMetrics) -> list[KeyNumber]:
     """How many labels are wrong at least, and how many can be named; what fits the data where that cannot be told."""
     span = percent_range(noise["low"], noise["high"])
     if noise["value"] is None:
-        return [KeyNumber("labels wrong", "cannot be told", f"{span} is possible")]
+        return [KeyNumber("share of wrong labels", "cannot be told", f"{span} is possible")]
     low, high = (part(metrics, "stability", "share", end) for end in ("low", "high"))
     resampled = "" if low is None else f", {percent_range(low, high)} in resampled sets"
     return [

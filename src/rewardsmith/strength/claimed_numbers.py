@@ -10,9 +10,11 @@ from rewardsmith.contracts.metrics.audit import (
     AtThreshold,
     AuditNumbers,
     Category,
+    ClaimLevel,
     ClassCounts,
     PlantedNumbers,
     StrengthNumbers,
+    StructuredNumbers,
 )
 
 
@@ -35,14 +37,8 @@ def claimed(numbers: AuditNumbers) -> AuditNumbers:
         held["planted_flips"] = [_planted(found) for found in numbers["planted_flips"]]
     if numbers["categories"]:
         held["categories"] = [_category(row) for row in numbers["categories"]]
-    if structured := numbers["structured"]:
-        held["structured"] = {
-            **structured,
-            "expected_share": None,
-            "longer_rate": None,
-            "shorter_rate": None,
-            "categories": None,
-        }
+    if numbers["structured"]:
+        held["structured"] = _structured(numbers["structured"], numbers["claim"]["level"])
     return held
 
 
@@ -56,6 +52,18 @@ def _strength(numbers: AuditNumbers) -> StrengthNumbers:
         "strong": classes["strong"],
     }
     return {**strength, "classes": kept}
+
+
+def _structured(found: StructuredNumbers, level: ClaimLevel) -> StructuredNumbers:
+    """Where doubt gathers, without shares; nothing where there is no order to read in."""
+    held: StructuredNumbers = {
+        **found,
+        "expected_share": None,
+        "longer_rate": None,
+        "shorter_rate": None,
+        "categories": None,
+    }
+    return {**held, "leans_to": None, "gathers": False} if level == "cannot_tell" else held
 
 
 def _planted(found: PlantedNumbers) -> PlantedNumbers:

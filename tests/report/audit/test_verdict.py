@@ -62,7 +62,7 @@ def test_what_cannot_be_told_is_said_first_with_what_would_help() -> None:
     )
     assert "no better than chance would" in found["points"][0]
     assert at("cannot_tell", "no_judges")["line"].startswith("Cannot tell which labels are wrong. What would help: ")
-    assert "--model_name_or_path" in found["points"][1]
+    assert "--model_name_or_path takes any Hub model" in found["points"][1]
 
 
 @pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])

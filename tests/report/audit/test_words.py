@@ -58,7 +58,7 @@ def test_heads_that_cannot_tell_ask_for_a_stronger_judge() -> None:
 
 
 def said(**changes: object) -> str | None:
-    usual = {"longer_rate": 0.1, "shorter_rate": 0.1, "p_rates_differ": 0.1, "categories": None}
+    usual = {"longer_rate": 0.1, "shorter_rate": 0.1, "leans_to": None, "gathers": False, "categories": None}
     return structured_sentence({**usual, **changes})
 
 
@@ -66,31 +66,22 @@ def test_errors_that_gather_nowhere_are_no_sentence() -> None:
     assert said() is None
 
 
-@pytest.mark.parametrize(
-    ("longer", "shorter", "words"),
-    [
-        (0.4, 0.05, ("towards the longer response", "in about 40%", "in 5%", "preference for length")),
-        (0.05, 0.4, ("towards the shorter response", "in about 40%", "in 5%", "preference for brevity")),
-    ],
-)
-def test_a_lean_is_told_with_what_else_it_may_be(longer: float, shorter: float, words: tuple[str, ...]) -> None:
-    sentence = said(longer_rate=longer, shorter_rate=shorter, p_rates_differ=0.99)
+@pytest.mark.parametrize(("longer", "leans_to", "taste"), [(0.4, "longer", "length"), (0.05, "shorter", "brevity")])
+def test_a_lean_is_told_with_what_else_it_may_be(longer: float, leans_to: str, taste: str) -> None:
+    sentence = said(longer_rate=longer, shorter_rate=0.45 - longer, leans_to=leans_to)
     assert sentence is not None
-    for each in (*words, "would look the same"):
+    for each in (f"towards the {leans_to} response", "in about 40%", "in 5%", f"preference for {taste}"):
         assert each in sentence
-
-
-def test_a_lean_has_to_be_sure_and_worth_a_sentence() -> None:
-    assert said(longer_rate=0.4, shorter_rate=0.05, p_rates_differ=0.9) is None
-    assert said(longer_rate=0.14, shorter_rate=0.1, p_rates_differ=0.999) is None
+    unshared = said(longer_rate=None, shorter_rate=None, leans_to=leans_to)
+    assert unshared is not None and f"towards the {leans_to} response" in unshared and "%" not in unshared
 
 
 def test_categories_that_differ_are_told_without_their_names() -> None:
     rows = [{"name": "SECRET", "count": 60, "share_wrong": 0.7}, {"name": "other", "count": 60, "share_wrong": 0.04}]
-    sentence = said(categories=rows)
+    sentence = said(gathers=True, categories=[*rows, {"name": "few", "count": 10, "share_wrong": 0.9}])
     assert sentence is not None and "from 4% to 70%" in sentence and "SECRET" not in sentence
-    assert said(categories=[{**rows[0], "count": 10}, rows[1]]) is None
-    assert said(categories=[{**rows[0], "share_wrong": 0.1}, rows[1]]) is None
+    unshared = said(gathers=True)
+    assert unshared is not None and "gather in categories" in unshared and "%" not in unshared
 
 
 @pytest.mark.parametrize("module", ["terminal", "refine.terminal", "evaluate.terminal", "study.tables", "audit.words"])

@@ -288,6 +288,10 @@ class StructuredNumbers(TypedDict):
     """P(the label prefers the longer response | it is worse)."""
     shorter_rate: float | None
     p_rates_differ: float
+    leans_to: Literal["longer", "shorter"] | None
+    """The response that labels wrongly prefer more often, where the two rates surely differ by enough to matter."""
+    gathers: bool
+    """Shares of wrong labels differ between categories by enough to matter."""
     categories: list[StructuredCategory] | None
 
 

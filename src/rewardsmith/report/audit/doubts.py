@@ -46,8 +46,8 @@ def help_in_short(metrics: AuditFindings) -> str:
 
 def help_sentence(metrics: AuditFindings) -> str:
     """What to change, with the options; nothing where there are no doubts."""
-    helps = _helps(metrics)
-    return f"What would help: {listed([with_how for _, with_how in helps])}." if helps else ""
+    helps = listed([with_how for _, with_how in _helps(metrics)])
+    return f"What would help: {helps}." if helps else ""
 
 
 def planted_auroc(metrics: AuditNumbers | AuditFindings) -> tuple[float, float | None, float | None] | None:

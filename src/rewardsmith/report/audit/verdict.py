@@ -38,15 +38,15 @@ def verdict_text(found: AuditVerdict) -> str:
 
 def _by_importance(metrics: AuditFindings) -> list[str]:
     noise, how_well, cut = metrics["label_noise"], how_well_found(metrics), cut_sentence(metrics["data"])
+    structured = (metrics["structured"] and metrics["structured"]["sentence"]) or ""
     if metrics["claim"]["level"] == "labels_judged":
         assert noise is not None  # nothing could be judged
-        structured = metrics["structured"] and metrics["structured"]["sentence"]
-        return [_flagged(metrics, noise), how_well, cut, structured or "", _accuracy(metrics)]
+        return [_flagged(metrics, noise), how_well, cut, structured, _accuracy(metrics)]
     reason, *others = doubt_sentences(metrics)
     if metrics["claim"]["level"] == "reading_order":
         share = noise_sentence(noise, [reason]) if noise else ""
-        return [share, cut, help_sentence(metrics), _accuracy(metrics), *others]
-    return [f"{reason} So no label is called wrong.", help_sentence(metrics), cut, _accuracy(metrics), *others]
+        return [share, cut, structured, help_sentence(metrics), _accuracy(metrics), *others]
+    return [f"{reason} So no label is called wrong.", cut, help_sentence(metrics), _accuracy(metrics), *others]
 
 
 def _rest(metrics: AuditFindings) -> list[str]:

@@ -17,6 +17,7 @@ from rewardsmith.contracts.metrics.audit import (
 from rewardsmith.report.audit.doubts import doubt_sentences
 from rewardsmith.report.audit.next_steps import next_steps
 from rewardsmith.report.audit.verdict import noise_sentence, verdict
+from rewardsmith.strength.category_metrics import MIN_CATEGORY_PAIRS
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 
 ASSUMPTION = (
@@ -32,12 +33,6 @@ PRECISION_LIMITS = (
     "Errors that were there before count as false alarms, so precision is a lower bound. Votes and annotators' own "
     "rates are left out of account here: on a planted label they would tell."
 )
-SURE = 0.95
-LEAST_DIFFERENCE = 0.05
-"""Of the two rates of the whole set; smaller ones are not worth a sentence."""
-LEAST_SPREAD = 0.1
-"""Of the shares of wrong labels in categories of ``MIN_CATEGORY_PAIRS`` or more."""
-MIN_CATEGORY_PAIRS = 50
 
 
 def with_words(numbers: AuditNumbers, dataset_name: str, folder: str, keeps_members: bool) -> AuditMetrics:
@@ -96,25 +91,30 @@ def structured_sentence(found: StructuredNumbers) -> str | None:
 
 
 def _by_length(found: StructuredNumbers) -> str:
+    if found["leans_to"] is None:
+        return ""
+    favoured, other, taste = ("longer", "shorter", "length")
+    if found["leans_to"] == "shorter":
+        favoured, other, taste = ("shorter", "longer", "brevity")
+    same = f"a true preference for {taste} at equal quality would look the same."
     longer, shorter = found["longer_rate"], found["shorter_rate"]
     if longer is None or shorter is None:  # labels are not judged
-        return ""
-    if found["p_rates_differ"] < SURE or abs(longer - shorter) < LEAST_DIFFERENCE:
-        return ""
-    favoured, other, taste = ("longer", "shorter", "length") if longer > shorter else ("shorter", "longer", "brevity")
+        return f"Doubtful labels lean towards the {favoured} response; {same}"
     return (
         f"Labels lean towards the {favoured} response: where it is the worse one they prefer it in about "
         f"{max(longer, shorter):.0%} of the pairs, and the {other} one, where that is worse, in "
-        f"{min(longer, shorter):.0%}; a true preference for {taste} at equal quality would look the same."
+        f"{min(longer, shorter):.0%}; {same}"
     )
 
 
 def _by_category(found: StructuredNumbers) -> str:
     """Without names, which a report may have to leave out."""
-    shares = [row["share_wrong"] for row in found["categories"] or [] if row["count"] >= MIN_CATEGORY_PAIRS]
-    if not shares or max(shares) - min(shares) < LEAST_SPREAD:
+    if not found["gathers"]:
         return ""
+    same = "a category that truly asks for the opposite would look the same."
+    shares = [row["share_wrong"] for row in found["categories"] or [] if row["count"] >= MIN_CATEGORY_PAIRS]
+    if not shares:  # labels are not judged
+        return f"Doubtful labels gather in categories; {same}"
     return (
-        f"Wrong labels gather in categories: from {min(shares):.0%} to {max(shares):.0%} of the labels of one; a "
-        "category that truly asks for the opposite would look the same."
+        f"Wrong labels gather in categories: from {min(shares):.0%} to {max(shares):.0%} of the labels of one; {same}"
     )

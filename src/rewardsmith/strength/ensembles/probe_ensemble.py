@@ -120,5 +120,5 @@ def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float3
 
 def enough_length(num_tokens: NDArray[np.int32]) -> int:
     """A ``max_length`` that leaves all but a twentieth of the pairs whole; ``num_tokens`` [N]: of the longer side."""
-    needed = np.quantile(num_tokens, READ_WHOLE, method="higher")
+    needed = np.quantile(num_tokens, READ_WHOLE, method="inverted_cdf")
     return int(-(-needed // ROUND_TO) * ROUND_TO)

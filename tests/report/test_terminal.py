@@ -6,7 +6,7 @@ from rich.console import Console
 
 from rewardsmith.report.terminal import print_verdict
 
-VERDICT = {"line": "see [/bold] here", "points": ["[blue]b[/blue]"], "rest": ["[i]c[/i]"]}
+VERDICT = {"line": "see [/bold] here", "points": ["[blue]b[/blue] `max_length` 9"], "rest": ["[i]c[/i]"]}
 
 
 def printed(metrics, **options):
@@ -39,5 +39,5 @@ def test_markup_and_control_characters_of_the_data_stay_text(fake_audit):
     text = printed(fake_audit.fake_metrics(200) | {"title": "[red]a[/red] \x1b[2Jb", "verdict": VERDICT})
     assert "[red]a[/red]" in text
     assert "\x1b" not in text
-    for words in ("[/bold]", "[blue]b[/blue]", "[i]c[/i]"):
+    for words in ("[/bold]", "[blue]b[/blue] --max_length 9", "[i]c[/i]"):
         assert words in text

@@ -312,8 +312,8 @@ def test_much_truncation_is_in_the_verdict_with_the_length_to_use(tiny_llama: Pa
     short = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "short"), **{**options, "max_length": 16})
     data = short.metrics["data"]
     assert data["truncated_share"] > 0.2 and data["max_length"] == 16
-    assert f"use --max_length {data['max_length_enough']}." in short.verdict
+    assert f"use `max_length` {data['max_length_enough']}." in short.verdict
     enough = {**options, "max_length": data["max_length_enough"]}
     whole = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "whole"), **enough)
     assert whole.metrics["data"]["truncated_share"] <= 0.05
-    assert "--max_length" not in str(whole.metrics["verdict"])
+    assert "max_length" not in str(whole.metrics["verdict"])

@@ -65,7 +65,7 @@ TERMS = (
 
 @dataclass
 class TermLinks:
-    """Escapes text, links the first of each term in it to its meaning and sets options as code; one for each page."""
+    """Escapes text, links the first of each term to its meaning, and shows `option` as a flag; one for each page."""
 
     _linked: set[str] = field(default_factory=set)
 
@@ -77,8 +77,8 @@ class TermLinks:
         return done + escape(text[end:])
 
     def _shown(self, found: str) -> Markup | None:
-        if found.startswith("--"):
-            return Markup("<code>{}</code>").format(found)
+        if found.startswith("`"):
+            return Markup("<code>--{}</code>").format(found.strip("`"))
         term = _BY_SPELLING[found.lower()]
         if term.name in self._linked:
             return None
@@ -88,8 +88,6 @@ class TermLinks:
 
 _BY_SPELLING = {spelling.lower(): term for term in TERMS for spelling in (term.name, *term.spellings)}
 _PATTERN = re.compile(
-    r"(?<!\w)--[a-z_]+|\b(?:"
-    + "|".join(re.escape(each) for each in sorted(_BY_SPELLING, key=len, reverse=True))
-    + r")\b",
+    r"`[a-z_]+`|\b(?:" + "|".join(re.escape(each) for each in sorted(_BY_SPELLING, key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,13 +26,13 @@ def print_verdict(metrics: AuditMetrics, console: Console, report_path: Path | s
     console.print(plain(metrics["title"], "bold"))
     console.print()
     found = metrics["verdict"]
-    console.print(plain(found["line"], "bold"), width=width)
+    console.print(plain(flags(found["line"]), "bold"), width=width)
     console.print()
     print_points(found["points"], console, width)
     print_classes(metrics, console)
     print_key_numbers(metrics, console)
     if found["rest"]:
-        console.print(plain(" ".join(found["rest"])), width=width)
+        console.print(plain(flags(" ".join(found["rest"]))), width=width)
         console.print()
     print_next_steps(metrics["next_steps"], console, width)
     if report_path is not None:
@@ -43,11 +44,16 @@ def plain(words: object, style: str = "") -> Text:
     return Text("".join(c for c in str(words) if c.isprintable() or c == "\n"), style=style)
 
 
+def flags(words: str) -> str:
+    """The words with every option, which stands in backticks, as its flag."""
+    return re.sub(r"`([a-z_]+)`", r"--\1", words)
+
+
 def print_points(points: Sequence[str], console: Console, width: int) -> None:
     """One under another, each hanging behind its dash."""
     table = Table.grid(padding=(0, 1, 0, 0))
     for point in points:
-        table.add_row("-", plain(point))
+        table.add_row("-", plain(flags(point)))
     console.print(table, width=width)
     console.print()
 

@@ -62,7 +62,7 @@ def test_what_cannot_be_told_is_said_first_with_what_would_help() -> None:
     )
     assert "no better than chance would" in found["points"][0]
     assert at("cannot_tell", "no_judges")["line"].startswith("Cannot tell which labels are wrong. What would help: ")
-    assert "--model_name_or_path takes any Hub model" in found["points"][1]
+    assert "`model_name_or_path` takes any Hub model" in found["points"][1]
 
 
 @pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])
@@ -96,11 +96,11 @@ def test_help_is_what_the_set_does_not_have_yet() -> None:
     [
         ({"truncated_share": 0.2}, ""),
         ({"truncated_share": None}, ""),
-        ({"max_length_enough": None}, "use a larger --max_length."),
-        ({"max_length_limit": None}, ": use --max_length 900."),
-        ({"max_length_limit": 900}, ": use --max_length 900."),
-        ({"max_length_limit": 700}, "use --max_length 700; this judge reads 700 tokens at most, so better"),
-        ({}, "; this judge reads 512 tokens at most: use --model_name_or_path with a model that reads more"),
+        ({"max_length_enough": None}, "use a larger `max_length`."),
+        ({"max_length_limit": None}, ": use `max_length` 900."),
+        ({"max_length_limit": 900}, ": use `max_length` 900."),
+        ({"max_length_limit": 700}, "use `max_length` 700; this judge reads 700 tokens at most, so better"),
+        ({}, "; this judge reads 512 tokens at most: use `model_name_or_path` with a model that reads more"),
     ],
 )
 def test_much_truncation_comes_with_the_max_length_to_use(data: dict[str, Any], advice: str) -> None:

@@ -1,4 +1,4 @@
-"""What keeps an audit from saying more, one sentence a doubt, and what would help against it."""
+"""What keeps an audit from saying more, one sentence a doubt, and what would help; options stand in backticks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DOUBTS: dict[Doubt, str] = {
     "few_groups": "{groups} groups of prompts are too few to tell odd prompts from wrong labels.",
     "not_identifiable": "The judges are not sure enough to tell the labels' errors from their own.",
 }
-STRONGER_JUDGE = ("a stronger judge", "a stronger judge (--model_name_or_path takes any Hub model or local folder)")
+STRONGER_JUDGE = ("a stronger judge", "a stronger judge (`model_name_or_path` takes any Hub model or local folder)")
 BETTER_SCORES = ("scores of stronger models", "scores of stronger models")
 VOTES = ("votes", "votes of several annotators on each pair")
 MORE_PAIRS = ("more pairs", "more pairs")
 MORE_PROMPTS = ("more prompts", f"pairs of more prompts ({MIN_GROUPS} groups at least)")
-OTHER_JUDGES = ("judges that never saw the labels", "judges that never saw the labels (--crossfit groups)")
-FLIPS = ("a self-audit", "a self-audit (--planted_rate 0.2)")
+OTHER_JUDGES = ("judges that never saw the labels", "judges that never saw the labels (`crossfit` groups)")
+FLIPS = ("a self-audit", "a self-audit (`planted_rate` 0.2)")
 DECIDED_PAIRS = ("pairs that two judges can decide", "pairs that are no ties, each with the scores of two judges")
 MANY_PAIRS = 2000
 """From here on more pairs of the same kind would hardly help."""

@@ -139,13 +139,13 @@ def cut_sentence(data: DataNumbers) -> str:
         return ""
     said = f"{rounded_percent(share)} of the pairs were cut at {data['max_length']} tokens, and judged by what was left"
     if enough is None:
-        return f"{said}: use a larger --max_length."
+        return f"{said}: use a larger `max_length`."
     if limit is None or enough <= limit:
-        return f"{said}: use --max_length {enough}."
-    longer = f"--model_name_or_path with a model that reads more, and --max_length {enough}"
+        return f"{said}: use `max_length` {enough}."
+    longer = f"`model_name_or_path` with a model that reads more, and `max_length` {enough}"
     most = f"this judge reads {limit} tokens at most"
     if limit > (data["max_length"] or 0):
-        return f"{said}: use --max_length {limit}; {most}, so better {longer}."
+        return f"{said}: use `max_length` {limit}; {most}, so better {longer}."
     return f"{said}; {most}: use {longer}."
 
 

@@ -29,8 +29,8 @@ HEADINGS: dict[ClaimLevel, dict[str, tuple[str, str]]] = {
     "reading_order": {
         "doubtful": (
             "First to read",
-            "The top of the list: the judges prefer the rejected response. They are right more often than a coin, "
-            "not often enough to do without a reader.",
+            "The top of the list: the judges prefer the rejected response. Wrong labels are more frequent here than "
+            "elsewhere, and many of these are right.",
         ),
         "ambiguous": ("Closest", "Strength nearest to zero: the judges see no difference."),
         "strongest": ("Strongest", "The judges agree with the label by the widest gap."),

@@ -245,13 +245,15 @@ def accuracy_figure(metrics: AuditMetrics) -> Figure | None:
         coin_flip = reference_line(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
         return layered(coin_flip, bars, dots, words, height=alt.Step(38))
 
+    caption = "The vertical line is a coin flip."
+    if rows[-1]["is_range"]:
+        caption += " Attainable is what a perfect model could score at most, since wrong labels count against it too."
     return draw(
         "accuracy",
         accuracy_finding(metrics),
         "Accuracies: " + "; ".join(str(r["tip"]) for r in rows) + ".",
         chart,
-        "The vertical line is a coin flip. Attainable is what a perfect model could score at most, since wrong labels "
-        "count against it too.",
+        caption,
     )
 
 

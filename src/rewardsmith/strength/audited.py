@@ -89,7 +89,9 @@ def audit_pairs(
         p_wrong = noise.p_wrong(gap, rate)
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
-    return Audited(judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs)
+    return Audited(
+        judged, strength, gap, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs
+    )
 
 
 def _with_votes(

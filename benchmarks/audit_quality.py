@@ -56,7 +56,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "model": args.model,
         "pairs": len(pairs),
         "groups": int(groups.max()) + 1,
-        "truncated_share": features.truncated_share,
+        "truncated_share": features.truncation.share,
     }
     values: dict[str, list[Any]] = {}
     for seed in range(args.seeds):

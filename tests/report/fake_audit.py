@@ -9,6 +9,8 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
+from rewardsmith.report.audit.words import with_words
+from rewardsmith.strength.claimed_numbers import claimed
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.review_curve import review_curve
 
@@ -126,7 +128,10 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "in_sample": False,
             "num_groups": num_pairs // 3,
             "vote_error": None,
+            "num_labels": num_pairs,
             "expected_wrong": 0.19 * num_pairs,
+            "num_flagged": int((classes == "incorrect").sum()),
+            "expected_wrong_flagged": 0.09 * num_pairs,
             "assumption": "errors do not depend on the texts beyond their strength",
             "sentence": "About 16 to 22 % of the labels are estimated to be wrong.",
         },
@@ -151,6 +156,8 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "longer_rate": 0.31,
             "shorter_rate": 0.04,
             "p_rates_differ": 0.999,
+            "leans_to": "longer",
+            "gathers": True,
             "categories": [
                 {"name": "advice", "count": 2011, "share_wrong": 0.14, "longer_rate": 0.3, "shorter_rate": 0.02},
                 {"name": "coding", "count": 201, "share_wrong": 0.47, "longer_rate": 0.55, "shorter_rate": 0.38},
@@ -158,9 +165,15 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "sentence": "Labels lean towards the longer response: it is preferred in about 31% of the pairs where it "
             "is the worse one, and a true preference for length at equal quality would look the same.",
         },
-        "verdict": "About one label in five is probably wrong, and the judges can name a good part of them. They agree "
-        "with 71 % of the labels they never saw, where some 78 to 84 % is attainable; length alone reaches 56 %, so "
-        "this is not a length effect. Start with the 431 doubtful pairs.",
+        "verdict": {
+            "line": "Check by hand: at least about one label in five is wrong.",
+            "points": [
+                "Start with the 431 doubtful pairs.",
+                "The judges agree with 71 % of the labels they never saw.",
+                "Length alone reaches 56 %, so this is not a length effect.",
+            ],
+            "rest": ["Some 78 to 84 % is attainable."],
+        },
         "next_steps": [
             {
                 "text": "Flip or drop the doubtful labels and write a training file.",
@@ -170,6 +183,21 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
         ],
         "timings": {"read": 1.9, "features": 141.0, "members": 22.4, "planted flips": 40.2, "report": 3.1},
     }
+
+
+def at_level(
+    metrics: dict[str, Any], strengths: pa.Table, level: str, doubts: list[str]
+) -> tuple[dict[str, Any], pa.Table]:
+    """Metrics, with the words of today, and strengths as the audit of the same set at another level of claim."""
+    metrics = with_words(
+        claimed({**metrics, "claim": {"level": level, "doubts": doubts}}), "prefs.jsonl", "audit", keeps_members=False
+    )
+    at = strengths.schema.get_field_index("strength_class")
+    names = [
+        None if level == "cannot_tell" or (name == "incorrect" and level == "reading_order") else name
+        for name in strengths["strength_class"].cast(pa.string()).to_pylist()
+    ]
+    return metrics, strengths.set_column(at, "strength_class", pa.array(names))
 
 
 def data_metrics(num_pairs: int) -> dict[str, Any]:
@@ -202,6 +230,9 @@ def data_metrics(num_pairs: int) -> dict[str, Any]:
         "num_ties": 0,
         "format": "hh_rlhf",
         "truncated_share": 0.031,
+        "max_length": 512,
+        "max_length_enough": 480,
+        "max_length_limit": 512,
     }
 
 

@@ -52,3 +52,27 @@ def test_only_so_many_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_found_is_nothing_said() -> None:
     assert structured_metrics(table(["x"]), None) is None
+
+
+@pytest.mark.parametrize(
+    ("longer", "shorter", "sure", "leans_to"),
+    [
+        (0.4, 0.05, 0.99, "longer"),
+        (0.05, 0.4, 0.99, "shorter"),
+        (0.4, 0.05, 0.9, None),
+        (0.14, 0.1, 0.999, None),
+    ],
+)
+def test_a_lean_has_to_be_sure_and_worth_a_word(
+    longer: float, shorter: float, sure: float, leans_to: str | None
+) -> None:
+    cells = found([0.1], [[0.1, 0.1]], longer_rate=longer, shorter_rate=shorter, p_rates_differ=sure)
+    metrics = structured_metrics(table(["x"]), cells)
+    assert metrics is not None and metrics["leans_to"] == leans_to
+
+
+@pytest.mark.parametrize(("num", "share", "gathers"), [(50, 0.7, True), (49, 0.7, False), (50, 0.09, False)])
+def test_errors_gather_where_large_categories_differ(num: int, share: float, gathers: bool) -> None:
+    cells = found([share] * num + [0.04] * 60, [[0.1, 0.1]] * 2)
+    metrics = structured_metrics(table(["x"] * num + ["y"] * 60), cells)
+    assert metrics is not None and metrics["gathers"] == gathers

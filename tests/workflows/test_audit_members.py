@@ -75,8 +75,8 @@ def test_every_pair_has_the_judges_that_were_asked_for(result: Any) -> None:
 
 
 def test_the_verdict_says_who_judged(full: Any, forked: Any) -> None:
-    assert "3 fine-tuned models, each trained on its own" in full.verdict
-    assert "3 models that share their lower layers" in forked.verdict
+    assert "3 fine-tuned models, each trained on its own" in str(full.metrics["verdict"])
+    assert "3 models that share their lower layers" in str(forked.metrics["verdict"])
     for result in (full, forked):
         assert result.metrics["ensemble"]["limits"] in Path(result.report_path).read_text(encoding="utf-8")
         assert "rewardsmith score" in result.metrics["next_steps"][-2]["command"]

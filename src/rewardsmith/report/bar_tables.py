@@ -34,22 +34,23 @@ class BarTable:
 
 
 def category_table(metrics: AuditMetrics, with_names: bool) -> BarTable | None:
-    """Share of doubtful pairs by category, largest first."""
+    """Share of doubtful labels by category, largest first; of labels against the judges where none is called wrong."""
     rows = _by_doubt(metrics)
-    widest = max((r["share_doubtful"] for r in rows), default=0) or 1.0
+    widest = max((_doubt(r) for r in rows), default=0) or 1.0
     bars = [
         Bar(
             name=r["name"] if with_names else f"category {i}",
             cells=(count(r["count"]), decimal(r["accuracy"], 3), decimal(r["strength_mean"])),
-            value=r["share_doubtful"] / widest,
+            value=_doubt(r) / widest,
             low=None,
             high=None,
-            text=percent(r["share_doubtful"]),
+            text=percent(_doubt(r)),
         )
         for i, r in enumerate(rows, 1)
     ]
     columns = ("category", "pairs", "accuracy", "mean strength")
-    return bar_table(columns, "doubtful labels", bars)
+    judged = all(r["share_doubtful"] is not None for r in rows)
+    return bar_table(columns, "doubtful labels" if judged else "labels against the judges", bars)
 
 
 def annotator_table(metrics: AuditMetrics, with_names: bool) -> BarTable | None:
@@ -115,4 +116,8 @@ def _numbers(metrics: AuditMetrics) -> dict[str, str]:
 
 
 def _by_doubt(metrics: AuditMetrics) -> list[Category]:
-    return sorted(metrics["categories"] or [], key=lambda r: -r["share_doubtful"])
+    return sorted(metrics["categories"] or [], key=lambda r: -_doubt(r))
+
+
+def _doubt(row: Category) -> float:
+    return 1 - row["accuracy"] if row["share_doubtful"] is None else row["share_doubtful"]

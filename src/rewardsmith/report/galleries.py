@@ -1,4 +1,4 @@
-"""The pairs a reader should see: the most doubtful, the most ambiguous, the strongest."""
+"""The pairs a reader should see: the first to read, the closest, the strongest, named by what the audit may claim."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.report.binning import Floats, numbers_of, strength_columns
 from rewardsmith.report.differences import Run, compare_words, fold
 
@@ -17,6 +18,33 @@ FOLD_AT = 700
 """Characters of a text that are shown before it is folded."""
 MAX_CHARACTERS = 12_000
 """Characters of a text that the report keeps at all; the rest is counted and said."""
+
+
+HEADINGS: dict[ClaimLevel, dict[str, tuple[str, str]]] = {
+    "labels_judged": {
+        "doubtful": ("Most doubtful", "Labels most likely to be wrong: the judges prefer the rejected response."),
+        "ambiguous": ("Most ambiguous", "Strength nearest to zero: the judges see no difference."),
+        "strongest": ("Strongest", "The judges agree with the label by the widest gap."),
+    },
+    "reading_order": {
+        "doubtful": (
+            "First to read",
+            "The top of the list: the judges prefer the rejected response. Wrong labels are more frequent here than "
+            "elsewhere, and many of these are right.",
+        ),
+        "ambiguous": ("Closest", "Strength nearest to zero: the judges see no difference."),
+        "strongest": ("Strongest", "The judges agree with the label by the widest gap."),
+    },
+    "cannot_tell": {
+        "doubtful": (
+            "Furthest against the judges",
+            "What the judges like, in the open: they prefer the rejected response, and may well be wrong to.",
+        ),
+        "ambiguous": ("Closest", "Strength nearest to zero: the judges see no difference."),
+        "strongest": ("Furthest with the judges", "The judges agree with the label by the widest gap."),
+    },
+}
+"""Heading and explanation of each gallery."""
 
 
 @dataclass(frozen=True)
@@ -62,27 +90,29 @@ class Gallery:
     pairs: list[PairView]
 
 
-def galleries(pairs: pa.Table, strengths: pa.Table, num_examples: int, with_text: bool) -> list[Gallery]:
-    """The three galleries; those without a pair are left out. ``pairs`` and ``strengths`` are in the same order."""
+def galleries(
+    pairs: pa.Table,
+    strengths: pa.Table,
+    num_examples: int,
+    with_text: bool,
+    level: ClaimLevel = "labels_judged",
+) -> list[Gallery]:
+    """The three galleries; those without a pair are left out. ``pairs`` and ``strengths`` are in the same order.
+
+    Where nothing can be told, no pair has a probability, and the order is that of the strength.
+    """
     if num_examples <= 0 or strengths.num_rows == 0:
         return []
     mean, spread, _ = strength_columns(strengths)
     p_wrong = numbers_of(strengths, "p_wrong")
+    if level == "cannot_tell":
+        p_wrong = np.full(len(mean), np.nan)
     doubt = np.where(np.isfinite(p_wrong), p_wrong, np.nan)
     if not np.isfinite(doubt).any():
         doubt = -mean
-    wanted = [
-        (
-            "doubtful",
-            "Most doubtful",
-            "Labels most likely to be wrong: the judges prefer the rejected response.",
-            doubt,
-        ),
-        ("ambiguous", "Most ambiguous", "Strength nearest to zero: the judges see no difference.", -np.abs(mean)),
-        ("strongest", "Strongest", "The judges agree with the label by the widest gap.", mean),
-    ]
     built = []
-    for name, heading, explanation, order in wanted:
+    for name, order in (("doubtful", doubt), ("ambiguous", -np.abs(mean)), ("strongest", mean)):
+        heading, explanation = HEADINGS[level][name]
         rows = top_rows(order, strengths, num_examples)
         views = pair_views(pairs, rows, mean, spread, p_wrong, with_text)
         built.append(Gallery(name, heading, explanation, views))

@@ -66,6 +66,19 @@ def percent_range(low: Any, high: Any) -> str:
     return second if first == second else f"{first.rstrip('%')} to {second}"
 
 
+def rounded_percent(value: Any) -> str:
+    """``14%``, ``<1%``: for sentences, where a decimal would claim too much."""
+    if not known(value):
+        return MISSING
+    return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
+
+
+def range_words(low: Any, high: Any) -> str:
+    """``9 to 19%``, for sentences."""
+    first, second = rounded_percent(low), rounded_percent(high)
+    return second if first == second else f"{first.rstrip('%')} to {second}"
+
+
 def decimal_range(low: Any, high: Any, digits: int = 3, missing: str = MISSING) -> str:
     """``0.702 to 0.724``."""
     if not (known(low) and known(high)):

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewardsmith.contracts.metrics.audit import AuditMetrics, Choice, DataNumbers, Ensemble, Range
+from rewardsmith.contracts.metrics.audit import (
+    AuditFindings,
+    AuditMetrics,
+    Choice,
+    DataNumbers,
+    Ensemble,
+    LabelNoise,
+    PossibleRange,
+    Range,
+)
 from rewardsmith.contracts.metrics.parts import EstimateNumbers
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.report.audit.review_words import review_number
-from rewardsmith.report.numbers import count, decimal, decimal_range, duration, percent, percent_range
+from rewardsmith.report.numbers import count, decimal, decimal_range, duration, part, percent, percent_range
 from rewardsmith.report.palette import CLASS_COLOURS
 from rewardsmith.strength.ensembles.kinds import KINDS
 
@@ -51,14 +60,7 @@ def key_numbers(metrics: AuditMetrics) -> list[KeyNumber]:
     """What a reader takes away; numbers that were not measured are left out."""
     numbers = []
     if noise := metrics["label_noise"]:
-        estimate = percent_range(noise["low"], noise["high"])
-        if noise["identifiable"]:
-            numbers.append(KeyNumber("labels wrong", percent(noise["value"]), f"range {estimate}"))
-        else:
-            numbers.append(KeyNumber("labels wrong", "not identifiable", f"anything from {estimate} fits this data"))
-    doubtful, total = metrics["strength"]["classes"]["incorrect"], num_classed(metrics)
-    share = percent(doubtful / total) if total else ""
-    numbers.append(KeyNumber("doubtful pairs", count(doubtful), f"{share} of {count(total)} pairs"))
+        numbers += noise_numbers(noise, metrics)
     numbers += accuracy_numbers(metrics)
     for planted in (metrics["planted_flips"] or [])[:1]:
         if reading := review_number(planted, metrics["claim"]["level"]):
@@ -68,24 +70,39 @@ def key_numbers(metrics: AuditMetrics) -> list[KeyNumber]:
     return numbers
 
 
+def noise_numbers(noise: LabelNoise, metrics: AuditMetrics) -> list[KeyNumber]:
+    """How many labels are wrong at least, and how many can be named; what fits the data where that cannot be told."""
+    span = percent_range(noise["low"], noise["high"])
+    if noise["value"] is None:
+        return [KeyNumber("share of wrong labels", "cannot be told", f"{span} is possible")]
+    low, high = (part(metrics, "stability", "share", end) for end in ("low", "high"))
+    resampled = "" if low is None else f", {percent_range(low, high)} in resampled sets"
+    return [
+        KeyNumber("labels wrong, at least", percent(noise["value"]), f"range {span}{resampled}"),
+        KeyNumber(
+            "flagged pairs",
+            count(noise["num_flagged"]),
+            f"of {count(noise['num_labels'])}: more likely wrong than right{stability_words(metrics, 'flagged')}",
+        ),
+    ]
+
+
+def stability_words(metrics: AuditFindings, name: str) -> str:
+    """`` (93 to 150 in resampled sets)`` behind a count of a small set; nothing where there is no such range."""
+    low, high = (part(metrics, "stability", name, end) for end in ("low", "high"))
+    return "" if low is None or high is None else f" ({count(low)} to {count(high)} in resampled sets)"
+
+
 def accuracy_numbers(metrics: AuditMetrics) -> list[KeyNumber]:
-    """What the judges reach and what is attainable: a range where the share of wrong labels is not identifiable."""
+    """What the judges reach, and what is attainable at most, where the labels' fault can be told from the judges'."""
     numbers = []
     if held_out := metrics["accuracy"]["held_out"]:
         numbers.append(KeyNumber("held-out accuracy", decimal(held_out["value"], 3), interval_words(held_out, 3)))
-    if attainable := metrics["accuracy"]["attainable"]:
-        if attainable_is_known(metrics):
-            value, words = decimal(attainable["value"], 3), interval_words(attainable, 3)
-        else:
-            value, words = decimal_range(attainable["low"], attainable["high"], 2), "not known better"
-        numbers.append(KeyNumber("attainable accuracy", value, words))
+    attainable = metrics["accuracy"]["attainable"]
+    if attainable and attainable["value"] is not None:
+        words = interval_words(attainable, 3)
+        numbers.append(KeyNumber("attainable accuracy, at most", decimal(attainable["value"], 3), words))
     return numbers
-
-
-def attainable_is_known(metrics: AuditMetrics) -> bool:
-    """Whether the labels' fault can be told from the judges': the audit could say how many labels are wrong."""
-    noise = metrics["label_noise"]
-    return noise is not None and noise["identifiable"]
 
 
 def planted_notes(metrics: AuditMetrics) -> list[str]:
@@ -94,31 +111,37 @@ def planted_notes(metrics: AuditMetrics) -> list[str]:
     return list(dict.fromkeys(f"{row['method']}: {row['note']}" for row in rows if row["note"]))
 
 
-def interval_words(entry: EstimateNumbers | Range, digits: int) -> str:
+def interval_words(entry: EstimateNumbers | PossibleRange | Range, digits: int) -> str:
     """``0.699 to 0.726``, or nothing where there is no interval."""
     return decimal_range(entry["low"], entry["high"], digits, missing="")
 
 
 def num_classed(metrics: AuditMetrics) -> int:
     """Pairs that have a class of strength."""
-    return sum(metrics["strength"]["classes"][name] for name in STRENGTH_CLASSES)
+    return sum(number for _, number in class_counts(metrics))
 
 
 def class_shares(metrics: AuditMetrics) -> list[ClassShare]:
-    """The four classes in order of strength; empty where no pair has one."""
-    classes, total = metrics["strength"]["classes"], num_classed(metrics)
+    """The classes that the audit may speak of, in order of strength; empty where no pair has one."""
+    total = num_classed(metrics)
     if not total:
         return []
     return [
-        ClassShare(name, CLASS_COLOURS[name], classes[name], classes[name] / total, CLASS_MEANINGS[name])
-        for name in STRENGTH_CLASSES
+        ClassShare(name, CLASS_COLOURS[name], number, number / total, CLASS_MEANINGS[name])
+        for name, number in class_counts(metrics)
     ]
+
+
+def class_counts(metrics: AuditMetrics) -> list[tuple[str, int]]:
+    """The classes that the audit may speak of, in order of strength."""
+    counts = metrics["strength"]["classes"]
+    return [(name, part(counts, name)) for name in STRENGTH_CLASSES if counts and name in counts]
 
 
 def measured(metrics: AuditMetrics) -> list[tuple[str, str]]:
     """How it was measured, as term and words; what is unknown is left out."""
     ensemble, data = metrics["ensemble"], metrics["data"]
-    folds, truncated = ensemble["num_folds"], data["truncated_share"]
+    folds, truncated, cut_at = ensemble["num_folds"], data["truncated_share"], data["max_length"]
     facts = [
         ("Trunk", ensemble["model"]),
         ("Ensemble", ensemble_words(ensemble)),
@@ -128,7 +151,10 @@ def measured(metrics: AuditMetrics) -> list[tuple[str, str]]:
         ("Limits", ensemble["limits"]),
         ("Read as", data["format"]),
         ("Pairs", pairs_words(data)),
-        ("Cut by truncation", None if truncated is None else f"{percent(truncated)} of pairs"),
+        (
+            "Cut by truncation",
+            None if truncated is None else f"{percent(truncated)} of pairs, at {cut_at} tokens",
+        ),
         ("Time", time_words(metrics["timings"])),
     ]
     return [(term, words) for term, words in facts if words]

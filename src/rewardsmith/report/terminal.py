@@ -1,7 +1,8 @@
-"""The verdict of an audit for a terminal: one paragraph, the key numbers, what to do next."""
+"""The verdict of an audit for a terminal: one line, three points, the key numbers, the rest, what to do next."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,10 +25,15 @@ def print_verdict(metrics: AuditMetrics, console: Console, report_path: Path | s
     console.print()
     console.print(plain(metrics["title"], "bold"))
     console.print()
-    console.print(plain(metrics["verdict"]), width=width)
+    found = metrics["verdict"]
+    console.print(plain(flags(found["line"]), "bold"), width=width)
     console.print()
+    print_points(found["points"], console, width)
     print_classes(metrics, console)
     print_key_numbers(metrics, console)
+    if found["rest"]:
+        console.print(plain(flags(" ".join(found["rest"]))), width=width)
+        console.print()
     print_next_steps(metrics["next_steps"], console, width)
     if report_path is not None:
         console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
@@ -44,8 +50,22 @@ def printable(words: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text if c.isprintable() or c.isspace())
 
 
+def flags(words: str) -> str:
+    """The words with every option, which stands in backticks, as its flag."""
+    return re.sub(r"`([a-z_]+)`", r"--\1", words)
+
+
+def print_points(points: Sequence[str], console: Console, width: int) -> None:
+    """One under another, each hanging behind its dash."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for point in points:
+        table.add_row("-", plain(flags(point)))
+    console.print(table, width=width)
+    console.print()
+
+
 def print_classes(metrics: AuditMetrics, console: Console) -> None:
-    """The four strength classes as one bar, with its legend."""
+    """The strength classes that the audit may speak of as one bar, with its legend."""
     shares = class_shares(metrics)
     if not shares:
         return

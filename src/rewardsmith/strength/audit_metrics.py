@@ -32,10 +32,12 @@ from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
+from rewardsmith.strength.claimed_numbers import claimed
+from rewardsmith.strength.ensembles.ensemble import Truncation
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.table import NUM_BINS
+from rewardsmith.strength.table import NUM_BINS, WRONG
 
 NUM_LENGTH_BINS = 20
 MAX_ANNOTATORS = 200  # by name; a long tail stays in the tables
@@ -50,21 +52,24 @@ def audit_metrics(
     planted: list[PlantedNumbers],
     options: StrengthOptions,
     model: str,
-    truncated_share: float | None,
+    truncation: Truncation | None,
     seed: int,
 ) -> AuditNumbers:
-    """JSON-ready: no NaN, no arrays. A part that could not be measured is None. ``model``: by which judges read."""
+    """JSON-ready: no NaN, no arrays. What could not be measured, or may not be claimed, is None.
+
+    ``model``: by which judges read.
+    """
     pairs, gap = given.table, audited.gap
     target = pairs["target"].to_numpy()
     decided = (target != 0.5) & ~np.isnan(gap) & (pairs["weight"].to_numpy() > 0)  # dropped pairs count nowhere
     groups = _codes(pairs["split_group"])
     longer = as_labelled(np.subtract(*response_lengths(pairs)), target)
-    return {
+    numbers: AuditNumbers = {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": given.name,
         "title": f"Audit of {given.name}",
         "claim": claim,
-        "data": _data(given, groups, truncated_share),
+        "data": _data(given, groups, truncation),
         "ensemble": _ensemble(options, model, audited),
         "strength": _strength(audited, target, decided),
         "accuracy": _accuracy(audited, target, decided, longer, groups, seed),
@@ -75,9 +80,10 @@ def audit_metrics(
         "structured": structured_metrics(pairs, audited.structured),
         "annotators": _annotators(audited),
     }
+    return claimed(numbers)
 
 
-def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: float | None) -> DataNumbers:
+def _data(given: PreferenceSet, groups: NDArray[np.int64], truncation: Truncation | None) -> DataNumbers:
     return {
         "num_rows_read": given.num_rows_read,
         "num_rows_available": given.num_rows_available,
@@ -90,7 +96,10 @@ def _data(given: PreferenceSet, groups: NDArray[np.int64], truncated_share: floa
         "num_responses": _num_responses(given.table),
         "num_ties": int((given.table["target"].to_numpy() == 0.5).sum()),
         "format": given.format,
-        "truncated_share": truncated_share,
+        "truncated_share": truncation.share if truncation else None,
+        "max_length": truncation.max_length if truncation else None,
+        "max_length_enough": truncation.enough if truncation else None,
+        "max_length_limit": truncation.limit if truncation else None,
     }
 
 
@@ -214,8 +223,9 @@ def _length_only(longer: Floats, groups: NDArray[np.int64], seed: int) -> Length
 def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumbers | None:
     if audited.noise is None:
         return None
-    noise = audited.noise
-    value = float(np.nanmean(audited.p_wrong[decided]))  # votes and annotators are in it
+    noise, p_wrong = audited.noise, audited.p_wrong[decided]
+    flagged = p_wrong > WRONG
+    value = float(np.nanmean(p_wrong))  # votes and annotators are in it
     return {
         "value": value,
         "low": min(noise.low, value),
@@ -225,7 +235,10 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumb
         "num_groups": noise.num_groups,
         "kept": audited.kept,
         "vote_error": audited.vote_error,
-        "expected_wrong": float(np.nansum(audited.p_wrong[decided])),
+        "num_labels": int(decided.sum()),
+        "expected_wrong": float(np.nansum(p_wrong)),
+        "num_flagged": int(flagged.sum()),
+        "expected_wrong_flagged": float(p_wrong[flagged].sum()),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -13,6 +15,12 @@ from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.pair_structure import clusters_of
 
 MAX_CATEGORIES = 200  # by name, the largest; a long tail stays in the tables
+SURE = 0.95
+LEAST_DIFFERENCE = 0.05
+"""Of the two rates of the whole set; smaller ones are not worth a sentence."""
+LEAST_SPREAD = 0.1
+"""Of the shares of wrong labels in categories of ``MIN_CATEGORY_PAIRS`` or more."""
+MIN_CATEGORY_PAIRS = 50
 
 
 def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool_]) -> list[Category] | None:
@@ -42,13 +50,27 @@ def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> StructuredNu
     """What the structured audit found, JSON-ready; None where it found nothing."""
     if found is None:
         return None
+    categories = _error_rates(pairs, found)
     return {
         "expected_share": float(np.nanmean(found.p_wrong)),
         "longer_rate": found.longer_rate,
         "shorter_rate": found.shorter_rate,
         "p_rates_differ": found.p_rates_differ,
-        "categories": _error_rates(pairs, found),
+        "leans_to": _leans_to(found),
+        "gathers": _gathers(categories),
+        "categories": categories,
     }
+
+
+def _leans_to(found: CellNoise) -> Literal["longer", "shorter"] | None:
+    if found.p_rates_differ < SURE or abs(found.longer_rate - found.shorter_rate) < LEAST_DIFFERENCE:
+        return None
+    return "longer" if found.longer_rate > found.shorter_rate else "shorter"
+
+
+def _gathers(categories: list[StructuredCategory] | None) -> bool:
+    shares = [row["share_wrong"] for row in categories or [] if row["count"] >= MIN_CATEGORY_PAIRS]
+    return bool(shares) and max(shares) - min(shares) >= LEAST_SPREAD
 
 
 def _error_rates(pairs: pa.Table, found: CellNoise) -> list[StructuredCategory] | None:

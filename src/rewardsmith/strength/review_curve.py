@@ -55,6 +55,7 @@ def review_curve(
     shares = np.column_stack([ranked_list(suspicion, planted).found_share(depth), high[2], *low[:2]]).tolist()
     steps = [_step(number, num_pairs, noise, *share) for number, share in zip(read, shares, strict=True)]
     return {
+        "in_counts": True,
         "num_pairs": num_pairs,
         "share_wrong": {"value": noise.value, "low": noise.low, "high": noise.high},
         "first": steps[read.index(num_first(num_pairs))],
@@ -69,6 +70,27 @@ def review_curve(
             }
             for method, by in others.items()
         ],
+    }
+
+
+def in_shares(curve: ReviewCurve) -> ReviewCurve:
+    """The same without a count: shares of all wrong labels, which the set's own share of them hardly moves."""
+    if curve["share_wrong"] is None:
+        return curve
+    wrong = curve["num_pairs"] * curve["share_wrong"]["value"]
+
+    def shared(step: ReviewStep) -> ReviewStep:
+        depth = step["num_read"] / curve["num_pairs"]
+        low, high = (None if times is None else times * depth for times in (step["times_low"], step["times_high"]))
+        return {**step, "found": step["times_random"] * depth, "low": low, "high": high, "at_random": depth}
+
+    return {
+        **curve,
+        "in_counts": False,
+        "share_wrong": None,
+        "first": shared(curve["first"]),
+        "steps": [shared(step) for step in curve["steps"]],
+        "others": [{**other, "found": [found / wrong for found in other["found"]]} for other in curve["others"]],
     }
 
 

@@ -21,6 +21,7 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
 from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.report import render_audit_report
+from rewardsmith.report.audit.verdict import verdict_text
 from rewardsmith.report.audit.words import with_words
 from rewardsmith.report.binning import numbers_of
 from rewardsmith.report.notebook import ReportedResult
@@ -54,8 +55,8 @@ class AuditResult(ReportedResult[AuditMetrics]):
 
     @property
     def verdict(self) -> str:
-        """The result in one paragraph."""
-        return self.metrics["verdict"]
+        """The first line and its points; the rest is in ``metrics["verdict"]``."""
+        return verdict_text(self.metrics["verdict"])
 
     @property
     def strengths(self) -> pd.DataFrame:
@@ -131,7 +132,7 @@ def _audited(
         claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
         audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncated_share, seed)
+        numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncation, seed)
         metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
@@ -36,9 +37,12 @@ class AuditFolder:
 
     @property
     def share_wrong(self) -> float | None:
-        """Of the labels; None where the audit could not say."""
+        """Of the labels: the audit's own; where it claims none, the mean of p_wrong. None where nothing was judged."""
         noise = self.metrics["label_noise"]
-        return noise and noise["value"]
+        if noise and noise["value"] is not None:
+            return noise["value"]
+        mean: float | None = pc.mean(self.strengths["p_wrong"]).as_py()
+        return mean
 
 
 def read_audit(audit_dir: str) -> AuditFolder:

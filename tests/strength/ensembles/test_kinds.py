@@ -30,5 +30,5 @@ def test_making_an_ensemble_costs_nothing_until_somebody_judges(name):
     )
     ensemble = open_ensemble(inputs)
     assert isinstance(ensemble, Ensemble)
-    assert ensemble.truncated_share is None
+    assert ensemble.truncation is None
     assert not nowhere.exists()

@@ -46,7 +46,13 @@ class DataNumbers(TypedDict):
     num_ties: int
     format: str
     truncated_share: float | None
-    """Of the pairs."""
+    """Of the pairs; None where no model read them."""
+    max_length: int | None
+    """Tokens after which a conversation was cut."""
+    max_length_enough: int | None
+    """Tokens at which all but a twentieth of the pairs would be read whole, where that is known."""
+    max_length_limit: int | None
+    """Most tokens that the judges' model can read; None where its positions set no limit."""
 
 
 class Choice(TypedDict):
@@ -80,7 +86,8 @@ class Ensemble(EnsembleNumbers):
 class ClassCounts(TypedDict):
     """Pairs by class of strength (``STRENGTH_CLASSES``)."""
 
-    incorrect: int
+    incorrect: NotRequired[int]
+    """Absent unless labels are judged."""
     ambiguous: int
     normal: int
     strong: int
@@ -100,7 +107,8 @@ class StrengthBin(TypedDict):
 class StrengthNumbers(TypedDict):
     share_negative_mean: float | None
     share_negative_mean_in_sample: float | None
-    classes: ClassCounts
+    classes: ClassCounts | None
+    """None where nothing can be told."""
     spread_by_bin: list[StrengthBin]
 
 
@@ -116,14 +124,21 @@ class Range(TypedDict):
     high: float
 
 
+class PossibleRange(TypedDict):
+    value: float | None
+    """None unless labels are judged."""
+    low: float
+    high: float
+
+
 class AccuracyNumbers(TypedDict):
     """Agreement with the labels; ties count half."""
 
     held_out: EstimateNumbers | None
     in_sample: float | None
     length_only: LengthOnly | None
-    attainable: Range | None
-    """By a perfect model."""
+    attainable: PossibleRange | None
+    """By a perfect model, at most: errors that are not seen count against it too."""
 
 
 class Accuracy(AccuracyNumbers):
@@ -131,9 +146,10 @@ class Accuracy(AccuracyNumbers):
 
 
 class LabelNoiseNumbers(TypedDict):
-    """Share of wrong labels."""
+    """Share of wrong labels: a lower bound, since errors that gather on hard pairs are not seen."""
 
-    value: float
+    value: float | None
+    """None unless labels are judged, as all counts of wrong labels."""
     low: float
     high: float
     identifiable: bool
@@ -144,8 +160,14 @@ class LabelNoiseNumbers(TypedDict):
     """Of the distance of ``p_wrong`` from its mean, in log odds, the part that planted flips did not refute."""
     vote_error: float | None
     """How often a single vote is wrong."""
-    expected_wrong: float
-    """Labels: the sum of ``p_wrong``."""
+    num_labels: int
+    """Decided, judged, of weight above 0."""
+    expected_wrong: float | None
+    """Of these labels: the sum of ``p_wrong``."""
+    num_flagged: int | None
+    """Of these labels: those more likely wrong than right."""
+    expected_wrong_flagged: float | None
+    """Of those: the sum of ``p_wrong``."""
 
 
 class LabelNoise(LabelNoiseNumbers):
@@ -237,11 +259,11 @@ class ReviewStep(TypedDict):
 
     num_read: int
     found: float
-    """Wrong labels."""
+    """Wrong labels, or the share of all of them (``ReviewCurve.in_counts``)."""
     low: float | None
     high: float | None
     at_random: float
-    """Wrong labels found in as many pairs taken at random."""
+    """The same of as many pairs taken at random."""
     times_random: float
     """``found`` by ``at_random``: surer than the counts where the share of wrong labels is not well known."""
     times_low: float | None
@@ -257,10 +279,12 @@ class ReviewOfMethod(TypedDict):
 class ReviewCurve(TypedDict):
     """What reading finds, at the set's own share of wrong labels."""
 
+    in_counts: bool
+    """What is found is counted; else it is given as a share of all wrong labels, however many there are."""
     num_pairs: int
     """Decided ones that were judged."""
-    share_wrong: Range
-    """The audit's estimate, which the counts rest on."""
+    share_wrong: Range | None
+    """The audit's estimate, which the counts rest on; null without counts."""
     first: ReviewStep
     """The first 100, or a fifth of the set where that is fewer."""
     steps: list[ReviewStep]
@@ -277,7 +301,7 @@ class PlantedNumbers(TypedDict):
     by_threshold: list[AtThreshold]
     reliability: list[Reliability]
     noise_expected: float | None
-    noise_found: Range
+    noise_found: Range | None
     review: ReviewCurve | None
     """Of uniform flips; None where less than one label is expected to be wrong."""
     baselines: list[Detector]
@@ -307,7 +331,8 @@ class Category(TypedDict):
     name: str
     count: int
     accuracy: float
-    share_doubtful: float
+    share_doubtful: float | None
+    """More likely wrong than right."""
     strength_mean: float
 
 
@@ -322,11 +347,15 @@ class StructuredCategory(TypedDict):
 class StructuredNumbers(TypedDict):
     """Errors that gather in categories or follow length."""
 
-    expected_share: float
-    longer_rate: float
+    expected_share: float | None
+    longer_rate: float | None
     """P(the label prefers the longer response | it is worse)."""
-    shorter_rate: float
+    shorter_rate: float | None
     p_rates_differ: float
+    leans_to: Literal["longer", "shorter"] | None
+    """The response that labels wrongly prefer more often, where the two rates surely differ by enough to matter."""
+    gathers: bool
+    """Shares of wrong labels differ between categories by enough to matter."""
     categories: list[StructuredCategory] | None
 
 
@@ -374,8 +403,18 @@ class AuditFindings(_AuditParts):
     structured: Structured | None
 
 
+class AuditVerdict(TypedDict):
+    """What a reader takes away, in that order."""
+
+    line: str
+    """Whether to use the labels, and the one number that matters."""
+    points: list[str]
+    """At most three."""
+    rest: list[str]
+
+
 class AuditMetrics(AuditFindings):
-    verdict: str
+    verdict: AuditVerdict
     next_steps: list[NextStep]
     timings: dict[str, float]
     """Seconds by stage."""

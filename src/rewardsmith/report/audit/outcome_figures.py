@@ -6,11 +6,17 @@ from typing import Any, Literal
 
 import altair as alt
 
-from rewardsmith.contracts.metrics.audit import Accuracy, AtThreshold, AuditMetrics, LengthNumbers, Planted, Range
+from rewardsmith.contracts.metrics.audit import (
+    Accuracy,
+    AtThreshold,
+    AuditMetrics,
+    LengthNumbers,
+    Planted,
+    Range,
+)
 from rewardsmith.contracts.metrics.parts import EstimateNumbers
 from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.sections import attainable_is_known
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COIN_FLIP = 0.5
@@ -97,7 +103,7 @@ def planted_caption(planted: Planted) -> str:
             f"is {percent(row['precision_at_natural_rate'])}."
         )
     expected, found = planted["noise_expected"], planted["noise_found"]
-    if expected is not None:
+    if expected is not None and found is not None:
         words.append(
             f"With these flips, {percent(expected)} of the labels should be wrong; the audit estimates "
             f"{percent(found['value'])} ({percent_range(found['low'], found['high'])})."
@@ -173,11 +179,15 @@ def accuracy_rows(accuracy: Accuracy) -> list[dict[str, Any]]:
     """The rows of the accuracy picture, top to bottom; what was not measured is left out."""
     seen = accuracy["in_sample"]
     in_sample: EstimateNumbers | None = None if seen is None else {"value": seen, "low": None, "high": None}
+    best = accuracy["attainable"]
+    attainable: Range | None = None
+    if best and best["value"] is not None:
+        attainable = {"value": best["value"], "low": best["low"], "high": best["high"]}
     rows: tuple[tuple[str, EstimateNumbers | Range | None, str], ...] = (
         ("length alone", accuracy["length_only"], "axis"),
         ("judges, held out", accuracy["held_out"], "blue"),
         ("in-sample", in_sample, "sky"),
-        ("attainable", accuracy["attainable"], "amber"),
+        ("attainable", attainable, "amber"),
     )
     return [accuracy_row(label, entry, colour, label == "attainable") for label, entry, colour in rows if entry]
 
@@ -235,13 +245,15 @@ def accuracy_figure(metrics: AuditMetrics) -> Figure | None:
         coin_flip = reference_line(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
         return layered(coin_flip, bars, dots, words, height=alt.Step(38))
 
+    caption = "The vertical line is a coin flip."
+    if rows[-1]["is_range"]:
+        caption += " Attainable is what a perfect model could score at most, since wrong labels count against it too."
     return draw(
         "accuracy",
         accuracy_finding(metrics),
         "Accuracies: " + "; ".join(str(r["tip"]) for r in rows) + ".",
         chart,
-        "The vertical line is a coin flip. Attainable is what a perfect model could score, since wrong labels count "
-        "against it too.",
+        caption,
     )
 
 
@@ -254,8 +266,8 @@ def accuracy_finding(metrics: AuditMetrics) -> str:
     if attainable is None:
         return f"The judges agree with {percent(value)} of labels they never saw"
     low, high = attainable["low"], attainable["high"]
-    if not attainable_is_known(metrics) and value < high:
+    if attainable["value"] is None:
         return "Whether labels or judges hold the accuracy back cannot be told from this data"
     if value >= low:
         return f"At {decimal(value)}, the judges are about as accurate as these labels allow"
-    return f"The judges reach {decimal(value)} where these labels allow {decimal(low)} to {decimal(high)}"
+    return f"The judges reach {decimal(value)} where these labels allow at most {decimal(low)} to {decimal(high)}"

@@ -15,6 +15,7 @@ from rewardsmith.report.audit.review_words import review_sentence
 from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
+from rewardsmith.report.glossary import TERMS, TermLinks
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.page import render_page
 
@@ -49,7 +50,9 @@ def render_audit_report(
         annotator_finding=bar_tables.bar_finding(annotators),
         structured=metrics["structured"] or {},
         structured_categories=bar_tables.structured_table(metrics, with_text),
-        galleries=galleries(pairs, strengths, options.report_examples, with_text),
+        galleries=galleries(pairs, strengths, options.report_examples, with_text, metrics["claim"]["level"]),
+        linked=TermLinks(),
+        glossary=TERMS,
         is_held_out=is_held_out,
         measured=sections.measured(metrics),
         measured_notes=sections.measured_notes(metrics, is_held_out),
@@ -77,7 +80,7 @@ def planted_of(metrics: AuditMetrics) -> list[dict[str, Any]]:
             "entry": entry,
             "review": review_figure(entry, f"review-{i}", metrics["claim"]["level"]),
             "review_sentence": review_sentence(entry, metrics["claim"]["level"]),
-            "review_rows": review_rows(entry["review"], metrics["claim"]["level"]) if entry["review"] else [],
+            "review_rows": review_rows(entry["review"]) if entry["review"] else [],
             "figure": planted_figure(entry, f"planted-{i}"),
             "best": max(row["auroc"] for row in entry["baselines"]),
         }

@@ -28,19 +28,18 @@ def review_figure(planted: Planted, name: str, level: ClaimLevel) -> Figure | No
     review = planted["review"]
     if review is None:
         return None
-    in_counts = level == "labels_judged"
+    in_counts = review["in_counts"]
     steps = [step for step in review["steps"] if step["num_read"] <= MOST_READ]
-    unit = 1.0 if in_counts else 1 / (review["num_pairs"] * review["share_wrong"]["value"])
     methods = distinct_methods(review)
     colours = dict(zip(methods, OTHERS, strict=False))
-    band = [_band(step, review, in_counts) for step in _from_nothing(steps)]
+    band = [_band(step, in_counts) for step in _from_nothing(steps)]
     lines = [
-        {"read": step["num_read"], "value": unit * found, "method": method, "colour": light(colours[method])}
+        {"read": step["num_read"], "value": found, "method": method, "colour": light(colours[method])}
         for method in colours
         for step, found in zip(_from_nothing(steps), [0.0, *methods[method]], strict=False)
     ]
     first = review["first"]
-    found_first = about(first["found"]) if in_counts else percent(unit * first["found"])
+    found_first = about(first["found"]) if in_counts else percent(first["found"])
     label = f"{found_first} in the first {count(first['num_read'])}"
 
     def chart(canvas: Canvas) -> alt.LayerChart:
@@ -92,16 +91,17 @@ def distinct_methods(review: ReviewCurve) -> Mapping[str, Sequence[float]]:
     return {", ".join(names): found for names, found in curves}
 
 
-def review_rows(review: ReviewCurve, level: ClaimLevel) -> list[dict[str, str]]:
+def review_rows(review: ReviewCurve) -> list[dict[str, str]]:
     """How deep to read: the first pairs, and a tenth, a fifth and a half of the list."""
     shares = {-(-review["num_pairs"] // parts) for parts in (10, 5, 2)}
-    wrong = review["num_pairs"] * review["share_wrong"]["value"]
+    share = review["share_wrong"]
+    wrong = 1.0 if share is None else review["num_pairs"] * share["value"]
     return [
         {
             "read": count(step["num_read"]),
             "share": percent(step["num_read"] / review["num_pairs"]),
-            "found": about(step["found"]) if level == "labels_judged" else "",
-            "range": count_range(step["low"], step["high"]) if level == "labels_judged" else "",
+            "found": about(step["found"]) if review["in_counts"] else "",
+            "range": count_range(step["low"], step["high"]) if review["in_counts"] else "",
             "of_all": percent(step["found"] / wrong),
             "times": decimal(step["times_random"], 1),
             "times_range": times_range(step),
@@ -124,14 +124,9 @@ def _from_nothing(steps: Sequence[ReviewStep]) -> list[ReviewStep]:
     return [nothing, *steps]
 
 
-def _band(step: ReviewStep, review: ReviewCurve, in_counts: bool) -> dict[str, Any]:
-    """A step as the figure draws it: in wrong labels, or in shares of all of them."""
-    low, high, depth = step["low"], step["high"], step["num_read"] / review["num_pairs"]
-    value, chance = step["found"], step["at_random"]
-    if not in_counts:
-        value, chance = step["times_random"] * depth, depth
-        low = None if step["times_low"] is None else step["times_low"] * depth
-        high = None if step["times_high"] is None else step["times_high"] * depth
+def _band(step: ReviewStep, in_counts: bool) -> dict[str, Any]:
+    """A step as the figure draws it."""
+    low, high, value, chance = step["low"], step["high"], step["found"], step["at_random"]
     as_words = about if in_counts else percent
     span = "" if low is None or high is None else f" ({as_words(low)} to {as_words(high)})"
     return {

@@ -48,6 +48,8 @@ def review_number(planted: PlantedNumbers, level: ClaimLevel) -> tuple[str, str,
 def review_caption(review: ReviewCurve) -> str:
     """What the curve rests on, in plain words."""
     share = review["share_wrong"]
+    if share is None:
+        return f"Measured on the copy. The band covers the sample and how many labels may be wrong. {ASSUMPTION}"
     return (
         f"Measured on the copy and counted for the {percent(share['value'])} of wrong labels that the audit estimates "
         f"({percent_range(share['low'], share['high'])}). The band covers that range and the sample. {ASSUMPTION}"

@@ -47,7 +47,9 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
                     {"x0": bins.edges[k], "x1": bins.edges[k + 1], "y0": base, "y1": top, "class": name, "tip": label}
                 )
             base = top
-    colours = [light(CLASS_COLOURS.get(name, "axis")) for name in names]
+    shown = [n for c, n in enumerate(names) if bins.counts[c].any()]
+    unclassed = "sky" if shown == ["no class"] else "axis"
+    colours = [light(CLASS_COLOURS.get(name, unclassed)) for name in names]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         bars = (
@@ -73,8 +75,7 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
     title = f"{percent(negative)} of the labels go against {whose}"
     note = "" if is_held_out else " Strengths are in-sample: every member trained on every pair."
     if bins.num_outside:
-        note += f" {pairs(bins.num_outside)} lie outside the range shown."
-    shown = [n for c, n in enumerate(names) if bins.counts[c].any()]
+        note += f" {pairs(bins.num_outside)} outside the range shown."
     return draw(
         "distribution",
         title,
@@ -82,7 +83,7 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
         f"{percent(negative)} below zero.",
         chart,
         f"Left of the line, the judges on average prefer the rejected response.{note}",
-        tuple(LegendEntry("square", CLASS_COLOURS.get(n, "axis"), n) for n in shown),
+        tuple(LegendEntry("square", CLASS_COLOURS.get(n, unclassed), n) for n in shown if shown != ["no class"]),
     )
 
 
@@ -132,7 +133,7 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
         f"{decimal(rho)}.",
         chart,
         f"Fuller colour: more pairs (logarithmic). Spearman correlation of spread with the size of the strength: "
-        f"{decimal(rho)}." + (f" {pairs(cells.num_outside)} lie outside the range shown." if cells.num_outside else ""),
+        f"{decimal(rho)}." + (f" {pairs(cells.num_outside)} outside the range shown." if cells.num_outside else ""),
     )
 
 
@@ -203,7 +204,7 @@ def spread_by_group_figure(by_bin: Sequence[StrengthBin]) -> Figure | None:
         f"{decimal(min(held_out))} at the lowest, {decimal(held_out[-1])} in the strongest.",
         chart,
         "Pairs sorted by strength and cut into 20 equal groups. The paper (Fig. 2) finds a U: models disagree most on "
-        "suspected errors and on very strong pairs.",
+        "labels that they oppose and on very strong pairs.",
         tuple(legend[who] for who in present),
     )
 
@@ -219,5 +220,5 @@ def group_finding(spreads: Sequence[float]) -> str:
     if strong:
         return "Disagreement grows towards the strong pairs; the rise at the weak end is missing"
     if weak:
-        return "Disagreement is largest on the pairs suspected to be wrong"
+        return "Disagreement is largest on the pairs whose labels the judges oppose"
     return "Disagreement is much the same in all groups"

@@ -30,6 +30,20 @@ def untimed(name: str) -> AbstractContextManager[None]:
 
 
 @dataclass(frozen=True)
+class Truncation:
+    """What a model could not read of the pairs."""
+
+    share: float
+    """Of the pairs: those of which something was cut."""
+    max_length: int
+    """Tokens after which a conversation was cut."""
+    enough: int | None = None
+    """Tokens at which all but a twentieth of the pairs would be read whole, where that is known."""
+    limit: int | None = None
+    """Most tokens that the model can read; None where its positions set no limit."""
+
+
+@dataclass(frozen=True)
 class EnsembleInputs:
     """All that an ensemble may need to know; each kind takes its own part."""
 
@@ -52,8 +66,8 @@ class EnsembleInputs:
 class Ensemble(Protocol):
     """Judges of one set of pairs. Costs nothing until somebody judges."""
 
-    truncated_share: float | None
-    """Share of pairs of which truncation took something; None until a model has read them."""
+    truncation: Truncation | None
+    """None until a model has read the pairs."""
 
     def check(self) -> None:
         """Raises DataError for a set that it cannot judge."""

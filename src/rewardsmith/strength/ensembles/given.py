@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.errors import DataError
 from rewardsmith.strength.cell_noise import CellNoise
-from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival
@@ -24,7 +24,7 @@ MIN_JUDGED = 20
 class GivenEnsemble:
     """The same gaps whatever the labels are."""
 
-    truncated_share: float | None = None
+    truncation: Truncation | None = None
 
     def __init__(self, inputs: EnsembleInputs) -> None:
         self._inputs = inputs

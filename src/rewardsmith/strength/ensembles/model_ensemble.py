@@ -20,7 +20,7 @@ from rewardsmith.models.lora import merge_reward_model
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import check_blocks, member_weights
-from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, Targets
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.rivals import Rival, gap_rivals
@@ -81,7 +81,7 @@ class ModelEnsemble:
 
     def __init__(self, inputs: EnsembleInputs, train: Callable[[EnsembleJob, Targets], EnsembleOutcome]) -> None:
         self._inputs, self._train = inputs, train
-        self.truncated_share: float | None = None
+        self.truncation: Truncation | None = None
 
     def check(self) -> None:
         if self._inputs.strength.crossfit == "groups":
@@ -105,7 +105,7 @@ class ModelEnsemble:
         )
         with inputs.stage("judging"):
             outcome = self._train(job, target)
-        self.truncated_share = outcome.truncated_share
+        self.truncation = Truncation(outcome.truncated_share, inputs.model.max_length)
         return outcome.judged
 
     def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:

@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.features.extraction import Dtype, extract_features, is_decoder
@@ -15,12 +16,13 @@ from rewardsmith.models.blocks import num_layers
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.models.positions import position_limit
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs
-from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import check_enough, probe_judgements
 from rewardsmith.strength.pair_structure import PairStructure, pair_structure
@@ -30,6 +32,10 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 
 STRUCTURED_JUDGES = 4
 """At most, of the structured audit, which fits two ensembles; it has been measured with so many."""
+READ_WHOLE = 0.95
+"""Share of the pairs that a sufficient ``max_length`` leaves whole."""
+ROUND_TO = 32
+"""A sufficient ``max_length`` is a multiple of it."""
 
 
 class ProbeEnsemble:
@@ -37,7 +43,7 @@ class ProbeEnsemble:
 
     def __init__(self, inputs: EnsembleInputs) -> None:
         self._inputs, self._options, self._groups = inputs, inputs.strength, inputs.groups
-        self.truncated_share: float | None = None
+        self.truncation: Truncation | None = None
 
     def check(self) -> None:
         check_enough(len(self._groups), self._groups, self._options.num_folds)
@@ -72,7 +78,7 @@ class ProbeEnsemble:
     def _designs(self) -> list[Design]:
         with self._inputs.stage("features"):
             found = pair_features(self._inputs.pairs, self._inputs.model, self._options.feature_dtype)
-        self.truncated_share = found.truncated_share
+        self.truncation = found.truncation
         return found.designs
 
     @cached_property
@@ -86,10 +92,10 @@ make_ensemble: MakeEnsemble = ProbeEnsemble
 
 @dataclass(frozen=True)
 class PairFeatures:
-    """Designs of every candidate, and the share of pairs of which truncation took something."""
+    """Designs of every candidate, and what was not read."""
 
     designs: list[Design]
-    truncated_share: float
+    truncation: Truncation
 
 
 def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float32") -> PairFeatures:
@@ -108,4 +114,13 @@ def pair_features(pairs: pa.Table, options: ModelOptions, dtype: Dtype = "float3
     if own is not None:
         designs.append(own)
     cut = features.num_cut > 0
-    return PairFeatures(designs, float((cut[chosen] | cut[rejected]).mean()))
+    share = float((cut[chosen] | cut[rejected]).mean())
+    whole = features.num_tokens + features.num_cut
+    enough = enough_length(np.maximum(whole[chosen], whole[rejected]))
+    return PairFeatures(designs, Truncation(share, options.max_length, enough, position_limit(config)))
+
+
+def enough_length(num_tokens: NDArray[np.int32]) -> int:
+    """A ``max_length`` that leaves all but a twentieth of the pairs whole; ``num_tokens`` [N]: of the longer side."""
+    needed = np.quantile(num_tokens, READ_WHOLE, method="inverted_cdf")
+    return int(-(-needed // ROUND_TO) * ROUND_TO)

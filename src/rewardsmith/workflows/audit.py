@@ -30,6 +30,7 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.self_audit import Pairs, self_audit
+from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
@@ -109,11 +110,16 @@ def _audited(
     planted = self_audit(
         ensemble, options.kind, Pairs(target, groups, audited.belief), audited, config.self_audit, seed
     )
+    claim = claim_numbers(audited.noise, planted, audited.in_sample)
+    audited = audited.at(claim["level"])
+    stability = None
+    if config.self_audit.stability:
+        with times.stage("stability"):
+            stability = stability_numbers(ensemble, audited, target, groups, seed)
     with times.stage("statistics"):
-        claim = claim_numbers(audited.noise, planted, audited.in_sample)
-        audited = audited.at(claim["level"])
         model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, claim, planted, options, model, ensemble.truncated_share, seed)
+        truncated = ensemble.truncated_share
+        numbers = audit_metrics(given, audited, claim, planted, stability, options, model, truncated, seed)
         metrics = with_words(numbers, config.data.dataset_name, str(folder.path), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

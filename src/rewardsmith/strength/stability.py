@@ -2,8 +2,8 @@
 
 Of a few hundred pairs another draw can give quite another number of doubtful ones. So the set is drawn again from
 itself, by groups and with replacement (the bootstrap), its judges are fitted anew, choices included, and everything
-that is counted is counted again. Copies of a group stay in one fold, so no judge has learned a label that it judges; to the estimate
-of wrong labels each copy is a group of its own, as another group would be.
+that is counted is counted again. Copies of a group stay in one fold, so no judge has learned a label that it judges. To
+the estimate of wrong labels each copy is a group of its own, as another group would be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FEW_PAIRS = 500
 NUM_RESAMPLES = 20
 ENDS = (0.05, 0.95)
 """Quantiles of the resamples between which a range lies. The count of another sample of the size lies there in about
-four of five cases or more (``benchmarks/stability_coverage.py``); between 0.1 and 0.9 it would in about seven of ten."""
+four of five cases or more (``benchmarks/stability_coverage.py``); between 0.1 and 0.9 it does in seven of ten."""
 SEED = 50_000
 """Begins the seeds of its judges, so that they share no folds with those of the audit."""
 

@@ -151,6 +151,7 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             {"name": "ann-2", "count": 1500, "error_rate": 0.16, "low": 0.13, "high": 0.19},
             {"name": "ann-3", "count": 210, "error_rate": 0.34, "low": 0.26, "high": 0.42},
         ],
+        "stability": None,
         "structured": {
             "expected_share": 0.17,
             "longer_rate": 0.31,

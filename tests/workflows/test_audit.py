@@ -78,6 +78,18 @@ def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
     assert read_metrics(Path(result.path), AuditMetrics) == result.metrics
 
 
+def test_a_small_set_has_a_range_beside_every_count_unless_it_is_not_wanted(tmp_path: Path) -> None:
+    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "quiet": True}
+    metrics = rewardsmith.audit(scored_rows(100), output_dir=str(tmp_path / "with"), **options).metrics
+    found, classes = metrics["stability"], metrics["strength"]["classes"]
+    assert not found["refitted"]  # given scores
+    for name in ("ambiguous", "strong"):
+        assert found[name]["low"] <= classes[name] <= found[name]["high"]
+    assert found["share"]["low"] <= metrics["label_noise"]["value"] <= found["share"]["high"]
+    without = rewardsmith.audit(scored_rows(100), stability=False, output_dir=str(tmp_path / "without"), **options)
+    assert without.metrics["stability"] is None and "stability" not in without.metrics["timings"]
+
+
 def test_the_report_stands_in_the_folder_and_in_a_notebook(result: Any) -> None:
     assert "question " in read(result, "report.html")
     assert "srcdoc" in result._repr_html_()
@@ -145,7 +157,7 @@ def test_dropped_pairs_neither_teach_nor_count(tmp_path: Path, monkeypatch: pyte
         {**row, "prompt": "dropped " + row["prompt"], sides[0]: row[sides[1]], sides[1]: row[sides[0]], "weight": 0}
         for row in rows
     ]
-    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "quiet": True}
+    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "stability": False, "quiet": True}
     alone = rewardsmith.audit(rows, output_dir=str(tmp_path / "alone"), **options)
     both = rewardsmith.audit([*rows, *dropped], output_dir=str(tmp_path / "both"), **options)
     assert learned[1].tolist() == [1.0] * 200 + [0.5] * 200
@@ -244,6 +256,9 @@ class TestStructuredAudit:
         is_judged = found.metrics["claim"]["level"] == "labels_judged"
         assert any("--noise_aware" in step["command"] for step in found.metrics["next_steps"]) == is_judged
 
+    def test_judges_of_resamples_are_fitted_anew(self, found: Any) -> None:
+        assert found.metrics["stability"]["refitted"]
+
     def test_the_planted_flips_are_looked_for_anew(self, found: Any) -> None:
         for planted in found.metrics["planted_flips"]:
             methods = [row["method"] for row in planted["baselines"]]
@@ -251,7 +266,7 @@ class TestStructuredAudit:
             assert planted["baselines"][1]["auroc"] > 0.6
 
     def test_it_can_be_left_out(self, found: Any, tiny_llama: Path, tmp_path: Path) -> None:
-        options = {**PROBES, "structured": False, "model_name_or_path": str(tiny_llama)}
+        options = {**PROBES, "structured": False, "stability": False, "model_name_or_path": str(tiny_llama)}
         without = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
         assert without.metrics["structured"] is None and without.strengths["p_wrong_structured"].isna().all()
         by_it = ["p_wrong_structured", *ERROR_RATES]
@@ -272,7 +287,7 @@ class TestStructuredAudit:
             lambda designs, target, structure, options, seed, advance: (asked.append(options.judges), None),
         )
         for num_judges in (2, 6):
-            options = {**PROBES, "num_judges": num_judges, "planted_rate": 0}
+            options = {**PROBES, "num_judges": num_judges, "planted_rate": 0, "stability": False}
             folder = str(tmp_path / str(num_judges))
             rewardsmith.audit(learnable(80), model_name_or_path=str(tiny_llama), output_dir=folder, **options)
         assert asked == [2, 4]

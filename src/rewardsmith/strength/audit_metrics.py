@@ -21,6 +21,7 @@ from rewardsmith.contracts.metrics.audit import (
     LengthNumbers,
     LengthOnly,
     PlantedNumbers,
+    StabilityNumbers,
     StrengthNumbers,
 )
 from rewardsmith.contracts.metrics.parts import EstimateNumbers
@@ -50,6 +51,7 @@ def audit_metrics(
     audited: Audited,
     claim: ClaimNumbers,
     planted: list[PlantedNumbers],
+    stability: StabilityNumbers | None,
     options: StrengthOptions,
     model: str,
     truncation: Truncation | None,
@@ -79,6 +81,7 @@ def audit_metrics(
         "categories": category_metrics(pairs, audited, decided),
         "structured": structured_metrics(pairs, audited.structured),
         "annotators": _annotators(audited),
+        "stability": stability,
     }
     return claimed(numbers)
 

@@ -126,6 +126,9 @@ class SelfAuditOptions:
     """Independent plantings of each kind (uniform, hard pairs)."""
     baselines: bool = True
     """Also run the rivals on the planted set: single-model loss, AUM (with `probe`), cleanlab's confident learning."""
+    stability: bool = True
+    """Under 500 judged labels: also draw the set again from itself, judge it anew (with `probe`), and say between which
+    numbers every count lies."""
 
     def rate(self, kind: EnsembleKind) -> float:
         """``planted_rate``, resolved."""

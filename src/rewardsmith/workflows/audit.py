@@ -35,6 +35,7 @@ from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted_copy import Pairs
 from rewardsmith.strength.self_audit import self_audit
+from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import DOUBTFUL, PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
@@ -126,13 +127,16 @@ def _audited(
         audited = audit_pairs(given.table, judged, groups, seed, structured)
     known = Pairs(target, groups, audited.belief, response_codes(given.table))
     tested = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
+    if tested.uniform is not None:
+        audited = audited.checked(tested.uniform, groups, tested.structured)
+    claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
+    audited, stability = audited.at(claim["level"]), None
+    if config.self_audit.stability:
+        with times.stage("stability"):
+            stability = stability_numbers(ensemble, audited, target, groups, seed)
     with times.stage("statistics"):
-        if tested.uniform is not None:
-            audited = audited.checked(tested.uniform, groups, tested.structured)
-        claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
-        audited = audited.at(claim["level"])
-        model = config.model.model_name_or_path
-        numbers = audit_metrics(given, audited, claim, tested.findings, options, model, ensemble.truncation, seed)
+        model, cut = config.model.model_name_or_path, ensemble.truncation
+        numbers = audit_metrics(given, audited, claim, tested.findings, stability, options, model, cut, seed)
         metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
     with times.stage("report"):

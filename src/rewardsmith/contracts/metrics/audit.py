@@ -311,6 +311,30 @@ class Planted(PlantedNumbers):
     limits: str
 
 
+class CountRange(TypedDict):
+    low: int
+    high: int
+
+
+class ShareRange(TypedDict):
+    low: float
+    high: float
+
+
+class StabilityNumbers(TypedDict):
+    """Where the counts of a small set lie in resamples of it: 5th to 95th percentile, drawn out to the count."""
+
+    num_resamples: int
+    refitted: bool
+    """The judges learned each resample anew; else they keep their gaps."""
+    flagged: CountRange
+    """Pairs with a ``p_wrong`` over 0.5."""
+    ambiguous: CountRange
+    strong: CountRange
+    share: ShareRange
+    """Of wrong labels."""
+
+
 class LengthBin(TypedDict):
     """Pairs of about one difference in length; longer less shorter, as labelled, in characters."""
 
@@ -381,6 +405,8 @@ class _AuditParts(TypedDict):
     length: LengthNumbers | None
     categories: list[Category] | None
     annotators: list[Annotator] | None
+    stability: StabilityNumbers | None
+    """None with 500 judged labels or more, and where nothing is counted or resampled."""
 
 
 class AuditNumbers(_AuditParts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,11 @@ class Design:
     rows: Float[Tensor, "N E"]
     judged: Float[Tensor, "N E"] | None = None
     """What heads are read on, where that is not what they learn from: a nuisance column is 0 there."""
+
+    def take(self, rows: NDArray[np.int64]) -> Design:
+        """Some of the rows, in the axes of all."""
+        index = torch.from_numpy(rows)
+        return replace(self, rows=self.rows[index], judged=None if self.judged is None else self.judged[index])
 
 
 def default_candidates(num_layers: int, is_encoder: bool) -> list[Candidate]:

@@ -77,6 +77,11 @@ class Ensemble(Protocol):
         """Gaps of members fitted to these targets [N]. ``labels``: what they are; models of the given ones stay."""
         ...
 
+    def rejudge(self, rows: NDArray[np.int64], target: Targets, seed: int) -> Judgements | None:
+        """Gaps of a few members fitted to the pairs ``rows`` [n] alone, some of them several times, with the targets
+        [N] of all; None where fitting takes long or there is nothing to fit."""
+        ...
+
     def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
         """What the structured audit finds of these targets; None where it is not asked for or not to be had."""
         ...

@@ -35,6 +35,9 @@ class GivenEnsemble:
     def judge(self, target: Targets, seed: int, labels: Labels = "given") -> Judgements:
         return self._judged
 
+    def rejudge(self, rows: NDArray[np.int64], target: Targets, seed: int) -> Judgements | None:
+        return None
+
     def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
         return None
 

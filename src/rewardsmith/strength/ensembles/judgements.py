@@ -17,6 +17,10 @@ class Judgements:
     trained: NDArray[np.bool_]  # [N, M]: the member trained on the pair's group
     choices: tuple[str, ...]  # what each member chose: features and penalty
 
+    def take(self, rows: NDArray[np.int64]) -> Judgements:
+        """The same of some of the pairs."""
+        return Judgements(self.gaps[rows], self.trained[rows], self.choices)
+
     @property
     def num_judges(self) -> NDArray[np.int64]:
         """Members [N] that have an opinion and did not train on the pair's group."""

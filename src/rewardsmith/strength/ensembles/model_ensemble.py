@@ -108,6 +108,9 @@ class ModelEnsemble:
         self.truncation = Truncation(outcome.truncated_share, inputs.model.max_length)
         return outcome.judged
 
+    def rejudge(self, rows: NDArray[np.int64], target: Targets, seed: int) -> Judgements | None:
+        return None
+
     def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
         return None
 

@@ -36,6 +36,8 @@ READ_WHOLE = 0.95
 """Share of the pairs that a sufficient ``max_length`` leaves whole."""
 ROUND_TO = 32
 """A sufficient ``max_length`` is a multiple of it."""
+RESAMPLED_JUDGES = 4
+"""At most, of a resample of the set, of which there are many."""
 
 
 class ProbeEnsemble:
@@ -53,6 +55,15 @@ class ProbeEnsemble:
         description = "Judging" if labels == "given" else f"Judging by {labels} labels"
         with self._inputs.stage("judging"), progress(f"{description} (repeats)", self._options.judges) as bar:
             return probe_judgements(designs, target, self._groups, self._options, seed, bar.advance)
+
+    def rejudge(self, rows: NDArray[np.int64], target: Targets, seed: int) -> Judgements | None:
+        groups, options = self._groups[rows], self._options
+        few = replace(
+            options,
+            num_judges=min(options.judges, RESAMPLED_JUDGES),
+            num_folds=min(options.num_folds, len(np.unique(groups))),  # a resample may lack some groups
+        )
+        return probe_judgements([design.take(rows) for design in self._designs], target[rows], groups, few, seed)
 
     def structured(self, target: Targets, seed: int, labels: Labels = "given") -> CellNoise | None:
         if not self._options.structured or self._options.crossfit == "none":

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise import SHARE, design_effect, estimate_label_noise
 
 
 def gaps(rate, num=8000, ignorance=0.7, seed=0):
@@ -38,10 +38,59 @@ def test_p_wrong_falls_with_the_gap():
     assert (np.diff(p_wrong) <= 0).all()
 
 
-def test_a_weak_judge_makes_the_rate_unidentifiable():
-    gap, _, groups = gaps(0.1, num=2000, ignorance=8.0)
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
+def test_a_judge_that_knows_nothing_leaves_every_pair_near_the_priors_own_rate(rate):
+    gap, _, groups = gaps(rate, num=2000, ignorance=30.0)
     noise = estimate_label_noise(gap, groups)
+    p_wrong = noise.p_wrong(gap)
     assert not noise.identifiable
+    assert noise.value == pytest.approx(SHARE.mean(), abs=0.03)
+    assert p_wrong.max() < 0.35
+    assert noise.low < 0.05 and noise.high > 0.2
+
+
+def test_the_value_is_the_expected_share_of_the_pairs_it_rests_on():
+    gap, _, groups = gaps(0.2, num=500)
+    noise = estimate_label_noise(gap, groups)
+    assert noise.value == pytest.approx(noise.p_wrong(gap).mean())
+
+
+def test_the_unit_of_the_gaps_does_not_matter():
+    gap, _, groups = gaps(0.2, num=500)
+    one, other = estimate_label_noise(gap, groups), estimate_label_noise(1000 * gap, groups)
+    np.testing.assert_allclose(one.p_wrong(gap), other.p_wrong(1000 * gap), atol=1e-9)
+
+
+def test_a_rate_of_ones_own_replaces_that_of_the_set():
+    gap, _, groups = gaps(0.2, num=500)
+    noise = estimate_label_noise(gap, groups)
+    rates = np.where(np.arange(500) % 2 == 0, 0.02, 0.4)
+    p_wrong = noise.p_wrong(gap, rates)
+    assert (p_wrong[rates == 0.4] > noise.p_wrong(gap)[rates == 0.4]).all()
+    assert (p_wrong[rates == 0.02] < noise.p_wrong(gap)[rates == 0.02]).all()
+
+
+def test_a_gap_of_nan_has_no_posterior():
+    gap, _, groups = gaps(0.2, num=500)
+    noise = estimate_label_noise(gap, groups)
+    assert np.isnan(noise.p_wrong(np.array([np.nan, 1.0]))).tolist() == [True, False]
+    assert np.isnan(noise.belief(np.array([np.nan, 1.0]))).tolist() == [True, False]
+
+
+class TestDesignEffect:
+    def test_pairs_on_their_own_have_none(self):
+        gap, _, _ = gaps(0.2)
+        assert design_effect(gap, np.arange(len(gap))) == 1.0
+
+    def test_copies_count_once(self):
+        gap, _, _ = gaps(0.2)
+        assert design_effect(np.repeat(gap, 4), np.repeat(np.arange(len(gap)), 4)) == pytest.approx(4.0)
+
+    def test_copies_leave_the_range_as_it_was(self):
+        gap, _, _ = gaps(0.2, num=600)
+        once = estimate_label_noise(gap, np.arange(600))
+        four = estimate_label_noise(np.repeat(gap, 4), np.repeat(np.arange(600), 4))
+        assert four.high - four.low == pytest.approx(once.high - once.low, rel=0.1)
 
 
 def test_few_groups_make_the_rate_unidentifiable():

@@ -5,8 +5,9 @@ import pytest
 
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.rivals import Rival
-from rewardsmith.strength.self_audit import Pairs, merge_repeats, planted_findings
+from rewardsmith.strength.self_audit import merge_repeats, planted_findings, reliability
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,13 @@ def oracle(gap):
     return lambda target, seed: Judgements(members, np.zeros(members.shape, dtype=bool), ("oracle",) * 3)
 
 
+def findings(pairs, noise, judge, kind="uniform", rivals=()):
+    return planted_findings(planted_copy(kind, pairs, judge, 0.2, seed=1), pairs.num_judged, list(rivals), noise)
+
+
 def test_an_oracle_finds_every_planted_flip(oracle_set):
     gap, pairs, noise = oracle_set
-    found = planted_findings("uniform", pairs, oracle(gap), None, noise, 0.2, seed=1)
+    found = findings(pairs, noise, oracle(gap))
     assert found["auroc"]["value"] == 1.0
     at_half = next(row for row in found["by_threshold"] if row["threshold"] == 0.5)
     assert at_half["num_positive"] == 400
@@ -38,7 +43,7 @@ def test_an_oracle_finds_every_planted_flip(oracle_set):
 def test_a_judge_that_knows_nothing_is_at_chance(oracle_set):
     _, pairs, noise = oracle_set
     guesses = np.random.default_rng(3).normal(size=2000)
-    found = planted_findings("uniform", pairs, oracle(guesses), None, noise, 0.2, seed=1)
+    found = findings(pairs, noise, oracle(guesses))
     assert found["auroc"]["low"] < 0.5 < found["auroc"]["high"]
 
 
@@ -61,10 +66,18 @@ def test_uniform_flips_say_what_reading_is_worth(oracle_set):
     gap, pairs, noise = oracle_set
     noisy = replace(noise, value=0.1, low=0.05, high=0.2)
     blind = Rival("blind", np.zeros(2000), None, "")
-    found = planted_findings("uniform", pairs, oracle(gap), lambda *_: [blind], noisy, 0.2, seed=1)["review"]
+    found = findings(pairs, noisy, oracle(gap), rivals=[blind])["review"]
     assert found["num_pairs"] == 2000
     assert found["first"]["found"] == pytest.approx(100)  # an oracle is never wrong
     assert found["first"]["at_random"] == pytest.approx(10)
     assert found["others"][0]["method"] == "blind"
     assert found["others"][0]["found"] == pytest.approx([0.1 * step["num_read"] for step in found["steps"]])
-    assert planted_findings("hard", pairs, oracle(gap), None, noisy, 0.2, seed=1)["review"] is None
+    assert findings(pairs, noisy, oracle(gap), "hard")["review"] is None
+
+
+def test_reliability_sets_promised_against_found():
+    p_wrong, planted = np.array([0.05, 0.15, 0.15, 1.0]), np.array([False, True, False, True])
+    low, middle, high = reliability(p_wrong, planted)
+    assert (low["low"], low["count"], low["found"]) == (0.0, 1, 0.0)
+    assert middle == {"low": 0.1, "high": 0.2, "count": 2, "promised": pytest.approx(0.15), "found": 0.5}
+    assert (high["high"], high["promised"], high["found"]) == (1.0, 1.0, 1.0)

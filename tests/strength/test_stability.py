@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rewardsmith.artifacts.progress import set_quiet
-from rewardsmith.contracts.metrics.audit import StabilityNumbers
+from rewardsmith.contracts.metrics.stability import StabilityNumbers
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.simulation.features import SimulatedFeatures, simulate_features

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rewardsmith.contracts.metrics.audit import Detection
+from rewardsmith.contracts.metrics.planted import Detection
 from rewardsmith.metrics.intervals import wilson
 
 

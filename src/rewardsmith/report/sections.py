@@ -12,9 +12,8 @@ from rewardsmith.contracts.metrics.audit import (
     Ensemble,
     LabelNoise,
     PossibleRange,
-    Range,
 )
-from rewardsmith.contracts.metrics.parts import EstimateNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.report.audit.review_words import review_number
 from rewardsmith.report.numbers import count, decimal, decimal_range, duration, part, percent, percent_range

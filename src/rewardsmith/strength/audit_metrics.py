@@ -20,11 +20,11 @@ from rewardsmith.contracts.metrics.audit import (
     LabelNoiseNumbers,
     LengthNumbers,
     LengthOnly,
-    PlantedNumbers,
-    StabilityNumbers,
     StrengthNumbers,
 )
 from rewardsmith.contracts.metrics.parts import EstimateNumbers
+from rewardsmith.contracts.metrics.planted import PlantedNumbers
+from rewardsmith.contracts.metrics.stability import StabilityNumbers
 from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap

@@ -7,15 +7,14 @@ judges and texts alone.
 from __future__ import annotations
 
 from rewardsmith.contracts.metrics.audit import (
-    AtThreshold,
     AuditNumbers,
     Category,
     ClaimLevel,
     ClassCounts,
-    PlantedNumbers,
     StrengthNumbers,
     StructuredNumbers,
 )
+from rewardsmith.contracts.metrics.planted import AtThreshold, PlantedNumbers
 from rewardsmith.strength.review_curve import in_shares
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt, PlantedNumbers
+from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt
+from rewardsmith.contracts.metrics.planted import PlantedNumbers
 from rewardsmith.strength.label_noise import MIN_GROUPS, LabelNoise
 
 FINDS_SOME = 0.55

@@ -51,7 +51,7 @@ def gaps_in_graph(gap: Floats, target: Floats, responses: NDArray[np.int64], see
 
 
 def recurs(responses: NDArray[np.int64]) -> bool:
-    """Whether responses [N, 2] stand in enough pairs to say something of each other; a pair that is there twice is one."""
+    """Whether responses [N, 2] stand in enough pairs to say something of each other; a pair that recurs is one."""
     distinct = np.unique(np.sort(responses, axis=1), axis=0)
     others = np.bincount(distinct.reshape(-1))[distinct] - 1
     return bool(len(others) and others.sum(axis=1).mean() >= MIN_PAIRS_A_RESPONSE)

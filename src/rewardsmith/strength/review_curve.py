@@ -18,7 +18,7 @@ from math import ceil, inf, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.metrics.audit import ReviewCurve, ReviewStep
+from rewardsmith.contracts.metrics.planted import ReviewCurve, ReviewStep
 from rewardsmith.metrics.review import found_interval, ranked_list
 from rewardsmith.strength.label_noise import LabelNoise
 

@@ -7,6 +7,8 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, NextStep
+from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
+from rewardsmith.contracts.metrics.stability import StabilityNumbers
 
 
 class Place(TypedDict):
@@ -118,12 +120,6 @@ class LengthOnly(EstimateNumbers):
     prefers: Literal["longer", "shorter"]
 
 
-class Range(TypedDict):
-    value: float
-    low: float
-    high: float
-
-
 class PossibleRange(TypedDict):
     value: float | None
     """None unless labels are judged."""
@@ -196,143 +192,6 @@ class ClaimNumbers(TypedDict):
     level: ClaimLevel
     doubts: list[Doubt]
     """Empty at ``labels_judged``."""
-
-
-class PlantedAuroc(EstimateNumbers):
-    """With several plantings the value is their mean, and the interval that of the first."""
-
-    std: NotRequired[float]
-    """Over plantings."""
-
-
-class Detection(TypedDict):
-    """Rows flagged against those that are to be found."""
-
-    num_flagged: int
-    num_positive: int
-    num_found: int
-    precision: float | None
-    precision_low: float
-    precision_high: float
-    recall: float | None
-    recall_low: float
-    recall_high: float
-    f1: float | None
-
-
-class AtThreshold(Detection):
-    """What is found of planted flips where pairs with a ``p_wrong`` above a threshold are flagged."""
-
-    threshold: float
-    precision_at_natural_rate: float | None
-    """If planted flips were as many as wrong labels are."""
-
-
-class Reliability(TypedDict):
-    """Labels of a planted copy by what ``p_wrong`` says of them."""
-
-    low: float
-    high: float
-    count: int
-    promised: float
-    """Mean ``p_wrong``."""
-    found: float
-    """Share of planted flips: labels that were wrong before are not in it."""
-
-
-class Detector(TypedDict):
-    """One way of finding planted flips; precision, recall and F1 where it flags pairs."""
-
-    method: str
-    auroc: float
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    note: str
-
-
-class ReviewStep(TypedDict):
-    """What reading the first pairs of the audit's order finds; ranges cover the sample and the share of wrong labels.
-
-    Null ends: fewer than two groups.
-    """
-
-    num_read: int
-    found: float
-    """Wrong labels, or the share of all of them (``ReviewCurve.in_counts``)."""
-    low: float | None
-    high: float | None
-    at_random: float
-    """The same of as many pairs taken at random."""
-    times_random: float
-    """``found`` by ``at_random``: surer than the counts where the share of wrong labels is not well known."""
-    times_low: float | None
-    times_high: float | None
-
-
-class ReviewOfMethod(TypedDict):
-    method: str
-    found: list[float]
-    """By step."""
-
-
-class ReviewCurve(TypedDict):
-    """What reading finds, at the set's own share of wrong labels."""
-
-    in_counts: bool
-    """What is found is counted; else it is given as a share of all wrong labels, however many there are."""
-    num_pairs: int
-    """Decided ones that were judged."""
-    share_wrong: Range | None
-    """The audit's estimate, which the counts rest on; null without counts."""
-    first: ReviewStep
-    """The first 100, or a fifth of the set where that is fewer."""
-    steps: list[ReviewStep]
-    others: list[ReviewOfMethod]
-
-
-class PlantedNumbers(TypedDict):
-    """What was found of flips of one kind."""
-
-    kind: str
-    rate: float
-    repeats: int
-    auroc: PlantedAuroc
-    by_threshold: list[AtThreshold]
-    reliability: list[Reliability]
-    noise_expected: float | None
-    noise_found: Range | None
-    review: ReviewCurve | None
-    """Of uniform flips; None where less than one label is expected to be wrong."""
-    baselines: list[Detector]
-
-
-class Planted(PlantedNumbers):
-    limits: str
-
-
-class CountRange(TypedDict):
-    low: int
-    high: int
-
-
-class ShareRange(TypedDict):
-    low: float
-    high: float
-
-
-class StabilityNumbers(TypedDict):
-    """Where the counts of a small set lie in resamples of it: 5th to 95th percentile, drawn out to the count."""
-
-    num_resamples: int
-    refitted: bool
-    """The judges learned each resample anew; else they keep their gaps."""
-    flagged: CountRange
-    """Pairs with a ``p_wrong`` over 0.5."""
-    ambiguous: CountRange
-    strong: CountRange
-    share: ShareRange
-    """Of wrong labels."""
 
 
 class LengthBin(TypedDict):

@@ -29,3 +29,9 @@ class EstimateNumbers(TypedDict):
 class NextStep(TypedDict):
     text: str
     command: str
+
+
+class Range(TypedDict):
+    value: float
+    low: float
+    high: float

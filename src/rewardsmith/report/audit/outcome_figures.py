@@ -6,15 +6,9 @@ from typing import Any, Literal
 
 import altair as alt
 
-from rewardsmith.contracts.metrics.audit import (
-    Accuracy,
-    AtThreshold,
-    AuditMetrics,
-    LengthNumbers,
-    Planted,
-    Range,
-)
-from rewardsmith.contracts.metrics.parts import EstimateNumbers
+from rewardsmith.contracts.metrics.audit import Accuracy, AuditMetrics, LengthNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
+from rewardsmith.contracts.metrics.planted import AtThreshold, Planted
 from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rewardsmith.contracts.metrics.audit import ClaimLevel, PlantedNumbers, ReviewCurve, ReviewStep
+from rewardsmith.contracts.metrics.audit import ClaimLevel
+from rewardsmith.contracts.metrics.planted import PlantedNumbers, ReviewCurve, ReviewStep
 from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
 
 NOTHING_TO_FIND = "Less than one label of this set is expected to be wrong: reading it finds next to nothing."

@@ -9,11 +9,10 @@ from rewardsmith.contracts.metrics.audit import (
     AuditMetrics,
     AuditNumbers,
     LabelNoise,
-    Planted,
-    PlantedNumbers,
     Structured,
     StructuredNumbers,
 )
+from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
 from rewardsmith.report.audit.doubts import doubt_sentences
 from rewardsmith.report.audit.next_steps import AskedFor, next_steps
 from rewardsmith.report.audit.verdict import noise_sentence, verdict

@@ -26,7 +26,7 @@ def evidence_gap(
     found = np.asarray(gap, dtype=np.float64)
     if responses is not None and known.any():
         in_graph = gaps_in_graph(found[known], np.asarray(target, dtype=np.float64)[known], responses[known], seed)
-        if in_graph is not None:
+        if in_graph is not None and in_graph.any():  # all 0: it found the judges no use, and nothing better
             found = found.copy()
             found[known] = in_graph
     return as_labelled(found, target)

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 from scipy.stats import beta
 
-from rewardsmith.strength.label_noise import COARSENING, SHARE, design_effect, log_scale_prior
+from rewardsmith.strength.label_noise import SHARE, design_effect, log_scale_prior
 
 NUM_BINS = 60
 P_ALIKE = 0.75
 """Prior of one rate for both directions of length."""
-OWN_RATE = beta(0.6, 4.4)
+OWN_RATE = beta(0.5, 4.5)
 """Prior of the rate of one direction where they differ: the mean of ``SHARE``, worth 5 labels: it may be high."""
 RATES = np.array([0.002, 0.02, *np.linspace(0.05, 0.95, 19), 0.98, 0.998])
 SCALES = np.geomspace(0.05, 10.0, 40)  # in root mean square gaps
@@ -81,7 +81,7 @@ def estimate_cell_noise(
     bins, centres = _bins(x)
     counts = _counts(bins, says_longer, cluster, weight, len(centres), int(clusters.max()) + 1)
     signed = np.where(target[pairs] < 0.5, -gap[pairs], gap[pairs])
-    effect = COARSENING * (1.0 if groups is None else design_effect(signed, groups[pairs]))
+    effect = 1.0 if groups is None else design_effect(signed, groups[pairs])
     found = _posterior(counts / effect, centres)
     own = weight * found.p_wrong[cluster, bins, says_longer.astype(np.int64)]
     p_wrong = np.where(seen, np.bincount(row, weights=own, minlength=len(gap)), np.nan)

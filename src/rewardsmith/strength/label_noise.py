@@ -10,8 +10,8 @@ rate of psychometrics; with the normal link: the judge misses a normal part of t
 
 A judge that never reaches its ceiling cannot tell e from s: "half of the labels are wrong" and "the judge knows
 nothing" fit alike. So both have a stated, sceptical prior (``SHARE``, ``SHARPNESS``), everything is integrated over
-(e, s, F), and where the labels say nothing the answer is the prior. Pairs of a group agree or differ together, and the
-curve is an approximation: the likelihood counts them as fewer (``design_effect``, ``COARSENING``).
+(e, s, F), and where the labels say nothing the answer is the prior. Pairs of a group agree or differ together: the
+likelihood counts them as fewer (``design_effect``).
 
 Assumes that errors fall on all pairs alike. Errors that gather on ambiguous pairs look like a judge's ignorance and are
 not counted, so the share is a lower bound; those that a judge can predict from the text look like a preference; a
@@ -27,14 +27,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp, ndtr
 from scipy.stats import beta
 
-SHARE = beta(2.4, 17.6)
-"""Prior of e: 12 % in the mean, 2 to 29 % in 95 of 100 sets; worth 20 labels known to be right or wrong."""
+SHARE = beta(2, 18)
+"""Prior of e: one label in ten, 1 to 26 % in 95 of 100 sets; worth 20 labels known to be right or wrong. Chosen, with
+``SHARPNESS``, on simulated sets of weak, middling and strong judges (docs/results/p_wrong_holds.md)."""
 SHARPNESS = (3.0, 1.0)
 """Prior of s in root mean square gaps: log-normal, median and standard deviation of the logarithm. The judge is right
 on 60 % of the pairs in the middle, and on 54 to 74 % in two sets of three."""
-COARSENING = 1.5
-"""By how many a pair is divided because the curve is only roughly of this shape (Miller & Dunson 2019: such a
-posterior does not become surer than the model is right). Chosen on simulated sets (benchmarks/p_wrong_holds.py)."""
 NUM_BINS = 60
 NUM_RESIDUAL_BINS = 12
 WIDEST_RANGE = 0.15
@@ -133,7 +131,7 @@ def _posterior(gap: Floats, groups: NDArray[np.int64]) -> Floats:
     chance = RATES[:, None, None] + (1 - 2 * RATES)[:, None, None] * sure[:, None]
     chance = chance.clip(1e-9, 1 - 1e-9)
     likelihood = np.log(chance) @ agree + np.log1p(-chance) @ (number - agree)
-    joint = likelihood / (COARSENING * design_effect(gap, groups)) + _log_prior()
+    joint = likelihood / design_effect(gap, groups) + _log_prior()
     return np.asarray(np.exp(joint - logsumexp(joint)))
 
 

@@ -12,15 +12,14 @@ from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt
 from rewardsmith.contracts.metrics.planted import PlantedNumbers
 from rewardsmith.strength.label_noise import MIN_GROUPS, LabelNoise
 
-FINDS_SOME = 0.55
-"""Least lower end of the AUROC of uniform flips at which an order of the labels is better than chance."""
-FINDS_MANY = 0.70
-"""The same at which labels are judged one by one."""
-
-
-MOSTLY = 0.5
+FINDS_SOME = 0.5
+"""Lower end of the AUROC of uniform flips above which an order of the labels is surely better than chance."""
+FINDS_MANY = 0.75
+"""The least at which labels are judged one by one."""
+MOSTLY = 0.7
 """Share of the flagged labels that must be wrong even at the low end of the share of wrong labels."""
-
+FEWEST = 0.01
+"""Least low end of that share at which labels are flagged at all: in a set without errors every flag is false."""
 DOUBTS: dict[Doubt, str] = {
     "no_judges": "no pair was judged by two members or more",
     "in_sample": "every judge trained on the labels that it judges",
@@ -57,7 +56,7 @@ def claim_numbers(
         doubts.append("few_groups")
     elif not noise.identifiable:
         doubts.append("not_identifiable")
-    if flagged_at_least is not None and flagged_at_least < MOSTLY:
+    if flagged_at_least is not None and (flagged_at_least < MOSTLY or noise.low < FEWEST):
         doubts.append("few_may_be_wrong")
     return {"level": "reading_order" if doubts else "labels_judged", "doubts": doubts}
 

@@ -40,7 +40,7 @@ from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.logistic import principal_axes
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import SHARE
+from rewardsmith.strength.label_noise import SHARE, LabelNoise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import pair_structure, response_codes
 from rewardsmith.strength.planted_copy import Pairs, planted_copy
@@ -59,6 +59,8 @@ CELLS = (("none", 0.0), *(("uniform", r) for r in (0.05, 0.1, 0.2, 0.3)), ("hard
 BINS = np.linspace(0, 1, 11)
 MIN_IN_BIN = 300
 SLACK = 0.003
+WORTH = 0.65
+"""True AUROC above which an order is worth reading."""
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -287,10 +289,18 @@ def show(rows: list[dict[str, Any]]) -> None:
     print(json.dumps(result))
 
 
+def level_of(row: dict[str, Any]) -> str:
+    """By today's rule, from what is kept of a draw."""
+    noise = LabelNoise(row["value"], row["low"], row["high"], row["num_groups"], 1.0, np.ones((2, 1, 1)) / 2)
+    planted: Any = {"kind": "uniform", "auroc": row["planted_auroc"]}
+    return claim_numbers(noise, [planted], False, row["flagged_at_least"])["level"]
+
+
 def levels(rows: list[dict[str, Any]]) -> None:
-    """How often each level is claimed, and how often wrongly."""
-    print("\n| set | pairs | sets | labels judged | flagged mostly right | reading order | cannot tell |")
-    print("|---|---|---|---|---|---|---|")
+    """How often each level is claimed, how often wrongly, and how often a list that is worth reading is held back."""
+    rows = [{**row, "level": level_of(row)} for row in rows]
+    print("\n| set | pairs | sets | labels judged | falsely | reading order | cannot tell | needlessly |")
+    print("|---|---|---|---|---|---|---|---|")
     for key in [*sorted({(row["set"], row["size"]) for row in rows}, key=str), ("all", "")]:
         own = [row for row in rows if key[0] == "all" or (row["set"], row["size"]) == key]
         judged = [row for row in own if row["level"] == "labels_judged"]
@@ -298,7 +308,8 @@ def levels(rows: list[dict[str, Any]]) -> None:
         print(
             f"| {key[0]} | {key[1] or 'all'} | {len(own)} | {len(judged)} | {len(false)} "
             f"| {sum(row['level'] == 'reading_order' for row in own)} "
-            f"| {sum(row['level'] == 'cannot_tell' for row in own)} |"
+            f"| {sum(row['level'] == 'cannot_tell' for row in own)} "
+            f"| {sum(row['level'] == 'cannot_tell' and (row['p_wrong']['auroc'] or 0) > WORTH for row in own)} |"
         )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
 from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
+from rewardsmith.report.audit.reliability_figure import reliability_figure
 from rewardsmith.report.audit.review_figure import review_figure, review_rows
 from rewardsmith.report.audit.review_words import review_sentence
 from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
@@ -82,6 +83,7 @@ def planted_of(metrics: AuditMetrics) -> list[dict[str, Any]]:
             "review_sentence": review_sentence(entry, metrics["claim"]["level"]),
             "review_rows": review_rows(entry["review"]) if entry["review"] else [],
             "figure": planted_figure(entry, f"planted-{i}"),
+            "reliability": reliability_figure(entry, f"reliability-{i}"),
             "best": max(row["auroc"] for row in entry["baselines"]),
         }
         for i, entry in enumerate(metrics["planted_flips"] or [])

@@ -1,0 +1,57 @@
+"""What ``p_wrong`` promises against what a planted copy keeps: the check of the audit's own probabilities."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from rewardsmith.contracts.metrics.planted import Planted
+from rewardsmith.metrics.intervals import wilson
+from rewardsmith.report.numbers import count, percent, percent_range
+from rewardsmith.report.palette import light
+from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+
+FEWEST_LABELS = 20
+"""Labels in a bin that is drawn."""
+ALLOWANCE = 0.1
+"""By how much less than promised may be found: labels that were wrong before count as right in the copy."""
+
+
+def reliability_figure(planted: Planted, name: str) -> Figure | None:
+    """Share of planted flips by what ``p_wrong`` says of a label; None with fewer than two bins worth drawing."""
+    values = []
+    for row in planted["reliability"]:
+        if row["count"] >= FEWEST_LABELS:
+            ends = wilson(round(row["found"] * row["count"]), row["count"])
+            low, high = ends.low, ends.high
+            tip = f"promised {percent(row['promised'])}, found {percent(row['found'])} ({percent_range(low, high)})"
+            values.append({**row, "low": low, "high": high, "tip": f"{tip}, {count(row['count'])} labels"})
+    if len(values) < 2 or planted["kind"] != "uniform":
+        return None
+    short = any(row["high"] < row["promised"] - ALLOWANCE for row in values)
+    title = f"p_wrong promises {'more than' if short else 'about what, or less than,'} the copy keeps"
+
+    def chart(canvas: Canvas) -> alt.LayerChart:
+        shares = alt.Scale(domain=[0, 1])
+        axis = alt.Axis(format=".0%", tickCount=canvas.choose(6, 4))
+        base = marks_of(values).encode(
+            x=alt.X("promised:Q", title="mean p_wrong of the labels", scale=shares, axis=axis),
+            y=alt.Y("found:Q", title="share that had been flipped", scale=shares, axis=axis),
+        )
+        diagonal = marks_of([{"promised": at, "found": at} for at in (0, 1)]).mark_line(
+            color=light("axis"), strokeWidth=1, aria=False
+        )
+        whiskers = base.mark_rule(color=light("blue"), opacity=0.6, aria=False).encode(y="low:Q", y2="high:Q")
+        line = base.mark_line(color=light("blue"), strokeWidth=1.75, aria=False)
+        dots = base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description="tip:N")
+        on_axes = diagonal.encode(x=alt.X("promised:Q", scale=shares), y=alt.Y("found:Q", scale=shares))
+        return layered(on_axes, whiskers, line, dots, height=canvas.choose(260, 230))
+
+    return draw(
+        name,
+        title,
+        f"Promised against found share of flipped labels. {title}.",
+        chart,
+        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. Labels that were "
+        "wrong before count as right here, so dots may lie below the line by as much as those are. Bars: 95% intervals.",
+        (LegendEntry("line", "blue", "labels of the copy, by tenths of p_wrong"),),
+    )

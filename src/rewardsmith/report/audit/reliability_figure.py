@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 
 from rewardsmith.contracts.metrics.planted import Planted
@@ -18,7 +20,7 @@ ALLOWANCE = 0.1
 
 def reliability_figure(planted: Planted, name: str) -> Figure | None:
     """Share of planted flips by what ``p_wrong`` says of a label; None with fewer than two bins worth drawing."""
-    values = []
+    values: list[dict[str, Any]] = []
     for row in planted["reliability"]:
         if row["count"] >= FEWEST_LABELS:
             ends = wilson(round(row["found"] * row["count"]), row["count"])
@@ -51,7 +53,7 @@ def reliability_figure(planted: Planted, name: str) -> Figure | None:
         title,
         f"Promised against found share of flipped labels. {title}.",
         chart,
-        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. Labels that were "
-        "wrong before count as right here, so dots may lie below the line by as much as those are. Bars: 95% intervals.",
+        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. Labels that "
+        "were wrong before count as right here, so dots may lie below the line by as much. Bars: 95% intervals.",
         (LegendEntry("line", "blue", "labels of the copy, by tenths of p_wrong"),),
     )

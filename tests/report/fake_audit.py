@@ -9,10 +9,12 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
+from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.words import with_words
 from rewardsmith.strength.claimed_numbers import claimed
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.review_curve import review_curve
+from rewardsmith.strength.self_audit import reliability
 
 Message = dict[str, str]
 WORDS = ["the", "answer", "explains", "each", "step", "and", "names", "its", "source", "but", "misses", "one", "part"]
@@ -127,6 +129,7 @@ def fake_metrics(num_pairs: int = 600, strengths: pa.Table | None = None) -> dic
             "identifiable": True,
             "in_sample": False,
             "num_groups": num_pairs // 3,
+            "kept": 1.0,
             "vote_error": None,
             "num_labels": num_pairs,
             "expected_wrong": 0.19 * num_pairs,
@@ -190,9 +193,8 @@ def at_level(
     metrics: dict[str, Any], strengths: pa.Table, level: str, doubts: list[str]
 ) -> tuple[dict[str, Any], pa.Table]:
     """Metrics, with the words of today, and strengths as the audit of the same set at another level of claim."""
-    metrics = with_words(
-        claimed({**metrics, "claim": {"level": level, "doubts": doubts}}), "prefs.jsonl", "audit", keeps_members=False
-    )
+    numbers = claimed({**metrics, "claim": {"level": level, "doubts": doubts}})
+    metrics = with_words(numbers, AskedFor("audit", {"dataset_name": "prefs.jsonl"}), keeps_members=False)
     at = strengths.schema.get_field_index("strength_class")
     names = [
         None if level == "cannot_tell" or (name == "incorrect" and level == "reading_order") else name
@@ -274,6 +276,7 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
             }
             for t, p, r in zip(thresholds, precision, recall, strict=True)
         ],
+        "reliability": kept_promises(),
         "noise_expected": 0.314,
         "noise_found": {"value": 0.301, "low": 0.27, "high": 0.33},
         "review": review(auroc) if kind == "uniform" else None,
@@ -301,6 +304,13 @@ def planted(kind: str, auroc: float) -> dict[str, Any]:
     }
 
 
+def kept_promises(num_pairs: int = 3000) -> list[Any]:
+    """Of a ``p_wrong`` that says how often labels were flipped, but for the fifth that was wrong before."""
+    rng = np.random.default_rng(0)
+    p_wrong = rng.beta(0.6, 1.4, num_pairs)
+    return [*reliability(p_wrong, rng.random(num_pairs) < 0.8 * p_wrong)]
+
+
 def review(auroc: float, num_pairs: int = 3000) -> dict[str, Any]:
     """What reading finds where suspicion is normal in both classes, a distance apart that gives this AUROC."""
     rng = np.random.default_rng(0)
@@ -314,7 +324,7 @@ def review(auroc: float, num_pairs: int = 3000) -> dict[str, Any]:
         "cleanlab (confident learning)": one_model,
         "AUM": suspicion + 0.8 * rng.normal(size=num_pairs),
     }
-    noise = LabelNoise(0.19, 0.157, 0.218, num_pairs // 3, np.array([0.19]), np.array([1.0]))
+    noise = LabelNoise(0.19, 0.157, 0.218, num_pairs // 3, 1.0, np.ones((1, 1, 1)))
     found = review_curve(suspicion, others, planted, np.arange(num_pairs) // 3, num_pairs, noise, seed=0)
     assert found is not None
     return {**found}

@@ -6,7 +6,7 @@ from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.refutation import flip_slope, log_ratio, unrefuted
 
-NUMBER = 4000
+NUMBER = 8000
 
 
 def copy_of(strength):

@@ -47,4 +47,11 @@ def test_responses_that_stand_in_one_pair_are_no_graph():
     responses = np.arange(200).reshape(-1, 2)
     assert not recurs(responses)
     assert gaps_in_graph(np.ones(100), np.ones(100), responses) is None
-    assert recurs(np.tile([0, 1], (50, 1)))
+
+
+def test_a_pair_that_recurs_says_nothing_of_other_pairs():
+    assert not recurs(np.tile([[0, 1], [1, 0]], (50, 1)))
+    chain, ring = np.array([[0, 1], [1, 2]]), np.array([[0, 1], [1, 2], [2, 0]])
+    assert recurs(ring) and not recurs(chain)  # two other pairs for each pair of the ring, one for each of the chain
+    copies_of_pairs_of_their_own = np.repeat(np.arange(60).reshape(-1, 2), 10, axis=0)
+    assert not recurs(np.concatenate([ring, copies_of_pairs_of_their_own]))

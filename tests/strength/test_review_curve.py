@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -5,12 +6,13 @@ import pytest
 
 from rewardsmith.metrics.review import found_interval, ranked_list
 from rewardsmith.strength.label_noise import LabelNoise
-from rewardsmith.strength.review_curve import mean_review, num_first, review_curve, steps_of
+from rewardsmith.strength.review_curve import in_shares, mean_review, num_first, review_curve, steps_of
 
 NUM_PAIRS = 2000
 PLANTED = np.random.default_rng(0).random(NUM_PAIRS) < 0.2
 GROUPS = np.arange(NUM_PAIRS) // 2
-NOISE = LabelNoise(value=0.1, low=0.05, high=0.2, num_groups=1000, rates=np.array([0.1]), scales=np.array([1.0]))
+NOISE = LabelNoise(value=0.1, low=0.05, high=0.2, num_groups=1000, unit=1.0, posterior=np.ones((1, 1, 1)))
+TIMES = ("times_random", "times_low", "times_high")
 GUESSES = np.random.default_rng(1).normal(size=NUM_PAIRS)
 
 
@@ -128,3 +130,52 @@ def test_several_plantings_are_their_mean():
         (one["others"][0]["found"][3] + two["others"][0]["found"][3]) / 2
     )
     assert mean_review([None, None]) is None
+
+
+class TestInShares:
+    def test_a_perfect_order_finds_the_share_that_is_read_by_the_share_that_is_wrong(self):
+        known = replace(NOISE, low=0.1, high=0.1)
+        for step in in_shares(curve(PLANTED.astype(float), known))["steps"]:
+            depth = step["num_read"] / NUM_PAIRS
+            assert step["found"] == step["high"] == pytest.approx(min(depth / 0.1, 1))
+            assert step["at_random"] == depth
+
+    def test_a_random_order_finds_the_share_it_reads(self):
+        found = in_shares(curve(GUESSES, others={"nobody suspected": np.zeros(NUM_PAIRS)}))
+        depth = [step["num_read"] / NUM_PAIRS for step in found["steps"]]
+        assert found["others"][0]["found"] == pytest.approx(depth)
+        assert found["steps"][-1]["found"] == pytest.approx(depth[-1], abs=0.03)  # sampling error of 400 flips
+
+    def test_the_shares_are_those_that_the_counts_came_from(self):
+        counts = curve(PLANTED + GUESSES, others={"AUM": PLANTED + 2 * GUESSES})
+        shares = in_shares(counts)
+        for counted, shared in zip(counts["steps"], shares["steps"], strict=True):
+            assert shared["found"] == pytest.approx(counted["found"] / 200)  # a tenth of 2,000 is wrong
+            assert shared["low"] < shared["found"] < shared["high"]
+            assert [shared[name] for name in TIMES] == [counted[name] for name in TIMES]
+        assert shares["others"][0]["found"] == pytest.approx(np.array(counts["others"][0]["found"]) / 200)
+        assert shares["first"] in shares["steps"]
+
+    def test_nothing_tells_how_many_are_wrong(self):
+        """Twice as many of them: the same shares, and another count."""
+        suspicion = PLANTED + GUESSES
+        few, many = (curve(suspicion, replace(NOISE, value=e, low=e, high=e)) for e in (0.02, 0.04))
+        assert many["first"]["found"] == pytest.approx(2 * few["first"]["found"])
+        few, many = in_shares(few), in_shares(many)
+        assert not few["in_counts"] and few["share_wrong"] is None
+        for one, two in zip(few["steps"], many["steps"], strict=True):
+            assert [one[name] for name in ("found", "at_random", "times_random")] == pytest.approx(
+                [two[name] for name in ("found", "at_random", "times_random")]
+            )
+
+    def test_a_second_time_changes_nothing_and_the_curve_given_stays(self):
+        counts = curve(PLANTED + GUESSES)
+        before = copy.deepcopy(counts)
+        shares = in_shares(counts)
+        assert counts == before and in_shares(shares) == shares != counts
+
+    def test_no_range_stays_none(self):
+        one_group = np.zeros(NUM_PAIRS, dtype=int)
+        found = in_shares(review_curve(GUESSES, {}, PLANTED, one_group, NUM_PAIRS, NOISE, seed=0))
+        assert found["first"]["low"] is found["first"]["high"] is None
+        assert found["first"]["found"] > 0

@@ -18,7 +18,7 @@ from rewardsmith.strength import stability
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles import probe_ensemble
 from rewardsmith.strength.ensembles.design import Candidate, Design
-from rewardsmith.strength.ensembles.ensemble import EnsembleInputs
+from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Truncation
 from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe_ensemble import PairFeatures, ProbeEnsemble
@@ -57,7 +57,7 @@ def probes(
     """Judges of simulated features, as if a model had read them."""
     rows = torch.from_numpy(simulated.features_chosen - simulated.features_rejected)
     designs = [Design(Candidate("simulated", ()), rows / rows.square().sum(1).mean().sqrt())]
-    monkeypatch.setattr(probe_ensemble, "pair_features", lambda *_: PairFeatures(designs, 0.0))
+    monkeypatch.setattr(probe_ensemble, "pair_features", lambda *_: PairFeatures(designs, Truncation(0.0, 512)))
     return ProbeEnsemble(inputs(len(simulated.target), simulated.group if groups is None else groups, num_folds))
 
 
@@ -79,11 +79,11 @@ def some_gaps(num: int, wrong: float = 0.2, seed: int = 0) -> Any:
 
 @pytest.fixture(scope="module")
 def measured() -> Any:
-    """A set of 240 pairs with good judges, its audit, and how stable it is."""
-    simulated = simulate_features(240, 8, gap_std=4.0, unexplained=0.05, flip_rate=0.2, seed=4)
+    """A set of 480 pairs with good judges, its audit, and how stable it is."""
+    simulated = simulate_features(480, 8, gap_std=4.0, unexplained=0.05, flip_rate=0.2, seed=4)
     with pytest.MonkeyPatch.context() as monkeypatch:
         ensemble = probes(simulated, monkeypatch)
-        audited = audit_pairs(table([1.0] * 240), ensemble.judge(simulated.target, 0), simulated.group)
+        audited = audit_pairs(table([1.0] * 480), ensemble.judge(simulated.target, 0), simulated.group)
     return simulated, audited, stability_numbers(ensemble, audited, simulated.target, simulated.group, 0), ensemble
 
 
@@ -138,8 +138,8 @@ class TestStability:
         simulated, audited, found, _ = measured
         assert found["refitted"] and found["num_resamples"] == 20
         for name in ("flagged", "ambiguous", "strong"):
-            own = round(counted(audited)[name] * 240)
-            assert 0 <= found[name]["low"] <= own <= found[name]["high"] <= 240
+            own = round(counted(audited)[name] * 480)
+            assert 0 <= found[name]["low"] <= own <= found[name]["high"] <= 480
         assert found["flagged"]["low"] < found["flagged"]["high"]
         assert found["share"]["low"] < simulated.wrong.mean() < found["share"]["high"]
 
@@ -147,8 +147,8 @@ class TestStability:
         _, audited, _, _ = measured
         p_wrong, classes = audited.table["p_wrong"].to_numpy(), audited.table["strength_class"].to_pylist()
         found = counted(audited)
-        assert found["flagged"] == (p_wrong > 0.5).sum() / 240 > 0
-        assert found["strong"] == classes.count("strong") / 240 > 0
+        assert found["flagged"] == (p_wrong > 0.5).sum() / 480 > 0
+        assert found["strong"] == classes.count("strong") / 480 > 0
         assert counted(audited.at("reading_order"))["flagged"] == found["flagged"]
 
     def test_one_seed_gives_one_result(self, measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,13 +165,13 @@ class TestStability:
         assert found["flagged"]["low"] < round(counted(audited)["flagged"] * 200) < found["flagged"]["high"]
 
     def test_groups_vary_more_than_as_many_pairs(self) -> None:
-        """Where whole groups are wrong, ten of them say less than fifty pairs do."""
-        gap = np.abs(some_gaps(250)) * np.repeat(np.where(np.arange(25) % 5 == 0, -1, 1), 10)
+        """Where the judges are sure of whole groups or of none of them, 25 groups say less than 250 pairs do."""
+        gap = 3 * np.repeat(np.random.default_rng(0).normal(size=25) ** 2, 10)
         width = {}
         for name, groups in (("grouped", np.arange(250) // 10), ("alone", np.arange(250))):
             found = stability_by_oracle(audited_by_oracle(gap, groups), groups)
             assert found is not None
-            width[name] = found["flagged"]["high"] - found["flagged"]["low"]
+            width[name] = found["strong"]["high"] - found["strong"]["low"]
         assert width["grouped"] > 1.5 * width["alone"]
 
     def test_counts_are_those_of_a_set_of_its_size(self) -> None:

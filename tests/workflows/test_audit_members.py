@@ -28,7 +28,15 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 NUM_PAIRS = 60
-SMALL = {"num_members": 3, "num_judges": 2, "learning_rate": 1e-3, "max_length": 64, "quiet": True, "device": "cpu"}
+SMALL = {
+    "num_members": 3,
+    "num_judges": 2,
+    "learning_rate": 1e-3,
+    "max_length": 64,
+    "stability": False,
+    "quiet": True,
+    "device": "cpu",
+}
 
 
 def audit(rows: list[dict[str, Any]], model: Path, folder: Path, **options: Any) -> Any:
@@ -198,9 +206,10 @@ def test_the_average_can_stay_without_the_members(rows: list[dict[str, Any]], ti
 
 
 def test_flips_are_planted_unless_that_takes_two_more_fine_tuned_ensembles(
-    full: Any, rows: list[dict[str, Any]], tiny_llama: Path, tmp_path: Path
+    full: Any, learnable_rows: Any, tiny_llama: Path, tmp_path: Path
 ) -> None:
     assert full.metrics["planted_flips"] is None
+    rows = learnable_rows(NUM_PAIRS, wrong=0)  # judges that know nothing find all pairs as hard
     result = audit(rows, tiny_llama, tmp_path / "out", ensemble="forked")
     methods = [row["method"] for row in result.metrics["planted_flips"][0]["baselines"]]
     assert methods == ["rewardsmith", "single-model loss", "cleanlab (confident learning)", "small loss"]

@@ -72,7 +72,7 @@ def test_judged_labels_are_shown_and_left_out(here: Path, capsys: pytest.Capture
 def test_a_reading_order_is_read_decided_and_done(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With judges of its own, on a simulated set."""
     assert main(["simulate", "--output_file", "sim.jsonl", "--num_pairs", "100", "--flip_rate", "0.1"]) == 0
-    few = ("--num_judges", "2", "--no_baselines", "--no_structured")
+    few = ("--num_judges", "2", "--no_baselines", "--no_structured", "--no_stability")
     metrics = audited(capsys, "sim.jsonl", *few, "--planted_rate", "0")
     assert metrics["claim"]["level"] == "reading_order"
     show, decide, *others = commands(metrics).values()

@@ -41,7 +41,7 @@ def rows() -> list[dict[str, Any]]:
 def audited(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = str(tmp_path_factory.mktemp("audit") / "out")
     options = {"max_length": 128, "num_judges": 2, "device": "cpu", "planted_rate": 0, "quiet": True}
-    rewardsmith.audit(rows, model_name_or_path=str(tiny_llama), output_dir=folder, **options)
+    rewardsmith.audit(rows, model_name_or_path=str(tiny_llama), stability=False, output_dir=folder, **options)
     return folder
 
 

@@ -60,7 +60,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def audited(source: Path, folder: Path, **options: object) -> Path:
-    rewardsmith.audit(str(source), ensemble="given", planted_rate=0, quiet=True, output_dir=str(folder), **options)
+    options = {"ensemble": "given", "planted_rate": 0, "stability": False, "quiet": True, **options}
+    rewardsmith.audit(str(source), output_dir=str(folder), **options)
     return folder
 
 

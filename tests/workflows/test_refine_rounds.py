@@ -27,31 +27,25 @@ from rewardsmith.workflows import refine_rounds
 from rewardsmith.workflows.refine_rounds import saved_judgements
 from tiny_reward_models import some_rows
 
-NUM_PAIRS = 200
+NUM_PAIRS = 300
 FLIP = "name: flip\nrules:\n  - rule: flip\n    where: {p_wrong: [0.5, null]}\n"
 
 
-def learnable_rows() -> list[dict[str, Any]]:
-    """Pairs whose better response has the word "good" and whose worse one has "bad"; a fifth are labelled wrongly."""
-    rng = np.random.default_rng(1)
-    rows = some_rows(NUM_PAIRS)
-    for row in rows:
-        row["chosen"] += " good good"
-        row["rejected"] += " bad bad"
-        if rng.random() < 0.2:
-            row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
-    return rows
+@pytest.fixture(scope="module")
+def rows(learnable_rows: Any) -> list[dict[str, Any]]:
+    return learnable_rows(NUM_PAIRS, wrong=0.12)
 
 
 @pytest.fixture(scope="module")
-def audit_dir(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def audit_dir(rows: list[dict[str, Any]], tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("audit") / "a"
     rewardsmith.audit(
-        learnable_rows(),
+        rows,
         model_name_or_path=str(tiny_llama),
         max_length=128,
         num_judges=2,
         planted_rate=0,
+        stability=False,
         device="cpu",
         quiet=True,
         output_dir=str(folder),
@@ -162,23 +156,25 @@ def test_influence_weights_read_the_features_of_the_audit(audit_dir: Path, tmp_p
     assert (result.ledger["target"].to_numpy() == 1).all()
 
 
-def test_the_influence_of_labels_is_a_condition_of_any_rule(audit_dir: Path, tmp_path: Path) -> None:
+def test_the_influence_of_labels_is_a_condition_of_any_rule(
+    rows: list[dict[str, Any]], audit_dir: Path, tmp_path: Path
+) -> None:
     worst = "rules:\n- {rule: reweight, by: constant, factor: 0, where: {influence_quantile: [0.9, 1]}}\n"
     result = rewardsmith.refine(audit_dir, recipe=recipe(tmp_path, worst), quiet=True, output_dir=tmp_path / "r")
     dropped = result.ledger["weight"].to_numpy() == 0
     assert dropped.sum() == NUM_PAIRS // 10
     assert "(influence_quantile 0.9 to 1)" in result.ledger["reason"][int(dropped.argmax())].as_py()
-    wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
+    wrong = np.array([row["chosen"].endswith("bad") for row in rows])
     assert wrong[dropped].mean() > 2 * wrong.mean()
 
 
 def test_the_structured_audit_repairs_labels_and_stays_as_it_was_in_every_round(
-    audit_dir: Path, tmp_path: Path
+    rows: list[dict[str, Any]], audit_dir: Path, tmp_path: Path
 ) -> None:
     audited = pq.read_table(audit_dir / "strengths.parquet")["p_wrong_structured"].to_numpy()
     result = rewardsmith.refine(audit_dir, recipe="structured_flip_wrong", quiet=True, output_dir=tmp_path / "r")
     np.testing.assert_array_equal(result.ledger["swapped"].to_numpy(), audited >= 0.9)
-    wrong = np.array([row["chosen"].endswith("bad") for row in learnable_rows()])
+    wrong = np.array([row["chosen"].endswith("bad") for row in rows])
     assert wrong[audited >= 0.5].mean() > 0.8 and (audited >= 0.5)[wrong].mean() > 0.8
     text = "name: d\nrules:\n  - rule: drop\n    where: {p_wrong_structured: [0.5, null]}\n"
     with pytest.raises(ConfigError, match="`rounds` 2: no rule of the recipe d goes by judges that learn anew"):

@@ -17,6 +17,8 @@ from rewardsmith.cli.main import main
 from rewardsmith.workflows.audit_folder import STRENGTHS
 from scored_rows import scored_rows
 
+GIVEN: dict[str, Any] = {"ensemble": "given", "stability": False, "quiet": True}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = scored_rows(300)
     path = tmp_path_factory.mktemp("shown") / "audit"
     rows = [*rows[:100], bad, *rows[100:]]
-    found = rewardsmith.audit(rows, ensemble="given", near_duplicates="off", output_dir=str(path), quiet=True)
+    found = rewardsmith.audit(rows, near_duplicates="off", output_dir=str(path), **GIVEN)
     assert found.metrics["claim"]["level"] == "labels_judged"
     return path
 
@@ -122,13 +124,13 @@ def test_options_that_contradict_each_other_are_refused(folder: Path, capsys: py
 
 def test_no_category_at_all_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{name: value for name, value in row.items() if name != "category"} for row in scored_rows(120)]
-    result = rewardsmith.audit(rows, ensemble="given", planted_rate=0, output_dir=str(tmp_path / "a"), quiet=True)
+    result = rewardsmith.audit(rows, planted_rate=0, output_dir=str(tmp_path / "a"), **GIVEN)
     assert "this set has no categories" in complaint(capsys, result.path, "--category", "x")
 
 
 def test_nothing_found_says_what_there_is(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{**row, "category": "rare" if i == 0 else "usual"} for i, row in enumerate(scored_rows(200))]
-    audit = rewardsmith.audit(rows, ensemble="given", planted_rate=0, output_dir=str(tmp_path / "a"), quiet=True)
+    audit = rewardsmith.audit(rows, planted_rate=0, output_dir=str(tmp_path / "a"), **GIVEN)
     own = audit.strengths["strength_class"][0]
     other = next(name for name in ("strong", "normal", "ambiguous") if name != own)
     said = text(capsys, audit.path, "--category", "rare", "--class", other)
@@ -153,7 +155,7 @@ def test_ties_come_last_and_are_no_error(tmp_path: Path, capsys: pytest.CaptureF
     rows = scored_rows(120)
     for row in rows[:5]:
         row["target"] = 0.5
-    audit = rewardsmith.audit(rows, ensemble="given", planted_rate=0, output_dir=str(tmp_path / "a"), quiet=True)
+    audit = rewardsmith.audit(rows, planted_rate=0, output_dir=str(tmp_path / "a"), **GIVEN)
     found = document(capsys, audit.path, "--top", 120)["pairs"]
     assert sorted(pair["row"] for pair in found[-5:]) == [0, 1, 2, 3, 4]
     assert found[-1]["p_wrong"] is None and found[-1]["reasons"][0] == "the label calls a tie"

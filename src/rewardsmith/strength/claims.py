@@ -14,9 +14,9 @@ from rewardsmith.strength.label_noise import MIN_GROUPS, LabelNoise
 
 FINDS_SOME = 0.5
 """Lower end of the AUROC of uniform flips above which an order of the labels is surely better than chance."""
-FINDS_MANY = 0.7
+FINDS_MANY = 0.75
 """The least at which labels are judged one by one."""
-MOSTLY = 0.7
+MOSTLY = 0.5
 """Share of the flagged labels that must be wrong even at the low end of the share of wrong labels."""
 FEWEST = 0.01
 """Least low end of that share at which labels are flagged at all: in a set without errors every flag is false."""

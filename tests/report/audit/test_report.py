@@ -75,7 +75,7 @@ def test_page_opens_with_the_verdict_and_the_key_numbers(page, audit):
 def test_every_figure_has_a_finding_as_title_and_words_for_those_who_cannot_see(page):
     outline = Outline(page)
     figures = outline.count("figure")
-    assert figures == 8
+    assert figures == 9
     images = [attrs for tag, attrs in outline.tags if tag == "svg"]
     assert len(images) == 2 * figures
     assert all(len(image["aria-label"]) > 30 for image in images)

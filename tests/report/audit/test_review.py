@@ -7,7 +7,9 @@ from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.audit.review_figure import distinct_methods, review_figure, review_rows
 from rewardsmith.report.audit.review_words import NOTHING_TO_FIND, review_caption, review_number, review_sentence
 from rewardsmith.report.sections import key_numbers
+from rewardsmith.strength.review_curve import in_shares
 
+DOUBTS = {"labels_judged": [], "reading_order": ["finds_few_flips"], "cannot_tell": ["finds_no_flips"]}
 FIRST = {
     "num_read": 100,
     "found": 31.2,
@@ -23,7 +25,7 @@ FIRST = {
 def planted(**first):
     step = FIRST | first
     share = {"value": 0.14, "low": 0.11, "high": 0.17}
-    review = {"num_pairs": 1000, "share_wrong": share, "first": step, "steps": [step], "others": []}
+    review = {"in_counts": True, "num_pairs": 1000, "share_wrong": share, "first": step, "steps": [step], "others": []}
     return {"kind": "uniform", "review": review}
 
 
@@ -88,10 +90,13 @@ def test_the_caption_says_what_the_counts_rest_on():
 
 def test_the_figure_counts_or_shares_by_level(fake_audit):
     (found, _) = fake_audit.fake_metrics(200)["planted_flips"]
-    counts, shares = (review_figure(found, "review", level) for level in ("labels_judged", "reading_order"))
+    ordered = found | {"review": in_shares(found["review"])}
+    counts = review_figure(found, "review", "labels_judged")
+    shares = review_figure(ordered, "review", "reading_order")
     assert "%" not in "".join(axis_labels(counts))
     assert "60%" in axis_labels(shares)
     assert str(round(found["review"]["first"]["found"])) in counts.title
+    assert "times as many" in shares.title
     assert [entry.text for entry in counts.legend] == [
         "rewardsmith",
         "rewardsmith, structured",
@@ -115,7 +120,7 @@ def test_one_curve_of_two_methods_is_drawn_once():
 
 def test_rows_of_how_deep_to_read_have_no_counts_in_an_order_of_reading(fake_audit):
     review = fake_audit.fake_metrics(200)["planted_flips"][0]["review"]
-    judged, ordered = (review_rows(review, level) for level in ("labels_judged", "reading_order"))
+    judged, ordered = review_rows(review), review_rows(in_shares(review))
     assert [row["read"] for row in judged] == ["100", "300", "600", "1,500"]
     assert judged[0]["found"] == str(round(review["first"]["found"]))
     assert all(row["found"] == row["range"] == "" for row in ordered)
@@ -125,8 +130,7 @@ def test_rows_of_how_deep_to_read_have_no_counts_in_an_order_of_reading(fake_aud
 @pytest.mark.parametrize("level", ["labels_judged", "reading_order", "cannot_tell"])
 def test_the_page_leads_the_section_with_the_curve(fake_audit, level):
     pairs, strengths = fake_audit.fake_tables(200)
-    metrics = copy.deepcopy(fake_audit.fake_metrics(200, strengths))
-    metrics["claim"]["level"] = level
+    metrics, strengths = fake_audit.at_level(fake_audit.fake_metrics(200, strengths), strengths, level, DOUBTS[level])
     page = render_audit_report(metrics, pairs, strengths)
     assert 0 < page.index('id="review-0"') < page.index("Precision and recall by threshold") < page.index("planted-0")
     assert ("wrong found</th>" in page) == (level == "labels_judged")

@@ -20,8 +20,11 @@ def test_labels_judged_say_the_share_as_a_lower_bound_and_counts_that_add_up() -
     assert found["line"] == "Check by hand: at least about 10% of the labels are wrong (7 to 12%)."
     assert "Of 98 labels about 10 are expected to be wrong: about 7 among the 12 pairs flagged" in found["points"][0]
     assert "the other 3 among" in found["points"][0]
-    assert "83% of the time (78 to 87%, 50% by chance)" in found["points"][1]
-    assert "a perfect model with at most about 90%" in found["points"][2]
+    assert found["points"][1] == (
+        "Reading the first 20 pairs in the audit's order finds about 6 wrong labels (3 to 9); at random 2."
+    )
+    assert "83% of the time (78 to 87%, 50% by chance)" in found["points"][2]
+    assert "a perfect model with at most about 90%" in found["rest"][0]
     assert "3 of 103 rows were quarantined as unusable: see quarantine.jsonl." in found["rest"]
     assert "quarantine" not in " ".join(at("labels_judged", data={"num_quarantined": 0})["rest"])
 
@@ -51,7 +54,11 @@ def test_a_reading_order_says_how_much_better_than_chance_it_is() -> None:
     found = at("reading_order", "finds_few_flips")
     assert "from the top of a ranked list" in found["line"]
     assert "rank above others 83% of the time (78 to 87%, 50% by chance)" in found["line"]
-    assert "cannot be told (7 to 12% is possible)" in found["points"][0]
+    assert found["points"][0] == (
+        "Reading the first 20 pairs in the audit's order finds 3.0 times as many wrong labels as reading at random "
+        "(2.0 to 4.0)."
+    )
+    assert "cannot be told (7 to 12% is possible)" in found["points"][1]
     assert "was not measured" in at("reading_order", "not_measured", planted_flips=[])["line"]
 
 
@@ -74,6 +81,17 @@ def test_a_verdict_is_a_line_and_at_most_three_points(level: str) -> None:
     assert len(found["points"]) == 3
     assert "50% of the pairs were cut at 512 tokens" in " ".join(found["points"])  # it is never among the rest
     assert verdict_text(found).splitlines() == [found["line"], *(f"- {point}" for point in found["points"])]
+
+
+@pytest.mark.parametrize(("level", "place"), [("labels_judged", 1), ("reading_order", 0)])
+def test_what_reading_finds_is_a_point_before_what_was_cut(level: str, place: int) -> None:
+    cut = {"truncated_share": 0.5, "max_length_enough": 900, "max_length_limit": None}
+    doubts = [] if level == "labels_judged" else ["finds_few_flips"]
+    found = at(level, *doubts, data=cut)
+    assert found["points"][place].startswith("Reading the first 20 pairs in the audit's order finds ")
+    assert found["points"][place + 1] == cut_sentence({**NUMBERS["data"], **cut})
+    unplanted = at(level, *doubts, planted_flips=[])
+    assert not any("Reading the first" in said for said in [*unplanted["points"], *unplanted["rest"]])
 
 
 def test_every_doubt_has_one_sentence_and_a_help() -> None:

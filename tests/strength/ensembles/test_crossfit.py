@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength.ensembles.crossfit import assign_folds, fold_groups, member_weights
+from rewardsmith.strength.ensembles.crossfit import assign_folds, fold_groups, independent_groups, member_weights
 
 
 def pair(prompt, chosen, rejected, category=None):
@@ -62,6 +62,21 @@ def test_folds_by_category_follow_the_column_but_for_duplicates():
 def test_folds_by_a_missing_category_are_refused():
     with pytest.raises(ConfigError, match="1 of 2 pairs have no category"):
         fold_groups(table([pair("p", "a", "b", "x"), pair("q", "c", "d")]), "category")
+
+
+def test_pairs_of_a_prompt_may_err_together_however_they_are_folded():
+    rows = [pair("p", "a", "b", "x"), pair("p", "a", "c", "y"), pair("q", "a", "b", "x"), pair("p", "b", "a", "y")]
+    pairs = table(rows)
+    for fold_by in ("prompt", "pair"):
+        p, same, q, turned = independent_groups(pairs, fold_by).tolist()
+        assert p == same == turned != q
+    assert len(set(fold_groups(pairs, "pair").tolist())) == 3  # which would take copies of a prompt for independent
+
+
+def test_pairs_of_a_category_may_err_together_where_folds_are_categories():
+    pairs = table([pair("p", "a", "b", "x"), pair("q", "c", "d", "x"), pair("r", "a", "b", "y")])
+    one, other, apart = independent_groups(pairs, "category").tolist()
+    assert one == other != apart
 
 
 GROUPS = np.repeat(np.arange(60), np.tile([1, 2, 3, 6], 15))

@@ -57,10 +57,13 @@ def test_noise_costs_accuracy_and_the_oracle_wins_it_back(uniform):
     assert accuracy["oracle:flip"] == pytest.approx(accuracy["clean"], abs=0.02)
 
 
-def test_repaired_labels_are_nearer_to_the_truth(uniform):
-    errors = {name: arm["label_error"] for name, arm in uniform["arms"].items()}
-    assert errors["drop"] < errors["soft_label"] < errors["plain"]
-    assert uniform["arms"]["ours:drop"]["share_dropped"] > 0.2
+def test_repaired_labels_are_nearer_to_the_truth():
+    """With pairs enough to tell: of 840, at most every seventh label is dropped."""
+    options = replace(OPTIONS, methods=named(PLAIN, CLEAN, "drop", "soft_label", "ours:drop"))
+    arms = run_cell(made_pairs(2800, 12, seed=1), Cell(0, "uniform", 0.3), options)["arms"]
+    errors = {name: arm["label_error"] for name, arm in arms.items()}
+    assert errors["drop"] < errors["soft_label"] < 0.7 * errors["plain"]
+    assert arms["ours:drop"]["share_dropped"] > 0.2
 
 
 def test_the_same_cell_is_the_same(pairs, uniform):

@@ -28,7 +28,7 @@ UNJUDGED = ("plain", "clean", "smooth", "debias+smooth", "early_stop", "debias",
 @pytest.fixture(scope="module")
 def arms() -> dict[str, tuple[Arm, Arm, np.ndarray]]:
     """By method: the arm, the arm where all labels of inner fold 0 are others, and who is in that fold."""
-    pairs = made_pairs(600, 60, seed=3)
+    pairs = made_pairs(1500, 20, seed=3)
     split = split_by_group(pairs.split_groups, 0.3, 0)
     train = pairs.take(split.train)
     noisy = plant("uniform", train.columns, 0.2, noise_rng(Cell(0, "uniform", 0.2)))

@@ -45,13 +45,17 @@ def unrefuted(
         others = fold[copy.seen] != k
         slope, error = flip_slope(evidence[others], copy.planted[others])
         factors[fold == k] = np.clip(slope + SURE * error * inflation**0.5, 0.0, 1.0)
+    return shrunk(p_wrong, factors), float(factors.mean())
+
+
+def shrunk(p_wrong: Floats, factors: Floats | float) -> Floats:
+    """``p_wrong`` [N] with its log odds drawn towards their mean's by ``factors`` from 0 to 1. NaN stays NaN."""
     known = ~np.isnan(p_wrong)
-    if not known.any() or (factors == 1).all():
-        return p_wrong, 1.0
+    if not known.any() or np.all(np.asarray(factors) == 1):
+        return p_wrong
     centre = logit(np.clip(np.mean(p_wrong[known]), LEAST, 1 - LEAST))
     odds = logit(np.clip(p_wrong, LEAST, 1 - LEAST))
-    shrunk = np.where(factors < 1, expit(centre + factors * (odds - centre)), p_wrong)
-    return np.asarray(shrunk), float(factors.mean())
+    return np.asarray(np.where(np.asarray(factors) < 1, expit(centre + factors * (odds - centre)), p_wrong))
 
 
 def log_ratio(p_wrong: Floats, share_in_copy: float, share: float) -> Floats:

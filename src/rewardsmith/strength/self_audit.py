@@ -27,6 +27,8 @@ THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 NUM_RESAMPLES = 200
 MIN_PLANTED = 10
 NUM_BINS = 10
+SEEDS_OF_A_KIND = 1000
+"""Copies of another kind begin here: to judges that know nothing, all flips are alike, and would be the same ones."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ def self_audit(
         return [structured_finder(structured, len(copy.target)), *found]
 
     noise, first, structured, findings = audited.noise, None, None, []
-    for flips in PLANTED:
+    for number, flips in enumerate(PLANTED):
         found = []
         for repeat in range(options.planted_repeats):
-            copy = planted_copy(flips, pairs, judge, rate, seed + 1 + repeat)
+            copy = planted_copy(flips, pairs, judge, rate, seed + 1 + repeat + SEEDS_OF_A_KIND * number)
             rivals = others(copy)
             found.append(planted_findings(copy, pairs.num_judged, rivals, noise))
             if first is None:

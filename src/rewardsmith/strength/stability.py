@@ -9,6 +9,7 @@ the estimate of wrong labels each copy is a group of its own, as another group w
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
 from rewardsmith.strength.label_noise import MIN_GROUPS
+from rewardsmith.strength.refutation import shrunk
 from rewardsmith.strength.table import WRONG
 
 FEW_PAIRS = 500
@@ -43,7 +45,7 @@ def stability_numbers(
     """
     num_judged = int((~np.isnan(audited.p_wrong)).sum())
     num_groups = len(np.unique(groups))
-    if audited.level == "cannot_tell" or num_judged >= FEW_PAIRS or num_groups < MIN_GROUPS:
+    if audited.level != "labels_judged" or num_judged >= FEW_PAIRS or num_groups < MIN_GROUPS:
         return None
     rng = np.random.default_rng(SEED + seed)
     found: dict[str, list[float]] = defaultdict(list)
@@ -54,6 +56,7 @@ def stability_numbers(
             judged = ensemble.rejudge(rows, target, SEED + seed + number)
             refitted = judged is not None
             again = audit_pairs(audited.pairs.take(rows), judged or audited.judged.take(rows), draws, seed)
+            again = replace(again, p_wrong=shrunk(again.p_wrong, audited.kept))  # as the set's own are
             for name, value in counted(again.at(audited.level)).items():
                 found[name].append(value)
             bar.advance()

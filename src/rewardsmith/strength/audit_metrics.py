@@ -22,7 +22,7 @@ from rewardsmith.contracts.metrics.audit import (
     LengthOnly,
     StrengthNumbers,
 )
-from rewardsmith.contracts.metrics.parts import EstimateNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
 from rewardsmith.contracts.metrics.planted import PlantedNumbers
 from rewardsmith.contracts.metrics.stability import StabilityNumbers
 from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
@@ -201,10 +201,18 @@ def _accuracy(
         "length_only": _length_only(longer[decided], groups[decided], seed),
         "attainable": None,
     }
-    noise = None if audited.in_sample else audited.noise
-    if noise:
-        accuracy["attainable"] = {"value": 1 - noise.value, "low": 1 - noise.high, "high": 1 - noise.low}
+    share = None if audited.in_sample else _share_wrong(audited, decided)
+    if share:
+        accuracy["attainable"] = {"value": 1 - share["value"], "low": 1 - share["high"], "high": 1 - share["low"]}
     return accuracy
+
+
+def _share_wrong(audited: Audited, decided: NDArray[np.bool_]) -> Range | None:
+    """Mean p_wrong, votes and annotators included, with the range of the rate of errors drawn out to it."""
+    if audited.noise is None:
+        return None
+    value = float(np.nanmean(audited.p_wrong[decided]))
+    return {"value": value, "low": min(audited.noise.low, value), "high": max(audited.noise.high, value)}
 
 
 def _credit(gap: Floats, groups: NDArray[np.int64], seed: int) -> EstimateNumbers | None:
@@ -228,11 +236,10 @@ def _label_noise(audited: Audited, decided: NDArray[np.bool_]) -> LabelNoiseNumb
         return None
     noise, p_wrong = audited.noise, audited.p_wrong[decided]
     flagged = p_wrong > WRONG
-    value = float(np.nanmean(p_wrong))  # votes and annotators are in it
+    share = _share_wrong(audited, decided)
+    assert share is not None
     return {
-        "value": value,
-        "low": min(noise.low, value),
-        "high": max(noise.high, value),
+        **share,
         "identifiable": noise.identifiable and not audited.in_sample,
         "in_sample": audited.in_sample,
         "num_groups": noise.num_groups,

@@ -75,6 +75,8 @@ class Audited:
         flagged = self.p_wrong > WRONG
         if self.noise is None or not flagged.any():
             return None
+        if self.vote_error is not None:
+            return float(self.p_wrong[flagged].mean())  # by votes, whatever the share
         evidence = self.evidence[flagged]
         return float(self.noise.p_wrong(evidence, np.full(len(evidence), self.noise.low)).mean())
 

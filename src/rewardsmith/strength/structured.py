@@ -65,7 +65,7 @@ def structured_audit(
     second = noise(gap)
     if second is not None:
         in_graph = gaps_in_graph(gap, believed(given, second.p_wrong), structure.responses, seed)
-        second = second if in_graph is None else noise(in_graph)
+        second = noise(in_graph) if in_graph is not None and in_graph.any() else second
     return judged, second or first
 
 

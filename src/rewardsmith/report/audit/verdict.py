@@ -77,7 +77,8 @@ def _line(metrics: AuditFindings) -> str:
             return "Check by hand, from the top of a ranked list; how much better than chance it is was not measured."
         if noise and metrics["claim"]["doubts"] == ["few_may_be_wrong"] and noise["high"] < FEW_WRONG:
             most = rounded_percent(noise["high"])
-            return f"Usable as it is: at most about {most} of the labels look wrong, too few to say which; {_ranked(metrics)}."
+            few = f"at most about {most} of the labels look wrong, too few to say which"
+            return f"Usable as it is: {few}; {_ranked(metrics)}."
         return f"Check by hand, from the top of a ranked list: {_ranked(metrics)}."
     assert noise is not None and noise["value"] is not None  # the level says so
     share = f"at least about {rounded_percent(noise['value'])} of the labels"

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewardsmith.strength.claims import FINDS_MANY, FINDS_SOME, MOSTLY, claim_numbers
+from rewardsmith.strength.claims import FEWEST, FINDS_MANY, FINDS_SOME, MOSTLY, claim_numbers
 from rewardsmith.strength.label_noise import MIN_GROUPS, WIDEST_RANGE, LabelNoise
 
 NOISE = LabelNoise(0.1, 0.05, 0.15, MIN_GROUPS, 1.0, np.ones((2, 1, 1)) / 2)
@@ -27,6 +27,7 @@ def test_judges_that_find_many_flips_judge_labels():
         ({"low": FINDS_SOME}, "cannot_tell", "finds_no_flips"),
         ({"low": None}, "reading_order", "not_measured"),
         ({"at_least": MOSTLY - 1e-9}, "reading_order", "few_may_be_wrong"),
+        ({"noise": replace(NOISE, low=FEWEST - 1e-9)}, "reading_order", "few_may_be_wrong"),
         ({"in_sample": True}, "cannot_tell", "in_sample"),
         ({"noise": None}, "cannot_tell", "no_judges"),
         ({"noise": replace(NOISE, num_groups=MIN_GROUPS - 1)}, "reading_order", "few_groups"),

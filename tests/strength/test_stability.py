@@ -187,7 +187,7 @@ class TestStability:
         [
             (499, 250, "labels_judged", True),
             (500, 250, "labels_judged", False),
-            (100, 15, "reading_order", True),
+            (100, 15, "reading_order", False),
             (100, 14, "reading_order", False),
             (100, 50, "cannot_tell", False),
         ],

@@ -36,6 +36,16 @@ def test_a_set_with_surely_few_wrong_labels_is_usable() -> None:
     assert at("labels_judged", label_noise=unsure)["line"].startswith("Check by hand")
 
 
+def test_a_set_with_too_few_wrong_labels_to_say_which_is_usable() -> None:
+    few = {"low": 0.002, "high": 0.04}
+    line = at("reading_order", "few_may_be_wrong", label_noise=few)["line"]
+    assert line.startswith("Usable as it is: at most about 4% of the labels look wrong, too few to say which; ")
+    assert at("reading_order", "few_may_be_wrong", "finds_few_flips", label_noise=few)["line"].startswith(
+        "Check by hand"
+    )
+    assert at("reading_order", "few_may_be_wrong", label_noise={"low": 0.002, "high": 0.05})["line"].startswith("Check")
+
+
 def test_no_flagged_pair_is_no_list_of_none() -> None:
     point = at("labels_judged", label_noise={"num_flagged": 0, "expected_wrong_flagged": 0.0})["points"][0]
     assert (

@@ -308,7 +308,7 @@ def kept_promises(num_pairs: int = 3000) -> list[Any]:
     """Of a ``p_wrong`` that says how often labels were flipped, but for the fifth that was wrong before."""
     rng = np.random.default_rng(0)
     p_wrong = rng.beta(0.6, 1.4, num_pairs)
-    return [*reliability(p_wrong, rng.random(num_pairs) < 0.8 * p_wrong)]
+    return [*reliability(p_wrong, rng.random(num_pairs) < 0.8 * p_wrong, 0.2, 0.05)]
 
 
 def review(auroc: float, num_pairs: int = 3000) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def planted_findings(copy: PlantedCopy, num_judged: int, rivals: list[Rival], no
         "repeats": 1,
         "auroc": _auroc_interval(-copy.gap, truth, copy.groups, copy.seed),
         "by_threshold": [_at_threshold(copy, threshold, noise) for threshold in THRESHOLDS],
-        "reliability": reliability(copy.p_wrong, truth),
+        "reliability": reliability(copy.p_wrong, truth, copy.rate, noise.value),
         "noise_expected": noise.value + copy.rate * (1 - 2 * noise.value) if uniform else None,
         "noise_found": {"value": copy.noise.value, "low": copy.noise.low, "high": copy.noise.high},
         "review": review_curve(-copy.gap, suspicions, truth, copy.groups, num_judged, noise, copy.seed)
@@ -117,9 +117,15 @@ def planted_findings(copy: PlantedCopy, num_judged: int, rivals: list[Rival], no
     }
 
 
-def reliability(p_wrong: NDArray[np.float64], planted: NDArray[np.bool_]) -> list[Reliability]:
-    """Promised against found by tenths of ``p_wrong``: labels that were wrong before count as right, so the share
-    found is a lower bound."""
+def reliability(
+    p_wrong: NDArray[np.float64], planted: NDArray[np.bool_], rate: float, share: float
+) -> list[Reliability]:
+    """Promised against found by tenths of ``p_wrong`` [n].
+
+    Of the labels that are wrong in a copy with a share ``rate`` of flips, those that were right before are flips; the
+    set's own ``share`` of wrong labels says how many that is.
+    """
+    flips = rate * (1 - share) / (rate * (1 - share) + (1 - rate) * share)
     bins = np.minimum((p_wrong * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     return [
         {
@@ -127,6 +133,7 @@ def reliability(p_wrong: NDArray[np.float64], planted: NDArray[np.bool_]) -> lis
             "high": (b + 1) / NUM_BINS,
             "count": int((bins == b).sum()),
             "promised": float(p_wrong[bins == b].mean()),
+            "expected": float(flips * p_wrong[bins == b].mean()),
             "found": float(planted[bins == b].mean()),
         }
         for b in np.unique(bins).tolist()

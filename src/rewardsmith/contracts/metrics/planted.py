@@ -47,8 +47,10 @@ class Reliability(TypedDict):
     count: int
     promised: float
     """Mean ``p_wrong``."""
+    expected: float
+    """Share of planted flips that this implies: of the wrong labels some were wrong before."""
     found: float
-    """Share of planted flips: labels that were wrong before are not in it."""
+    """Share of planted flips."""
 
 
 class Detector(TypedDict):

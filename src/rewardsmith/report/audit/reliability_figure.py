@@ -14,8 +14,8 @@ from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, m
 
 FEWEST_LABELS = 20
 """Labels in a bin that is drawn."""
-ALLOWANCE = 0.1
-"""By how much less than promised may be found: labels that were wrong before count as right in the copy."""
+ALLOWANCE = 0.05
+"""By how much less than expected may be found: how many labels were wrong before is an estimate."""
 
 
 def reliability_figure(planted: Planted, name: str) -> Figure | None:
@@ -25,12 +25,12 @@ def reliability_figure(planted: Planted, name: str) -> Figure | None:
         if row["count"] >= FEWEST_LABELS:
             ends = wilson(round(row["found"] * row["count"]), row["count"])
             low, high = ends.low, ends.high
-            tip = f"promised {percent(row['promised'])}, found {percent(row['found'])} ({percent_range(low, high)})"
+            tip = f"expected {percent(row['expected'])}, found {percent(row['found'])} ({percent_range(low, high)})"
             values.append({**row, "low": low, "high": high, "tip": f"{tip}, {count(row['count'])} labels"})
     if len(values) < 2 or planted["kind"] != "uniform":
         return None
-    short = any(row["high"] < row["promised"] - ALLOWANCE for row in values)
-    title = f"p_wrong promises {'more than' if short else 'about what, or less than,'} the copy keeps"
+    short = any(row["high"] < row["expected"] - ALLOWANCE for row in values)
+    title = f"p_wrong promises {'more than' if short else 'what, or less than,'} the copy keeps"
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         shares = alt.Scale(domain=[0, 1])
@@ -39,21 +39,22 @@ def reliability_figure(planted: Planted, name: str) -> Figure | None:
             x=alt.X("promised:Q", title="mean p_wrong of the labels", scale=shares, axis=axis),
             y=alt.Y("found:Q", title="share that had been flipped", scale=shares, axis=axis),
         )
-        diagonal = marks_of([{"promised": at, "found": at} for at in (0, 1)]).mark_line(
-            color=light("axis"), strokeWidth=1, aria=False
-        )
+        expected = base.mark_line(color=light("axis"), strokeWidth=1.5, aria=False)
         whiskers = base.mark_rule(color=light("blue"), opacity=0.6, aria=False).encode(y="low:Q", y2="high:Q")
         line = base.mark_line(color=light("blue"), strokeWidth=1.75, aria=False)
         dots = base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description="tip:N")
-        on_axes = diagonal.encode(x=alt.X("promised:Q", scale=shares), y=alt.Y("found:Q", scale=shares))
-        return layered(on_axes, whiskers, line, dots, height=canvas.choose(260, 230))
+        promise = expected.encode(y=alt.Y("expected:Q", scale=shares))
+        return layered(promise, whiskers, line, dots, height=canvas.choose(260, 230))
 
     return draw(
         name,
         title,
         f"Promised against found share of flipped labels. {title}.",
         chart,
-        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. Labels that "
-        "were wrong before count as right here, so dots may lie below the line by as much. Bars: 95% intervals.",
-        (LegendEntry("line", "blue", "labels of the copy, by tenths of p_wrong"),),
+        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. The line leaves "
+        "out the labels that were wrong before, as many as the audit estimates. Bars: 95% intervals.",
+        (
+            LegendEntry("line", "blue", "labels of the copy, by tenths of p_wrong"),
+            LegendEntry("line", "axis", "flips that p_wrong promises"),
+        ),
     )

@@ -33,7 +33,6 @@ from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.rivals import rival_finders
 from rewardsmith.strength.self_audit import planted_findings
@@ -75,7 +74,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
             "noise": rate_of(audited.noise),
             "votes": votes_correlation(pairs, strength),
         }
-        known = Pairs(target, together, audited.belief, response_codes(pairs))
+        known = Pairs(target, together, audited.belief, audited.responses)
         for kind in ("uniform", "hard"):
             copy = planted_copy(kind, known, judge, 0.2, seed + 100)
             rivals = rival_finders(features.designs, copy.target, groups, options, copy.seed)

@@ -42,7 +42,7 @@ from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import SHARE, LabelNoise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.pair_structure import pair_structure, response_codes
+from rewardsmith.strength.pair_structure import pair_structure
 from rewardsmith.strength.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planting import plant_flips
 from rewardsmith.strength.self_audit import planted_findings
@@ -56,6 +56,8 @@ SIZES = (150, 300, 600, 0)
 """0: all, 2,000 of a simulated set."""
 SIMULATED_PAIRS = 2000
 CELLS = (("none", 0.0), *(("uniform", r) for r in (0.05, 0.1, 0.2, 0.3)), ("hard", 0.1), ("hard", 0.2))
+KNOWING = 0.7
+"""Share of the pairs that judges are right on from which they know something."""
 BINS = np.linspace(0, 1, 11)
 MIN_IN_BIN = 300
 SLACK = 0.003
@@ -179,7 +181,7 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
     def judge(labels: Any, at: int) -> Judgements:
         return probe_judgements(sample.designs, labels, groups, StrengthOptions(fold_by=sample.fold_by), at)
 
-    known = Pairs(target, together, found.belief, response_codes(sample.pairs))
+    known = Pairs(target, together, found.belief, found.responses)
     assert found.noise is not None
     copy = planted_copy("uniform", known, judge, 0.2, seed + 1)
     structured_in_copy = None
@@ -286,7 +288,36 @@ def show(rows: list[dict[str, Any]]) -> None:
             )
     levels(rows)
     pooled(rows)
+    in_short(rows, [found for found in result if found["which"] == "p_wrong"])
     print(json.dumps(result))
+
+
+def in_short(rows: list[dict[str, Any]], result: list[dict[str, Any]]) -> None:
+    """A line for each set and size, what is over a bar, and the score where judges know something."""
+    uniform = [found for found in result if found["flips"] == "uniform"]
+    rates = sorted({found["planted"] for found in uniform})
+    right = {
+        (name, size): float(np.mean([r["judges_right"] for r in rows if (r["set"], r["size"]) == (name, size)]))
+        for name, size in {(row["set"], row["size"]) for row in rows}
+    }
+    print("\nBrier score by share of flips, in brackets that of the constant true rate")
+    print(f"| set | pairs | judges right | {' | '.join(f'{rate:.0%}' for rate in rates)} | over, at most | worst bin |")
+    print(f"|---|---|---|{'---|' * len(rates)}---|---|")
+    for name, size in sorted(right, key=lambda key: (SETS.index(key[0]), key[1] or np.inf)):
+        own = sorted((f for f in uniform if (f["set"], f["size"]) == (name, size)), key=lambda f: float(f["planted"]))
+        scores = " | ".join(f"{found['brier']:.3f} ({found['constant']:.3f})" for found in own)
+        worst = min(found["worst_bin"] for found in own if found["worst_bin"] is not None)
+        over = max(found["over"] for found in own)
+        print(f"| {name} | {size or 'all'} | {right[name, size]:.0%} | {scores} | {over:+.3f} | {worst:+.2f} |")
+    strong = [found for found in uniform if right[found["set"], found["size"]] >= KNOWING]
+    too_high = [f for f in result if f["flips"] == "hard" and f["mean"] > f["rate"] + 0.02]
+    print(
+        f"\n{len(uniform)} cells; Brier over the bar: {sum(f['over'] > SLACK for f in uniform)}, a bin under -0.10: "
+        f"{sum((f['worst_bin'] or 0) < -0.1 for f in uniform)}, mean outside the range in some draw: "
+        f"{sum(f['inside'] < 1 for f in uniform)}, hard flips over +0.02: {len(too_high)}. Judges right on "
+        f"{KNOWING:.0%} or more ({len(strong)} cells): Brier {np.mean([f['brier'] for f in strong]):.3f}, true rate as a "
+        f"constant {np.mean([f['constant'] for f in strong]):.3f}."
+    )
 
 
 def level_of(row: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ TERMS = (
     Term("flagged", "more likely wrong than right: p_wrong above 0.5"),
     Term(
         "share of wrong labels",
-        "share of labels that are wrong, at least: errors that gather on close calls do not show",
+        "share of labels that are wrong, at least: errors that gather on ambiguous pairs do not show",
         ("labels wrong, at least",),
     ),
     Term(

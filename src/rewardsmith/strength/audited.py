@@ -32,6 +32,8 @@ class Audited:
     """``strength.mean`` in the direction of the label: it differs where the target is under 0.5."""
     evidence: NDArray[np.float64]
     """What ``p_wrong`` rests on (``evidence_gap``)."""
+    responses: NDArray[np.int64]
+    """[N, 2]: ``response_codes`` of the pairs."""
     in_sample: bool
     """No pair has judges: everything below rests on members that trained on the labels, and flatters them."""
     noise: LabelNoise | None
@@ -110,7 +112,8 @@ def audit_pairs(
     target = pairs["target"].to_numpy()
     decided, gap = target != 0.5, as_labelled(strength.mean, target)
     counted = decided & (pairs["weight"].to_numpy() > 0)
-    evidence = gap if in_sample else evidence_gap(strength.mean, target, response_codes(pairs), seed)
+    responses = response_codes(pairs)
+    evidence = gap if in_sample else evidence_gap(strength.mean, target, responses, seed)
     noise = estimate_label_noise(evidence[counted], groups[counted])
     belief = noise.belief(evidence) if noise else np.full(len(pairs), np.nan)
     p_wrong = np.full(len(pairs), np.nan)
@@ -125,7 +128,19 @@ def audit_pairs(
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
     return Audited(
-        judged, strength, gap, evidence, in_sample, noise, belief, p_wrong, annotators, vote_error, structured, pairs
+        judged,
+        strength,
+        gap,
+        evidence,
+        responses,
+        in_sample,
+        noise,
+        belief,
+        p_wrong,
+        annotators,
+        vote_error,
+        structured,
+        pairs,
     )
 
 

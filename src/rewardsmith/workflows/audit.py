@@ -32,7 +32,6 @@ from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
-from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted_copy import Pairs
 from rewardsmith.strength.self_audit import self_audit
 from rewardsmith.strength.stability import stability_numbers
@@ -125,7 +124,7 @@ def _audited(
     groups = independent_groups(given.table, options.fold_by)
     with times.stage("statistics"):
         audited = audit_pairs(given.table, judged, groups, seed, structured)
-    known = Pairs(target, groups, audited.belief, response_codes(given.table))
+    known = Pairs(target, groups, audited.belief, audited.responses)
     tested = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
     if tested.uniform is not None:
         audited = audited.checked(tested.uniform, groups, tested.structured)

@@ -58,7 +58,7 @@ def _reading(metrics: AuditFindings) -> str:
 
 def _rest(metrics: AuditFindings) -> list[str]:
     judged = metrics["claim"]["level"] == "labels_judged"
-    bound = "Errors that gather on close calls do not show, so the share of wrong labels is a lower bound."
+    bound = "Errors that gather on ambiguous pairs do not show, so the share of wrong labels is a lower bound."
     return [
         bound if judged else "",
         _judges(metrics["ensemble"]),

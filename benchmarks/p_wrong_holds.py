@@ -315,8 +315,8 @@ def in_short(rows: list[dict[str, Any]], result: list[dict[str, Any]]) -> None:
         f"\n{len(uniform)} cells; Brier over the bar: {sum(f['over'] > SLACK for f in uniform)}, a bin under -0.10: "
         f"{sum((f['worst_bin'] or 0) < -0.1 for f in uniform)}, mean outside the range in some draw: "
         f"{sum(f['inside'] < 1 for f in uniform)}, hard flips over +0.02: {len(too_high)}. Judges right on "
-        f"{KNOWING:.0%} or more ({len(strong)} cells): Brier {np.mean([f['brier'] for f in strong]):.3f}, true rate as a "
-        f"constant {np.mean([f['constant'] for f in strong]):.3f}."
+        f"{KNOWING:.0%} or more ({len(strong)} cells): Brier {np.mean([f['brier'] for f in strong]):.3f}, the "
+        f"true rate as a constant {np.mean([f['constant'] for f in strong]):.3f}."
     )
 
 

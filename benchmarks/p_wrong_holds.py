@@ -184,14 +184,8 @@ def measured(sample: Sample, found: Audited, wrong: Mask, seed: int) -> dict[str
     known = Pairs(target, together, found.belief, found.responses)
     assert found.noise is not None
     copy = planted_copy("uniform", known, judge, 0.2, seed + 1)
-    structured_in_copy = None
-    if found.structured is not None:
-        about = pair_structure(sample.pairs, groups, together)
-        options = StrengthOptions(fold_by=sample.fold_by, num_judges=4)
-        refit = structured_audit(sample.designs, copy.target, about, options, copy.seed)[1]
-        structured_in_copy = None if refit is None else refit.p_wrong[copy.seen]
     planted = planted_findings(copy, known.num_judged, [], found.noise)
-    found = found.checked(copy, together, structured_in_copy)
+    found = found.checked(copy, together)
     assert found.noise is not None
     claim = claim_numbers(found.noise, [planted], found.in_sample, found.flagged_at_least)
     right = float((found.gap > 0)[~wrong].mean())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
@@ -21,7 +23,7 @@ def copy_of(strength):
 
 def test_evidence_that_the_copy_bears_out_is_kept():
     copy = copy_of(2.0)
-    found, kept = unrefuted(copy.p_wrong, np.arange(NUMBER), copy, copy.p_wrong, 0.01)
+    found, kept = unrefuted(copy.p_wrong, np.arange(NUMBER), copy, 0.01)
     assert kept > 0.85
     np.testing.assert_allclose(found, copy.p_wrong, atol=0.05)
 
@@ -29,7 +31,7 @@ def test_evidence_that_the_copy_bears_out_is_kept():
 def test_evidence_that_the_copy_refutes_is_shrunk_towards_the_mean():
     copy = copy_of(0.0)  # judges that know nothing, and a figure that is sure of what they say
     sure = expit(-6 * copy.gap)
-    found, kept = unrefuted(sure, np.arange(NUMBER), copy, sure, 0.1)
+    found, kept = unrefuted(sure, np.arange(NUMBER), replace(copy, p_wrong=sure), 0.1)
     assert kept < 0.1
     assert found.std() < 0.2 * sure.std()
     assert np.corrcoef(np.argsort(np.argsort(found)), np.argsort(np.argsort(sure)))[0, 1] > 0.9  # the order stays
@@ -40,10 +42,11 @@ def test_a_pair_has_no_say_in_its_own_factor():
     copy = copy_of(0.3)
     groups = np.arange(NUMBER) // 40
     sure = expit(-3 * copy.gap)
-    first = unrefuted(sure, groups, copy, sure, 0.1)[0]
+    copy = replace(copy, p_wrong=sure)
+    first = unrefuted(sure, groups, copy, 0.1)[0]
     turned = copy.planted.copy()
     turned[groups == 7] = ~turned[groups == 7]
-    second = unrefuted(sure, groups, type(copy)(**{**copy.__dict__, "planted": turned}), sure, 0.1)[0]
+    second = unrefuted(sure, groups, replace(copy, planted=turned), 0.1)[0]
     own = groups == 7
     np.testing.assert_array_equal(first[own], second[own])
     assert (first[~own] != second[~own]).any()

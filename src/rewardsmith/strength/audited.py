@@ -56,20 +56,14 @@ class Audited:
         """The same, at what the self-audit allows to be said."""
         return replace(self, level=level)
 
-    def checked(
-        self, copy: PlantedCopy, groups: NDArray[np.int64], structured_in_copy: NDArray[np.float64] | None
-    ) -> Audited:
-        """The same, without what a planted copy refutes.
+    def checked(self, copy: PlantedCopy, groups: NDArray[np.int64]) -> Audited:
+        """The same, without what a planted copy refutes; ``groups`` [N] are those of the copy.
 
-        ``groups`` [N] are those of the copy; ``structured_in_copy`` [n]: what the structured audit said of its labels.
+        What the structured audit found stays: flips on all pairs alike cannot tell a bias from a preference.
         """
         assert self.noise is not None  # or nothing would have been planted
-        share, structured = self.noise.value, self.structured
-        p_wrong, kept = unrefuted(self.p_wrong, groups, copy, copy.p_wrong, share)
-        if structured is not None and structured_in_copy is not None:
-            own = unrefuted(structured.p_wrong, groups, copy, structured_in_copy, share)[0]
-            structured = replace(structured, p_wrong=own)
-        return replace(self, p_wrong=p_wrong, structured=structured, kept=kept)
+        p_wrong, kept = unrefuted(self.p_wrong, groups, copy, self.noise.value)
+        return replace(self, p_wrong=p_wrong, kept=kept)
 
     @property
     def flagged_at_least(self) -> float | None:

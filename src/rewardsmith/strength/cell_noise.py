@@ -7,7 +7,7 @@ longer minus shorter, and
     P(label prefers the longer | x) = a_c (1 - F(x / s)) + (1 - b_c) F(x / s),      F normal, s the judge's ignorance
 
 (the psychometric function with two lapse rates). Everything is integrated over a grid: s and the rates of the whole set
-first, under the sceptical priors of ``label_noise``, three quarters on a = b, so that a preference for length has to
+first, under the sceptical priors of ``label_noise``, nine tenths on a = b, so that a preference for length has to
 show; then the rates of each cluster around those of the set, as closely as all clusters together ask for (empirical
 Bayes). The judge must not share the bias: let it learn with a column for length and read it without
 (``Design.judged``).
@@ -26,13 +26,13 @@ from scipy.stats import beta
 from rewardsmith.strength.label_noise import SHARE, design_effect, log_scale_prior
 
 NUM_BINS = 60
-P_ALIKE = 0.75
+P_ALIKE = 0.9
 """Prior of one rate for both directions of length."""
 OWN_RATE = beta(0.5, 4.5)
 """Prior of the rate of one direction where they differ: the mean of ``SHARE``, worth 5 labels: it may be high."""
 RATES = np.array([0.002, 0.02, *np.linspace(0.05, 0.95, 19), 0.98, 0.998])
 SCALES = np.geomspace(0.05, 10.0, 40)  # in root mean square gaps
-CLOSENESS = (2.0, 8.0, 30.0, 120.0, 500.0, 5000.0)
+CLOSENESS = (30.0, 120.0, 500.0, 5000.0)
 """How many labels the set's own rates are worth in a cluster's."""
 LEAST_WEIGHT = 1e-3  # scales less likely than this are left out
 
@@ -50,7 +50,7 @@ class CellNoise:
     shorter_rate: float
     """P(the label prefers the shorter response | it is worse)."""
     p_rates_differ: float
-    """P(these two are not one and the same | labels and gaps), from even odds."""
+    """P(these two are not one and the same | labels and gaps); ``1 - P_ALIKE`` before."""
     cluster_rates: Floats
     """[C, 2]: the same two of each cluster."""
     error_rates: Floats

@@ -28,17 +28,14 @@ NUM_STEPS = 50
 Floats = NDArray[np.float64]
 
 
-def unrefuted(
-    p_wrong: Floats, groups: NDArray[np.int64], copy: PlantedCopy, p_in_copy: Floats, share: float
-) -> tuple[Floats, float]:
+def unrefuted(p_wrong: Floats, groups: NDArray[np.int64], copy: PlantedCopy, share: float) -> tuple[Floats, float]:
     """``p_wrong`` [N] shrunk towards its mean where ``copy`` refutes it, and the mean factor (1: nothing refuted).
 
-    ``groups`` [N] are those of the copy, and ``p_in_copy`` [n] is what the same figure says of its labels; ``share`` is
-    the share of wrong labels of the set. NaN stays NaN.
+    ``groups`` [N] are those of the copy; ``share`` is the share of wrong labels of the set. NaN stays NaN.
     """
     codes = np.unique(groups, return_inverse=True)[1].reshape(-1)
     fold = np.random.default_rng(copy.seed).permutation(int(codes.max(initial=0)) + 1)[codes] % NUM_FOLDS
-    evidence = log_ratio(p_in_copy, float(p_in_copy.mean()), share)
+    evidence = log_ratio(copy.p_wrong, float(copy.p_wrong.mean()), share)
     inflation = design_effect(copy.gap, copy.groups)
     factors = np.ones(len(p_wrong))
     for k in range(NUM_FOLDS):

@@ -21,7 +21,7 @@ from rewardsmith.strength.options import SelfAuditOptions
 from rewardsmith.strength.planted_copy import Pairs, PlantedCopy, planted_copy
 from rewardsmith.strength.planting import PLANTED
 from rewardsmith.strength.review_curve import mean_review, review_curve
-from rewardsmith.strength.rivals import STRUCTURED, Rival, structured_finder
+from rewardsmith.strength.rivals import Rival, structured_finder
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 NUM_RESAMPLES = 200
@@ -39,8 +39,6 @@ class SelfAudit:
     """One entry a kind of flips; empty where none were planted."""
     uniform: PlantedCopy | None
     """The first copy with flips on all pairs alike."""
-    structured: NDArray[np.float64] | None = None
-    """[n]: what the structured audit said of the labels of that copy, where it was asked."""
 
 
 def self_audit(
@@ -74,18 +72,15 @@ def self_audit(
         structured = ensemble.structured(copy.target, copy.seed, labels="planted")
         return [structured_finder(structured, len(copy.target)), *found]
 
-    noise, first, structured, findings = audited.noise, None, None, []
+    noise, first, findings = audited.noise, None, []
     for number, flips in enumerate(PLANTED):
         found = []
         for repeat in range(options.planted_repeats):
             copy = planted_copy(flips, pairs, judge, rate, seed + 1 + repeat + SEEDS_OF_A_KIND * number)
-            rivals = others(copy)
-            found.append(planted_findings(copy, pairs.num_judged, rivals, noise))
-            if first is None:
-                first = copy
-                structured = next((r.suspicion[copy.seen] for r in rivals if r.method == STRUCTURED), None)
+            found.append(planted_findings(copy, pairs.num_judged, others(copy), noise))
+            first = first or copy
         findings.append(merge_repeats(found))
-    return SelfAudit(findings, first, structured)
+    return SelfAudit(findings, first)
 
 
 def planted_findings(copy: PlantedCopy, num_judged: int, rivals: list[Rival], noise: LabelNoise) -> PlantedNumbers:

@@ -127,7 +127,7 @@ def _audited(
     known = Pairs(target, groups, audited.belief, audited.responses)
     tested = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
     if tested.uniform is not None:
-        audited = audited.checked(tested.uniform, groups, tested.structured)
+        audited = audited.checked(tested.uniform, groups)
     claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
     audited, stability = audited.at(claim["level"]), None
     if config.self_audit.stability:

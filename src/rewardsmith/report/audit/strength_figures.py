@@ -141,9 +141,9 @@ def spread_finding(rho: float | None) -> str:
     """What the correlation of spread with the size of the strength means, in words."""
     if rho is None:
         return "Strength against spread"
-    if rho > 0.2:
+    if rho > 0.1:
         return "The larger the gap they see, the less the judges agree on its size"
-    if rho < -0.2:
+    if rho < -0.1:
         return "The judges agree more, the stronger the preference"
     return "How far the judges disagree hardly depends on the strength"
 

@@ -33,9 +33,9 @@ from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.self_audit import planted_findings
 from rewardsmith.strength.rivals import rival_finders
-from rewardsmith.strength.self_audit import planted_findings
 
 Judge = Callable[[Any, int], Judgements]
 

@@ -47,7 +47,7 @@ from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
-from rewardsmith.strength.planting import plant_flips, relabel
+from rewardsmith.strength.planted.planting import plant_flips, relabel
 
 RATE = 0.2
 OTHER_SEED = 1000

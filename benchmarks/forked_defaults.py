@@ -42,7 +42,7 @@ def judge(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.strength.ensembles.judgements import as_labelled
     from rewardsmith.strength.ensembles.model_ensemble import EnsembleJob
     from rewardsmith.strength.options import MemberOptions, StrengthOptions
-    from rewardsmith.strength.planting import plant_flips, relabel
+    from rewardsmith.strength.planted.planting import plant_flips, relabel
 
     seed, setting = spec["seed"], spec["setting"]
     pairs = load_preferences(spec["data"], DataOptions(max_pairs=spec["num_pairs"]), seed=spec["sample_seed"]).table

@@ -43,9 +43,9 @@ from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import SHARE, LabelNoise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import pair_structure
-from rewardsmith.strength.planted_copy import Pairs, planted_copy
-from rewardsmith.strength.planting import plant_flips
-from rewardsmith.strength.self_audit import planted_findings
+from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.planting import plant_flips
+from rewardsmith.strength.planted.self_audit import planted_findings
 from rewardsmith.strength.structured import structured_audit
 
 FILES = {"ukp": "ukp_convarg", "llmbar": "llmbar", "pandalm": "pandalm_test"}

@@ -33,7 +33,7 @@ from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import response_codes
-from rewardsmith.strength.planting import plant_flips, relabel
+from rewardsmith.strength.planted.planting import plant_flips, relabel
 from rewardsmith.strength.response_effects import gaps_in_graph, recurs
 from rewardsmith.strength.rivals import rival_finders
 

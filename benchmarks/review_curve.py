@@ -31,9 +31,9 @@ from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.planted_copy import Pairs, planted_copy
-from rewardsmith.strength.planting import plant_flips, relabel
-from rewardsmith.strength.self_audit import planted_findings
+from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.planting import plant_flips, relabel
+from rewardsmith.strength.planted.self_audit import planted_findings
 
 MIN_VOTES = 3
 

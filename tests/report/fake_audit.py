@@ -13,8 +13,8 @@ from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.words import with_words
 from rewardsmith.strength.claimed_numbers import claimed
 from rewardsmith.strength.label_noise import LabelNoise
-from rewardsmith.strength.review_curve import review_curve
-from rewardsmith.strength.self_audit import reliability
+from rewardsmith.strength.planted.review_curve import review_curve
+from rewardsmith.strength.planted.self_audit import reliability
 
 Message = dict[str, str]
 WORDS = ["the", "answer", "explains", "each", "step", "and", "names", "its", "source", "but", "misses", "one", "part"]

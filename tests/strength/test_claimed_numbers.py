@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rewardsmith.strength.claimed_numbers import claimed
-from rewardsmith.strength.review_curve import in_shares
+from rewardsmith.strength.planted.review_curve import in_shares
 from small_audit import NUMBERS
 
 SECRETS = {0.0101 + 0.00137 * i for i in range(33)}

@@ -8,7 +8,7 @@ from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.planting import relabel
+from rewardsmith.strength.planted.planting import relabel
 from rewardsmith.strength.rivals import gap_rivals, rival_finders
 
 

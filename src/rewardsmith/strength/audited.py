@@ -16,8 +16,8 @@ from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_l
 from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.pair_structure import response_codes
-from rewardsmith.strength.planted_copy import PlantedCopy
-from rewardsmith.strength.refutation import unrefuted
+from rewardsmith.strength.planted.planted_copy import PlantedCopy
+from rewardsmith.strength.planted.refutation import unrefuted
 from rewardsmith.strength.table import WRONG, strength_classes, strengths_table
 
 

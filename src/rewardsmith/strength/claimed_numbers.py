@@ -15,7 +15,7 @@ from rewardsmith.contracts.metrics.audit import (
     StructuredNumbers,
 )
 from rewardsmith.contracts.metrics.planted import AtThreshold, PlantedNumbers
-from rewardsmith.strength.review_curve import in_shares
+from rewardsmith.strength.planted.review_curve import in_shares
 
 
 def claimed(numbers: AuditNumbers) -> AuditNumbers:

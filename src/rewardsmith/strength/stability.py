@@ -20,7 +20,7 @@ from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
 from rewardsmith.strength.label_noise import MIN_GROUPS
-from rewardsmith.strength.refutation import shrunk
+from rewardsmith.strength.planted.refutation import shrunk
 from rewardsmith.strength.table import WRONG
 
 FEW_PAIRS = 500

@@ -32,8 +32,8 @@ from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
-from rewardsmith.strength.planted_copy import Pairs
-from rewardsmith.strength.self_audit import self_audit
+from rewardsmith.strength.planted.planted_copy import Pairs
+from rewardsmith.strength.planted.self_audit import self_audit
 from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.audit_folder import DOUBTFUL, PAIRS, STRENGTHS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rewardsmith.report.audit.reliability_figure import FEWEST_LABELS, reliability_figure
-from rewardsmith.strength.self_audit import reliability
+from rewardsmith.strength.planted.self_audit import reliability
 
 
 def copy_of(promised: dict[float, float], number: int = 400, kind: str = "uniform", share: float = 0.0) -> Any:

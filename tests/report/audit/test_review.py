@@ -7,7 +7,7 @@ from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.audit.review_figure import distinct_methods, review_figure, review_rows
 from rewardsmith.report.audit.review_words import NOTHING_TO_FIND, review_caption, review_number, review_sentence
 from rewardsmith.report.sections import key_numbers
-from rewardsmith.strength.review_curve import in_shares
+from rewardsmith.strength.planted.review_curve import in_shares
 
 DOUBTS = {"labels_judged": [], "reading_order": ["finds_few_flips"], "cannot_tell": ["finds_no_flips"]}
 FIRST = {

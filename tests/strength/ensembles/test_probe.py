@@ -8,7 +8,7 @@ from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.probe import L2_GRID, probe_judgements
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.planting import relabel
+from rewardsmith.strength.planted.planting import relabel
 
 OPTIONS = StrengthOptions(num_judges=3, num_folds=4)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.flat_config import suggest
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.simulation.flips import FlipKind, noisy_half
-from rewardsmith.strength.planting import plant_flips
+from rewardsmith.strength.planted.planting import plant_flips
 from rewardsmith.studies.noise.study_pairs import PairColumns
 
 KINDS: tuple[FlipKind, ...] = ("uniform", "hard", "longer", "clustered", "votes")

@@ -18,9 +18,9 @@ from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.kinds import EnsembleKind
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.options import SelfAuditOptions
-from rewardsmith.strength.planted_copy import Pairs, PlantedCopy, planted_copy
-from rewardsmith.strength.planting import PLANTED
-from rewardsmith.strength.review_curve import mean_review, review_curve
+from rewardsmith.strength.planted.planted_copy import Pairs, PlantedCopy, planted_copy
+from rewardsmith.strength.planted.planting import PLANTED
+from rewardsmith.strength.planted.review_curve import mean_review, review_curve
 from rewardsmith.strength.rivals import Rival, structured_finder
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)

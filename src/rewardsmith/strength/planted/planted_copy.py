@@ -13,7 +13,7 @@ from rewardsmith.strength.ensembles.ensemble import Targets
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
-from rewardsmith.strength.planting import plant_flips, relabel
+from rewardsmith.strength.planted.planting import plant_flips, relabel
 
 Judge = Callable[[Targets, int], Judgements]
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit, logit
 
 from rewardsmith.strength.ensembles.judgements import Judgements
-from rewardsmith.strength.planted_copy import Pairs, planted_copy
-from rewardsmith.strength.refutation import flip_slope, log_ratio, unrefuted
+from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.refutation import flip_slope, log_ratio, unrefuted
 
 NUMBER = 8000
 

@@ -6,7 +6,7 @@ import pytest
 
 from rewardsmith.metrics.review import found_interval, ranked_list
 from rewardsmith.strength.label_noise import LabelNoise
-from rewardsmith.strength.review_curve import in_shares, mean_review, num_first, review_curve, steps_of
+from rewardsmith.strength.planted.review_curve import in_shares, mean_review, num_first, review_curve, steps_of
 
 NUM_PAIRS = 2000
 PLANTED = np.random.default_rng(0).random(NUM_PAIRS) < 0.2

@@ -5,9 +5,9 @@ import pytest
 
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.label_noise import estimate_label_noise
-from rewardsmith.strength.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
+from rewardsmith.strength.planted.self_audit import merge_repeats, planted_findings, reliability
 from rewardsmith.strength.rivals import Rival
-from rewardsmith.strength.self_audit import merge_repeats, planted_findings, reliability
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from rewardsmith.strength.label_noise import design_effect
-from rewardsmith.strength.planted_copy import PlantedCopy
+from rewardsmith.strength.planted.planted_copy import PlantedCopy
 
 NUM_FOLDS = 5
 SURE = 1.645  # standard errors: one end of a 90 % interval

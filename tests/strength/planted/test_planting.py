@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rewardsmith.strength.ensembles.judgements import as_labelled
-from rewardsmith.strength.planting import plant_flips, relabel
+from rewardsmith.strength.planted.planting import plant_flips, relabel
 
 
 def test_exactly_the_share_is_planted_and_ties_are_left_alone():

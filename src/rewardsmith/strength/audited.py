@@ -122,19 +122,19 @@ def audit_pairs(
         p_wrong, vote_error = _with_votes(pairs, belief, target, p_wrong)
         p_wrong[~decided] = np.nan
     return Audited(
-        judged,
-        strength,
-        gap,
-        evidence,
-        responses,
-        in_sample,
-        noise,
-        belief,
-        p_wrong,
-        annotators,
-        vote_error,
-        structured,
-        pairs,
+        judged=judged,
+        strength=strength,
+        gap=gap,
+        evidence=evidence,
+        responses=responses,
+        in_sample=in_sample,
+        noise=noise,
+        belief=belief,
+        p_wrong=p_wrong,
+        annotators=annotators,
+        vote_error=vote_error,
+        structured=structured,
+        pairs=pairs,
     )
 
 

@@ -34,7 +34,7 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
-from rewardsmith.workflows.audit_folder import AuditFolder, read_audit
+from rewardsmith.workflows.audit_folder import AuditFolder, read_audit, refuse_another_version
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, refuse_inputs
 
@@ -64,6 +64,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
     if options.rounds < 1:
         raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
     audit = read_audit(options.audit_dir)
+    refuse_another_version(audit, "--audit_dir")
     choice = choose_recipe(options.recipe, audit.strengths, audit.metrics["claim"])
     recipe = load_recipe(choice.name_or_path)
     if choice.why is None:

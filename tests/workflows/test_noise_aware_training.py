@@ -130,7 +130,7 @@ def test_another_version_of_the_audited_set_is_refused(tmp_path: Path) -> None:
     lines = data.read_text().splitlines(keepends=True)
     part, grown = tmp_path / "part.jsonl", tmp_path / "grown.jsonl"
     part.write_text("".join(lines[:9]))
-    grown.write_text("".join(lines) + lines[0].replace("chosen\": \"", "chosen\": \"new "))
+    grown.write_text("".join(lines) + lines[0].replace('chosen": "', 'chosen": "new '))
     audit = read_audit(folder)
 
     def tried(path: Path) -> None:

@@ -88,6 +88,8 @@ class RunFolder:
                 found = {**found, "config": work["config"]}  # what may change counts as it is now
                 write_json(path / UNFINISHED, found)
                 return cls(path, found, resumed=True, lock=lock)
+            if finished:
+                (path / UNFINISHED).unlink(missing_ok=True)  # a kill came between its last two steps
             if not overwrite and (finished or changes):
                 raise OutputError(_in_the_way(path, found, changes))
             record["foreign_files"] = _foreign_files(path, found)

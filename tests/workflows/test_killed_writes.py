@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")]
 
-SLOW = ("audit", "refine", "undo", "export", "export_folder", "train", "evaluate", "score", "score_parquet")
+VERBS = (
+    *("simulate", "audit", "refine", "undo", "export", "export_folder"),
+    *("train", "evaluate", "score", "score_parquet"),
+)
 
 
-@pytest.mark.parametrize("verb", ["simulate", *(pytest.param(verb, marks=pytest.mark.slow) for verb in SLOW)])
+@pytest.mark.parametrize("verb", VERBS)
 def test_killed_at_each_write_the_same_command_ends_as_if_it_had_not_been(verb: str, tmp_path: Path) -> None:
     command = [sys.executable, str(Path(__file__).with_name("killed_writes.py")), verb, str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -59,7 +59,7 @@ def test_of_one_target_or_of_folders_below(tmp_path: Path) -> None:
 
 
 def test_names_of_others_are_never_touched(tmp_path: Path) -> None:
-    for name in (".partial-", ".partial-mine", ".partial-0123456-x", "x.partial-01234567-y"):
+    for name in (".partial-", ".partial-mine", ".partial-names-x", "x.partial-01234567-y"):
         (tmp_path / name).touch()
     remove_abandoned(tmp_path)
     assert len(list(tmp_path.iterdir())) == 4

@@ -17,7 +17,7 @@ from pathlib import Path
 from rewardsmith.artifacts.file_lock import is_still, lock
 
 _PARTIAL = ".partial-"
-_NAME = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]{{8}}-(?P<target>.+)", re.DOTALL)
+_NAME = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]+-(?P<target>.+)", re.DOTALL)
 _LOCKABLE = os.name == "posix"  # elsewhere an open file cannot be renamed, nor a folder be opened
 
 

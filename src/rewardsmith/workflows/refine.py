@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
-from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
@@ -75,8 +74,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
     decisions = None
     if options.decisions is not None:
         path = decisions_path(options.decisions)
-        decisions = read_decisions(path, audit.pairs)
-        inputs[str(path)] = fingerprint_file(path)
+        decisions, inputs[str(path)] = read_decisions(path, audit.pairs)
         if not any(Reads.PERSON in rule.reads for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint

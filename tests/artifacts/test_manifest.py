@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.manifest import amend_output, read_manifest, require_fingerprint
+from rewardsmith.artifacts.manifest import amend_output, disown_output, read_manifest, require_fingerprint
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
@@ -35,6 +35,14 @@ def test_an_amended_file_matches_its_manifest_again(finished: Path, name: str) -
     assert after.pop("amended") == [name]
     assert after["outputs"].pop(name) != before["outputs"].pop(name)
     assert after == before
+
+
+def test_between_the_two_steps_no_manifest_vouches_for_the_file(finished: Path) -> None:
+    disown_output(finished / "a.json")
+    assert set(read_manifest(finished)["outputs"]) == {"members/b.json", "c.json"}
+    (finished / "a.json").write_text("new")
+    amend_output(finished / "a.json")
+    require_fingerprint(finished, "a.json", finished / "a.json")
 
 
 def test_amending_twice_names_each_file_once(finished: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from rewardsmith.artifacts.partial import partial_path
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.errors import OutputError
 
@@ -48,6 +50,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) 
 def test_another_process_is_kept_out(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
+from rewardsmith.artifacts.partial import partial_path
 from rewardsmith.artifacts.parts import PartsFolder
 with PartsFolder(Path({str(tmp_path / "out.jsonl")!r})).opened(): pass
 """
@@ -72,3 +75,32 @@ def test_all_parts_go_together(tmp_path: Path) -> None:
     parts.path(0, "a").write_text("{}")
     parts.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_half_written_goes_first(tmp_path: Path) -> None:
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    parts.folder.mkdir()
+    half = [partial_path(parts.path(0, "a")), partial_path(tmp_path / "out.jsonl")]
+    for path in half:
+        path.touch()
+    others = partial_path(tmp_path / "other.jsonl")
+    others.touch()
+    with parts.opened():
+        assert not any(path.exists() for path in half) and others.exists()
+
+
+def test_parts_of_an_output_that_is_there_go_unless_one_is_newer(tmp_path: Path) -> None:
+    parts = PartsFolder(tmp_path / "out.jsonl")
+    parts.remove_if_joined()
+    parts.folder.mkdir()
+    part = parts.path(0, "a")
+    part.write_text("{}")
+    parts.remove_if_joined()
+    assert part.exists()
+    (tmp_path / "out.jsonl").write_text("{}")
+    os.utime(part, (2e9, 2e9))
+    parts.remove_if_joined()
+    assert part.exists()
+    os.utime(part, (1e9, 1e9))
+    parts.remove_if_joined()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]

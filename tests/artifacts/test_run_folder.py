@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from rewardsmith import __version__
+from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.partial import partial_path
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
@@ -102,3 +104,73 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(OutputError, match="is a file"):
         open_run(tmp_path / "run")
+
+
+class Killed(BaseException):
+    """Ends a run where it stands."""
+
+
+def killed_while_clearing(path: Path, monkeypatch: pytest.MonkeyPatch, number: int, **changes: Any) -> None:
+    """Opens the folder to overwrite what is in it; the n-th removal ends it."""
+    removed: list[Path] = []
+    unlink = Path.unlink
+
+    def killing(file: Path, missing_ok: bool = False) -> None:
+        removed.append(file)
+        if len(removed) == number:
+            raise Killed
+        unlink(file, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "unlink", killing)
+        open_run(path, overwrite=True, **changes)
+
+
+def finished_run(path: Path) -> None:
+    run = open_run(path)
+    for name in ("a.txt", "b.txt"):
+        (path / name).write_text("old")
+    run.finish()
+    (path / "my_notes.txt").write_text("mine")
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_folder_left_while_it_was_cleared_is_cleared_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    finished_run(tmp_path)
+    killed_while_clearing(tmp_path, monkeypatch, number, seed=1)
+    again = open_run(tmp_path, overwrite=True, seed=1)
+    assert not again.resumed
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "my_notes.txt", "unfinished.json"}
+    again.finish()
+    assert read_manifest(tmp_path)["outputs"] == {}
+
+
+def test_a_folder_left_while_it_was_cleared_is_still_in_the_way_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_run(tmp_path)
+    killed_while_clearing(tmp_path, monkeypatch, 4, seed=1)
+    with pytest.raises(OutputError, match="unfinished audit that differs in seed"):
+        open_run(tmp_path, seed=2)
+    assert not open_run(tmp_path, seed=1).resumed
+    assert (tmp_path / "my_notes.txt").exists() and not (tmp_path / "b.txt").exists()
+
+
+def test_a_run_killed_in_its_first_write_left_nothing(tmp_path: Path) -> None:
+    left = partial_path(tmp_path / "unfinished.json")
+    left.write_text('{"tool": "rew')
+    assert not open_run(tmp_path).resumed
+    assert not left.exists()
+
+
+def test_what_was_left_half_written_is_no_output(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    (tmp_path / "members").mkdir()
+    left = partial_path(tmp_path / "members" / "weights")
+    left.write_text("half")
+    with atomic_path(tmp_path / "of_another.jsonl") as in_use:
+        run.finish()
+        assert in_use.exists() and not left.exists()
+    assert read_manifest(tmp_path)["outputs"] == {}

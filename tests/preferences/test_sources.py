@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.errors import DataError
+from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.errors import DataError, OutputError
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.ndjson", "a.json", "A.JSONL", "a", "a.txt", "a.gz"])
@@ -100,3 +101,12 @@ def test_a_frame_of_mixed_types_is_read_row_by_row(load, good_rows) -> None:
     found = load(frame)
     assert found.table["margin"].to_pylist() == [2.0, 0.0, 0.0, 0.0], "a missing value is no NaN"
     assert (found.table.num_rows, [bad.reason for bad in found.quarantine]) == (4, ["wrong_type"])
+
+
+def test_an_export_that_was_interrupted_is_no_set(load, write, tmp_path: Path, good_rows) -> None:
+    run = RunFolder.open(tmp_path, "export", {}, {})
+    write("prefs.json", good_rows)
+    with pytest.raises(OutputError, match="interrupted"):
+        load(str(tmp_path))
+    run.finish()
+    assert load(str(tmp_path)).table.num_rows == 4

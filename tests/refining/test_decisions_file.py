@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.errors import DataError
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
 
@@ -23,19 +24,19 @@ def test_pairs_are_named_by_id_or_row_and_the_last_word_counts(tmp_path):
         {"row": 2, "decision": "keep", "note": "fine"},
         {"row": 5, "decision": "flip"},
     )
-    assert read_decisions(path, PAIRS) == [None, "keep", "flip"]
+    assert read_decisions(path, PAIRS) == ([None, "keep", "flip"], fingerprint_file(path))
 
 
 def test_a_csv_file_is_as_good(tmp_path):
     path = tmp_path / "decided.csv"
     path.write_text("row,decision\n0,tie\n2,drop\n", encoding="utf-8")
-    assert read_decisions(path, PAIRS) == ["tie", "drop", None]
+    assert read_decisions(path, PAIRS)[0] == ["tie", "drop", None]
 
 
 def test_an_empty_decision_is_none(tmp_path):
     path = tmp_path / "decided.csv"
     path.write_text("row,decision\n0,tie\n2,\n0,\n", encoding="utf-8")
-    assert read_decisions(path, PAIRS) == ["tie", None, None]
+    assert read_decisions(path, PAIRS)[0] == ["tie", None, None]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength.error_rates import HIGHEST_RATE, with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit
+from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
 from tiny_reward_models import rows_with_a_category_that_errs, some_rows
 
 NUM_PAIRS = 160
@@ -115,6 +115,36 @@ def test_the_audit_of_another_set_is_refused(audited: str) -> None:
     pairs = load_preferences([{"prompt": "q", "chosen": "one", "rejected": "two"}], DataOptions()).table
     with pytest.raises(ConfigError, match="none of these pairs"):
         by_audit(pairs, audited)
+
+
+def given_audit(data: Path, folder: Path) -> str:
+    scored = [{**row, "chosen_score_list": [2.0, 1.0, 1.5], "rejected_score_list": [0.0] * 3} for row in some_rows(40)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in scored))
+    rewardsmith.audit(str(data), ensemble="given", output_dir=str(folder), planted_rate=0, stability=False, quiet=True)
+    return str(folder)
+
+
+def test_another_version_of_the_audited_set_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "prefs.jsonl"
+    folder = given_audit(data, tmp_path / "a")
+    lines = data.read_text().splitlines(keepends=True)
+    part, grown = tmp_path / "part.jsonl", tmp_path / "grown.jsonl"
+    part.write_text("".join(lines[:9]))
+    grown.write_text("".join(lines) + lines[0].replace('chosen": "', 'chosen": "new '))
+    audit = read_audit(folder)
+
+    def tried(path: Path) -> None:
+        refuse_another_version(audit, "--noise_aware", load_preferences(str(path), DataOptions()))
+
+    tried(data)
+    tried(part)
+    with pytest.raises(ConfigError, match=r"1 of the 41 pairs of grown do not stand there"):
+        rewardsmith.train(str(grown), noise_aware=folder, output_dir=str(tmp_path / "t"), quiet=True)
+    data.write_text("".join(lines[:-1]))
+    with pytest.raises(ConfigError, match=r"prefs.jsonl has changed since it was audited"):
+        tried(data)
+    data.unlink()
+    tried(part)
 
 
 def test_two_ways_of_changing_labels_exclude_each_other(tmp_path: Path) -> None:

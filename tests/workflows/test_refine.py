@@ -75,6 +75,19 @@ def in_sample_dir(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return audited(source, tmp_path_factory.mktemp("audit") / "b", crossfit="none")
 
 
+def test_an_audit_of_another_version_of_the_set_is_refused(tmp_path: Path):
+    data = tmp_path / "prefs.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows(40)))
+    folder = audited(data, tmp_path / "a")
+    with data.open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(ConfigError, match=r"--audit_dir .*/a: .*prefs.jsonl has changed since it was audited"):
+        rewardsmith.refine(folder, output_dir=tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r").exists()
+    data.unlink()  # the audit stands for itself
+    rewardsmith.refine(folder, output_dir=tmp_path / "r", quiet=True)
+
+
 def test_the_folder_holds_what_it_promises(audit_dir: Path, tmp_path: Path):
     result = rewardsmith.refine(audit_dir, output_dir=tmp_path / "r", quiet=True)
     names = {path.name for path in (tmp_path / "r").iterdir() if not path.name.startswith(".")}

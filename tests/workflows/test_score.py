@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rewardsmith.artifacts.partial import partial_path
+from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring import open_scorer as scorers
@@ -156,6 +158,25 @@ def test_an_interrupted_run_goes_on_to_the_same_file(
         k: v for k, v in expected.metrics.items() if k not in different
     }
     assert result.table.equals(expected.table) and not Path(f"{again.output_file}.parts").exists()
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl"])
+def test_a_run_that_ended_in_its_join_leaves_nothing_beside_the_output(
+    tmp_path: Path, stub: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    stub()
+    asked = config("rm", tmp_path / f"out{ending}")
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(PartsFolder, "remove", lambda _: (_ for _ in ()).throw(KeyError))
+        run_score(asked, some_rows(20))
+    output = Path(str(asked.output_file))
+    whole = output.read_bytes()
+    half = partial_path(output)
+    half.write_bytes(whole[:100])  # as an earlier kill, before the new name, would have left it
+    assert output.with_name(output.name + ".parts").is_dir()
+    with pytest.raises(OutputError, match="exists"):
+        run_score(asked, some_rows(20))
+    assert [path.name for path in tmp_path.iterdir()] == [output.name] and output.read_bytes() == whole
 
 
 Change = Callable[[list[Any]], tuple[list[Any], dict[str, Any]]]

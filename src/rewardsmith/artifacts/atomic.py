@@ -7,7 +7,6 @@ import errno
 import json
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,10 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rewardsmith.artifacts.partial import claimed, partial_path
 from rewardsmith.errors import OutputError, RewardsmithError, RunError
-
-PARTIAL = ".partial-"
-"""What the names of unfinished files and folders begin with."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -35,10 +32,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ``OutputError``. The temporary name keeps the suffix, since writers choose their format by it.
     """
     target = Path(path)
-    temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
+    temporary = partial_path(target)
     try:
-        with told_to_users(target, temporary):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with told_to_users(target, temporary), claimed(temporary):
             yield temporary
             _flush_to_disk(temporary)
             os.replace(temporary, target)  # noqa: PTH105 - the atomic one, on every system
@@ -51,14 +47,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A folder to fill, beside ``path``; it becomes ``path`` on success and disappears on failure.
 
-    ``path`` must not hold anything yet. Errors are those of ``atomic_path``. A process that is killed leaves only a
-    folder whose name begins with ``.partial-``.
+    ``path`` must not hold anything yet. Errors are those of ``atomic_path``. What a process that is killed leaves is
+    removed by ``remove_abandoned``, as for ``atomic_path``.
     """
     target = Path(path)
-    temporary = target.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{target.name}")
+    temporary = partial_path(target)
     try:
-        with told_to_users(target, temporary):
-            temporary.mkdir(parents=True)
+        with told_to_users(target, temporary), claimed(temporary, folder=True):
             yield temporary
             for file in temporary.iterdir():
                 _flush_to_disk(file)

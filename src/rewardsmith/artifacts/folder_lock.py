@@ -12,6 +12,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from rewardsmith.artifacts.file_lock import is_still, lock
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import OutputError
 
@@ -41,7 +42,7 @@ class FolderLock:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                _lock(descriptor)
+                lock(descriptor)
             except OSError as error:
                 owner = os.read(descriptor, 200).decode("utf-8", "replace")
                 if error.errno in _TAKEN:
@@ -51,7 +52,7 @@ class FolderLock:
                         "another place."
                     ) from error
                 say(f"{folder}: this file system has no locks ({error.strerror}); run one process at a time in it.")
-            if _is_still(path, descriptor):
+            if is_still(path, descriptor):
                 break
             os.close(descriptor)  # its owner removed it in between
         os.ftruncate(descriptor, 0)
@@ -72,25 +73,3 @@ class FolderLock:
     def _used(self) -> FolderLock:
         self._num_users += 1
         return self
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-if os.name == "nt":  # pragma: no cover - not run here
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beyond the text, so that others can read that
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        os.lseek(descriptor, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -56,21 +56,33 @@ def require_fingerprint(folder: str | os.PathLike[str], name: str, path: str | o
         raise OutputError(f"{path} has changed since {folder} was made ({name}). Run `{manifest['verb']}` again.")
 
 
+def disown_output(path: str | os.PathLike[str]) -> None:
+    """Before a file is written anew: no manifest vouches for it, so that a kill leaves none that looks damaged."""
+    _amend(path, None)
+
+
 def amend_output(path: str | os.PathLike[str]) -> None:
     """Puts the file's new fingerprint into the manifest of the run that wrote it, and its name under ``amended``.
 
     The nearest folder above with a manifest is asked; a file that no manifest lists needs nothing.
     """
+    _amend(path, fingerprint_file(path))
+
+
+def _amend(path: str | os.PathLike[str], fingerprint: str | None) -> None:
     file = Path(path).resolve()
     folder = next((parent for parent in file.parents if (parent / MANIFEST).is_file()), None)
     if folder is None:
         return
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     name = file.relative_to(folder).as_posix()
-    if isinstance(manifest, dict) and name in manifest.get("outputs", {}):  # others have manifests too
-        manifest["outputs"][name] = fingerprint_file(file)
-        manifest["amended"] = sorted({*manifest.get("amended", []), name})
-        write_json(folder / MANIFEST, manifest)
+    if not isinstance(manifest, dict) or name not in {*manifest.get("outputs", {}), *manifest.get("amended", [])}:
+        return  # others have manifests too
+    manifest["outputs"].pop(name, None)
+    if fingerprint is not None:
+        manifest["outputs"][name] = fingerprint
+    manifest["amended"] = sorted({*manifest.get("amended", []), name})
+    write_json(folder / MANIFEST, manifest)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.folder_lock import FolderLock
+from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
+from rewardsmith.artifacts.partial import remove_abandoned
 from rewardsmith.errors import OutputError
 
 
@@ -23,13 +24,14 @@ class PartsFolder:
 
     def __init__(self, output: Path) -> None:
         self.folder = output.with_name(output.name + ".parts")
-        self._suffix = output.suffix
+        self._output = output
 
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Makes the folder and keeps other processes out. ``OutputError`` where it cannot be made, written or had.
 
-        A folder in which nothing was finished is removed at the end.
+        What a killed run left half written, here and of the output, is removed; so is, at the end, a folder in which
+        nothing was finished.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +40,8 @@ class PartsFolder:
             raise OutputError(
                 f"{self.folder} cannot be written ({error.strerror}). Choose another `output_file`."
             ) from error
+        remove_abandoned(self.folder)
+        remove_abandoned(self._output.parent, self._output.name)
         try:
             yield
         finally:
@@ -46,7 +50,7 @@ class PartsFolder:
                 self.folder.rmdir()
 
     def path(self, index: int, key: str) -> Path:
-        return self.folder / f"{index:06d}-{key[:32]}{self._suffix}"
+        return self.folder / f"{index:06d}-{key[:32]}{self._output.suffix}"
 
     def finished(self, part: Path) -> dict[str, Any] | None:
         """The record of a finished part; None where it is missing or incomplete."""
@@ -59,6 +63,17 @@ class PartsFolder:
     def finish(self, part: Path, record: dict[str, Any]) -> None:
         """Declares a part that has been written complete."""
         write_json(_record_of(part), record)
+
+    def remove_if_joined(self) -> None:
+        """Removes parts that are all older than the output: the run that made it of them was killed before it could."""
+        try:
+            made = self._output.stat().st_mtime_ns
+            is_newer = any(entry.stat().st_mtime_ns > made for entry in self.folder.iterdir() if entry.name != LOCK)
+        except OSError:  # there is no output, there are no parts, or a run is writing them
+            return
+        if not is_newer:
+            with suppress(OutputError), self.opened():
+                self.remove()
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

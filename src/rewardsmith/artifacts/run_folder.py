@@ -19,8 +19,10 @@ from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
 from rewardsmith.artifacts.manifest import MANIFEST, MANIFEST_VERSION, UNFINISHED, read_record, this_machine
+from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
 from rewardsmith.errors import InputError, OutputError
 
+_CLEARING = "clearing"
 # How a run talks, where it writes and how often it saves do not change what it computes.
 _NOT_PART_OF_THE_WORK = {
     *("output_dir", "overwrite", "quiet", "json", "dry_run"),
@@ -71,23 +73,27 @@ class RunFolder:
         cls, path: Path, lock: FolderLock, work: dict[str, Any], overwrite: bool, free: Collection[str]
     ) -> RunFolder:
         found = _found(path)
-        if found is None:
-            foreign: list[str] = []
-        elif not found.get("finished_at") and not (changes := _changes(found, work, free)):
-            found = {**found, "config": work["config"]}  # what may change counts as it is now
-            write_json(path / UNFINISHED, found)
-            return cls(path, found, resumed=True, lock=lock)
-        elif not overwrite:
-            raise OutputError(_in_the_way(path, found, [] if found.get("finished_at") else changes))
-        else:
-            foreign = _clear(path, found)
+        remove_abandoned(path, below=True)
         record = {
             "tool": "rewardsmith",
             "manifest_version": MANIFEST_VERSION,
             **work,
             "started_at": _now(),
-            "foreign_files": foreign,
+            "foreign_files": [],
         }
+        if found is not None:
+            finished = bool(found.get("finished_at"))
+            changes = [] if finished else _changes(found, work, free)
+            if not (finished or changes or _CLEARING in found):
+                found = {**found, "config": work["config"]}  # what may change counts as it is now
+                write_json(path / UNFINISHED, found)
+                return cls(path, found, resumed=True, lock=lock)
+            if finished:
+                (path / UNFINISHED).unlink(missing_ok=True)  # a kill came between its last two steps
+            if not overwrite and (finished or changes):
+                raise OutputError(_in_the_way(path, found, changes))
+            record["foreign_files"] = _foreign_files(path, found)
+            _clear(path, record)
         write_json(path / UNFINISHED, record)
         return cls(path, json.loads((path / UNFINISHED).read_text(encoding="utf-8")), resumed=False, lock=lock)
 
@@ -96,10 +102,12 @@ class RunFolder:
 
         ``scratch``: folders in it that served the run alone; they are removed when nothing else is left to do.
         """
+        remove_abandoned(self.path, below=True)
+        passed_over = {MANIFEST, UNFINISHED, LOCK, *self._record["foreign_files"], *scratch}
         outputs = {
             file.relative_to(self.path).as_posix(): fingerprint_file(file)
             for file in sorted(self.path.rglob("*"))
-            if file.is_file() and file.relative_to(self.path).parts[0] not in {*self._own_or_foreign(), *scratch}
+            if file.is_file() and file.relative_to(self.path).parts[0] not in passed_over and not is_partial(file)
         }
         manifest = {
             **self._record,
@@ -126,18 +134,16 @@ class RunFolder:
         except InputError:
             if not self.resumed and (unless is None or not (self.path / unless).exists()):
                 _clear(self.path, self._record)
+                (self.path / UNFINISHED).unlink()
                 self._release()
             raise
-
-    def _own_or_foreign(self) -> set[str]:
-        return {MANIFEST, UNFINISHED, LOCK, *self._record["foreign_files"]}
 
 
 def _found(path: Path) -> dict[str, Any] | None:
     """The record of the run that already is in a folder; None for a new or empty folder."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file. Choose another `output_dir`.")
-    if not path.exists() or all(entry.name == LOCK for entry in path.iterdir()):
+    if not path.exists() or all(entry.name == LOCK or is_partial(entry) for entry in path.iterdir()):
         return None
     found = read_record(path / MANIFEST) or read_record(path / UNFINISHED)
     if found is None:
@@ -169,18 +175,22 @@ def _in_the_way(path: Path, found: dict[str, Any], changes: list[str]) -> str:
     return f"{path} already holds {state}. Pass `overwrite` to replace it, or choose another `output_dir`."
 
 
-def _clear(path: Path, found: dict[str, Any]) -> list[str]:
-    """Removes what an earlier run wrote; gives the names of the entries that it did not write, which stay."""
-    (path / MANIFEST).unlink(missing_ok=True)  # first: from here on the folder is not a finished run
-    (path / UNFINISHED).unlink(missing_ok=True)
-    entries = {entry.name for entry in path.iterdir()} - {LOCK}
+def _foreign_files(path: Path, found: dict[str, Any]) -> list[str]:
+    """Names of the entries that the run found in a folder did not write."""
     foreign = set(found["foreign_files"])
+    entries = {entry.name for entry in path.iterdir() if not is_partial(entry)} - {LOCK, MANIFEST, UNFINISHED}
     if found.get("finished_at"):  # a finished run knows exactly what it wrote
         foreign |= entries - {name.split("/")[0] for name in found["outputs"]}
-    for name in entries - foreign:
-        entry = path / name
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     return sorted(foreign & entries)
+
+
+def _clear(path: Path, record: dict[str, Any]) -> None:
+    """Removes all but foreign files; ``record`` says meanwhile that this is going on, so that a killed one goes on."""
+    write_json(path / UNFINISHED, {**record, _CLEARING: True})
+    (path / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not a finished run
+    for entry in list(path.iterdir()):
+        if entry.name not in {LOCK, UNFINISHED, *record["foreign_files"]} and not is_partial(entry):
+            remove(entry)
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -23,8 +24,16 @@ def cache_folder() -> Path:
 
 
 def folder_size(path: str | os.PathLike[str]) -> int:
-    """Bytes of all files below a folder; 0 where there is none."""
-    return sum(file.lstat().st_size for file in Path(path).rglob("*") if file.is_file() and not file.is_symlink())
+    """Bytes of all files below a folder, less those that vanish meanwhile; 0 where there is none."""
+    return sum(_file_size(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def _file_size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _user_cache() -> Path:

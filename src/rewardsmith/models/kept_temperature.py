@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 
 from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.manifest import amend_output
+from rewardsmith.artifacts.manifest import amend_output, disown_output
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import local_source, resolve_model
@@ -43,6 +43,7 @@ def folder_for_temperature(path: str) -> Path:
 def keep_temperature(folder: Path, value: float, fit: TemperatureFit) -> None:
     """Adds the temperature to what the folder says about its model, and replaces an earlier one."""
     file = folder / EXTRA_FILE
+    disown_output(file)
     write_json(file, {**read_extra(folder), VALUE: value, FIT: asdict(fit)})
     amend_output(file)
 

@@ -11,17 +11,19 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.arrow_table import PARQUET_MAGIC, read_parquet, rows_of_table
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_chunks
 from rewardsmith.preferences.files.csv_table import read_csv
 from rewardsmith.preferences.files.json_list import read_json
 from rewardsmith.preferences.files.jsonl import read_jsonl
+from rewardsmith.preferences.files.noted_file import NotedFile, Readable
 from rewardsmith.preferences.files.raw_row import RawRow, rows_of_records
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.refined_folder import ledger_path, verb_of
 
-READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
+READERS: dict[str, Callable[[Readable], Iterator[RawRow]]] = {
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".json": read_json,
@@ -46,7 +48,7 @@ class Source:
     unit: str = "line"
     """What its numbers count: lines, or rows where it has none."""
     fingerprint: Callable[[], str] | None = None
-    """Of the content; None: taken over the rows while they are read."""
+    """Of what was read, to be asked for afterwards; None: taken over the rows while they are read."""
 
     def place(self, line: int) -> str:
         """File and line, for messages."""
@@ -83,6 +85,9 @@ def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
 
 
 def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
+    verb = verb_of(folder)
+    if verb == "export":
+        read_manifest(folder)  # a part of an export is no set
     if any((folder / file).exists() for file in _SAVED_DATASET_FILES):
         from rewardsmith.preferences.files.hugging_face import load_saved_dataset, rows_of_dataset
 
@@ -90,7 +95,6 @@ def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
         return [
             Source(str(folder), partial(rows_of_dataset, saved), folder.name, "row", partial(fingerprint_file, folder))
         ]
-    verb = verb_of(folder)
     if verb == "refine":
         return [_file_source(ledger_path(folder))]
     if verb not in (None, "export"):
@@ -110,7 +114,8 @@ def _file_source(path: Path, name: str | None = None) -> Source:
         raise DataError(f"{path} is not a file.")
     reader = READERS.get(_ending(path)) or _reader_by_content(path)
     unit = "row" if reader is read_parquet else "line"
-    return Source(name or str(path), partial(reader, path), _stem(path), unit, partial(fingerprint_file, path))
+    file = NotedFile(path)
+    return Source(name or str(path), partial(reader, file), _stem(path), unit, file.fingerprint)
 
 
 def _hub_source(name: str, options: DataOptions) -> Source:
@@ -146,7 +151,7 @@ def _pandas_rows(frame: Any) -> Iterator[RawRow]:
     return rows_of_table(table)
 
 
-def _reader_by_content(path: Path) -> Callable[[Path], Iterator[RawRow]]:
+def _reader_by_content(path: Path) -> Callable[[Readable], Iterator[RawRow]]:
     """The reader of a file whose name does not say what it is."""
     try:
         start = b"".join(chunk for chunk, _ in zip(read_chunks(path), range(3), strict=False)).lstrip()

@@ -22,29 +22,31 @@ def decisions_path(name: str) -> Path:
     return path
 
 
-def read_decisions(path: Path, pairs: pa.Table) -> Names:
-    """The decision for each pair [N], None where there is none; the last one of a pair counts, an empty one never.
+def read_decisions(path: Path, pairs: pa.Table) -> tuple[Names, str]:
+    """The decision for each pair [N], None where there is none, and the fingerprint of what was read.
+
+    The last decision of a pair counts, an empty one never.
 
     ``DataError`` names the line of a decision that nobody can follow.
     """
     by_id = {name: index for index, name in enumerate(pairs["pair_id"].to_pylist())}
     by_row = {row: index for index, row in enumerate(pairs["row"].to_pylist())}
     decisions: Names = [None] * len(pairs)
-    _, sources = find_sources(path, DataOptions())
-    for source in sources:
-        for raw in source.rows():
-            place = f"{source.name} {source.unit} {raw.line}"
-            if raw.record is None:
-                raise DataError(f"{place}: {raw.problem.message if raw.problem else 'not an object'}.")
-            decision = raw.record.get("decision")
-            if decision is None and "decision" in raw.record:
-                continue
-            if decision not in DECISIONS:
-                raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
-            decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
+    _, [source] = find_sources(path, DataOptions())
+    for raw in source.rows():
+        place = f"{source.name} {source.unit} {raw.line}"
+        if raw.record is None:
+            raise DataError(f"{place}: {raw.problem.message if raw.problem else 'not an object'}.")
+        decision = raw.record.get("decision")
+        if decision is None and "decision" in raw.record:
+            continue
+        if decision not in DECISIONS:
+            raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
+        decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
     if not any(decisions):
         raise DataError(f"`decisions` {path}: no decision stands in it.")
-    return decisions
+    assert source.fingerprint is not None  # a file has one
+    return decisions, source.fingerprint()
 
 
 def _pair(record: Mapping[str, object], by_id: dict[str, int], by_row: dict[int, int], place: str) -> int:

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.workflows.output_paths import QUARANTINE
 
 PAIRS, STRENGTHS, DOUBTFUL = "pairs.parquet", "strengths.parquet", "doubtful.csv"
@@ -32,8 +34,10 @@ class AuditFolder:
     metrics: AuditMetrics
     config: dict[str, Any]
     """Its options, flat."""
+    sources: dict[str, str]
+    """What it read, and the fingerprints of that."""
     fingerprints: dict[str, str]
-    """Of the files that were read, by path."""
+    """Of its own files, by path."""
 
     @property
     def share_wrong(self) -> float | None:
@@ -64,8 +68,30 @@ def read_audit(audit_dir: str) -> AuditFolder:
         quarantine=read_rows(path / QUARANTINE),
         metrics=read_metrics(path, AuditMetrics),
         config=manifest["config"],
+        sources=manifest["inputs"],
         fingerprints=fingerprints,
     )
+
+
+def refuse_another_version(audit: AuditFolder, flag: str, given: PreferenceSet | None = None) -> None:
+    """``ConfigError`` where an audited file has changed since, or ``given`` holds pairs of another set.
+
+    Audited files that are no longer there say nothing. ``given`` may be a part of the audited set under other names
+    (so is what was refined of it); where it is the same file, pairs that the audit did not draw are fine.
+    """
+    for name, fingerprint in audit.sources.items():
+        path = Path(name).expanduser()
+        if path.exists() and fingerprint_file(path) != fingerprint:
+            raise ConfigError(f"{flag} {audit.path}: {name} has changed since it was audited. Audit it again.")
+    if given is None or set(given.sources.values()) <= set(audit.sources.values()):
+        return
+    audited = set(audit.pairs["pair_id"].to_pylist())
+    num_new = sum(name not in audited for name in given.table["pair_id"].to_pylist())
+    if num_new:
+        raise ConfigError(
+            f"{flag} {audit.path}: {num_new:,} of the {given.table.num_rows:,} pairs of {given.name} do not stand "
+            "there: it is of another version of this set, or of another set. Audit this one."
+        )
 
 
 def require_file(folder: Path, name: str) -> None:

@@ -15,7 +15,7 @@ from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.export import ExportMetrics
-from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.exports.consumers import EXPORTS
 from rewardsmith.preferences.exports.outgoing import Export, Outgoing, outgoing
 from rewardsmith.preferences.load import load_preferences
@@ -23,7 +23,7 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.refined_folder import is_refined, read_ledger
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.workflows.options import ExportConfig
-from rewardsmith.workflows.output_paths import default_output, refuse_inputs
+from rewardsmith.workflows.output_paths import default_output, refuse_existing, refuse_inputs
 
 _WHY_LEFT_OUT = {
     "weight_0": "dropped (weight 0)",
@@ -103,8 +103,7 @@ def _output(config: ExportConfig, export: Export, name: str) -> Path:
     if export.is_folder:
         return Path(config.output_dir or usual)
     path = Path(config.output_file or f"{usual}.jsonl")
-    if path.exists() and not config.overwrite:
-        raise OutputError(f"{path} exists. Choose another --output_file, or pass --overwrite.")
+    refuse_existing(path, config.overwrite)
     return path
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.partial import remove_abandoned
 from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.run_folder import RunFolder
-from rewardsmith.errors import ConfigError
+from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, StudyNoiseConfig, TrainConfig
 
@@ -49,6 +50,13 @@ def open_folder(
         write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))
         say(f"{len(given.quarantine):,} of {given.num_rows_read:,} rows cannot be used: see {QUARANTINE}.")
     return folder
+
+
+def refuse_existing(output: Path, overwrite: bool) -> None:
+    """``OutputError`` where a file exists that is not to be replaced; removes what a killed run left of it."""
+    remove_abandoned(output.parent, output.name)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists. Choose another --output_file, or pass --overwrite.")
 
 
 def refuse_inputs(flag: str, output: str | Path, inputs: Iterable[str | Path]) -> None:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
-from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import build_config, flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
@@ -34,7 +33,7 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
-from rewardsmith.workflows.audit_folder import AuditFolder, read_audit
+from rewardsmith.workflows.audit_folder import AuditFolder, read_audit, refuse_another_version
 from rewardsmith.workflows.options import AuditConfig, RefineConfig
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, refuse_inputs
 
@@ -64,6 +63,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
     if options.rounds < 1:
         raise ConfigError(f"--rounds {options.rounds} must be at least 1.")
     audit = read_audit(options.audit_dir)
+    refuse_another_version(audit, "--audit_dir")
     choice = choose_recipe(options.recipe, audit.strengths, audit.metrics["claim"])
     recipe = load_recipe(choice.name_or_path)
     if choice.why is None:
@@ -74,8 +74,7 @@ def run_refine(config: RefineConfig) -> RefineResult:
     decisions = None
     if options.decisions is not None:
         path = decisions_path(options.decisions)
-        decisions = read_decisions(path, audit.pairs)
-        inputs[str(path)] = fingerprint_file(path)
+        decisions, inputs[str(path)] = read_decisions(path, audit.pairs)
         if not any(Reads.PERSON in rule.reads for rule in recipe.rules):
             recipe = replace(recipe, rules=(*recipe.rules, Decisions()))
     inputs["recipe"] = recipe.fingerprint

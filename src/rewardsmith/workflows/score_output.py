@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import atomic_path, json_text, write_jsonl, write_table
+from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.files.raw_row import valid_text
 from rewardsmith.preferences.kept_columns import join_parts, kept_name, kept_table
+from rewardsmith.workflows.output_paths import refuse_existing
 
 Records = Sequence[Mapping[str, object] | None]
 SUFFIXES = (".parquet", ".jsonl")
@@ -62,7 +64,8 @@ def check_output(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise OutputError(f"--output_file {path} is a folder; name a file in it.")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists. Choose another --output_file, or pass --overwrite.")
+        PartsFolder(path).remove_if_joined()
+    refuse_existing(path, overwrite)
 
 
 def _shortest(value: Any) -> Any:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.simulate import simulate
 from rewardsmith.workflows.options import SimulateConfig
+from rewardsmith.workflows.output_paths import refuse_existing
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ def run_simulate(config: SimulateConfig) -> SimulateResult:
     if not config.output_file:
         raise ConfigError("--output_file is missing: name the JSON Lines file to write, such as simulated.jsonl.")
     path = Path(config.output_file)
-    if path.exists() and not config.overwrite:
-        raise OutputError(f"{path} exists. Choose another --output_file, or pass --overwrite.")
+    refuse_existing(path, config.overwrite)
     rows = simulate(
         config.num_pairs,
         pairs_per_prompt=config.pairs_per_prompt,

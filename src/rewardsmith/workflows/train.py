@@ -42,7 +42,7 @@ from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit
+from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
@@ -99,6 +99,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     train_pairs, eval_pairs, other_inputs = _split(config, given)
     if config.noise_aware:
         audit = read_audit(config.noise_aware)
+        refuse_another_version(audit, "--noise_aware", given)
         if warning := warning_of_rates(audit.metrics["claim"]):
             say(warning)
         train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))

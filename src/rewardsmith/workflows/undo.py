@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_file import METRICS
-from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.errors import ConfigError
 from rewardsmith.refining.ledger import undone_lines
 from rewardsmith.workflows.audit_folder import read_rows, require_file
 from rewardsmith.workflows.options import UndoConfig
-from rewardsmith.workflows.output_paths import QUARANTINE, refuse_inputs
+from rewardsmith.workflows.output_paths import QUARANTINE, refuse_existing, refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE
 
 
@@ -67,8 +67,7 @@ def run_undo(config: UndoConfig) -> UndoResult:
     verb = read_manifest(folder)["verb"]
     if verb != "refine":
         raise ConfigError(f"--refined_dir {folder} holds the results of `{verb}`, not those of `refine`.")
-    if target.exists() and not config.overwrite:
-        raise OutputError(f"{target} exists. Choose another --output_file, or pass --overwrite.")
+    refuse_existing(target, config.overwrite)
     for name in (LEDGER_FILE, QUARANTINE, METRICS):
         require_file(folder, name)
     refuse_inputs("--output_file", target, (folder / name for name in (LEDGER_FILE, QUARANTINE, METRICS)))

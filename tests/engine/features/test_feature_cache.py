@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from rewardsmith.artifacts.atomic import atomic_path
+from rewardsmith.artifacts.partial import partial_path
 from rewardsmith.engine.features.feature_cache import (
     CacheKey,
     FeatureCache,
@@ -85,7 +89,8 @@ def test_digests_follow_roles_contents_and_their_boundaries() -> None:
     user = {"role": "user", "content": "a"}
     assistant = {"role": "assistant", "content": "a"}
     several = [[user], [assistant], [user, assistant], [user, user], [{"role": "user", "content": "a\u0301"}]]
-    assert len({conversation_digest(turns) for turns in several}) == 5  # type: ignore[arg-type]
+    several += [[{**user, "tool_calls": [{"name": name}]}] for name in "xy"]
+    assert len({conversation_digest(turns) for turns in several}) == 7  # type: ignore[arg-type]
 
 
 def test_the_cache_is_listed_cleared_and_private(capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,3 +113,71 @@ def test_the_cache_is_listed_cleared_and_private(capsys: pytest.CaptureFixture[s
     assert cleared.num_bytes_freed == listed.summary()["num_bytes"]
     assert list_cache() == [] and not folder.exists() and notes.exists()  # of somebody else
     assert clear_cache() == 0
+
+
+def test_what_another_process_is_writing_is_neither_read_nor_removed() -> None:
+    cache = FeatureCache(KEY)
+    cache.append(vectors("a"))
+    with atomic_path(cache.folder / f"{'0' * 64}.safetensors") as path:
+        path.write_bytes(b"half")
+        found = FeatureCache(KEY).read()
+        assert found is not None and len(found.values) == 1
+        clear_cache()
+        assert path.exists() and FeatureCache(KEY).read() is None
+        assert [entry.num_conversations for entry in list_cache()] == [0]
+
+
+def test_what_a_killed_process_left_goes_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    cache = FeatureCache(KEY)
+    cache.append(vectors("a"))
+    left = partial_path(cache.folder / f"{'0' * 64}.safetensors")
+    left.write_bytes(b"half")
+    assert cache.read() is not None and not left.exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_shard_that_vanished_is_absent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = FeatureCache(KEY)
+    cache.append(vectors("a"))
+    cache.append(vectors("b"))
+    read = Path.read_bytes
+
+    def removed_first(path: Path) -> bytes:
+        if not removed:
+            path.unlink()
+            removed.append(path)
+        return read(path)
+
+    removed: list[Path] = []
+    monkeypatch.setattr(Path, "read_bytes", removed_first)
+    found = cache.read()
+    assert found is not None and len(found.values) == 1 and capsys.readouterr().err == ""
+
+
+def test_four_processes_that_fill_read_and_empty_one_cache_do_not_disturb_each_other(tmp_path: Path) -> None:
+    script = """
+import sys
+import numpy as np
+from rewardsmith.engine.features.feature_cache import CacheKey, FeatureCache, Vectors, clear_cache, list_cache
+
+me, cache = int(sys.argv[1]), FeatureCache(CacheKey("m", "w", "t", 3, "mean", "float32"))
+for number in range(60):
+    counts = np.array([me], dtype=np.int32)
+    digests = np.full((1, 32), 60 * me + number, dtype=np.uint8)
+    cache.append(Vectors(digests, np.full((1, 64), me, dtype=np.float16), counts, counts))
+    found = cache.read()
+    assert found is None or (found.values[:, 0] == found.num_cut).all()
+    list_cache()
+    if me == 3 and number % 10 == 9:
+        clear_cache()
+"""
+    command = [sys.executable, "-c", script]
+    started = [
+        subprocess.Popen([*command, str(me)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for me in range(4)
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert said == [""] * 4, "\n".join(said)
+    assert all(process.returncode == 0 for process in started)
+    left = list(FeatureCache(KEY).folder.parent.rglob(".partial-*"))
+    assert left == []

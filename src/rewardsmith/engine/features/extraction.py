@@ -45,6 +45,8 @@ from rewardsmith.tokens.padding import choose_pad_token
 MAX_BATCH_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 32768}
 """Padded tokens of a batch: on a CPU larger ones are no faster, and small data sets pad more."""
 SHARD_SECONDS = 20.0
+MOST_PASSES = 3
+"""Of the trunk, where the cache is emptied while it is being filled."""
 LARGEST_FP16 = float(np.finfo(np.float16).max)
 
 Dtype = Literal["float32", "bfloat16"]
@@ -104,9 +106,11 @@ def extract_features(
     keys = feature_keys(source, encoder, specs, dtype)
     caches = {spec: FeatureCache(key) for spec, key in zip(specs, keys, strict=True)}
     known = {spec: cache.read() for spec, cache in caches.items()}
-    missing = {spec: rows_of(vectors, digests) < 0 for spec, vectors in known.items()}
-    new = dict(compress(unique, np.any(list(missing.values()), axis=0)))
-    if new:
+    for _ in range(MOST_PASSES):
+        missing = {spec: rows_of(vectors, digests) < 0 for spec, vectors in known.items()}
+        new = dict(compress(unique, np.any(list(missing.values()), axis=0)))
+        if not new:
+            break
         wanted = {spec: cache for spec, cache in caches.items() if missing[spec].any()}
         _Extraction(source, encoder, wanted, device, quiet, dtype).run(new)
         known |= {spec: cache.read() for spec, cache in wanted.items()}
@@ -122,7 +126,8 @@ def _gather(known: dict[FeatureSpec, Vectors | None], digests: list[bytes], posi
         rows = rows_of(vectors, digests)
         if vectors is None or (rows < 0).any():
             raise RunError(
-                "the feature cache lost entries while they were being read. Run again; nothing is in the way."
+                f"the feature cache in {features_folder()} keeps losing what was just written. Is something else "
+                "emptying it? Run again when it has ended."
             )
         rows = rows[position]
         arrays[spec] = vectors.values[rows]

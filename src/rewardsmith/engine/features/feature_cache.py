@@ -2,7 +2,8 @@
 
 One folder a key, in ``<cache>/features/<key>/``: ``key.json`` says what it holds; shards hold one entry a
 conversation. A shard's name is the sha256 of its bytes, so that a damaged one is noticed, dropped and computed again,
-and two runs that write at the same time cannot disturb each other.
+and two runs that write at the same time cannot disturb each other: what one has not finished bears another name, and
+what one removed is absent for the other.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from safetensors.numpy import save as save_safetensors
 
 from rewardsmith.artifacts.atomic import atomic_path, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
 from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, Message
 
 SHARD_VERSION = 1
 DIGEST_NAME = re.compile("[0-9a-f]{32}")
+_SHARD_NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,13 @@ class Vectors:
 
 
 def conversation_digest(conversation: Conversation) -> bytes:
-    """sha256 of roles and contents."""
-    turns = [[message["role"], message["content"]] for message in conversation]
-    return hashlib.sha256(json.dumps(turns).encode()).digest()
+    """sha256 of roles, contents and whatever else the messages say."""
+    return hashlib.sha256(json.dumps([*map(_turn, conversation)], sort_keys=True).encode()).digest()
+
+
+def _turn(message: Message) -> list[object]:
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    return [message["role"], message["content"], *([rest] if rest else [])]
 
 
 def features_folder() -> Path:
@@ -92,8 +99,12 @@ class FeatureCache:
         self.folder = features_folder() / key.digest
 
     def read(self) -> Vectors | None:
-        """Every intact entry; None where there is none. Damaged shards are deleted, with a notice."""
-        shards = [shard for path in sorted(self.folder.glob("*.safetensors")) if (shard := self._read_shard(path))]
+        """Every intact entry; None where there is none. Damaged shards are deleted, with a notice.
+
+        So is, without one, what a killed process left unfinished.
+        """
+        remove_abandoned(self.folder)
+        shards = [shard for path in _shards(self.folder) if (shard := self._read_shard(path))]
         if not shards:
             return None
         return Vectors(
@@ -110,7 +121,10 @@ class FeatureCache:
             path.write_bytes(content)
 
     def _read_shard(self, path: Path) -> Vectors | None:
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # removed by another process
+            return None
         try:
             if hashlib.sha256(content).hexdigest() == path.stem:
                 return Vectors(**load_safetensors(content))
@@ -135,16 +149,31 @@ def list_cache() -> list[CacheEntry]:
 
 
 def clear_cache() -> int:
-    """Deletes every key in the cache, and nothing else that may lie there, and gives the number of bytes this frees."""
+    """Deletes every key in the cache, and nothing else that may lie there, and gives the number of bytes this frees.
+
+    What other processes are writing stays.
+    """
     folders = _key_folders()
     num_bytes = sum(map(folder_size, folders))
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    return num_bytes
+        remove_abandoned(folder)
+        with suppress(OSError):  # others remove too, or are writing
+            for entry in list(folder.iterdir()):
+                if not is_partial(entry):
+                    remove(entry)
+            folder.rmdir()
+    return num_bytes - sum(map(folder_size, folders))
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The finished ones."""
+    with suppress(FileNotFoundError):
+        return sorted(path for path in folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
+    return []
 
 
 def _key_folders() -> list[Path]:
-    found = features_folder().glob("*")
+    found = features_folder().iterdir() if features_folder().is_dir() else ()
     return [folder for folder in found if DIGEST_NAME.fullmatch(folder.name) and folder.is_dir()]
 
 
@@ -157,7 +186,7 @@ def _entry(folder: Path) -> CacheEntry:
         model=str(key.get("model", "unknown")),
         layer=int(key.get("layer", -1)),
         pooling=str(key.get("pooling", "unknown")),
-        num_conversations=sum(_num_rows(path) for path in folder.glob("*.safetensors")),
+        num_conversations=sum(map(_num_rows, _shards(folder))),
         num_bytes=folder_size(folder),
         path=str(folder),
     )

@@ -17,8 +17,9 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rewardsmith.artifacts.atomic import PARTIAL, atomic_folder, write_json
+from rewardsmith.artifacts.atomic import atomic_folder, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.partial import remove_abandoned
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.models.tensor_files import write_tensors
@@ -98,8 +99,7 @@ class Checkpoints:
         """The newest whole state; damaged ones are passed over and named. ``ConfigError`` for one of other work."""
         if not self.folder.is_dir():
             return None
-        for entry in self.folder.glob(f"{PARTIAL}*"):
-            shutil.rmtree(entry, ignore_errors=True)
+        remove_abandoned(self.folder)
         return next(self.whole(), None)
 
     def whole(self) -> Iterator[Checkpoint]:

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import read_all
+from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_form
 
 BATCH_ROWS = 10_000
 PARQUET_MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path) -> Iterator[RawRow]:
+def read_parquet(path: Readable) -> Iterator[RawRow]:
     """Rows of a Parquet file, gzipped as a whole or not; ``line`` is the row number, from 1."""
     try:
         with path.open("rb") as file:
-            plain = file.read(4) == PARQUET_MAGIC
-        content, damage = (path, None) if plain else read_all(path)
+            if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+                yield from _rows_of_file(file)
+                return
+        content, damage = read_all(path)
         if damage is not None:
             raise DataError(f"{path}: {damage.message}. A Parquet file cannot be read in part.")
-        table = pq.ParquetFile(content if isinstance(content, Path) else io.BytesIO(content))
-        yield from rows_of_batches(table.iter_batches(batch_size=BATCH_ROWS))
+        yield from _rows_of_file(io.BytesIO(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}.") from error
+
+
+def _rows_of_file(file: BinaryIO) -> Iterator[RawRow]:
+    return rows_of_batches(pq.ParquetFile(file).iter_batches(batch_size=BATCH_ROWS))
 
 
 def rows_of_table(table: pa.Table) -> Iterator[RawRow]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from rewardsmith.errors import DataError
+from rewardsmith.preferences.files.noted_file import Readable
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 20
@@ -22,14 +22,19 @@ class DamagedFileError(Exception):
         self.rest = b""
 
 
-def read_chunks(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Readable) -> Iterator[bytes]:
     """The content in pieces of at most about 1 MiB, decompressed where it is gzip (told by its first bytes)."""
     try:
         with path.open("rb") as file:
             head = file.read(2)
             blocks = iter(lambda: file.read(CHUNK_BYTES), b"")
             if head == GZIP_MAGIC:
-                yield from _gunzip(head, blocks)
+                try:
+                    yield from _gunzip(head, blocks)
+                except DamagedFileError:
+                    for _ in blocks:  # what lies behind the damage is a part of the file
+                        pass
+                    raise
             else:
                 yield head
                 yield from blocks
@@ -37,7 +42,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def read_lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Readable) -> Iterator[bytes]:
     """The lines, without their line feed."""
     rest = b""
     try:
@@ -53,7 +58,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
         yield rest
 
 
-def read_all(path: Path) -> tuple[bytes, DamagedFileError | None]:
+def read_all(path: Readable) -> tuple[bytes, DamagedFileError | None]:
     """The whole content, and the damage after it if there is any."""
     pieces: list[bytes] = []
     try:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, valid_text
 from rewardsmith.preferences.messages import is_message_list
 
 _LONGEST_CELL = 2**31 - 1  # the largest that every platform takes
 
 
-def read_csv(path: Path) -> Iterator[RawRow]:
+def read_csv(path: Readable) -> Iterator[RawRow]:
     """A row a record, with the line on which it begins. The delimiter is the commonest of , ; tab in the header."""
     taken: list[str] = []
     lines = _noted((line.decode("utf-8", "surrogateescape") + "\n" for line in read_lines(path)), taken)

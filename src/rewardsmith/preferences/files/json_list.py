@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_all
 from rewardsmith.preferences.files.jsonl import read_jsonl
+from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, rows_of_records
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def read_json(path: Path) -> Iterator[RawRow]:
+def read_json(path: Readable) -> Iterator[RawRow]:
     """The rows of the list, each with the line on which it begins."""
     content, damage = read_all(path)
     text = content.decode("utf-8-sig", "surrogateescape")  # bytes that are no UTF-8 make their own row bad, later

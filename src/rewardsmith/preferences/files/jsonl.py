@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value
 from rewardsmith.preferences.problems import BadRowError
 
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_jsonl(path: Path) -> Iterator[RawRow]:
+def read_jsonl(path: Readable) -> Iterator[RawRow]:
     """A row a line; a damaged compressed file ends with one bad row."""
     number = 0
     try:

@@ -1,0 +1,210 @@
+"""Kills a verb at each of its writes: ``killed_writes.py VERB DIR``.
+
+A verb is a fork of a process that has imported everything. The system call that writes, renames or removes something
+below its place is counted; at the number asked for, the process ends itself as SIGKILL would end it. Then the same
+command runs again. Prints how many writes were tried in a new place, and over an earlier result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.cli.main import main as rewardsmith
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scored_rows import scored_rows
+
+KILLED = 137
+REFINED, TRAINED = ("audit", "refine"), ("train",)
+BEFORE = {
+    **dict.fromkeys(("refine", "undo", "export", "export_folder"), REFINED),
+    **dict.fromkeys(("train", "evaluate", "score", "score_parquet"), TRAINED),
+}
+"""The verbs that make what a verb reads."""
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+STABLE = ("pairs.parquet", "strengths.parquet", "doubtful.csv", "ledger.parquet", "train.jsonl", "rewards.parquet")
+"""Of what a run writes, that which is the same whenever it runs; the rest has times in it."""
+STABLE_ENDINGS = (".safetensors", ".jsonl")
+AUDIT = ["--ensemble", "given", "--planted_rate", "0", "--no-stability"]
+MODEL = ["--device", "cpu", "--max_length", "64"]
+
+
+def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
+    """The verb with its result in ``place``."""
+    folder, file = ["--output_dir", str(place / "out")], ["--output_file", str(place / "out.jsonl")]
+    pairs, model = str(inputs / "pairs.jsonl"), ["--reward_model_path", str(inputs / "rm"), *MODEL]
+    score = ["score", pairs, *model, "--window", "12"]
+    return {
+        "simulate": ["simulate", "--num_pairs", "20", *file],
+        "audit": ["audit", pairs, *AUDIT, *folder],
+        "refine": ["refine", "--audit_dir", str(inputs / "audit"), *folder],
+        "undo": ["undo", "--refined_dir", str(inputs / "refined"), *file],
+        "export": ["export", str(inputs / "refined"), "--to", "trl", *file],
+        "export_folder": ["export", str(inputs / "refined"), "--to", "llamafactory", *folder],
+        "train": [*trained(inputs), "--max_steps", "2", "--save_steps", "1", "--eval_fraction", "0.3", *folder],
+        "evaluate": ["evaluate", pairs, *model, *folder],
+        "score": [*score, *file],
+        "score_parquet": [*score, "--output_file", str(place / "out.parquet")],
+    }[verb]
+
+
+def trained(inputs: Path) -> list[str]:
+    return ["train", str(inputs / "pairs.jsonl"), "--model_name_or_path", str(inputs / "llama"), *MODEL]
+
+
+def prepare(inputs: Path, verb: str) -> None:
+    """What the verb reads."""
+    inputs.mkdir()
+    pairs = inputs / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in scored_rows(24)))
+    if BEFORE.get(verb) == REFINED:
+        run(["audit", str(pairs), *AUDIT, "--output_dir", str(inputs / "audit")])
+        run(["refine", "--audit_dir", str(inputs / "audit"), "--output_dir", str(inputs / "refined")])
+    if BEFORE.get(verb) == TRAINED:
+        from tiny_reward_models import save_tiny_llama  # loads torch
+
+        save_tiny_llama(inputs / "llama")
+        run([*trained(inputs), "--max_steps", "1", "--output_dir", str(inputs / "rm")])
+
+
+def run(command: Sequence[str]) -> None:
+    """Runs a verb to its end."""
+    status, said = forked(command)
+    assert status == 0, said
+
+
+def forked(command: Sequence[str], place: Path | None = None, kill_at: int = 0) -> tuple[int, str]:
+    """Status and words of a verb in a fork, which ends at its n-th write below ``place``."""
+    reader, writer = os.pipe()
+    number = os.fork()
+    if number == 0:
+        status = 1
+        try:
+            os.close(reader)
+            for stream in (1, 2):
+                os.dup2(writer, stream)
+            if place is not None:
+                sys.addaudithook(Killer(place, kill_at))
+            status = rewardsmith(command)
+            sys.stdout.flush()
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, errors="replace") as words:
+        said = words.read()
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), said
+
+
+class Killer:
+    """Ends the process before a write; where it is a new name, half of the file is lost too."""
+
+    def __init__(self, place: Path, kill_at: int) -> None:
+        self.place, self.left = str(place), kill_at
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._is_write(event, arguments):
+            return
+        self.left -= 1
+        if self.left == 0:
+            if event == "os.rename" and (file := Path(arguments[0])).is_file():
+                os.truncate(file, file.stat().st_size // 2)
+            os._exit(KILLED)
+
+    def _is_write(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, _, flags = arguments
+            return bool(flags & WRITING) and not isinstance(path, int) and self._is_below(path)
+        if event not in CHANGES:
+            return False
+        in_open_folder = event in ("os.remove", "os.rmdir") and arguments[1] != -1  # rmtree names no whole paths
+        return in_open_folder or self._is_below(arguments[0])
+
+    def _is_below(self, path: Any) -> bool:
+        return not isinstance(path, int) and os.fsdecode(path).startswith(self.place)
+
+
+def contents(place: Path) -> dict[str, Any]:
+    """Names of all files, with what is in those that are the same in every run."""
+    files = [path for path in place.rglob("*") if path.is_file()]
+    return {path.relative_to(place).as_posix(): _content(path) for path in files}
+
+
+def _content(path: Path) -> Any:
+    if path.name == "out.parquet":
+        return pq.read_table(path).to_pylist()
+    is_stable = path.name in STABLE or path.suffix in STABLE_ENDINGS
+    return fingerprint_file(path) if is_stable and path.name != "metrics.jsonl" else None
+
+
+def is_finished(place: Path, results: Sequence[dict[str, Any]]) -> bool:
+    """Whether there is a result; what looks like one has to be whole."""
+    if (manifest := place / "out" / "manifest.json").exists():
+        for name, fingerprint in json.loads(manifest.read_text())["outputs"].items():
+            assert fingerprint_file(place / "out" / name) == fingerprint, f"{name} is not as the manifest says"
+        return True
+    found = contents(place)
+    whole = [name for name in ("out.jsonl", "out.parquet") if name in found]
+    assert all(found[name] in [result.get(name) for result in results] for name in whole)
+    return bool(whole)
+
+
+def walk(command: Sequence[str], place: Path, reset: Callable[[], None], results: Sequence[dict[str, Any]]) -> int:
+    """Number of writes of the command. Killed at each, it ends with the last of ``results`` when it runs again."""
+    kill_at = 1
+    while True:
+        reset()
+        status, said = forked(command, place, kill_at)
+        if status == 0:
+            return kill_at - 1
+        assert status == KILLED, said
+        finished = is_finished(place, results)
+        status, said = forked(command)
+        if status == 2 and finished:
+            assert contents(place) == results[-1], "what is finished has something beside it"
+            status, said = forked([*command, "--overwrite"])
+        assert status == 0, f"write {kill_at}: {said}"
+        assert contents(place) == results[-1], f"write {kill_at}: {sorted(contents(place))}"
+        kill_at += 1
+
+
+def main() -> None:
+    verb, work = sys.argv[1], Path(sys.argv[2])
+    for name in {verb.split("_")[0], *BEFORE.get(verb, ())}:
+        importlib.import_module(f"rewardsmith.workflows.{name}")
+    inputs, place, earlier = work / "inputs", work / "place", work / "earlier"
+    os.environ["REWARDSMITH_CACHE"] = str(work / "cache")
+    prepare(inputs, verb)
+    command = command_of(verb, inputs, place)
+    other = [*command, *([] if verb in ("undo", "score", "score_parquet") else ["--seed", "1"])]
+
+    def empty() -> None:
+        shutil.rmtree(place, ignore_errors=True)
+
+    def with_earlier() -> None:
+        empty()
+        shutil.copytree(earlier, place)
+
+    results = []
+    for words in (other, command):
+        empty()
+        run(words)
+        results.append(contents(place))
+        shutil.copytree(place, earlier, dirs_exist_ok=True) if words is other else None
+    counts = {"new": walk(command, place, empty, results)}
+    counts["overwrite"] = walk([*command, "--overwrite"], place, with_earlier, results)
+    sys.stdout.write(json.dumps(counts) + "\n")
+
+
+main()

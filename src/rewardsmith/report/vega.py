@@ -1,4 +1,4 @@
-"""Vega-Lite -> SVG, in a process of its own: what kills the JavaScript engine, as a limit of memory does, kills no run."""
+"""Vega-Lite -> SVG, in its own process: what ends the JavaScript engine, such as a limit of memory, ends no run."""
 
 from __future__ import annotations
 

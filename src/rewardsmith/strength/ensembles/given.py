@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.errors import DataError
+from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
@@ -86,7 +87,7 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
 
 
 def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
-    rows = [json.loads(text) for text in batch.column(0).to_pylist()]
+    rows: list[Any] = [parse_json(text) for text in batch.column(0).to_pylist()]
     differences = [_difference(*(row.get(key, row.get(key.replace("_", " "))) for key in keys)) for row in rows]
     width = max(map(len, differences), default=0)
     block = np.full((len(rows), width), np.nan, dtype=np.float32)
@@ -100,5 +101,5 @@ def _difference(chosen: object, rejected: object) -> Sequence[float]:
         return ()
     try:
         return [float(c) - float(r) for c, r in zip(chosen, rejected, strict=True)]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return ()

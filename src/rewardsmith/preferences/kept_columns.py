@@ -96,7 +96,7 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _typed(values: list[Any]) -> pa.Array | None:
     """The values with the type that Arrow sees in them; None where it sees none."""
-    if any(_is_deep(value) for value in values):
+    if any(is_deep(value) for value in values):
         return None
     try:
         array = _array(values)
@@ -105,12 +105,12 @@ def _typed(values: list[Any]) -> pa.Array | None:
     return None if _unwieldy(array.type) else array
 
 
-def _is_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
+def is_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
     """Whether lists and objects lie in one another beyond what a column's type is good for."""
     if not isinstance(value, Mapping | list | tuple):
         return False
     inner = value.values() if isinstance(value, Mapping) else value
-    return levels == 0 or any(_is_deep(item, levels - 1) for item in inner)
+    return levels == 0 or any(is_deep(item, levels - 1) for item in inner)
 
 
 def _array(values: list[Any]) -> pa.Array:

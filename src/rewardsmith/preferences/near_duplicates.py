@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +113,7 @@ def _candidates(signatures: Codes) -> Positions:
     """
     found = []
     for band in np.split(signatures.astype(np.uint64), _BANDS, axis=1):
-        bucket = _folded(band.T)
+        bucket = _folded(band)
         order = np.argsort(bucket, kind="stable")
         again = np.diff(bucket[order], prepend=~bucket[order[:1]]) == 0
         first = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))
@@ -122,12 +122,12 @@ def _candidates(signatures: Codes) -> Positions:
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _folded(columns: Iterable[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+def _folded(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One number for each row of numbers."""
-    folded = np.uint64(0)
-    for column in columns:
+    folded = np.zeros(len(rows), dtype=np.uint64)
+    for column in rows.T:
         folded = (folded ^ column) * _ODD
-    return np.asarray(folded)
+    return folded
 
 
 def _similarities(texts: Sequence[str], pairs: Positions, common: Codes) -> NDArray[np.float64]:

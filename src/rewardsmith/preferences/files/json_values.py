@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from decimal import Decimal
+from typing import Any
 
 
-def parse_json(text: str) -> object:
+def parse_json(text: str) -> Any:
     """The value. ``ValueError`` where the text is not JSON, ``RecursionError`` where it is nested too deeply."""
     return JSON_DECODER.decode(text)
 

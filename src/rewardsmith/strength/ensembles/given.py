@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +104,7 @@ def _drop_absurd(gaps: NDArray[np.float32], rows: pa.ChunkedArray) -> None:
 
 
 def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
-    rows: list[Any] = [parse_json(text) for text in batch.column(0).to_pylist()]
+    rows = [parse_json(text) for text in batch.column(0).to_pylist()]
     differences = [_difference(*(row.get(key, row.get(key.replace("_", " "))) for key in keys)) for row in rows]
     width = max(map(len, differences), default=0)
     block = np.full((len(rows), width), np.nan, dtype=np.float32)

@@ -11,6 +11,7 @@ from rewardsmith.preferences.files.byte_stream import LONGEST_LINE, DamagedFileE
 from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, too_long, valid_text
 from rewardsmith.preferences.messages import is_message_list
+from rewardsmith.preferences.problems import BadRowError
 
 
 def read_csv(path: Path) -> Iterator[RawRow]:
@@ -47,7 +48,8 @@ def read_csv(path: Path) -> Iterator[RawRow]:
         raise DataError(f"{path}: the header is not valid CSV: {error}.") from error
     except DamagedFileError as damage:
         taken.append(damage.rest)
-        yield bad_row(damage.reason, damage.message, _text(taken), line, exact=False)
+        lost = too_long(_text(taken), line) if _is_too_long(taken) else bad_row("", "", _text(taken), line)
+        yield lost._replace(problem=BadRowError(damage.reason, damage.message), exact=False)
 
 
 def _noted(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:

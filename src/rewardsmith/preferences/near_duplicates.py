@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 THRESHOLD = 0.8
 """Jaccard similarity of the sets of 5-letter pieces from which two texts count as almost the same."""
-COMMON_SHARE, COMMON_TEXTS = 0.1, 20
+COMMON_SHARE, COMMON_TEXTS = 0.1, 10
 """Pieces of so many texts are nobody's own: a shared instruction, a template, the words of the language."""
 _PIECE = 5
 _BANDS, _ROWS = 20, 5  # a pair at the threshold becomes a candidate with probability 1 - (1 - 0.8^5)^20 = 0.9996

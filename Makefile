@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 # One thread a process, since tests run side by side; no hub: everything the tests need comes with the packages.
 TEST_ENV = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup demo test test-slow check format docs wheel clean
+.PHONY: help setup demo test test-slow test-heavy check format docs wheel clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ test: setup ## run the default tests (PYTEST_ARGS="-k name" chooses some)
 
 test-slow: setup ## run the tests that take long: kills and resumes, several processes
 	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 -m "slow or distributed" $(PYTEST_ARGS)
+
+test-heavy: setup ## read 10,000 files of any content: no traceback, no row lost
+	@$(TEST_ENV) FUZZ_EXAMPLES=10000 $(VENV)/bin/python -m pytest -n 2 -m slow tests/preferences/test_any_file.py $(PYTEST_ARGS)
 
 check: setup ## formatting, lint, types, import layers, generated documentation
 	$(VENV)/bin/ruff format --check .

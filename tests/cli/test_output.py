@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from rich.table import Table
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.cli.main import main
 from rewardsmith.cli.output import show_result, speaking_in_flags, with_flags
 from rewardsmith.engine.doctor.check import Check
@@ -51,6 +53,27 @@ def test_findings_of_the_doctor_name_flags(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(doctor, "check_environment", lambda: [Check("cut", "fail", "Raise `max_length`.")])
     assert main(["doctor"]) == 1
     assert "cut: Raise --max_length." in capsys.readouterr().out
+
+
+def test_control_characters_of_data_are_shown_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2JX"
+    table = Table("name")
+    table.add_row(evil)
+
+    def show(console: Any) -> None:
+        console.print(evil, markup=False)
+        console.print(table)
+
+    show_result(SimpleNamespace(print=show), CacheConfig())
+    with progress(f"Reading {evil}", None) as handle:
+        handle.note(name=evil)
+        say(f"a note on {evil}\nthat forges a line")
+    assert main(["audit", f"/{evil}.jsonl"]) == 2
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+    assert printed.out.count(r"\x1b]0;owned\x1b[2JX") + printed.out.count(r"\x1b]0;owned\x07\x1b[2JX") == 2
+    assert r"owned\x07\x1b[2JX\nthat forges" in printed.err
+    assert r"/\x1b]0;owned\x07\x1b[2JX.jsonl holds no preference file" in printed.err
 
 
 def test_json_is_the_last_line_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:

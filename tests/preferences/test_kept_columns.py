@@ -74,3 +74,11 @@ def test_names_that_are_taken_are_kept_under_another() -> None:
 def test_named_columns_come_last(tmp_path: Path) -> None:
     table = joined(tmp_path, [{"a": 1, "reward": 2}], [{"a": 1, "b": 3, "reward": 2}], last=("reward",))
     assert table.column_names == ["a", "b", "reward"]
+
+
+def test_values_nested_deeply_are_json(tmp_path: Path) -> None:
+    deep: Any = "end"
+    for _ in range(900):
+        deep = [deep]
+    table = joined(tmp_path, [{"x": 1, "deep": [[2]]}, {"x": 2, "deep": deep}], [{"x": 3, "deep": None}])
+    assert table.column("deep").to_pylist() == ["[[2]]", "[" * 900 + '"end"' + "]" * 900, None]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
+from string import ascii_lowercase
+
+import pytest
 
 from rewardsmith.preferences.near_duplicates import near_duplicate_groups, normalised
 
@@ -53,6 +57,34 @@ def test_nearly_all_pairs_above_the_threshold_are_found() -> None:
     assert len(set(groups.tolist())) >= 200
 
 
-def test_thousands_of_texts_of_one_template_are_one_group_in_linear_time() -> None:
-    texts = [f"{LONG}, if my guests come from the country number {i}?" for i in range(3000)]
-    assert set(near_duplicate_groups(texts).tolist()) == {0}
+def test_hundreds_of_texts_of_one_template_are_one_group_where_it_is_rare() -> None:
+    draw = random.Random(0)
+    others = ["".join(draw.choices(ascii_lowercase, k=40)) for _ in range(3000)]
+    texts = [f"{LONG}, if my guests come from the country number {i}?" for i in range(300)]
+    groups = near_duplicate_groups(texts + others)
+    assert set(groups[:300].tolist()) == {0}
+    assert groups[300:].tolist() == list(range(300, 3300))
+
+
+@pytest.mark.parametrize(
+    "where", ["{instruction} {question}", "{question} {instruction}", "A: {question} {instruction}"]
+)
+def test_a_shared_instruction_makes_no_near_duplicates(where: str) -> None:
+    draw = random.Random(0)
+    words = ["".join(draw.choices(ascii_lowercase, k=6)) for _ in range(300)]
+    questions = [" ".join(draw.sample(words, 12)) for _ in range(60)]
+    questions += [f"{question} please" for question in questions[:5]]
+    texts = [where.format(instruction=f"{LONG}? {LONG}!", question=question) for question in questions]
+    assert near_duplicate_groups(texts).tolist() == [*range(60), *range(5)]
+
+
+def test_texts_of_nothing_but_common_pieces_are_compared_whole() -> None:
+    texts = [f"{first} {second}" for first in ("apples", "oranges") for second in ("boiled", "baked")] * 25
+    assert near_duplicate_groups(texts).tolist() == [0, 1, 2, 3] * 25
+
+
+def test_time_is_linear_in_texts_of_one_template() -> None:
+    texts = [f"question {i} about topic {i * 7919 % 1009}" for i in range(20_000)]
+    start = time.process_time()
+    near_duplicate_groups(texts)
+    assert time.process_time() - start < 3

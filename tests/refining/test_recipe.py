@@ -162,7 +162,7 @@ def test_rules_follow_one_another_and_sign_what_they_did():
         (recipe_of({"rule": "reweight", "by": "constant", "factor": float("inf")}), "factor must be a finite number"),
         (recipe_of({"rule": "drop", "where": {"strength": [-float("inf"), 0]}}), "not -inf; an open end"),
         (recipe_of({"rule": "adaptive_margin", "scale": 10**400}), "scale must be a finite number"),
-        ("rules: []\ndescription: 2026-99-99", "is not YAML"),
+        ("rules: []\ndescription: 2026-99-99", "cannot be read: month must be in"),
     ],
 )
 def test_a_faulty_recipe_is_told_where(text, message):

@@ -36,7 +36,7 @@ def test_commands_are_never_wrapped(fake_audit):
 
 
 def test_every_space_is_a_space_and_no_other_control_character_stays():
-    assert printable("a\u00a0b\u3000c\td\r\ne\x1b\u202ef\x00") == "a b c   d\nef"
+    assert printable("a\u00a0b\u3000c\td\r\ne\x1b\u202ef\x00") == "a b c   d\ne\\x1b\\u202ef\\x00"
 
 
 def test_markup_and_control_characters_of_the_data_stay_text(fake_audit):

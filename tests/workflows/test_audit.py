@@ -366,3 +366,15 @@ def test_much_truncation_is_in_the_verdict_with_the_length_to_use(tiny_llama: Pa
     whole = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "whole"), **enough)
     assert whole.metrics["data"]["truncated_share"] <= 0.05
     assert "max_length" not in str(whole.metrics["verdict"])
+
+
+def test_tables_are_there_before_any_figure_is_drawn(
+    rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr("rewardsmith.workflows.audit.render_audit_report", dies)
+    with pytest.raises(MemoryError):
+        rewardsmith.audit(rows, near_duplicates="off", output_dir=str(tmp_path), **UNMEASURED)
+    assert {"pairs.parquet", "strengths.parquet", "doubtful.csv"} <= {path.name for path in tmp_path.iterdir()}

@@ -342,3 +342,22 @@ def test_numbers_of_numpy_stay_numbers_in_json_lines(tmp_path: Path, stub: Calla
     run_score(config("rm", tmp_path / "a.jsonl"), rows)
     line = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
     assert line["id"] == 7 and line["marks"] == [1.5, 2.0]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_odd_values_in_columns_that_nobody_reads_stop_nothing(
+    tmp_path: Path, stub: Callable[..., list[int]], ending: str
+) -> None:
+    stub()
+    deep, long = "[" * 900 + "1" + "]" * 900, "7" * 5000
+    row = '{"prompt": "p", "chosen": "a", "rejected": "b", "x": %s}'
+    source = tmp_path / "rows.jsonl"
+    source.write_text("\n".join(row % value for value in (deep, long, 3)))
+    output = tmp_path / f"scored.{ending}"
+    run_score(config("rm", output), source)
+    scored = (
+        pq.read_table(output).to_pylist() if ending == "parquet" else map(json.loads, output.read_text().splitlines())
+    )
+    found = list(scored)
+    assert [entry["gap"] for entry in found] == [-1, -1, -1]
+    assert [str(entry["x"]).strip('"') for entry in found] == [deep, long, "3"]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from rewardsmith.artifacts.plain_text import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -57,7 +59,7 @@ def say(message: str) -> None:
     """Prints one line on stderr, above any bar, unless quiet. For what a user should know but need not act on."""
     if _quiet:
         return
-    message = in_words(message)
+    message = one_line(in_words(message))
     if _bars is not None:
         _bars.console.print(message, markup=False, highlight=False)
     else:
@@ -144,17 +146,17 @@ def _bar(description: str, total: float | None) -> Iterator[_Bar]:
     outermost = _bars is None
     if _bars is None:
         _bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[notes]}"),
+            TextColumn("{task.fields[notes]}", markup=False),
             console=Console(stderr=True),
             transient=True,
         )
         _bars.start()
     bars = _bars
-    task = bars.add_task(description, total=total, notes="")
+    task = bars.add_task(one_line(description), total=total, notes="")
     try:
         yield _Bar(bars, task)
     finally:
@@ -165,4 +167,4 @@ def _bar(description: str, total: float | None) -> Iterator[_Bar]:
 
 
 def _as_text(fields: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in fields.items())
+    return one_line(", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in fields.items()))

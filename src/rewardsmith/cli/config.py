@@ -19,6 +19,7 @@ import tyro
 import yaml
 
 from rewardsmith.artifacts.flat_config import build_config, flatten, leaf_types, suggest
+from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")
@@ -110,11 +111,9 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
 
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"--config {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from error
+        values = parse_yaml(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--config {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
+from rewardsmith.artifacts.plain_text import escaped
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
@@ -159,5 +160,5 @@ def _run_verb(words: list[str]) -> int:
 def _complain(message: str, exit_code: int) -> int:
     if os.environ.get("REWARDSMITH_TRACEBACK"):
         traceback.print_exc()
-    print(f"rewardsmith: {' '.join(message.split())}", file=sys.stderr)
+    print(f"rewardsmith: {escaped(' '.join(message.split()))}", file=sys.stderr)
     return exit_code

@@ -32,11 +32,10 @@ def show_result(result: Result, config: Any) -> int:
     status: int = getattr(result, "exit_status", 0)
     if os.environ.get("RANK", "0") != "0":  # of several processes one talks
         return status
-    from rich.console import Console
-
     from rewardsmith.artifacts.atomic import json_text
+    from rewardsmith.cli.console import escaping_console
 
-    result.print(Console())
+    result.print(escaping_console())
     if flatten(config)["json"]:  # in ASCII: whoever reads it need not guess an encoding
         print(json_text(result.summary(), where="--json", sort_keys=False, ascii_only=True), flush=True)
     return status

@@ -96,11 +96,15 @@ def _resampled(
     rng: np.random.Generator,
     statistic: Callable[[NDArray[np.float64]], float],
 ) -> NDArray[np.float64]:
-    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes, minlength=num_groups))[:-1])
+    ordered = values[np.argsort(codes, kind="stable")]
+    sizes = np.bincount(codes, minlength=num_groups)
+    starts = np.cumsum(sizes) - sizes
     draws = np.empty(num_resamples)
     for i in range(num_resamples):
-        rows = np.concatenate([members[g] for g in rng.integers(num_groups, size=num_groups)])
-        draws[i] = statistic(values[rows])
+        picks = rng.integers(num_groups, size=num_groups)
+        before = np.cumsum(sizes[picks]) - sizes[picks]  # rows of the groups picked earlier
+        rows = np.repeat(starts[picks] - before, sizes[picks])
+        draws[i] = statistic(ordered[rows + np.arange(len(rows))])
     return draws
 
 

@@ -15,7 +15,7 @@ from rewardsmith.preferences.near_duplicates import near_duplicate_groups, norma
 from rewardsmith.preferences.preference_set import Finding
 
 NEAR_DUPLICATE_LIMIT = 100_000
-"""`near_duplicates auto` compares no more distinct first turns (or pairs) than this: about 15 s on one core."""
+"""`near_duplicates auto` compares no more distinct first turns (or pairs) than this: a few seconds on one core."""
 NearDuplicates = Literal["auto", "on", "off"]
 
 

@@ -1,7 +1,7 @@
 """The input's own columns in a Parquet output that is written part by part.
 
 Types are seen a part at a time, so parts may differ: numbers widen and missing fields become null. A column whose
-values have no common type, or whose objects have no fixed fields, holds JSON text.
+values have no common type, whose objects have no fixed fields, or that are nested deeply, holds JSON text.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from rewardsmith.preferences.files.raw_row import json_text, valid_text
 
 MOST_FIELDS = 100
+MOST_LEVELS = 20
 _JSON = {b"rewardsmith": b"json"}
 
 
@@ -95,11 +96,21 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _typed(values: list[Any]) -> pa.Array | None:
     """The values with the type that Arrow sees in them; None where it sees none."""
+    if any(is_deep(value) for value in values):
+        return None
     try:
         array = _array(values)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         return None
     return None if _unwieldy(array.type) else array
+
+
+def is_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
+    """Whether lists and objects lie in one another beyond what a column's type is good for."""
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    inner = value.values() if isinstance(value, Mapping) else value
+    return levels == 0 or any(is_deep(item, levels - 1) for item in inner)
 
 
 def _array(values: list[Any]) -> pa.Array:

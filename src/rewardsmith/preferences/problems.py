@@ -9,6 +9,8 @@ REASONS: dict[str, str] = {
     "malformed_json": "is not valid JSON",
     "malformed_csv": "is not a valid CSV record of this table",
     "bad_utf8": "is not valid UTF-8 text",
+    "too_long": "is longer than a line may be",
+    "endless_line": "is a line without an end: nothing after it is read",
     "truncated_gzip": "lies where the compressed file ends too early",
     "damaged_gzip": "lies where the compressed file is damaged",
     "not_an_object": "is not an object with named fields",

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.arrow_table import PARQUET_MAGIC, read_parquet, rows_of_table
-from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_chunks
+from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_chunks, refuse_wide_text
 from rewardsmith.preferences.files.csv_table import read_csv
 from rewardsmith.preferences.files.json_list import read_json
 from rewardsmith.preferences.files.jsonl import read_jsonl
@@ -157,6 +157,7 @@ def _reader_by_content(path: Path) -> Callable[[Readable], Iterator[RawRow]]:
         start = b"".join(chunk for chunk, _ in zip(read_chunks(path), range(3), strict=False)).lstrip()
     except DamagedFileError:
         start = b"{"
+    refuse_wide_text(path, start)
     if start.startswith(PARQUET_MAGIC):
         return read_parquet
     if start[:1] in (b"{", b"["):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import LEDGER, PAIRS
+from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.refining.recipe import Refined
 from rewardsmith.refining.supervision import Supervision
 
@@ -61,7 +62,7 @@ def _one_line(text: str) -> str:
     if text.strip() and "\n" not in text:
         return text
     try:
-        json.loads(text)
+        parse_json(text)
     except (ValueError, RecursionError):
         return json.dumps(text, ensure_ascii=False)
     return text.replace("\n", " ")  # between values only: a string of JSON holds no line break

@@ -14,6 +14,7 @@ import yaml
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError, DataError, InputError
 from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rule_values import build, plain
@@ -146,11 +147,9 @@ def load_recipe(name_or_path: str) -> Recipe:
 def read_recipe(text: str, where: str) -> Recipe:
     """A recipe from its YAML. ``where`` begins every message."""
     try:
-        values, repeated = yaml.safe_load(text), _repeated_key(yaml.compose(text, Loader=yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError) as error:  # YAML's own dates and numbers can be impossible ones
-        raise ConfigError(f"recipe {where} is not YAML: {' '.join(str(error).split())}") from error
-    if repeated is not None:
-        raise ConfigError(f"recipe {where}: the key {repeated!r} stands twice in the same place.")
+        values = parse_yaml(text)
+    except ValueError as error:  # YAML's own dates and numbers can be impossible ones
+        raise ConfigError(f"recipe {where} cannot be read: {error}.") from error
     if not isinstance(values, Mapping) or not isinstance(values.get("rules"), list):
         raise ConfigError(f"recipe {where} must hold a list of rules under `rules:`.")
     for key in values:
@@ -161,18 +160,6 @@ def read_recipe(text: str, where: str) -> Recipe:
             raise ConfigError(f"recipe {where}: `{key}` must be text, not {values[key]!r}.")
     rules = tuple(_rule(entry, f"recipe {where}, rule {number}") for number, entry in enumerate(values["rules"], 1))
     return Recipe(str(values.get("name") or Path(where).stem), str(values.get("description") or "").strip(), rules)
-
-
-def _repeated_key(node: yaml.Node | None) -> str | None:
-    """A key that stands twice in one mapping: YAML forbids it, and its parser would keep the last one."""
-    children = node.value if isinstance(node, yaml.SequenceNode) else []
-    if isinstance(node, yaml.MappingNode):
-        keys = [str(key.value) for key, _ in node.value]
-        children = [child for _, child in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                return key
-    return next((found for child in children if (found := _repeated_key(child))), None)
 
 
 def _rule(entry: Any, where: str) -> Rule:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-import vl_convert
 from markupsafe import Markup
 
 from rewardsmith.report.palette import light, theme_colours
+from rewardsmith.report.vega import NotDrawnError, vega_svg
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 DROPPED = {"font-family", "font-size-adjust", "role", "aria-roledescription", "aria-hidden", "aria-label"}
@@ -86,8 +86,14 @@ def draw(
     caption: str = "",
     legend: tuple[LegendEntry, ...] = (),
 ) -> Figure:
-    """The figure for both page widths; ``alt_text`` says the finding to those who cannot see it."""
-    wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
+    """The figure for both page widths; ``alt_text`` says the finding to those who cannot see it.
+
+    Where nothing can be drawn these words stand in its place.
+    """
+    try:
+        wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
+    except NotDrawnError:
+        wide, narrow = Markup('<p class="muted">Not drawn here. {}</p>').format(alt_text), Markup()
     return Figure(name, title, wide, narrow, caption, legend)
 
 
@@ -96,7 +102,7 @@ def themed_svg(chart: alt.LayerChart, canvas: Canvas, alt_text: str) -> Markup:
     sized = chart.properties(
         width=canvas.width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), config=figure_config()
     )
-    root = ET.fromstring(vl_convert.vegalite_to_svg(sized.to_dict()))
+    root = ET.fromstring(vega_svg(sized.to_dict()))
     restyle(root, theme_colours())
     view_box = root.attrib["viewBox"]
     root.attrib.clear()

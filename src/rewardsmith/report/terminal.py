@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rewardsmith.artifacts.plain_text import escaped
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.report.sections import class_shares, key_numbers
@@ -40,14 +41,13 @@ def print_verdict(metrics: AuditMetrics, console: Console, report_path: Path | s
 
 
 def plain(words: object, style: str = "") -> Text:
-    """Text without markup and without control characters, which could rewrite what the terminal shows."""
+    """Text without markup; control characters, which could rewrite what the terminal shows, as escapes."""
     return Text(printable(str(words)), style=style)
 
 
 def printable(words: str) -> str:
-    """The text without control characters other than line ends; tabs and all kinds of spaces become spaces."""
-    text = words.replace("\r\n", "\n").expandtabs(4)
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text if c.isprintable() or c.isspace())
+    """The text with control characters other than line ends as escapes; tabs and all kinds of spaces become spaces."""
+    return escaped(words.replace("\r\n", "\n").expandtabs(4))
 
 
 def flags(words: str) -> str:

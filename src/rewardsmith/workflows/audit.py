@@ -138,12 +138,11 @@ def _audited(
         numbers = audit_metrics(given, audited, claim, tested.findings, stability, options, model, cut, seed)
         metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
-    with times.stage("report"):
-        report = render_audit_report(metrics, given.table, audited.table, config.report)
     write_table(folder.path / STRENGTHS, audited.table)
-    write_text(folder.path / "report.html", report)
     with_text = config.report.report_text == "full"
     write_csv(folder.path / DOUBTFUL, *doubtful_table(given.table, audited.table, metrics, with_text))
+    with times.stage("report"):
+        write_text(folder.path / "report.html", render_audit_report(metrics, given.table, audited.table, config.report))
     ensemble.finish()
     metrics["timings"] = times.rounded()
     write_metrics(folder.path, metrics, AuditMetrics)

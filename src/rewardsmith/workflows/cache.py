@@ -28,16 +28,18 @@ class CacheResult:
     def print(self, console: Any) -> None:
         """The result for a reader, on a rich console: a line a model, its layers and poolings together."""
         if self.num_bytes_freed is not None:
-            console.print(f"Cleared {megabytes(self.num_bytes_freed)} in {self.folder}.", soft_wrap=True)
+            console.print(f"Cleared {megabytes(self.num_bytes_freed)} in {self.folder}.", soft_wrap=True, markup=False)
             return
         if not self.entries:
-            console.print(f"The feature cache in {self.folder} is empty.", soft_wrap=True)
+            console.print(f"The feature cache in {self.folder} is empty.", soft_wrap=True, markup=False)
             return
         console.print(self._table())
         total = megabytes(sum(entry.num_bytes for entry in self.entries))
-        console.print(f"{total} in {self.folder}. Empty it with: rewardsmith cache --clear", soft_wrap=True)
+        clear = "Empty it with: rewardsmith cache --clear"
+        console.print(f"{total} in {self.folder}. {clear}", soft_wrap=True, markup=False)
 
     def _table(self) -> Any:
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table()
@@ -47,7 +49,7 @@ class CacheResult:
         table.add_column("size", justify="right")
         for entry in sorted(self.entries, key=lambda entry: (entry.model, entry.layer, entry.pooling)):
             size = megabytes(entry.num_bytes)
-            table.add_row(entry.model, str(entry.layer), entry.pooling, f"{entry.num_conversations:,}", size)
+            table.add_row(escape(entry.model), str(entry.layer), entry.pooling, f"{entry.num_conversations:,}", size)
         return table
 
 

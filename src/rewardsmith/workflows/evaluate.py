@@ -85,10 +85,10 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         comparison = compare_models(result.scored, other, config.run.seed)
         metrics["comparison"] = {"reward_model": config.compare_to, **comparison}
     write_table(folder.path / "rewards.parquet", reward_table(result.scored, other))
-    write_text(folder.path / "report.html", render_evaluate_report(metrics))
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
         say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
+    write_text(folder.path / "report.html", render_evaluate_report(metrics))
     write_metrics(folder.path, metrics, EvaluateMetrics)
     folder.finish(device)
     if home and metrics["eval_temperature"] is None:

@@ -14,8 +14,9 @@ import pyarrow as pa
 from rewardsmith.artifacts.atomic import atomic_path, json_text, write_jsonl, write_table
 from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.errors import ConfigError, OutputError
+from rewardsmith.preferences.files.raw_row import json_text as raw_json
 from rewardsmith.preferences.files.raw_row import valid_text
-from rewardsmith.preferences.kept_columns import join_parts, kept_name, kept_table
+from rewardsmith.preferences.kept_columns import is_deep, join_parts, kept_name, kept_table
 from rewardsmith.workflows.output_paths import refuse_existing
 
 Records = Sequence[Mapping[str, object] | None]
@@ -76,7 +77,12 @@ def _shortest(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    """The value with null for NaN and infinity, which JSON does not have, and text for what it has no form for."""
+    """The value with null for NaN and infinity, which JSON does not have, and text for what it has no form for.
+
+    What is nested deeply is JSON text, as in a Parquet file.
+    """
+    if is_deep(value):
+        return raw_json(value)
     if isinstance(value, Mapping):
         return {valid_text(str(key)): _as_json(item) for key, item in value.items()}
     if isinstance(value, np.generic | np.ndarray):

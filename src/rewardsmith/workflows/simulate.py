@@ -32,8 +32,10 @@ class SimulateResult:
             f"{self.num_pairs:,} pairs of {self.num_prompts:,} prompts, {self.num_ties:,} of them ties. "
             f"{self.num_flipped:,} labels were flipped; with the annotators' own errors {self.num_wrong:,} are wrong."
         )
-        console.print(f"Written to {self.path}; the truth stands under meta.truth, which the audit never reads.")
-        console.print(f"Next: rewardsmith audit {self.path}")
+        console.print(
+            f"Written to {self.path}; the truth stands under meta.truth, which the audit never reads.", markup=False
+        )
+        console.print(f"Next: rewardsmith audit {self.path}", markup=False)
 
 
 def run_simulate(config: SimulateConfig) -> SimulateResult:

@@ -40,7 +40,9 @@ class UndoResult:
 
     def print(self, console: Any) -> None:
         quarantined = f", {self.num_quarantined:,} of them quarantined by the audit" if self.num_quarantined else ""
-        console.print(f"{self.num_rows:,} rows{quarantined}, in the order of the input, written to {self.path}.")
+        console.print(
+            f"{self.num_rows:,} rows{quarantined}, in the order of the input, written to {self.path}.", markup=False
+        )
         if self.num_not_sampled:
             console.print(
                 f"{self.num_not_sampled:,} more rows of the input were left out by --max_pairs: they never came in."

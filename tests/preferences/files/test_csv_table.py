@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rewardsmith.errors import DataError
+from rewardsmith.preferences.files import byte_stream, csv_table
 from rewardsmith.preferences.files.csv_table import read_csv
 
 
@@ -102,3 +103,14 @@ def test_the_lines_of_a_record_that_damage_cut_short_are_kept(tmp_path: Path) ->
     good, bad = read_csv(path)
     assert good.exact and not bad.exact
     assert bad.original.startswith('"0\n7919\n15838\n') and content.decode().find(bad.original) == 8
+
+
+def test_a_record_beyond_the_longest_line_is_one_bad_row(write, monkeypatch) -> None:
+    for module in (byte_stream, csv_table):
+        monkeypatch.setattr(module, "LONGEST_LINE", 3000)
+    half = "x" * 1501
+    for cells in (f"{half},{half}", f'"{half}\n{half}",b', f"{half}{half},b"):
+        first, bad, last = read_csv(write("a.csv", ["a,b", "1,2", cells, "3,4"]))
+        assert (first.record, last.record) == ({"a": "1", "b": "2"}, {"a": "3", "b": "4"})
+        assert bad.problem is not None
+        assert (bad.problem.reason, len(bad.original), bad.line) == ("too_long", 1000, 3)

@@ -54,6 +54,26 @@ def test_a_score_that_is_not_finite_counts_as_missing():
     assert judged.num_judges[0] == 1
 
 
+def test_one_absurd_score_counts_as_missing_and_is_named(capsys):
+    for absurd in (1e38, -999_999.0):
+        judged = given_judgements(pairs(([1.0, 2.0], [0.0, 0.0]), ([absurd, 2.0], [0.0, 0.0])), StrengthOptions())
+        assert np.isnan(judged.gaps[1, 0])
+        assert np.isfinite(judged.gaps).sum() == judged.gaps.size - 1
+        assert f"{absurd:g}, of row 1, member 0" in capsys.readouterr().err
+
+
+def test_a_number_that_no_float_holds_leaves_its_pair_without_judges():
+    judged = given_judgements(pairs(([10**400, 2.0], [0.0, 0.0])), StrengthOptions())
+    assert judged.num_judges[:2].tolist() == [0, 2]
+
+
+def test_gaps_that_are_mostly_zero_are_no_measure():
+    judged = given_judgements(
+        pairs(([1.0, 2.0], [0.0, 0.0]), filler=[([0.0, 0.0], [0.0, 0.0])] * 30), StrengthOptions()
+    )
+    assert judged.num_judges[0] == 2
+
+
 def test_no_scores_at_all_is_an_error_that_names_the_columns():
     with pytest.raises(DataError, match="chosen_score_list"):
         given_judgements(pairs((None, None), filler=[]), StrengthOptions())

@@ -10,10 +10,17 @@ from rewardsmith.preferences.files.noted_file import Readable
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 64 << 20
+"""Bytes of the longest line that is a row."""
+ENDLESS_LINE = 4 * LONGEST_LINE
+"""Bytes after which a line's end is no longer looked for: a few kilobytes can hold it all, compressed."""
+MOST_BYTES = 2 << 30
+"""Of a file that is read as a whole, decompressed."""
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class DamagedFileError(Exception):
-    """A compressed file cannot be read to its end. ``rest`` is the incomplete last line before the damage."""
+    """A file cannot be read to its end. ``rest`` is the incomplete last line before the damage."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -43,26 +50,59 @@ def read_chunks(path: Readable) -> Iterator[bytes]:
 
 
 def read_lines(path: Readable) -> Iterator[bytes]:
-    """The lines, without their line feed."""
-    rest = b""
+    """The lines of a text, without their line feed. Of one that ``is_too_long`` the beginning."""
+    begun, length = bytearray(), 0
     try:
-        for chunk in read_chunks(path):
-            lines = chunk.split(b"\n")
-            lines[0] = rest + lines[0]
-            rest = lines.pop()
-            yield from lines
+        for chunk in read_text(path):
+            first, *others = chunk.split(b"\n")
+            begun += first[: LONGEST_LINE + 1 - len(begun)]
+            length += len(first)
+            if length > ENDLESS_LINE:
+                raise DamagedFileError("endless_line", f"the line is longer than {ENDLESS_LINE >> 20} MiB")
+            if others:
+                yield bytes(begun)
+                begun[:] = others.pop()
+                length = len(begun)
+                yield from others
     except DamagedFileError as damage:
-        damage.rest = rest
+        damage.rest = bytes(begun)
         raise
-    if rest:
-        yield rest
+    if begun:
+        yield bytes(begun)
+
+
+def is_too_long(line: bytes) -> bool:
+    """Whether a line of ``read_lines`` goes on beyond what is read of it."""
+    return len(line) > LONGEST_LINE
+
+
+def read_text(path: Readable) -> Iterator[bytes]:
+    """The chunks of a text. ``DataError`` where it is UTF-16 or UTF-32."""
+    chunks = (chunk for chunk in read_chunks(path) if chunk)
+    first = next(chunks, b"")
+    refuse_wide_text(path, first)
+    yield first
+    yield from chunks
+
+
+def refuse_wide_text(path: Readable, start: bytes) -> None:
+    """Raises ``DataError`` where a text begins with two bytes a letter or more, as Windows' tools write them."""
+    if start[:2] in _UTF_16_MARKS or b"\0" in start[:2]:
+        raise DataError(f"{path} is UTF-16 (or UTF-32) text. Save it as UTF-8: iconv -f UTF-16 -t UTF-8 IN > OUT.")
 
 
 def read_all(path: Readable) -> tuple[bytes, DamagedFileError | None]:
-    """The whole content, and the damage after it if there is any."""
-    pieces: list[bytes] = []
+    """The whole content, and the damage after it if there is any. ``DataError`` above ``MOST_BYTES``."""
+    pieces, size = [], 0
     try:
-        pieces.extend(read_chunks(path))
+        for chunk in read_chunks(path):
+            pieces.append(chunk)
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise DataError(
+                    f"{path} holds more than {MOST_BYTES >> 30} GiB, and a file of its form is read as a whole. "
+                    "Write it as JSON Lines, or as Parquet that is not gzipped."
+                )
     except DamagedFileError as damage:
         return b"".join(pieces), damage
     return b"".join(pieces), None

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator
 
 from rewardsmith.errors import DataError
-from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.byte_stream import LONGEST_LINE, DamagedFileError, read_lines
+from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.preferences.files.noted_file import Readable
-from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, valid_text
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, too_long, valid_text
 from rewardsmith.preferences.messages import is_message_list
-
-_LONGEST_CELL = 2**31 - 1  # the largest that every platform takes
+from rewardsmith.preferences.problems import BadRowError
 
 
 def read_csv(path: Readable) -> Iterator[RawRow]:
     """A row a record, with the line on which it begins. The delimiter is the commonest of , ; tab in the header."""
-    taken: list[str] = []
-    lines = _noted((line.decode("utf-8", "surrogateescape") + "\n" for line in read_lines(path)), taken)
+    taken: list[bytes] = []
+    lines = _noted(read_lines(path), taken)
     line = 0
     try:
         header = next(lines, "").removeprefix("\ufeff")
         delimiter = max(",;\t", key=header.count)
-        csv.field_size_limit(_LONGEST_CELL)
+        csv.field_size_limit(LONGEST_LINE)
         names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
         if len(set(names)) != len(names):
             raise DataError(f"{path}: two columns of the header have the same name: {', '.join(names)}.")
@@ -36,22 +35,37 @@ def read_csv(path: Readable) -> Iterator[RawRow]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield bad_row("malformed_csv", f"not valid CSV: {error}", "".join(taken).removesuffix("\n"), line)
+                if _is_too_long(taken):
+                    yield too_long(_text(taken), line)
+                else:
+                    yield bad_row("malformed_csv", f"not valid CSV: {error}", _text(taken), line)
                 continue
-            if cells:
+            if _is_too_long(taken):
+                yield too_long(_text(taken), line)
+            elif cells:
                 yield _row(names, cells, line)
     except csv.Error as error:
         raise DataError(f"{path}: the header is not valid CSV: {error}.") from error
     except DamagedFileError as damage:
-        lost = "".join(taken) + damage.rest.decode("utf-8", "surrogateescape")
-        yield bad_row(damage.reason, damage.message, lost, line, exact=False)
+        taken.append(damage.rest)
+        lost = too_long(_text(taken), line) if _is_too_long(taken) else bad_row("", "", _text(taken), line)
+        yield lost._replace(problem=BadRowError(damage.reason, damage.message), exact=False)
 
 
-def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
-    """The lines; each is added to ``taken`` as it goes."""
+def _noted(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:
+    """The lines as text; each is added to ``taken`` as it goes."""
     for line in lines:
         taken.append(line)
-        yield line
+        yield _text([line]) + "\n"
+
+
+def _text(lines: Iterable[bytes]) -> str:
+    return b"\n".join(lines).decode("utf-8", "surrogateescape")
+
+
+def _is_too_long(lines: Iterable[bytes]) -> bool:
+    """Whether a record has a line, or is altogether, longer than a line may be."""
+    return sum(map(len, lines)) > LONGEST_LINE
 
 
 def _row(names: list[str], cells: list[str], line: int) -> RawRow:
@@ -68,7 +82,7 @@ def _value(cell: str) -> object:
     """The cell's text; None where it is empty; its messages where it is a message list."""
     if cell.startswith("[{") and cell.endswith("}]"):
         try:
-            value = json.loads(cell)
+            value = parse_json(cell)
         except (ValueError, RecursionError):
             return cell
         return value if is_message_list(value) and all("role" in message for message in value) else cell

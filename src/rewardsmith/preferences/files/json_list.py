@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
-from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_all
+from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_all, refuse_wide_text
+from rewardsmith.preferences.files.json_values import JSON_DECODER
 from rewardsmith.preferences.files.jsonl import read_jsonl
 from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, rows_of_records
@@ -17,13 +17,14 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 def read_json(path: Readable) -> Iterator[RawRow]:
     """The rows of the list, each with the line on which it begins."""
     content, damage = read_all(path)
+    refuse_wide_text(path, content)
     text = content.decode("utf-8-sig", "surrogateescape")  # bytes that are no UTF-8 make their own row bad, later
     start = _after_space(text, 0)
     if text[start : start + 1] == "[":
         yield from _rows_of_list(text, start + 1, damage)
         return
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
+        value, end = JSON_DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         value, end = None, 0
     if end == 0 or damage or _after_space(text, end) < len(text):
@@ -36,12 +37,11 @@ def read_json(path: Readable) -> Iterator[RawRow]:
 
 def _rows_of_list(text: str, start: int, damage: DamagedFileError | None) -> Iterator[RawRow]:
     """One row after the other, so that what stands before a fault is kept."""
-    decoder = json.JSONDecoder()
     position, line, counted = _after_space(text, start), 1, 0
     while text[position : position + 1] != "]":
         line, counted = line + text.count("\n", counted, position), position
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = JSON_DECODER.raw_decode(text, position)
             after = _after_space(text, end)
             if text[after : after + 1] not in (",", "]"):
                 raise ValueError(f"no comma after the row that ends at character {end}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_lines
+from rewardsmith.preferences.files.byte_stream import DamagedFileError, is_too_long, read_lines
+from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.preferences.files.noted_file import Readable
-from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value
+from rewardsmith.preferences.files.raw_row import RawRow, bad_row, row_of_value, too_long
 from rewardsmith.preferences.problems import BadRowError
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,13 +31,15 @@ def read_jsonl(path: Readable) -> Iterator[RawRow]:
 
 
 def _row(line: bytes, number: int) -> RawRow:
+    if is_too_long(line):
+        return too_long(line.decode("utf-8", "backslashreplace"), number)
     try:
         text = line.decode().strip()
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} of the line is not valid UTF-8"
         return bad_row("bad_utf8", message, line.decode("utf-8", "backslashreplace"), number, exact=False)
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except RecursionError:
         return bad_row("malformed_json", "the JSON is nested too deeply", text, number)
     except ValueError as error:

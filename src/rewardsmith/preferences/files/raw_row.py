@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rewardsmith.preferences.files.byte_stream import LONGEST_LINE
 from rewardsmith.preferences.problems import BadRowError
+
+_KEPT_OF_TOO_LONG = 1000
 
 
 class RawRow(NamedTuple):
@@ -43,6 +46,12 @@ def row_of_value(value: object, original: str, line: int) -> RawRow:
 def bad_row(reason: str, message: str, original: str, line: int, exact: bool = True) -> RawRow:
     text = valid_text(original)
     return RawRow(None, text, line, BadRowError(reason, message), exact and text == original)
+
+
+def too_long(text: str, line: int) -> RawRow:
+    """The row of a line that is longer than a row may be: its beginning is kept."""
+    message = f"the line is longer than {LONGEST_LINE >> 20} MiB"
+    return bad_row("too_long", message, text[:_KEPT_OF_TOO_LONG], line, exact=False)
 
 
 def json_text(value: object) -> str:

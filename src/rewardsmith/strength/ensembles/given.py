@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -10,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import DataError
+from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
@@ -19,6 +20,8 @@ from rewardsmith.strength.rivals import Rival
 
 BATCH_ROWS = 20_000
 MIN_JUDGED = 20
+ABSURD = 1_000
+"""Times the median size of a member's gaps from which a gap is a fault of the file, such as a code for "missing"."""
 
 
 class GivenEnsemble:
@@ -60,7 +63,7 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
 
     The members are taken as judges that did not train on the pairs; where ``crossfit`` is none, as members that did,
     as in the paper's released set. Underscores in the names also find spaces, which that set has. A missing or unequal
-    list, and a score that is not finite, give NaN. Raises DataError where no row has both lists.
+    list, a score that is not finite, and an absurd gap (said) give NaN. Raises DataError where no row has both lists.
     """
     keys = (options.given_chosen_key, options.given_rejected_key)
     blocks = [_block(batch, keys) for batch in pairs.select(["original"]).to_batches(BATCH_ROWS)]
@@ -75,6 +78,7 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
     for block in blocks:
         gaps[start : start + len(block), : block.shape[1]] = block
         start += len(block)
+    _drop_absurd(gaps, pairs["row"])
     num_judged = int(((~np.isnan(gaps)).sum(axis=1) >= 2).sum())
     if num_judged < MIN_JUDGED:
         raise DataError(
@@ -85,8 +89,22 @@ def given_judgements(pairs: pa.Table, options: StrengthOptions) -> Judgements:
     return Judgements(gaps, trained, ("given",) * width)
 
 
+def _drop_absurd(gaps: NDArray[np.float32], rows: pa.ChunkedArray) -> None:
+    """Sets gaps that would drown all others to NaN, and says which."""
+    size = np.abs(gaps)
+    usual = np.array([np.median(member[member > 0]) if (member > 0).any() else np.inf for member in size.T])
+    absurd = size > ABSURD * usual
+    if absurd.any():
+        row, member = np.argwhere(absurd)[0]
+        say(
+            f"`ensemble` given: gaps over {ABSURD:,} times as large as their member's usual ones count as missing: "
+            f"{absurd.sum()}, the first {gaps[row, member]:g}, of row {rows[row]}, member {member}."
+        )
+    gaps[absurd] = np.nan
+
+
 def _block(batch: pa.RecordBatch, keys: tuple[str, str]) -> NDArray[np.float32]:
-    rows = [json.loads(text) for text in batch.column(0).to_pylist()]
+    rows = [parse_json(text) for text in batch.column(0).to_pylist()]
     differences = [_difference(*(row.get(key, row.get(key.replace("_", " "))) for key in keys)) for row in rows]
     width = max(map(len, differences), default=0)
     block = np.full((len(rows), width), np.nan, dtype=np.float32)
@@ -100,5 +118,5 @@ def _difference(chosen: object, rejected: object) -> Sequence[float]:
         return ()
     try:
         return [float(c) - float(r) for c, r in zip(chosen, rejected, strict=True)]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return ()

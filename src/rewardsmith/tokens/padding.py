@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rewardsmith.contracts.conversations import Message
 from rewardsmith.errors import ModelError
 from rewardsmith.tokens.encoding import ConversationEncoder
 
@@ -37,7 +38,8 @@ def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
 def conversation_ends(tokenizer: Any) -> set[int]:
     """Tokens that can be the last of a conversation, and BOS and EOS besides."""
     encoder = ConversationEncoder(tokenizer, max_length=4096)
-    ends = {encoder.encode([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]).input_ids[-1]}
+    sample: list[Message] = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    ends = {encoder.encode_samples([sample])[0].input_ids[-1]}
     return ends | {token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None}
 
 

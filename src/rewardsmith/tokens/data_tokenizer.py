@@ -1,7 +1,7 @@
 """The one rule for special tokens: text of data stays text; a special token is only what the chat template wrote.
 
-Whoever writes ``<|im_end|>`` or ``[SEP]`` into a response would otherwise end its turn, or forge one. Texts that hold no
-such string, nearly all of them, are left to the model's own tokenizer. The others go through a copy of it that knows
+Whoever writes ``<|im_end|>`` or ``[SEP]`` into a response would otherwise end its turn, or forge one. Texts without
+such a string, nearly all of them, are left to the model's own tokenizer. The others go through a copy of it that knows
 each special token by a name that no text can hold: what a template wrote is given that name, what data holds is not.
 """
 

@@ -134,15 +134,17 @@ class ConversationEncoder:
         found: dict[int, str] = {}
         for begin in range(0, len(conversations), REFUSAL_CHUNK):
             chunk = conversations[begin : begin + REFUSAL_CHUNK]
-            try:
-                self.encode_many(chunk)
-            except RefusedError as error:
-                if len(chunk) == 1:
-                    found[begin] = str(error)
-                    continue
-                for place, conversation in enumerate(chunk, begin):
-                    found |= {place: reason for reason in self.refusals([conversation]).values()}
+            if self._refusal(chunk) is not None:
+                each = {place: self._refusal([one]) for place, one in enumerate(chunk, begin)}
+                found |= {place: reason for place, reason in each.items() if reason is not None}
         return found
+
+    def _refusal(self, conversations: Sequence[Conversation]) -> str | None:
+        try:
+            self.encode_many(conversations)
+        except RefusedError as error:
+            return str(error)
+        return None
 
 
 def layout_of(tokenizer: Any) -> Literal["chat", "encoder", "plain"]:

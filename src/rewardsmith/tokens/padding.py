@@ -15,8 +15,8 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 WORD_MARKS = ("\u0120", "\u2581", "##")
 
 
-def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
-    """Id and string of an existing token that can never end a conversation.
+def choose_pad_token(tokenizer: Any, num_embeddings: int | None = None) -> tuple[int, str]:
+    """Id and string of an existing token that can never end a conversation, and that the model has an embedding for.
 
     In this order: the tokenizer's own padding token, a special token with ``pad`` in its name, the unknown token,
     any other special token, and for a vocabulary without one (GPT-2) its last word with a word mark: as a literal
@@ -24,7 +24,11 @@ def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
     the layout writes last are never chosen.
     """
     ends = conversation_ends(tokenizer)
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    vocabulary: dict[str, int] = {
+        token: index
+        for token, index in tokenizer.get_vocab().items()
+        if num_embeddings is None or index < num_embeddings
+    }
     specials = [str(token) for token in special_tokens(tokenizer)]
     named = [token for token in specials if "pad" in token.lower()]
     words = sorted((t for t in vocabulary if t.startswith(WORD_MARKS)), key=lambda t: -vocabulary[t])

@@ -32,12 +32,16 @@ Kind = Literal["pair", "response", "responses"]
 
 @dataclass(frozen=True, slots=True)
 class ScoringRow:
-    """One input row. ``conversations``: of a pair chosen, then rejected; empty where the row cannot be scored."""
+    """One input row.
+
+    ``conversations``: of a pair chosen, then rejected; None for a response that is missing among several; empty where
+    the row cannot be scored.
+    """
 
     row: int
     """Position in the input, 0-based."""
     raw: RawRow
-    conversations: list[Conversation] = field(default_factory=list)
+    conversations: list[Conversation | None] = field(default_factory=list)
     pair_id: str | None = None
     """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
     problem: BadRowError | None = None
@@ -127,7 +131,7 @@ def _scoring_row(
         identity = None
         if isinstance(form, Format):
             pair = form.read(raw.record)
-            conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+            conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
         else:
             conversations = read_conversations(raw.record, form, prompt_key, several=kind == "responses")
         _check(conversations)
@@ -138,8 +142,8 @@ def _scoring_row(
         return ScoringRow(number, raw, problem=problem, place=place)
 
 
-def _check(conversations: list[Conversation]) -> None:
-    for conversation in conversations:
+def _check(conversations: list[Conversation | None]) -> None:
+    for conversation in filter(None, conversations):
         if conversation[-1]["role"] != "assistant":
             raise BadRowError("no_response", f"a response is a turn of the {conversation[-1]['role']}")
         for message in conversation:

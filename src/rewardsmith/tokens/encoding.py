@@ -130,8 +130,13 @@ class ConversationEncoder:
             return self.encode_many([[SYSTEM_TURN, *conversation] for conversation in conversations])
 
     def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
-        """Place of each conversation that cannot be encoded, with the reason."""
+        """Place of each conversation that cannot be encoded, with the reason.
+
+        They are encoded to find out. Not where there is no template and the tokenizer has a token for the unknown.
+        """
         found: dict[int, str] = {}
+        if self.layout != "chat" and self.tokenizer.unk_token_id is not None:
+            return found
         for begin in range(0, len(conversations), REFUSAL_CHUNK):
             chunk = conversations[begin : begin + REFUSAL_CHUNK]
             if self._refusal(chunk) is not None:

@@ -24,7 +24,7 @@ from rewardsmith.preferences.formats.ratings import RATINGS
 from rewardsmith.preferences.identity import pair_id
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.problems import BadRowError, column_names
-from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
+from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations, texts_not_read
 from rewardsmith.preferences.sources import Source, find_sources
 
 Kind = Literal["pair", "response", "responses"]
@@ -58,6 +58,8 @@ class RowStream:
     form: str
     """Name of the preference format, or column of the responses."""
     rows: Iterator[ScoringRow]
+    not_read: tuple[str, ...] = ()
+    """Columns with texts that are no part of what is scored, by the first rows; of responses only."""
 
 
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
@@ -74,8 +76,11 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
         raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
-    described = form.name if isinstance(form, Format) else form
-    return RowStream(name, kind, described, _read(first, others, kind, reading, options.response_key))
+    rows = _read(first, others, kind, reading, options.response_key)
+    if isinstance(form, Format):
+        return RowStream(name, kind, form.name, rows)
+    texts = (texts_not_read(record, form, reading.prompt_key) for record in first.records)
+    return RowStream(name, kind, form, rows, tuple(dict.fromkeys(chain.from_iterable(texts))))
 
 
 class _Opened:

@@ -33,6 +33,7 @@ from rewardsmith.evaluation.reward_columns import (
 from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
+from rewardsmith.report.terminal import printable
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.output_paths import default_output
@@ -76,6 +77,9 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
             "the same prompt."
         )
+    if stream.kind != "pair":
+        others = f" Not read: {', '.join(map(printable, stream.not_read))}." if stream.not_read else ""
+        say(f"Responses are those in the column {printable(stream.form)}; --response_key names another.{others}")
     with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
         return _score_rows(config, stream, scorer, output)
 
@@ -90,6 +94,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "reward_model": config.reward_model_path,
             "dataset": stream.name,
             "kind": stream.kind,
+            "form": stream.form,
             "num_members": scorer.num_members,
             "temperature": temperature,
             **summarise_counts(stream.kind, run.records),

@@ -85,7 +85,8 @@ def test_where_all_are_refused_the_input_is_wrong(
     assert not (tmp_path / "out").exists()
 
 
-def test_doctor_counts_the_row(file: Path, model: str) -> None:
+def test_doctor_counts_the_row(file: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewardsmith.workflows.doctor._check_model", lambda *_: [])
     config = DoctorConfig(model_name_or_path=model, max_length=64, data=DataOptions(dataset_name=str(file)))
     checks = run_doctor(config).sections[f"Data {file}"]
     assert "1 of 50 rows cannot be used: 1 refused_by_model" in checks[0].sentence

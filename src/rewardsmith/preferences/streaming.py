@@ -24,7 +24,7 @@ from rewardsmith.preferences.formats.ratings import RATINGS
 from rewardsmith.preferences.identity import pair_id
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.problems import BadRowError, column_names
-from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
+from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations, texts_not_read
 from rewardsmith.preferences.sources import Source, find_sources
 
 Kind = Literal["pair", "response", "responses"]
@@ -32,12 +32,16 @@ Kind = Literal["pair", "response", "responses"]
 
 @dataclass(frozen=True, slots=True)
 class ScoringRow:
-    """One input row. ``conversations``: of a pair chosen, then rejected; empty where the row cannot be scored."""
+    """One input row.
+
+    ``conversations``: of a pair chosen, then rejected; None for a response that is missing among several; empty where
+    the row cannot be scored.
+    """
 
     row: int
     """Position in the input, 0-based."""
     raw: RawRow
-    conversations: list[Conversation] = field(default_factory=list)
+    conversations: list[Conversation | None] = field(default_factory=list)
     pair_id: str | None = None
     """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
     problem: BadRowError | None = None
@@ -54,6 +58,8 @@ class RowStream:
     form: str
     """Name of the preference format, or column of the responses."""
     rows: Iterator[ScoringRow]
+    not_read: tuple[str, ...] = ()
+    """Columns with texts that are no part of what is scored, by the first rows; of responses only."""
 
 
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
@@ -70,8 +76,11 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
         raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
-    described = form.name if isinstance(form, Format) else form
-    return RowStream(name, kind, described, _read(first, others, kind, reading, options.response_key))
+    rows = _read(first, others, kind, reading, options.response_key)
+    if isinstance(form, Format):
+        return RowStream(name, kind, form.name, rows)
+    texts = (texts_not_read(record, form, reading.prompt_key) for record in first.records)
+    return RowStream(name, kind, form, rows, tuple(dict.fromkeys(chain.from_iterable(texts))))
 
 
 class _Opened:
@@ -127,7 +136,7 @@ def _scoring_row(
         identity = None
         if isinstance(form, Format):
             pair = form.read(raw.record)
-            conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+            conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
         else:
             conversations = read_conversations(raw.record, form, prompt_key, several=kind == "responses")
         _check(conversations)
@@ -138,8 +147,8 @@ def _scoring_row(
         return ScoringRow(number, raw, problem=problem, place=place)
 
 
-def _check(conversations: list[Conversation]) -> None:
-    for conversation in conversations:
+def _check(conversations: list[Conversation | None]) -> None:
+    for conversation in filter(None, conversations):
         if conversation[-1]["role"] != "assistant":
             raise BadRowError("no_response", f"a response is a turn of the {conversation[-1]['role']}")
         for message in conversation:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
-MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("extra", pa.string())]))
+"""``contracts.conversations.Message``; ``extra`` is null in nearly all."""
 
 PAIRS = pa.schema(
     [

@@ -121,13 +121,14 @@ class _Reading:
         try:
             if raw.problem is not None or raw.record is None or form is None:
                 raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
-            pair = read_optional_columns(raw.record, form.read(raw.record))
-            check_pair(pair)
-            if self.several:
-                pair.source = pair.source or source.stem
-                pair.category = pair.category or source.stem
+            pairs = [read_optional_columns(raw.record, pair) for pair in form.pairs(raw.record)]
+            for pair in pairs:
+                check_pair(pair)
+                if self.several:
+                    pair.source = pair.source or source.stem
+                    pair.category = pair.category or source.stem
             group = group_of_column(raw.record, self.options.group_by)
-            self.builder.add(pair, row, raw.original, group, len(self.files) - 1, raw.line)
+            self.builder.add(pairs, row, raw.original, group, len(self.files) - 1, raw.line)
             self.num_usable += 1
         except BadRowError as problem:
             if self.options.on_bad_row == "error":

@@ -25,7 +25,7 @@ from rewardsmith.artifacts.atomic import atomic_path, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, key_of
 
 SHARD_VERSION = 1
 DIGEST_NAME = re.compile("[0-9a-f]{32}")
@@ -75,7 +75,7 @@ class Vectors:
 
 def conversation_digest(conversation: Conversation) -> bytes:
     """sha256 of roles and contents."""
-    turns = [[message["role"], message["content"]] for message in conversation]
+    turns = [key_of(message) for message in conversation]
     return hashlib.sha256(json.dumps(turns).encode()).digest()
 
 

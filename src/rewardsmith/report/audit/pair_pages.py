@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rewardsmith.contracts.conversations import as_text
 from rewardsmith.contracts.metrics.audit import AuditFindings
 from rewardsmith.contracts.tables import STRENGTH_CLASSES, StrengthClass
 from rewardsmith.report.audit.reasons import Grounds, grounds_at, reasons
@@ -170,7 +171,7 @@ def _prompt(turns: list[dict[str, str]], full: bool) -> tuple[Text, bool]:
     for number, turn in enumerate(shown):
         if len(turns) > 1 or turn["role"] != "user":
             text.append(("\n" if number else "") + f"{turn['role']}: ", "dim")
-        runs, left = cut([Run(printable(turn["content"] or ""), False)], None if full else PROMPT_AT)
+        runs, left = cut([Run(printable(as_text(turn)), False)], None if full else PROMPT_AT)
         _with_rest(text.append("".join(run.text for run in runs).strip()), left)
         is_cut = is_cut or left > 0
     return text, is_cut

@@ -31,7 +31,7 @@ from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair import check_pair
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
-from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, PreferenceSet, QuarantinedRow
+from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, PreferenceSet, QuarantinedRow, num_rows_of
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
 from rewardsmith.preferences.set_checks import check_set
@@ -68,7 +68,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
         table=table,
         quarantine=reading.quarantine,
         findings=_quarantine_findings(reading.quarantine) + findings + _kept_as_text(reading, table),
-        num_rows_read=table.num_rows + len(reading.quarantine),
+        num_rows_read=num_rows_of(table) + len(reading.quarantine),
         num_rows_available=num_available,
         format=", ".join(dict.fromkeys(reading.formats)),
         sources=reading.fingerprints,
@@ -153,8 +153,8 @@ def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSe
         table=table,
         quarantine=[],
         findings=[],
-        num_rows_read=table.num_rows,
-        num_rows_available=ledger.num_rows,
+        num_rows_read=num_rows_of(table),
+        num_rows_available=num_rows_of(ledger),
         format="refined",
         sources={str(folder / LEDGER_FILE): fingerprint_file(folder / LEDGER_FILE)},
         name=folder.resolve().name,

@@ -41,9 +41,7 @@ class PairTableBuilder:
         self._blocks: list[pa.RecordBatch] = []
         self._keys = {name: array("q") for name in ("chosen", "rejected", "file", "line")}
 
-    def add(
-        self, pairs: Sequence[Pair], row: int, original: str, group: str | None, file: int, line: int
-    ) -> None:
+    def add(self, pairs: Sequence[Pair], row: int, original: str, group: str | None, file: int, line: int) -> None:
         """Adds the pairs of a row. ``BadRowError`` (and none added) where a text cannot be written as UTF-8.
 
         ``group`` None: rows with the same first user turn stay together; rows without a prompt stay alone.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rewardsmith.contracts.metrics.audit import Place
 
@@ -45,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class PreferenceSet:
-    """Pairs ready for use. ``num_rows_read == table.num_rows + len(quarantine)``, always.
+    """Pairs ready for use. ``num_rows_read == num_rows_of(table) + len(quarantine)``, always.
 
     With ``max_pairs`` the sample is drawn after reading: ``num_rows_read`` then counts the sampled and the
     quarantined rows, and ``num_rows_available`` all of them.
@@ -66,3 +67,8 @@ class PreferenceSet:
     def quarantine_by_reason(self) -> dict[str, int]:
         """Reason code -> number of rows, the most frequent first."""
         return dict(Counter(bad.reason for bad in self.quarantine).most_common())
+
+
+def num_rows_of(pairs: pa.Table) -> int:
+    """Rows of the input that a table of pairs holds: one with more than two responses gives several pairs."""
+    return int(pc.count_distinct(pairs["row"]).as_py())

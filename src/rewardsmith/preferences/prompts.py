@@ -35,7 +35,7 @@ def with_prompt(prompt: list[Message], turns: list[Message]) -> list[Message]:
     guessed away: ``BadRowError``.
     """
     given, carried = ([_stripped(turn) for turn in messages] for messages in (prompt, turns))
-    if not given or any(carried[start : start + len(given)] == given for start in range(len(carried) - len(given))):
+    if not given or any(carried[start : start + len(given)] == given for start in range(len(carried) - len(given) + 1)):
         return turns
     for size in range(min(len(given), len(carried) - 1), 0, -1):
         if given[-size:] == carried[:size] and any(turn[0] == "user" for turn in carried[:size]):

@@ -124,18 +124,31 @@ def _scoring_row(
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
-        identity = None
-        if isinstance(form, Format):
-            pair = form.read(raw.record)
-            conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
-        else:
-            conversations = read_conversations(raw.record, form, prompt_key, several=kind == "responses")
+        if kind == "pair" and isinstance(form, Format):
+            return _pair_row(raw, number, form, place)
+        conversations = _responses(raw.record, kind, form, prompt_key)
         _check(conversations)
-        if isinstance(form, Format):
-            identity = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
-        return ScoringRow(number, raw, conversations, identity, None, place)
+        return ScoringRow(number, raw, conversations, place=place)
     except BadRowError as problem:
         return ScoringRow(number, raw, problem=problem, place=place)
+
+
+def _pair_row(raw: RawRow, number: int, form: Format, place: str) -> ScoringRow:
+    assert raw.record is not None  # its reader saw to it
+    pair, *more = form.pairs(raw.record)
+    if more:
+        raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
+    conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+    _check(conversations)
+    return ScoringRow(number, raw, conversations, pair_id(pair.prompt, [pair.chosen], [pair.rejected]), None, place)
+
+
+def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation]:
+    if isinstance(form, str):
+        return read_conversations(record, form, prompt_key, several=kind == "responses")
+    if form.responses is None:
+        raise BadRowError("wrong_type", f"a row of the form {form.name} has no list of responses")
+    return form.responses(record)
 
 
 def _check(conversations: list[Conversation]) -> None:
@@ -168,13 +181,22 @@ def _kind_of(
             "prompt and response (or responses), or messages; name others with `prompt_key` and `response_key`."
         )
     kind, column = counts.most_common(1)[0][0]
-    return kind, choose_format(records, options, name) if kind == "pair" else column
+    return kind, column or choose_format(records, options, name)
 
 
 def _kind_of_record(record: Record) -> tuple[Kind, str] | None:
-    if any(form.matches(record) for form in FORMATS if form is not RATINGS):  # rated responses are all scored
-        return "pair", ""
+    """What a row is, and the column of its responses; "" where a format knows it."""
+    form = next((form for form in FORMATS if form is not RATINGS and form.matches(record)), None)
+    if form is not None:  # rated responses are all scored
+        return "responses" if _num_responses(form, record) > 2 else "pair", ""
     key = find_response_key(record)
     if key is None:
         return None
     return "responses" if holds_several(record[key]) else "response", key
+
+
+def _num_responses(form: Format, record: Record) -> int:
+    try:
+        return len(form.responses(record)) if form.responses else 2
+    except BadRowError:
+        return 2

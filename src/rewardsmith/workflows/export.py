@@ -86,7 +86,7 @@ def _with_strengths(given: PreferenceSet, source: Any) -> pa.Table:
     if not is_refined(source):
         return given.table
     ledger = read_ledger(source)
-    return ledger.filter(pc.is_in(ledger["row"], given.table["row"].combine_chunks()))
+    return ledger.filter(pc.is_in(ledger["pair_id"], given.table["pair_id"].combine_chunks()))
 
 
 def _check(config: ExportConfig, export: Export) -> None:

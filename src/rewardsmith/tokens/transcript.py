@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, as_text
 
 ROLE_NAMES = {"system": "System", "user": "User", "assistant": "Assistant"}
 SEPARATOR = "\n\n"
@@ -15,13 +15,13 @@ def role_label(role: str) -> str:
 
 def labelled_transcript(messages: Conversation) -> str:
     """Every turn as ``Role: content``, separated by an empty line."""
-    return SEPARATOR.join(role_label(message["role"]) + message["content"] for message in messages)
+    return SEPARATOR.join(role_label(message["role"]) + as_text(message) for message in messages)
 
 
 def encoder_prompt(messages: Conversation) -> str:
     """First segment for a model of the BERT family: one turn as it is, several turns as a labelled transcript."""
     if len(messages) == 1:
-        return messages[0]["content"]
+        return as_text(messages[0])
     return labelled_transcript(messages)
 
 

@@ -29,6 +29,7 @@ _WHY_LEFT_OUT = {
     "weight_0": "dropped (weight 0)",
     "tie": "ties, which `chosen` and `rejected` cannot say; --ties keep writes them in their order",
     "prompt": "with turns in the prompt that it cannot hold",
+    "extra": "with tool calls or reasoning that it cannot hold",
 }
 _TRAINED_AS = {
     "target": "targets other than 0 and 1: it trains on them as certain",

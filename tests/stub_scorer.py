@@ -26,5 +26,8 @@ class StubScorer:
         words = [sum(len(turn["content"].split()) for turn in talk) for talk in conversations]
         return Scores.of_one(rewards, sum(number > self.max_words for number in words))
 
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        return {}
+
     def close(self) -> None:
         self.closed = True

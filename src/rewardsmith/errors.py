@@ -31,6 +31,10 @@ class ModelError(InputError):
     """A model, tokenizer or head cannot be found, loaded or used as asked."""
 
 
+class RefusedError(ModelError):
+    """A chat template or tokenizer does not take a conversation. Where rows are read, theirs are quarantined."""
+
+
 class OutputError(InputError):
     """An output folder is in the way, incomplete, or does not match its inputs."""
 

@@ -9,8 +9,8 @@ import torch
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import EMBEDDED_MODELS, local_source, resolve_model
 from rewardsmith.models.loading import load_tokenizer, load_trunk
+from rewardsmith.tokens.chat_template import template_depends_on_date
 from rewardsmith.tokens.encoding import ConversationEncoder
-from rewardsmith.tokens.layouts import template_depends_on_date
 from rewardsmith.tokens.padding import choose_pad_token
 from tiny_architectures import CONVERSATIONS, save_tiny_model
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rewardsmith.tokens.layouts import template_depends_on_date
+from rewardsmith.tokens.chat_template import template_depends_on_date
 from rewardsmith.tokens.padding import choose_pad_token
 from tiny_architectures import byte_tokenizer, encoder_tokenizer, gpt2_tokenizer
 

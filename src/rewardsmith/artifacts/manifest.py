@@ -62,7 +62,7 @@ def amend_output(path: str | os.PathLike[str]) -> None:
     The nearest folder above with a manifest is asked; a file that no manifest lists needs nothing.
     """
     file = Path(path).resolve()
-    folder = next((parent for parent in file.parents if (parent / MANIFEST).is_file()), None)
+    folder = _nearest(file)
     if folder is None:
         return
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -71,6 +71,24 @@ def amend_output(path: str | os.PathLike[str]) -> None:
         manifest["outputs"][name] = fingerprint_file(file)
         manifest["amended"] = sorted({*manifest.get("amended", []), name})
         write_json(folder / MANIFEST, manifest)
+
+
+def recorded_outputs(folder: str | os.PathLike[str]) -> dict[Path, str]:
+    """Files right in a folder -> the fingerprints that the run which wrote them recorded; none without such a run."""
+    place = Path(folder).resolve()
+    home = _nearest(place / MANIFEST)
+    try:
+        manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8")) if home else {}
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(manifest, dict) or manifest.get("tool") != "rewardsmith" or home is None:
+        return {}
+    return {home / name: print_ for name, print_ in manifest["outputs"].items() if (home / name).parent == place}
+
+
+def _nearest(file: Path) -> Path | None:
+    """The nearest folder above a file that has a manifest."""
+    return next((parent for parent in file.parents if (parent / MANIFEST).is_file()), None)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -57,7 +57,14 @@ class Scorer(Protocol):
         ...
 
     def score(self, conversations: Sequence[Conversation]) -> Scores:
-        """The last message of each conversation is its response. No conversations: no rewards."""
+        """The last message of each conversation is its response. No conversations: no rewards.
+
+        ``RefusedError`` where one of them is not taken.
+        """
+        ...
+
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        """Place and reason of each that a chat template or tokenizer does not take; ``score`` raises for such."""
         ...
 
     def close(self) -> None:

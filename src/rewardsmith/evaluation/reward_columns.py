@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.metrics.score import RewardCounts
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.metrics.calibration import probability
+from rewardsmith.preferences.problems import REFUSED_BY_MODEL, BadRowError
 from rewardsmith.preferences.streaming import Kind, ScoringRow
 
 NOT_FINITE = "not_finite"
@@ -89,12 +90,16 @@ def _responses_fields(several: bool, _: bool) -> Fields:
 
 def _responses_entry(rewards: _Rewards) -> dict[str, Any]:
     return {
-        "rewards": rewards.aggregate,
-        "best": int(rewards.aggregate.argmax()),
-        "rewards_mean": rewards.mean,
-        "rewards_std": rewards.std,
-        "rewards_members": list(rewards.members),
+        "rewards": _or_null(rewards.aggregate),
+        "best": int(np.nanargmax(rewards.aggregate)),
+        "rewards_mean": _or_null(rewards.mean),
+        "rewards_std": _or_null(rewards.std),
+        "rewards_members": [None if np.isnan(one).all() else one for one in rewards.members],
     }
+
+
+def _or_null(values: Floats) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 ROW_FORMS: dict[Kind, RowForm] = {
@@ -120,11 +125,13 @@ def reward_columns(
     members: NDArray[np.float32],
     aggregation: Aggregation,
     temperature: float | None = None,
+    refused: Mapping[int, str] = {},
 ) -> pa.Table:
     """The table (``reward_schema``) of some rows. ``members``: rewards [M, C] of all their conversations in order.
 
-    ``temperature``: makes the gaps of pairs probabilities, sigmoid(gap / temperature). A row of which a
-    reward is not a finite number gets the reason ``not_finite``.
+    ``temperature``: makes the gaps of pairs probabilities, sigmoid(gap / temperature). ``refused``: places among the
+    conversations that the scorer does not take, with the reason. Among several responses those and missing ones have a
+    null reward, and the others theirs. A row of which a reward is not a finite number gets the reason ``not_finite``.
     """
     values = np.where(np.isfinite(members), members, np.nan).astype(np.float64)
     rewards = _Rewards(aggregation(values), values.mean(0), values.std(0), values.T)
@@ -136,10 +143,9 @@ def reward_columns(
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for row, start, size in zip(rows, starts, sizes, strict=True):
         entry: dict[str, Any] = {"row": row.row, "pair_id": row.pair_id}
-        if row.problem is not None:
-            entry |= {"reason": row.problem.reason, "problem": f"{row.place}: {row.problem.message}"}
-        elif not finite[start : start + size].all():
-            entry |= {"reason": NOT_FINITE, "problem": f"{row.place}: a reward is not a finite number"}
+        problem = row.problem or _problem(kind, row, int(start), finite, refused)
+        if problem is not None:
+            entry |= {"reason": problem.reason, "problem": f"{row.place}: {problem.message}"}
         else:
             entry |= form.entry(rewards[int(start) : int(start + size)])
             if temperature is not None:
@@ -147,6 +153,20 @@ def reward_columns(
         for name, column in columns.items():
             column.append(entry.get(name))
     return pa.table(columns, schema=schema)
+
+
+def _problem(
+    kind: Kind, row: ScoringRow, start: int, finite: NDArray[np.bool_], refused: Mapping[int, str]
+) -> BadRowError | None:
+    """Why a row has no reward. ``start``: place of its first conversation."""
+    places = range(start, start + len(row.conversations))
+    lost = [place for place in places if place in refused]
+    expected = [place for place in places if row.conversations[place - start] is not None and place not in refused]
+    if not finite[expected].all():
+        return BadRowError(NOT_FINITE, "a reward is not a finite number")
+    if lost and (kind != "responses" or not expected):
+        return BadRowError(REFUSED_BY_MODEL, refused[lost[0]])
+    return None
 
 
 def count_rewards(kind: Kind, table: pa.Table) -> dict[str, Any]:
@@ -207,5 +227,5 @@ def summarise_counts(kind: Kind, counts: Sequence[dict[str, Any]]) -> RewardCoun
 def _flat(column: pa.ChunkedArray) -> Floats:
     values = column.combine_chunks().drop_null()
     if pa.types.is_list(values.type):
-        values = values.flatten()
+        values = values.flatten().drop_null()
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -17,6 +17,7 @@ from rewardsmith.artifacts.atomic import atomic_path, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_bytes
 from rewardsmith.errors import ModelError
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
+from rewardsmith.models.files import refuse_changed_files
 
 FORMAT_VERSION = 1
 HEAD_CONFIG = "feature_head.json"
@@ -100,6 +101,7 @@ class FeatureHead:
     def load(cls, path: str | Path) -> FeatureHead:
         """Reads a folder written by ``save``; ``ModelError`` for anything else."""
         folder = Path(path)
+        refuse_changed_files(folder)
         try:
             config = json.loads((folder / HEAD_CONFIG).read_text(encoding="utf-8"))
             tensors = load_file(folder / HEAD_WEIGHTS)

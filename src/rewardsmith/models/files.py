@@ -6,6 +6,7 @@ import importlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,22 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.manifest import recorded_outputs
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source
 
 UNUSABLE = (
     OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError,
 )  # fmt: skip
+MODEL_FILES = (
+    "*.safetensors",
+    "config.json",
+    "adapter_config.json",
+    "tokenizer*",
+    "*.jinja",
+    "rewardsmith.json",
+    "feature_head.json",
+)
 PICKLED_WEIGHTS = ("pytorch_model*.bin", "adapter_model.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.msgpack")
 
 
@@ -31,10 +42,16 @@ def loading_arguments(files: ModelSource, dtype: torch.dtype) -> dict[str, Any]:
     return {**arguments, "use_safetensors": True}
 
 
-def refuse_pickled_weights(files: ModelSource) -> None:
-    """Raises ``ModelError`` for a folder without safetensors: pickle files can run code when they are read."""
+def refuse_bad_files(files: ModelSource) -> None:
+    """Raises ``ModelError`` for a folder without safetensors, and for one of ours that is not as it was written.
+
+    Pickle files can run code when they are read.
+    """
     folder = Path(files.path_or_id)
-    if files.gguf_file or any(folder.glob("*.safetensors")):
+    if files.gguf_file:
+        return
+    if any(folder.glob("*.safetensors")):
+        refuse_changed_files(folder)
         return
     pickled = sorted(path.name for pattern in PICKLED_WEIGHTS for path in folder.glob(pattern))
     if pickled:
@@ -45,15 +62,36 @@ def refuse_pickled_weights(files: ModelSource) -> None:
     raise ModelError(f"{files.name} holds no weights: there is no *.safetensors file in {folder}.")
 
 
+def refuse_changed_files(folder: Path) -> None:
+    """Raises ``ModelError`` where the manifest of the run that wrote a model tells other checksums of its files."""
+    for path, recorded in recorded_outputs(folder).items():
+        if any(path.match(pattern) for pattern in MODEL_FILES) and path.is_file() and _checksum_now(path) != recorded:
+            raise ModelError(
+                f"{path} is not as the run that wrote it left it: its checksum is not the one in manifest.json. "
+                "Restore the file. If the change is meant, remove the manifest."
+            )
+
+
+def _checksum_now(path: Path) -> str:
+    stat = path.stat()
+    return _checksum(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _checksum(path: str, _size: int, _changed_ns: int) -> str:
+    """Of a file as it is now, read once while its size and time of change stay as they are."""
+    return fingerprint_file(path)
+
+
 def weights_fingerprint(source: ModelSource) -> str:
     """``sha256:...`` of the weight files and the configurations beside them."""
     files = local_source(source)
     folder = Path(files.path_or_id)
     if files.gguf_file:
         return fingerprint_file(folder / files.gguf_file)
-    refuse_pickled_weights(files)
+    refuse_bad_files(files)
     paths = [*sorted(folder.glob("*.safetensors")), folder / "config.json", folder / "adapter_config.json"]
-    return fingerprint_json({path.name: fingerprint_file(path) for path in paths if path.is_file()})
+    return fingerprint_json({path.name: _checksum_now(path) for path in paths if path.is_file()})
 
 
 @contextmanager

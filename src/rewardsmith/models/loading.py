@@ -13,9 +13,10 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_pickled_weights
+from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
 from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.tensor_files import trouble_as_os_error
+from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
 
@@ -39,7 +40,7 @@ def load_config(source: ModelSource) -> Any:
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A backbone without head, in evaluation mode, and its configuration."""
     files = local_source(source)
-    refuse_pickled_weights(files)
+    refuse_bad_files(files)
     with quiet_transformers(), as_model_error(source, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
     return model.to(device).eval(), model.config
@@ -51,7 +52,7 @@ def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
     What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
     weights that do not fit.
     """
-    refuse_pickled_weights(files)
+    refuse_bad_files(files)
     config = load_config(files)
     config.num_labels = 1
     switch_dropout_off(config)
@@ -84,7 +85,7 @@ def lasting_name(source: ModelSource) -> str:
 
 def set_padding(model: Any, tokenizer: Any) -> None:
     """Gives model and tokenizer the same padding token, one that can never end a conversation."""
-    pad_id, pad_token = choose_pad_token(tokenizer)
+    pad_id, pad_token = choose_pad_token(tokenizer, num_embeddings(model))
     tokenizer.pad_token = pad_token
     set_padding_id(model, pad_id)
 
@@ -113,7 +114,7 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
 
         model = load_adapter(files)
     else:
-        refuse_pickled_weights(files)
+        refuse_bad_files(files)
         with quiet_transformers(), as_model_error(source, "reward model"):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
@@ -123,10 +124,12 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
     if holds_adapter(files):
         # An adapter folder has no model configuration; its tokenizer carries the choice of padding.
         set_padding_id(model, tokenizer.pad_token_id)
-    if model.config.get_text_config().pad_token_id is None:
+    refuse_foreign_tokenizer(model, tokenizer, source.name)
+    pad_id = model.config.get_text_config().pad_token_id
+    if pad_id is None or pad_id >= num_embeddings(model):
         set_padding(model, tokenizer)
     extra = read_extra(folder)
-    if extra.get("tokens_check", tokens_check(tokenizer)) != tokens_check(tokenizer):
+    if "tokens_check" in extra and extra["tokens_check"] != tokens_check(tokenizer):
         raise ModelError(
             f"{path} has another tokenizer or chat template than it was trained with. Restore the old files."
         )
@@ -136,7 +139,10 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
 def refuse_missing_head(source: ModelSource, model: Any, missing: set[str]) -> None:
     """Raises ``ModelError`` for a model that gives no single number, or whose head would be random."""
     if model.config.num_labels != 1:
-        raise ModelError(f"{source.name} has {model.config.num_labels} labels; a reward model has one.")
+        raise ModelError(
+            f"{source.name} is a classifier of {model.config.num_labels} labels; a reward model has one output. "
+            f"Train one from it: rewardsmith train pairs.jsonl --model_name_or_path {source.name} draws a new head."
+        )
     output_layer(model)
     if missing:
         names = ", ".join(sorted(missing)[:3])

@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, refuse_pickled_weights
+from rewardsmith.models.files import as_model_error, refuse_bad_files
 from rewardsmith.models.heads import head_names
 from rewardsmith.models.loading import holds_adapter, load_one_output_model, load_reward_model, save_reward_model
 from rewardsmith.models.options import LoraOptions
@@ -55,17 +55,21 @@ def load_adapter(files: ModelSource) -> Any:
 
     A base that is itself a peft folder has its adapters merged first.
     """
-    refuse_pickled_weights(files)
+    refuse_bad_files(files)
     folder = Path(files.path_or_id)
     with as_model_error(files, "adapter"):
         config = PeftConfig.from_pretrained(str(folder))
     if config.is_prompt_learning:
-        raise ModelError(f"{files.name} holds virtual tokens ({config.peft_type.value}); only adapters are read.")
+        raise ModelError(
+            f"{files.name} holds virtual tokens ({config.peft_type.value}), which are not read: rewards without them "
+            "would be others. Use an adapter on the weights (LoRA), or a whole model."
+        )
     if not config.base_model_name_or_path:
         raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
     base = local_source(resolve_model(config.base_model_name_or_path, config.revision))
     model = merge_lora(load_adapter(base)) if holds_adapter(base) else load_one_output_model(base)[0]
     refuse_adapter_without_head(folder, files, head_names(model))
+    refuse_adapter_of_another_shape(folder, files, model)
     with as_model_error(files, "adapter"):
         return PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
 
@@ -77,6 +81,21 @@ def refuse_adapter_without_head(folder: Path, source: ModelSource, heads: list[s
     lost = [name for name in heads if name not in parts]
     if lost:
         raise ModelError(f"{source.name} was saved without its head ({', '.join(lost)}), so it gives no reward.")
+
+
+def refuse_adapter_of_another_shape(folder: Path, source: ModelSource, model: Any) -> None:
+    """Raises ``ModelError`` where whole layers were saved that the base has in other shapes (a resized vocabulary)."""
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    with as_model_error(source, "adapter"), safe_open(str(folder / ADAPTER_WEIGHTS), framework="pt") as weights:
+        for key in weights.keys():  # noqa: SIM118 - not a dict
+            name, found = key.removeprefix("base_model.model."), weights.get_slice(key).get_shape()
+            if name in shapes and shapes[name] != found:
+                raise ModelError(
+                    f"{source.name} was saved with {name} of the shape {found}, and its base "
+                    f"{model.config.name_or_path} has {shapes[name]}: another vocabulary or another base. Name the "
+                    "base that it was trained on (base_model_name_or_path in adapter_config.json), or merge the two "
+                    "where they were trained."
+                )
 
 
 def merge_lora(model: Any) -> Any:

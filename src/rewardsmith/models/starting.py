@@ -17,6 +17,7 @@ from rewardsmith.models.heads import initialise_head, output_layer
 from rewardsmith.models.loading import holds_adapter, lasting_name, load_one_output_model, load_tokenizer, set_padding
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.models.positions import check_max_length
+from rewardsmith.models.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_WEIGHTS = 3
@@ -59,6 +60,7 @@ def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0) -> Any:
     """
     files = local_source(source)
     model = _merged(files) if holds_adapter(files) else _with_one_output(files, seed)
+    refuse_foreign_tokenizer(model, tokenizer, source.name)
     set_padding(model, tokenizer)
     model.name_or_path = model.config.name_or_path = lasting_name(source)
     model.base_revision = source.revision  # for adapters, which have to find these very weights again

@@ -31,13 +31,20 @@ from rewardsmith.preferences.optional_columns import read_optional_columns
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pair import check_pair
 from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
-from rewardsmith.preferences.preference_set import KEPT_AS_TEXT, Finding, PreferenceSet, QuarantinedRow, num_rows_of
+from rewardsmith.preferences.preference_set import (
+    KEPT_AS_TEXT,
+    NUM_EXAMPLES,
+    Finding,
+    Places,
+    PreferenceSet,
+    QuarantinedRow,
+    num_rows_of,
+)
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
 from rewardsmith.preferences.set_checks import check_set
 from rewardsmith.preferences.sources import Source, find_sources
 
-_NUM_EXAMPLES = 5
 _REPORT_EVERY = 1000
 _READING = ("dataset_config", "dataset_split", "format", "on_bad_row", "near_duplicates")
 
@@ -61,6 +68,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
     if not reading.num_usable:
         raise DataError(_nothing_usable(name, reading))
     table, keys = reading.builder.finish()
+    places = Places(reading.files, table["row"].to_numpy(), keys.file, keys.line)
     table, findings = _checked(table, keys, reading, options)
     num_available = reading.num_rows
     table = _sampled(table, options.max_pairs, seed)
@@ -73,6 +81,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
         format=", ".join(dict.fromkeys(reading.formats)),
         sources=reading.fingerprints,
         name=name,
+        places=places,
     )
 
 
@@ -170,7 +179,7 @@ def _checked(
     def finding(check: str, mask: NDArray[np.bool_], message: str) -> Finding:
         places: list[Place] = [
             {"file": reading.files[keys.file[i]], "line": int(keys.line[i]), "row": int(rows[i])}
-            for i in np.flatnonzero(mask)[:_NUM_EXAMPLES]
+            for i in np.flatnonzero(mask)[:NUM_EXAMPLES]
         ]
         return Finding(check, int(mask.sum()), "kept", message, places)
 
@@ -211,7 +220,7 @@ def _quarantine_findings(quarantine: list[QuarantinedRow]) -> list[Finding]:
             len(rows),
             "quarantined",
             f"rows quarantined: each {REASONS[reason]}",
-            [{"file": bad.file, "line": bad.line, "row": bad.row} for bad in rows[:_NUM_EXAMPLES]],
+            [{"file": bad.file, "line": bad.line, "row": bad.row} for bad in rows[:NUM_EXAMPLES]],
         )
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
@@ -225,7 +234,7 @@ def _kept_as_text(reading: _Reading, table: pa.Table) -> list[Finding]:
         "rows hold what JSON has no word for (bytes that are no text, dates, decimals, what a damaged file lost); "
         "it is kept as text"
     )
-    return [Finding(KEPT_AS_TEXT, len(places), "kept", message, places[:_NUM_EXAMPLES])] if places else []
+    return [Finding(KEPT_AS_TEXT, len(places), "kept", message, places[:NUM_EXAMPLES])] if places else []
 
 
 def _nothing_usable(name: str, reading: _Reading) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.audit import Place
+from rewardsmith.preferences.problems import REASONS, REFUSED_BY_MODEL
+
+NUM_EXAMPLES = 5
+"""Places that a finding names."""
 
 KEPT_AS_TEXT = "kept_as_text"
 """The finding on rows that cannot be had back value for value."""
@@ -45,6 +51,23 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where each row of a set was read."""
+
+    files: Sequence[str]
+    row: NDArray[np.int64]
+    """Ascending positions in the input."""
+    file: NDArray[np.int64]
+    """Position among the files, one a row."""
+    line: NDArray[np.int64]
+
+    def of(self, row: int) -> tuple[str, int]:
+        """File and line."""
+        index = int(np.searchsorted(self.row, row))
+        return self.files[int(self.file[index])], int(self.line[index])
+
+
+@dataclass(frozen=True)
 class PreferenceSet:
     """Pairs ready for use. ``num_rows_read == num_rows_of(table) + len(quarantine)``, always.
 
@@ -62,6 +85,34 @@ class PreferenceSet:
     sources: Mapping[str, str]
     """Name of each source -> fingerprint of its content."""
     name: str
+    places: Places | None = None
+    """None: the rows are those of one file, in their order."""
+
+    def without(self, refused: Mapping[int, str]) -> PreferenceSet:
+        """The set with the rows of some pairs in quarantine. ``refused``: positions in the table, with the reason."""
+        rows = self.table["row"].to_numpy()
+        reasons = {int(rows[place]): refused[place] for place in sorted(refused, reverse=True)}
+        kept = ~np.isin(rows, list(reasons))
+        pair_of = {pair["row"]: pair for pair in self._rows(~kept)}
+        bad = [self._quarantined(pair, reasons[row]) for row, pair in sorted(pair_of.items())]
+        message = f"rows quarantined: each {REASONS[REFUSED_BY_MODEL]}"
+        places: list[Place] = [{"file": one.file, "line": one.line, "row": one.row} for one in bad[:NUM_EXAMPLES]]
+        finding = Finding(REFUSED_BY_MODEL, len(bad), "quarantined", message, places)
+        return replace(
+            self,
+            table=self.table.filter(pa.array(kept)),
+            quarantine=[*self.quarantine, *bad],
+            findings=[finding, *self.findings],
+        )
+
+    def _rows(self, which: NDArray[np.bool_]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.table.select(["row", "original"]).filter(pa.array(which)).to_pylist()
+        return rows
+
+    def _quarantined(self, pair: dict[str, Any], reason: str) -> QuarantinedRow:
+        row = pair["row"]
+        file, line = self.places.of(row) if self.places else (next(iter(self.sources), self.name), row + 1)
+        return QuarantinedRow(row, file, line, REFUSED_BY_MODEL, reason, pair["original"])
 
     @property
     def quarantine_by_reason(self) -> dict[str, int]:

@@ -32,17 +32,23 @@ def holds_several(value: object) -> bool:
 
 def read_conversations(
     record: Mapping[str, object], key: str, prompt_key: str | None, several: bool
-) -> list[Conversation]:
-    """A conversation for each response in the column ``key``. Raises ``BadRowError``."""
+) -> list[Conversation | None]:
+    """A conversation for each response in the column ``key``, None for a missing one of several.
+
+    Raises ``BadRowError``, also where all are missing.
+    """
     value = required(record, key)
     if several != holds_several(value):
         expected = "a list of responses" if several else "one response"
         raise BadRowError("wrong_type", f'"{key}" is not {expected}, as in most rows')
     prompt = _prompt(record, key, prompt_key)
     responses = value if isinstance(value, list) and several else [value]
-    if not responses:
-        raise BadRowError("empty_field", f'"{key}" is an empty list')
-    return [with_system(record, _conversation(prompt, response, key)) for response in responses]
+    if all(response is None for response in responses):
+        raise BadRowError("empty_field", f'"{key}" holds no response')
+    return [
+        None if response is None else with_system(record, _conversation(prompt, response, key))
+        for response in responses
+    ]
 
 
 def _conversation(prompt: list[Message] | None, response: object, key: str) -> list[Message]:

@@ -32,12 +32,16 @@ Kind = Literal["pair", "response", "responses"]
 
 @dataclass(frozen=True, slots=True)
 class ScoringRow:
-    """One input row. ``conversations``: of a pair chosen, then rejected; empty where the row cannot be scored."""
+    """One input row.
+
+    ``conversations``: of a pair chosen, then rejected; None for a response that is missing among several; empty where
+    the row cannot be scored.
+    """
 
     row: int
     """Position in the input, 0-based."""
     raw: RawRow
-    conversations: list[Conversation] = field(default_factory=list)
+    conversations: list[Conversation | None] = field(default_factory=list)
     pair_id: str | None = None
     """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
     problem: BadRowError | None = None
@@ -138,21 +142,21 @@ def _pair_row(raw: RawRow, number: int, form: Format, place: str) -> ScoringRow:
     pair, *more = form.pairs(raw.record)
     if more:
         raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
-    conversations: list[Conversation] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+    conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
     _check(conversations)
     return ScoringRow(number, raw, conversations, pair_id(pair.prompt, [pair.chosen], [pair.rejected]), None, place)
 
 
-def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation]:
+def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation | None]:
     if isinstance(form, str):
         return read_conversations(record, form, prompt_key, several=kind == "responses")
     if form.responses is None:
         raise BadRowError("wrong_type", f"a row of the form {form.name} has no list of responses")
-    return form.responses(record)
+    return [*form.responses(record)]
 
 
-def _check(conversations: list[Conversation]) -> None:
-    for conversation in conversations:
+def _check(conversations: list[Conversation | None]) -> None:
+    for conversation in filter(None, conversations):
         if conversation[-1]["role"] != "assistant":
             raise BadRowError("no_response", f"a response is a turn of the {conversation[-1]['role']}")
         for message in conversation:

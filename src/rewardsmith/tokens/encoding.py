@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rewardsmith.contracts.conversations import Conversation, Message
-from rewardsmith.errors import ModelError
+from rewardsmith.errors import ModelError, RefusedError, RewardsmithError
+from rewardsmith.tokens.chat_template import SYSTEM_TURN
+from rewardsmith.tokens.data_tokenizer import DataTokenizer
 from rewardsmith.tokens.layouts import Spans, chat_spans, encoder_spans, plain_spans
 
 MIN_MAX_LENGTH = 8
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+REFUSAL_CHUNK = 512
+"""Conversations that are tried together before each is tried alone."""
 
 CHECK_CONVERSATIONS: tuple[tuple[Message, ...], ...] = (
     ({"role": "user", "content": "Is 1,024 = 2^10?"}, {"role": "assistant", "content": "Yes, it is.\n"}),
@@ -61,6 +65,7 @@ class ConversationEncoder:
         if truncation_side not in ("left", "right"):
             raise ModelError(f"`truncation_side` {truncation_side!r} is not known; use left or right.")
         self.tokenizer = tokenizer
+        self._data = DataTokenizer(tokenizer)
         self.max_length = max_length
         self.truncation_side: Side = truncation_side
         self.layout = layout_of(tokenizer)
@@ -90,20 +95,61 @@ class ConversationEncoder:
         return self.encode_many([conversation])[0]
 
     def encode_many(self, conversations: Sequence[Conversation]) -> list[Encoded]:
-        """Tokens of each conversation, in order; faster than one by one."""
+        """Tokens of each conversation, in order; faster than one by one.
+
+        ``RefusedError`` where the chat template or the tokenizer does not take one.
+        """
         if not len(conversations):
             return []  # the tokenizer would fail on an empty list
         for conversation in conversations:
             if not conversation:
                 raise ModelError("a conversation without messages cannot be encoded: its last message is the response.")
-        if self.layout == "chat":
-            spans, num_adapted = chat_spans(self.tokenizer, conversations)
-            self.num_adapted += num_adapted
-        elif self.layout == "encoder":
-            spans = encoder_spans(self.tokenizer, conversations)
-        else:
-            spans = plain_spans(self.tokenizer, conversations)
-        return [truncate(span, self.max_length, self.truncation_side) for span in spans]
+        return [truncate(span, self.max_length, self.truncation_side) for span in self._spans(conversations)]
+
+    def _spans(self, conversations: Sequence[Conversation]) -> list[Spans]:
+        try:
+            if self.layout == "chat":
+                spans, num_adapted = chat_spans(self._data, conversations)
+                self.num_adapted += num_adapted
+                return spans
+            return (
+                encoder_spans(self._data, conversations)
+                if self.layout == "encoder"
+                else plain_spans(self._data, conversations)
+            )
+        except RewardsmithError:
+            raise
+        except Exception as error:  # what the tokenizers library raises has no class of its own
+            raise RefusedError(f"the tokenizer refuses a conversation: {' '.join(str(error).split())}") from error
+
+    def encode_samples(self, conversations: Sequence[Conversation]) -> list[Encoded]:
+        """Tokens of invented conversations, with a system turn in front where the template demands one."""
+        try:
+            return self.encode_many(conversations)
+        except RefusedError:
+            return self.encode_many([[SYSTEM_TURN, *conversation] for conversation in conversations])
+
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        """Place of each conversation that cannot be encoded, with the reason.
+
+        They are encoded to find out. Not where there is no template and the tokenizer has a token for the unknown.
+        """
+        found: dict[int, str] = {}
+        if self.layout != "chat" and self.tokenizer.unk_token_id is not None:
+            return found
+        for begin in range(0, len(conversations), REFUSAL_CHUNK):
+            chunk = conversations[begin : begin + REFUSAL_CHUNK]
+            if self._refusal(chunk) is not None:
+                each = {place: self._refusal([one]) for place, one in enumerate(chunk, begin)}
+                found |= {place: reason for place, reason in each.items() if reason is not None}
+        return found
+
+    def _refusal(self, conversations: Sequence[Conversation]) -> str | None:
+        try:
+            self.encode_many(conversations)
+        except RefusedError as error:
+            return str(error)
+        return None
 
 
 def layout_of(tokenizer: Any) -> Literal["chat", "encoder", "plain"]:
@@ -154,5 +200,5 @@ def tokenizer_state(tokenizer: Any) -> list[Any]:
 def tokens_check(tokenizer: Any) -> str:
     """sha256 of the tokens of fixed conversations: a saved model notices when its tokenizer or template was changed."""
     encoder = ConversationEncoder(tokenizer, max_length=1 << 20)
-    ids = [encoded.input_ids for encoded in encoder.encode_many(CHECK_CONVERSATIONS)]
+    ids = [encoded.input_ids for encoded in encoder.encode_samples(CHECK_CONVERSATIONS)]
     return hashlib.sha256(json.dumps(ids).encode()).hexdigest()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rewardsmith.contracts.conversations import Message
 from rewardsmith.errors import ModelError
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 WORD_MARKS = ("\u0120", "\u2581", "##")
 
 
-def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
-    """Id and string of an existing token that can never end a conversation.
+def choose_pad_token(tokenizer: Any, num_embeddings: int | None = None) -> tuple[int, str]:
+    """Id and string of an existing token that can never end a conversation, and that the model has an embedding for.
 
     In this order: the tokenizer's own padding token, a special token with ``pad`` in its name, the unknown token,
     any other special token, and for a vocabulary without one (GPT-2) its last word with a word mark: as a literal
@@ -23,7 +24,11 @@ def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
     the layout writes last are never chosen.
     """
     ends = conversation_ends(tokenizer)
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    vocabulary: dict[str, int] = {
+        token: index
+        for token, index in tokenizer.get_vocab().items()
+        if num_embeddings is None or index < num_embeddings
+    }
     specials = [str(token) for token in special_tokens(tokenizer)]
     named = [token for token in specials if "pad" in token.lower()]
     words = sorted((t for t in vocabulary if t.startswith(WORD_MARKS)), key=lambda t: -vocabulary[t])
@@ -37,7 +42,8 @@ def choose_pad_token(tokenizer: Any) -> tuple[int, str]:
 def conversation_ends(tokenizer: Any) -> set[int]:
     """Tokens that can be the last of a conversation, and BOS and EOS besides."""
     encoder = ConversationEncoder(tokenizer, max_length=4096)
-    ends = {encoder.encode([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]).input_ids[-1]}
+    sample: list[Message] = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    ends = {encoder.encode_samples([sample])[0].input_ids[-1]}
     return ends | {token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None}
 
 

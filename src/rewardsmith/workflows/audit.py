@@ -40,6 +40,7 @@ from rewardsmith.workflows.audit_folder import DOUBTFUL, PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
+from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
     with times.stage("reading"):
         name = dataset if dataset is not None else config.data.dataset_name
         given = load_preferences(name, config.data, config.run.seed)
+        if config.strength.kind.refits:
+            given = set_aside_refused(given, refusals_of(config.model), config.data)
     path = Path(config.run.output_dir or default_output("audit", given.name))
     groups = fold_groups(given.table, config.strength.fold_by)
     ensemble = audit_ensemble(config, given.table, groups, path, times.stage)

@@ -22,6 +22,7 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.options import DoctorConfig
+from rewardsmith.workflows.refused_rows import set_aside_refused
 
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 DEFAULT_MODEL = "embedded/minilm"
@@ -105,11 +106,13 @@ def _is_reward_model(name: str) -> bool:
 
 def _check_data(config: DoctorConfig, dataset: Any) -> list[Check]:
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
-    checks = check_rows(given)
     name = config.model_name_or_path or DEFAULT_MODEL
     try:
         tokenizer = load_tokenizer(resolve_model(name))
     except ModelError as error:
-        return [*checks, Check("truncation", "warn", f"Not checked, for want of a tokenizer: {error}")]
+        unknown = Check("truncation", "warn", f"Not checked, for want of a tokenizer: {error}")
+        return [*check_rows(given), unknown]
+    encoder = ConversationEncoder(tokenizer, config.max_length)
+    given = set_aside_refused(given, encoder.refusals, config.data)
     check_max_length(load_config(resolve_model(name)), config.max_length, name)
-    return checks + check_truncation(given.table, ConversationEncoder(tokenizer, config.max_length), name)
+    return check_rows(given) + check_truncation(given.table, encoder, name)

@@ -32,6 +32,7 @@ from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import open_folder
+from rewardsmith.workflows.refused_rows import set_aside_refused
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,8 +65,10 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     if config.compare_to is not None:  # opened now, so that a broken one does not stop the run when half is done
         with _opened(config.compare_to, config) as scorer:
             inputs["compared model"] = fingerprint_json(scorer.fingerprint)
+            given = set_aside_refused(given, scorer.refusals, config.data)
     with _opened(config.reward_model_path, config) as scorer:
         fingerprint, device = scorer.fingerprint, scorer.device
+        given = set_aside_refused(given, scorer.refusals, config.data)
         if home:
             _refuse_training_set(home, given, config.data.dataset_split)
         folder = open_folder("evaluate", config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})

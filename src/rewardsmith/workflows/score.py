@@ -21,7 +21,8 @@ from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.score import ScoreMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer
-from rewardsmith.errors import ConfigError, ModelError
+from rewardsmith.engine.scoring.taken import score_taken
+from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.evaluation.reward_columns import (
     ROW_FORMS,
     count_rewards,
@@ -37,7 +38,7 @@ from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.output_paths import default_output
 from rewardsmith.workflows.score_output import ScoreOutput, check_output
 
-PARTS_VERSION = 1
+PARTS_VERSION = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,7 +99,17 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
         check_metrics(metrics, ScoreMetrics, output.name)
         run.output.join(parts, {"fingerprint": scorer.fingerprint, "version": __version__, **metrics})
         run.parts.remove()
+    if not metrics["num_responses"]:
+        raise DataError(_nothing_scored(metrics, output))
     return ScoreResult(str(output), metrics)
+
+
+def _nothing_scored(metrics: ScoreMetrics, output: Path) -> str:
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in metrics["bad_rows_by_reason"].items())
+    return (
+        f"{metrics['dataset']}: none of its {metrics['num_rows']:,} rows could be scored ({reasons}). The column "
+        f"`problem` of {output} says why of each."
+    )
 
 
 def _check(config: ScoreConfig) -> None:
@@ -176,8 +187,10 @@ class _Run:
 
     def _write(self, path: Path, rows: list[ScoringRow]) -> dict[str, Any]:
         conversations = [conversation for row in rows for conversation in row.conversations]
-        scores = self.scorer.score(conversations)
-        rewards = reward_columns(self.stream.kind, rows, scores.members, self.aggregation, self.temperature)
+        scores = score_taken(self.scorer, conversations)
+        rewards = reward_columns(
+            self.stream.kind, rows, scores.members, self.aggregation, self.temperature, scores.refused
+        )
         kept = [row.raw.record for row in rows] if self._keep else None
         self.output.write_part(path, kept, rewards)
         record = {**count_rewards(self.stream.kind, rewards), "num_cut": scores.num_truncated}

@@ -37,6 +37,7 @@ from rewardsmith.trials.cell_log import CellLog, fingerprint_of_code
 from rewardsmith.trials.cell_processes import run_cells
 from rewardsmith.workflows.options import StudyNoiseConfig
 from rewardsmith.workflows.output_paths import open_folder
+from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"
@@ -75,6 +76,7 @@ def run_study_noise(config: StudyNoiseConfig, dataset: Any = None) -> StudyResul
     with times.stage("reading"):
         name = dataset if dataset is not None else config.data.dataset_name
         given = load_preferences(name, config.data, config.run.seed)
+        given = set_aside_refused(given, refusals_of(config.model), config.data)
     work = {"code of rewardsmith": fingerprint_of_code(trainer.packages), **recipe_fingerprints(methods)}
     if trainer.trains_models:
         work |= _model(config.model)

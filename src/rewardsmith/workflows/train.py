@@ -46,6 +46,7 @@ from rewardsmith.workflows.audit_folder import read_audit
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
+from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
 
 LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"
@@ -96,7 +97,9 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     if device == "cpu":
         use_all_cores()
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, seed)
-    train_pairs, eval_pairs, other_inputs = _split(config, given)
+    refusals = refusals_of(config.model)
+    given = set_aside_refused(given, refusals, config.data)
+    train_pairs, eval_pairs, other_inputs = _split(config, given, refusals)
     if config.noise_aware:
         audit = read_audit(config.noise_aware)
         if warning := warning_of_rates(audit.metrics["claim"]):
@@ -176,11 +179,14 @@ def _check(config: TrainConfig) -> None:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
 
 
-def _split(config: TrainConfig, given: PreferenceSet) -> tuple[pa.Table, pa.Table | None, dict[str, str]]:
+def _split(
+    config: TrainConfig, given: PreferenceSet, refusals: Refusals
+) -> tuple[pa.Table, pa.Table | None, dict[str, str]]:
     """Training pairs, pairs to evaluate on if any, and fingerprints of the files that only evaluation reads."""
     if config.eval_dataset_name:
         options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
         other = load_preferences(config.eval_dataset_name, options, config.run.seed)
+        other = set_aside_refused(other, refusals, options)
         return given.table, other.table, {f"{EVAL_INPUT}{name}": print_ for name, print_ in other.sources.items()}
     if config.eval_fraction:
         train_pairs, eval_pairs = hold_out_groups(given.table, config.eval_fraction, config.run.seed)

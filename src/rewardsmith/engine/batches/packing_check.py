@@ -44,7 +44,7 @@ def why_not_packed(model: Any, encoder: ConversationEncoder, padded: _Padded, pa
     before = core.config._attn_implementation
     was_training = model.training
     reason: str | None = None
-    conversations = encoder.encode_many(
+    conversations = encoder.encode_samples(
         [
             [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
             for prompt in PROMPTS

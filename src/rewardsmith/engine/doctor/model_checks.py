@@ -26,8 +26,8 @@ from rewardsmith.models.loading import load_reward_model, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.batching import pad_batch
+from rewardsmith.tokens.chat_template import template_depends_on_date
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
-from rewardsmith.tokens.layouts import template_depends_on_date
 from rewardsmith.tokens.padding import conversation_ends
 
 TOLERANCE = 1e-4
@@ -58,7 +58,7 @@ class ModelUnderTest:
     def __init__(self, model: Any, encoder: ConversationEncoder) -> None:
         self.model = model
         self.encoder = encoder
-        self.chosen, self.rejected = (encoder.encode_many(side) for side in sample_pairs())
+        self.chosen, self.rejected = (encoder.encode_samples(side) for side in sample_pairs())
 
     @property
     def pad_id(self) -> int:
@@ -207,7 +207,7 @@ def check_end(test: ModelUnderTest) -> Check:
         {"role": "assistant", "content": "word " * 400},
     ]
     tokenizer = test.encoder.tokenizer
-    cut = [ConversationEncoder(tokenizer, 64, side).encode(long) for side in ("left", "right")]
+    cut = [ConversationEncoder(tokenizer, 64, side).encode_samples([long])[0] for side in ("left", "right")]
     ends = {tuple(e.input_ids[e.response_end :]) for e in [*test.chosen, *test.rejected, *cut]}
     name = " or ".join(repr(tokenizer.decode(end)) if end else "nothing" for end in sorted(ends))
     return verdict(

@@ -37,6 +37,7 @@ from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.loading import load_config, load_trunk
 from rewardsmith.models.positions import check_max_length
+from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.preferences.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
@@ -151,7 +152,6 @@ class _Extraction:
         self.source, self.encoder, self.caches, self.quiet = source, encoder, caches, quiet
         self.device = choose_device(device)
         self.dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-        self.pad_id = choose_pad_token(encoder.tokenizer)[0]
         self.num_clipped = 0
 
     def run(self, conversations: dict[bytes, Conversation]) -> None:
@@ -164,6 +164,8 @@ class _Extraction:
         model, config = load_trunk(self.source, self.device, self.dtype)
         check_max_length(config, self.encoder.max_length, self.source.name)
         check_specs(config, list(self.caches))
+        refuse_foreign_tokenizer(model, self.encoder.tokenizer, self.source.name)
+        pad_id = choose_pad_token(self.encoder.tokenizer, num_embeddings(model))[0]
         max_tokens = MAX_BATCH_TOKENS[self.device.partition(":")[0]]
         batches = length_sorted_batches([len(item.input_ids) for item in encoded], max_tokens)
         total = sum(len(item.input_ids) for item in encoded)
@@ -173,7 +175,7 @@ class _Extraction:
         with progress(f"Features of {self.source.name} (tokens)", total, self.quiet) as bar:
             for batch in batches:
                 members = [encoded[index] for index in batch]
-                pending.append((batch, self._forward(model, members)))
+                pending.append((batch, self._forward(model, members, pad_id)))
                 num_tokens = sum(len(item.input_ids) for item in members)
                 num_done += num_tokens
                 bar.note(**{"tokens/s": round(num_done / max(1e-9, time.monotonic() - started))})
@@ -187,8 +189,8 @@ class _Extraction:
         if self.num_clipped:
             say(f"{self.num_clipped} feature values were clipped to float16's range of +-{LARGEST_FP16:.0f}.")
 
-    def _forward(self, model: Any, members: list[Encoded]) -> dict[FeatureSpec, NDArray[np.float16]]:
-        batch = pad_batch(members, self.pad_id, token_types=self.encoder.has_token_types)
+    def _forward(self, model: Any, members: list[Encoded], pad_id: int) -> dict[FeatureSpec, NDArray[np.float16]]:
+        batch = pad_batch(members, pad_id, token_types=self.encoder.has_token_types)
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         response_mask = batch.pop("response_mask")
         weights = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 
 import numpy as np
 
@@ -58,12 +58,22 @@ class EnsembleScorer:
         members = np.stack([one.rewards for one in scores])
         return Scores(self.aggregation(members).astype(np.float32), members, scores[0].num_truncated)
 
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        """Those of any member, with its reason."""
+        found: dict[int, str] = {}
+        for index in range(self.num_members):
+            with self._opened(index) as scorer:
+                found = scorer.refusals(conversations) | found
+        return found
+
     def close(self) -> None:
         for scorer in self._kept.values():
             scorer.close()
 
     def _score_by(self, index: int, conversations: Sequence[Conversation]) -> Scores:
-        if index in self._kept:
-            return self._kept[index].score(conversations)
-        with closing(self._loaders[index]()) as scorer:
+        with self._opened(index) as scorer:
             return scorer.score(conversations)
+
+    def _opened(self, index: int) -> AbstractContextManager[Scorer]:
+        """A member: one that is kept as it is, another loaded and closed again."""
+        return nullcontext(self._kept[index]) if index in self._kept else closing(self._loaders[index]())

@@ -61,5 +61,8 @@ class FeatureHeadScorer:
         rewards = self.aggregation(members).astype(np.float32)
         return Scores(rewards, members, int((features.num_cut > 0).sum()))
 
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        return self.encoder.refusals(conversations)
+
     def close(self) -> None:
         """There is nothing to let go."""

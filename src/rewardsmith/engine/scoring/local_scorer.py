@@ -99,6 +99,9 @@ class LocalScorer:
                     bar.advance(len(batch))
         return Scores.of_one(rewards[position], int(truncated[position].sum()))
 
+    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
+        return self.encoder.refusals(conversations)
+
     def close(self) -> None:
         """Lets the model go; it is freed unless somebody else holds it."""
         self.model = None

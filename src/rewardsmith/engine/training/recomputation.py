@@ -97,7 +97,7 @@ def why_not_selective(model: Any, encoder: ConversationEncoder, form: BatchForm)
     name = type(model).__name__
     if transformer_blocks(model) is None:
         return f"{name} has no list of blocks."
-    inputs = form.inputs(encoder.encode_many(PAIR))
+    inputs = form.inputs(encoder.encode_samples(PAIR))
     was_training = model.training
     try:
         model.eval()

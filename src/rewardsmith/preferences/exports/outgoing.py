@@ -49,8 +49,8 @@ class Outgoing:
     num_swapped: int
     """Written pairs whose responses changed places."""
     left_out: dict[str, int]
-    """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt), ``extra`` (nor
-    what stands beside a text)."""
+    """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt), ``extra``
+    (nor what stands beside a text)."""
     not_expressed: dict[str, int]
     """Column -> written pairs for which the consumer does not know it: it trains on them as if it had its default."""
 

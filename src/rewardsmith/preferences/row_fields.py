@@ -1,4 +1,4 @@
-"""The fields of a row as a reader takes them: message lists that are written as text decoded, and noted what is read."""
+"""The fields of a row as a reader takes them: lists of messages in text decoded, and noted what is read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rewardsmith.preferences.messages import is_message_list
 from rewardsmith.preferences.problems import BadRowError
 
 _LIST_IN_TEXT = re.compile(r"""\s*\[?\s*\{\s*(["'])(role|content|from|value)\1\s*:""")
-_WORDS = frozenset(
-    "system prompt question query instruction input context history message messages conversation conversations "
-    "dialogue dialog turns tools functions reasoning thinking response responses completion completions output answer "
-    "answers generated generation persona".split()
+_SAID = re.compile(
+    r"(?<![a-z])(system|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
+    r"turns|tools|functions|reasoning|thinking|responses?|completions?|output|answers?|generated|generations?|persona)"
+    r"(?![a-z])"
 )
-"""A column with one of these in its name could be part of the conversation."""
-_ABOUT = frozenset("id ids model models source hash type category lang language length tokens num score rating".split())
+"""A column with one of these words in its name could be part of the conversation."""
+_ABOUT = re.compile(r"(?<![a-z])(ids?|models?|source|hash|type|category|lang|length|tokens|num|score|rating)(?![a-z])")
 """One with one of these says something about it."""
 _FEW_WORDS = 4
 
@@ -47,16 +47,16 @@ class RowFields:
         """Counts what of a row that was read could be part of the conversation, and was not asked for."""
         self._num_rows += 1
         for key, value in record.items():
-            if key not in self._read and _could_be_said(str(key), value):
-                if not any(value == record.get(read) for read in self._read):
-                    self._unread[key] += 1
+            if key in self._read or not _could_be_said(str(key), value):
+                continue
+            self._unread[key] += not any(value == record.get(read) for read in self._read)
 
     def unread(self) -> dict[str, int]:
         """Column -> rows, of what no row was read from."""
         return {
             str(key): count
             for key, count in self._unread.items()
-            if key not in self._read and (_is_named_so(str(key)) or 2 * count > self._num_rows)
+            if count and key not in self._read and (_is_named_so(str(key)) or 2 * count > self._num_rows)
         }
 
 
@@ -68,7 +68,7 @@ class _Fields(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._taken(key, super().__getitem__(key))
 
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
         return self._taken(key, super().get(key, default))
 
     def _taken(self, key: str, value: Any) -> Any:
@@ -117,5 +117,10 @@ def _could_be_said(name: str, value: object) -> bool:
 
 
 def _is_named_so(name: str) -> bool:
-    words = set(re.split(r"[^a-z]+", name.lower()))
-    return bool(words & _WORDS) and not words & _ABOUT
+    return bool(_SAID.search(name.lower())) and not _ABOUT.search(name.lower())
+
+
+def columns_not_read(columns: Mapping[str, int]) -> str:
+    """One sentence on what ``unread`` gives."""
+    named = ", ".join(f"{name} ({count:,} rows)" for name, count in columns.items())
+    return f"not read, though it could be part of the conversation: {named}. Put what belongs to it into the prompt."

@@ -25,6 +25,7 @@ from rewardsmith.preferences.identity import pair_id
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.problems import BadRowError, column_names
 from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
+from rewardsmith.preferences.row_fields import RowFields
 from rewardsmith.preferences.sources import Source, find_sources
 
 Kind = Literal["pair", "response", "responses"]
@@ -58,6 +59,8 @@ class RowStream:
     form: str
     """Name of the preference format, or column of the responses."""
     rows: Iterator[ScoringRow]
+    not_read: Counter[str]
+    """Column -> rows in which it could be part of the conversation, and is not read; grows while rows are read."""
 
 
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
@@ -75,7 +78,9 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
     described = form.name if isinstance(form, Format) else form
-    return RowStream(name, kind, described, _read(first, others, kind, reading, options.response_key))
+    not_read: Counter[str] = Counter()
+    rows = _read(first, others, kind, reading, options.response_key, not_read)
+    return RowStream(name, kind, described, rows, not_read)
 
 
 class _Opened:
@@ -90,7 +95,9 @@ class _Opened:
             place = source.place(first[0].line)
             raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
         self.source = source
-        self.records: list[Record] = [row.record for row in first if row.record is not None]
+        records = [row.record for row in first if row.record is not None]
+        self.fields = RowFields(records)
+        self.records: list[Record] = [*map(self.fields.decoded, records)]
         self.rows = chain(first, rows)
 
 
@@ -107,44 +114,52 @@ def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: 
 
 
 def _read(
-    opened: _Opened, others: Sequence[Source], kind: Kind, options: DataOptions, response_key: str | None
+    opened: _Opened,
+    others: Sequence[Source],
+    kind: Kind,
+    options: DataOptions,
+    response_key: str | None,
+    not_read: Counter[str],
 ) -> Iterator[ScoringRow]:
     number = 0
     for source in (None, *others):
         opened = opened if source is None else _Opened(source)
         _, form = _kind_of(opened.records, options, response_key, opened.source.name)
         for raw in opened.rows:
-            row = _scoring_row(raw, number, kind, form, options.prompt_key, opened.source)
+            row = _scoring_row(raw, number, kind, form, options.prompt_key, opened)
             if row.problem is not None and options.on_bad_row == "error":
                 raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass `on_bad_row` quarantine.")
             yield row
             number += 1
+        not_read.update(opened.fields.unread())
 
 
 def _scoring_row(
-    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, source: Source
+    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: _Opened
 ) -> ScoringRow:
-    place = source.place(raw.line)
+    place = opened.source.place(raw.line)
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
+        record, identity = opened.fields.of(raw.record), None
         if kind == "pair" and isinstance(form, Format):
-            return _pair_row(raw, number, form, place)
-        conversations = _responses(raw.record, kind, form, prompt_key)
+            conversations, identity = _pair(form, record)
+        else:
+            conversations = _responses(record, kind, form, prompt_key)
         _check(conversations)
-        return ScoringRow(number, raw, conversations, place=place)
+        opened.fields.note(raw.record)
+        return ScoringRow(number, raw, conversations, identity, place=place)
     except BadRowError as problem:
         return ScoringRow(number, raw, problem=problem, place=place)
 
 
-def _pair_row(raw: RawRow, number: int, form: Format, place: str) -> ScoringRow:
-    assert raw.record is not None  # its reader saw to it
-    pair, *more = form.pairs(raw.record)
+def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], str]:
+    """The two conversations of a row, and its name."""
+    pair, *more = form.pairs(record)
     if more:
         raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
-    conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
-    _check(conversations)
-    return ScoringRow(number, raw, conversations, pair_id(pair.prompt, [pair.chosen], [pair.rejected]), None, place)
+    name = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
+    return [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]], name
 
 
 def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation | None]:

@@ -31,6 +31,7 @@ from rewardsmith.evaluation.reward_columns import (
     summarise_counts,
 )
 from rewardsmith.models.kept_temperature import read_temperature
+from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.version import __version__
@@ -94,6 +95,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "temperature": temperature,
             **summarise_counts(stream.kind, run.records),
             "num_rows_resumed": run.num_resumed,
+            "columns_not_read": dict(stream.not_read),
             "duration_s": round(time.monotonic() - started, 3),
         }
         check_metrics(metrics, ScoreMetrics, output.name)
@@ -205,6 +207,8 @@ def _lines(m: ScoreMetrics) -> Iterator[str]:
     )
     if m["num_bad_rows"]:
         yield f"{m['num_bad_rows']:,} rows have no reward; their column `reason` says why: {bad}."
+    if m["columns_not_read"]:
+        yield f"Columns {columns_not_read(m['columns_not_read'])}"
     if m["num_cut"]:
         yield f"{m['num_cut']:,} conversations were longer than the model reads and were truncated."
     if m["mean_reward"] is not None:

@@ -123,4 +123,7 @@ def _is_named_so(name: str) -> bool:
 def columns_not_read(columns: Mapping[str, int]) -> str:
     """One sentence on what ``unread`` gives."""
     named = ", ".join(f"{name} ({count:,} rows)" for name, count in columns.items())
-    return f"not read, though it could be part of the conversation: {named}. Put what belongs to it into the prompt."
+    return (
+        f"not read, though it could be part of the conversation: {named}. What belongs to it must stand in the prompt "
+        "or in the responses."
+    )

@@ -142,6 +142,8 @@ def _has_extra(pairs: pa.Table) -> NDArray[np.bool_]:
     found = np.zeros(pairs.num_rows, dtype=np.bool_)
     for side in _SIDES[0] + ("prompt",):
         messages = pairs[side].combine_chunks()
+        if messages.type.value_type.get_field_index("extra") < 0:  # a ledger of an earlier version
+            continue
         has = pc.is_valid(pc.struct_field(pc.list_flatten(messages), "extra"))
         found[pc.list_parent_indices(messages).filter(has).to_numpy()] = True
     return found

@@ -152,3 +152,12 @@ def test_reward_that_is_not_a_number_stops_and_names_the_row() -> None:
 def test_everything_can_be_written_as_json() -> None:
     rows = [{**r, "chosen": "1 " + r["chosen"], "rejected": "2 " + r["rejected"]} for r in some_rows(12)]
     json.dumps(measure(*rows).metrics, allow_nan=False)
+
+
+def test_each_category_has_its_own_baseline_of_length() -> None:
+    rows = [row("1 xxxx", "2", category="easy", prompt=f"e{i}") for i in range(4)]
+    rows += [row("3", "1 xxxx", category="hard", prompt=f"h{i}") for i in range(2)]
+    m = measure(*rows).metrics
+    found = {entry["name"]: (entry["length_accuracy"], entry["accuracy"]) for entry in m["by_category"] or []}
+    assert found == {"easy": (1.0, 0.0), "hard": (0.0, 1.0)}
+    assert m["eval_length_accuracy"] == pytest.approx(4 / 6)

@@ -115,7 +115,18 @@ def test_an_adapter_on_a_base_of_another_size_says_what_does_not_fit(tmp_path: P
     save_reward_model(model, tokenizer, tmp_path / "adapter", {})
     file = tmp_path / "adapter" / "adapter_model.safetensors"
     save_file({name: torch.cat([tensor, tensor]) for name, tensor in load_file(file).items()}, file)
-    with pytest.raises(ModelError, match=r"adapter cannot be loaded: RuntimeError: Error.*: size mismatch for .*shape"):
+    with pytest.raises(ModelError, match=r"with score\.weight of the shape .*, and its base .* has \["):
+        load_reward_model(str(tmp_path / "adapter"))
+
+
+def test_an_adapter_with_another_vocabulary_says_both_shapes(tmp_path: Path) -> None:
+    model, _, tokenizer = adapted("llama", tmp_path / "trunk")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    more = {"base_model.model.model.embed_tokens.weight": torch.zeros(len(tokenizer) + 1, 32)}
+    save_file({**load_file(file), **more}, file, metadata={"format": "pt"})
+    shapes = rf"\[{len(tokenizer) + 1}, 32\], and its base .*trunk has \[{len(tokenizer)}, 32\]: another vocabulary"
+    with pytest.raises(ModelError, match=shapes):
         load_reward_model(str(tmp_path / "adapter"))
 
 

@@ -321,3 +321,42 @@ def test_numbers_of_numpy_stay_numbers_in_json_lines(tmp_path: Path, stub: Calla
     run_score(config("rm", tmp_path / "a.jsonl"), rows)
     line = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
     assert line["id"] == 7 and line["marks"] == [1.5, 2.0]
+
+
+def test_a_null_among_samples_costs_the_others_nothing(models: list[str], tmp_path: Path) -> None:
+    samples = [{"prompt": "one", "responses": ["red", None, "blue"]}, {"prompt": "two", "responses": [None]}]
+    for names in (models[0], ",".join(models)):
+        output = tmp_path / f"{len(names)}.jsonl"
+        run_score(config(names, output), samples)
+        first, second = (json.loads(line) for line in output.read_text().splitlines())
+        alone = open_scorer(names).score(
+            [[{"role": "user", "content": "one"}, {"role": "assistant", "content": text}] for text in ("red", "blue")]
+        )
+        assert first["rewards"][1] is None and first["reason"] is None
+        assert [first["rewards"][0], first["rewards"][2]] == pytest.approx(alone.rewards.tolist(), abs=1e-6)
+        assert first["best"] == 2 * int(alone.rewards.argmax())
+        assert second["rewards"] is None and second["reason"] == "empty_field"
+
+
+def test_a_score_of_nothing_is_an_error_that_says_why(models: list[str], tmp_path: Path) -> None:
+    rows = [{"prompt": "one", "chosen": ["red"], "rejected": 5}] * 3
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(DataError, match=r"none of its 3 rows could be scored \(wrong_type 3\)"):
+        run_score(config(models[0], output), rows)
+    assert "problem" in output.read_text()
+
+
+def test_the_column_of_the_responses_is_said(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"question": "one", "answer": "#### 7", "generated": "red blue", "id": "7"}]
+    file = write_rows(tmp_path / "rows.jsonl", rows)
+    command = ["score", str(file), "--reward_model_path", models[0], "--output_file", str(tmp_path / "out.jsonl")]
+    assert main(command) == 0
+    said = " ".join(" ".join(capsys.readouterr()).split())
+    assert "Responses are those in the column answer; --response_key names another." in said
+    assert "not read, though it could be part of the conversation: generated (1 rows)" in said
+    assert main([*command, "--response_key", "generated", "--overwrite"]) == 0
+    said = " ".join(" ".join(capsys.readouterr()).split())
+    assert "column generated; --response_key names another." in said
+    assert "part of the conversation: answer (1 rows)" in said

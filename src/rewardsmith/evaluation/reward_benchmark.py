@@ -15,6 +15,7 @@ from rewardsmith.evaluation.calibration import calibration_metrics
 from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval, score_pairs
 from rewardsmith.metrics.accuracy import pair_accuracy, pair_credit
 from rewardsmith.metrics.calibration import negative_log_likelihood
+from rewardsmith.preferences.pair_table import response_lengths
 
 NUM_LENGTH_BINS = 5
 
@@ -44,6 +45,8 @@ def benchmark_rewards(
     """
     scored = score_pairs(scorer, pairs)
     used, gap, target, prompts = scored.pairs, scored.gap, scored.target, scored.prompts
+    lengths = response_lengths(used)
+    longer = (lengths[0] - lengths[1]).astype(np.float64)
     credit = pair_credit(gap, target)
     strict = np.where(credit == 0.5, np.nan, credit)
     counts = pair_accuracy(gap, target)
@@ -69,8 +72,8 @@ def benchmark_rewards(
         "eval_num_without_weight": scored.num_without_weight,
         "eval_num_prompts": len(np.unique(prompts)),
         **calibration_metrics(scored, kept_temperature, seed, num_resamples),
-        "by_category": by_category(used, gap, target, prompts, seed, num_resamples),
-        **by_length(used, gap, target, prompts, seed, num_resamples),
+        "by_category": by_category(used, gap, longer, target, prompts, seed, num_resamples),
+        **by_length(gap, longer, target, prompts, seed, num_resamples),
     }
     return RewardBenchmark(metrics, scored)
 
@@ -91,9 +94,19 @@ def reward_table(scored: ScoredPairs, compared: ScoredPairs | None = None) -> pa
 
 
 def by_category(
-    pairs: pa.Table, gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
+    pairs: pa.Table,
+    gap: Floats,
+    longer: Floats,
+    target: Floats,
+    prompts: NDArray[Any],
+    seed: int,
+    num_resamples: int,
 ) -> list[CategorySlice] | None:
-    """The numbers of each category, the largest first; None where the set has no categories."""
+    """The numbers of each category, the largest first; None where the set has no categories.
+
+    ``longer``: characters by which chosen is longer. "The longer one is better" is a baseline within each category:
+    one that length decides says little of a model.
+    """
     names = np.asarray([name if name is not None else "" for name in pairs.column("category").to_pylist()])
     if not (names != "").any():
         return None
@@ -101,27 +114,23 @@ def by_category(
     for name in np.unique(names):
         inside = names == name
         numbers = slice_numbers(gap[inside], target[inside], prompts[inside], seed, num_resamples)
-        found.append({"name": str(name) or "(none)", **numbers})
+        by_longer = pair_accuracy(longer[inside], target[inside]).accuracy
+        found.append({"name": str(name) or "(none)", "length_accuracy": by_longer, **numbers})
     return sorted(found, key=lambda entry: -entry["count"])
 
 
 def by_length(
-    pairs: pa.Table, gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
+    gap: Floats, longer: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int
 ) -> ByLength:
     """Accuracy by how much longer the preferred response is (characters), and that of "the longer one is better".
 
     ``eval_length_accuracy`` is a baseline that reads nothing; responses of one length are ties to it.
     """
-    lengths = [
-        np.array([sum(len(m["content"]) for m in response) for response in pairs.column(side).to_pylist()], dtype=float)
-        for side in ("chosen", "rejected")
-    ]
-    difference = lengths[0] - lengths[1]
-    preferred_longer = difference * np.sign(target - 0.5)
+    preferred_longer = longer * np.sign(target - 0.5)
     decided = target != 0.5
     slices: list[LengthDifferenceSlice] = []
     result: ByLength = {
-        "eval_length_accuracy": pair_accuracy(difference, target).accuracy,
+        "eval_length_accuracy": pair_accuracy(longer, target).accuracy,
         "by_length_difference": slices,
     }
     if not decided.any():

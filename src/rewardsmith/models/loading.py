@@ -140,8 +140,8 @@ def refuse_missing_head(source: ModelSource, model: Any, missing: set[str]) -> N
     """Raises ``ModelError`` for a model that gives no single number, or whose head would be random."""
     if model.config.num_labels != 1:
         raise ModelError(
-            f"{source.name} is a classifier of {model.config.num_labels} labels; a reward model has one output. "
-            f"Train one from it: rewardsmith train pairs.jsonl --model_name_or_path {source.name} draws a new head."
+            f"{source.name} has {model.config.num_labels} labels; a reward model has one. Train one from it, with a "
+            f"new head: rewardsmith train pairs.jsonl --model_name_or_path {source.name}"
         )
     output_layer(model)
     if missing:

@@ -92,9 +92,9 @@ def refuse_adapter_of_another_shape(folder: Path, source: ModelSource, model: An
             if name in shapes and shapes[name] != found:
                 raise ModelError(
                     f"{source.name} was saved with {name} of the shape {found}, and its base "
-                    f"{model.config.name_or_path} has {shapes[name]}: another vocabulary or another base. Name the "
-                    "base that it was trained on (base_model_name_or_path in adapter_config.json), or merge the two "
-                    "where they were trained."
+                    f"{model.config.name_or_path} has {shapes[name]}: another vocabulary, number of labels or "
+                    "base. Name the base that it was trained on (base_model_name_or_path in adapter_config.json), or "
+                    "merge the two where they were trained."
                 )
 
 

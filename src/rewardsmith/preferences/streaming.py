@@ -61,6 +61,8 @@ class RowStream:
     rows: Iterator[ScoringRow]
     not_read: Counter[str]
     """Column -> rows in which it could be part of the conversation, and is not read; grows while rows are read."""
+    column: str | None = None
+    """The column of the responses, where it is one."""
 
 
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
@@ -80,7 +82,7 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     described = form.name if isinstance(form, Format) else form
     not_read: Counter[str] = Counter()
     rows = _read(first, others, kind, reading, options.response_key, not_read)
-    return RowStream(name, kind, described, rows, not_read)
+    return RowStream(name, kind, described, rows, not_read, form if isinstance(form, str) else None)
 
 
 class _Opened:

@@ -21,7 +21,7 @@ from rewardsmith.tokens.layouts import Spans, chat_spans, encoder_spans, plain_s
 MIN_MAX_LENGTH = 8
 LAYOUT_VERSION = 2
 REFUSAL_CHUNK = 512
-"""Conversations that are tried together before each is tried alone."""
+"""Conversations that are tried together before halves of them are."""
 
 CHECK_CONVERSATIONS: tuple[tuple[Message, ...], ...] = (
     ({"role": "user", "content": "Is 1,024 = 2^10?"}, {"role": "assistant", "content": "Yes, it is.\n"}),
@@ -134,15 +134,21 @@ class ConversationEncoder:
 
         They are encoded to find out. Not where there is no template and the tokenizer has a token for the unknown.
         """
-        found: dict[int, str] = {}
         if self.layout != "chat" and self.tokenizer.unk_token_id is not None:
-            return found
+            return {}
+        found: dict[int, str] = {}
         for begin in range(0, len(conversations), REFUSAL_CHUNK):
-            chunk = conversations[begin : begin + REFUSAL_CHUNK]
-            if self._refusal(chunk) is not None:
-                each = {place: self._refusal([one]) for place, one in enumerate(chunk, begin)}
-                found |= {place: reason for place, reason in each.items() if reason is not None}
+            found |= self._refused(conversations[begin : begin + REFUSAL_CHUNK], begin)
         return found
+
+    def _refused(self, conversations: Sequence[Conversation], first: int) -> dict[int, str]:
+        """Finds them by halves. ``first``: place of the first conversation."""
+        reason, half = self._refusal(conversations), len(conversations) // 2
+        if reason is None:
+            return {}
+        if not half:
+            return {first: reason}
+        return self._refused(conversations[:half], first) | self._refused(conversations[half:], first + half)
 
     def _refusal(self, conversations: Sequence[Conversation]) -> str | None:
         try:

@@ -34,6 +34,7 @@ from rewardsmith.models.kept_temperature import read_temperature
 from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
+from rewardsmith.report.terminal import printable
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options import ScoreConfig
 from rewardsmith.workflows.output_paths import default_output
@@ -77,6 +78,8 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
             "the same prompt."
         )
+    if stream.column is not None:
+        say(f"Responses are those in the column {printable(stream.column)}; --response_key names another.")
     with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
         return _score_rows(config, stream, scorer, output)
 
@@ -91,6 +94,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "reward_model": config.reward_model_path,
             "dataset": stream.name,
             "kind": stream.kind,
+            "form": stream.form,
             "num_members": scorer.num_members,
             "temperature": temperature,
             **summarise_counts(stream.kind, run.records),

@@ -108,7 +108,7 @@ def metrics():
             "at_temperature": bins((0.55, 0.56, 750), (0.8, 0.79, 750)),
             "at_kept_temperature": None,
         },
-        "by_category": [sliced("chat")],
+        "by_category": [{**sliced("chat"), "length_accuracy": 0.25}],
         "by_length_difference": [{**without_name(sliced("")), "from": -30, "to": 12}],
         "reward_model": "runs/rm",
         "dataset": "prefs",

@@ -23,6 +23,8 @@ class Slice(TypedDict):
 
 class CategorySlice(Slice):
     name: str
+    length_accuracy: float | None
+    """Of always preferring the longer response."""
 
 
 LengthSlice = TypedDict(

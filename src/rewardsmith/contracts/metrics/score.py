@@ -29,6 +29,8 @@ class ScoreMetrics(RewardCounts):
     reward_model: str
     dataset: str
     kind: Literal["pair", "response", "responses"]
+    form: str
+    """Name of the form of the pairs, or the column of the responses."""
     num_members: int
     temperature: float | None
     num_rows_resumed: int

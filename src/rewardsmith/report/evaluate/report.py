@@ -110,8 +110,10 @@ def comparison_rows(comparison: ModelComparison) -> list[ComparisonRow]:
 
 
 def category_table(metrics: RewardNumbers) -> BarTable | None:
-    """Accuracy by category, the largest category first."""
-    return _accuracy_table("category", [(e["name"], e) for e in metrics["by_category"] or []])
+    """Accuracy by category, the largest category first, beside what the longer response alone gives."""
+    entries = metrics["by_category"] or []
+    longer = [percent(e["length_accuracy"]) for e in entries]
+    return _accuracy_table("category", [(e["name"], e) for e in entries], longer)
 
 
 def length_table(metrics: RewardNumbers) -> BarTable | None:
@@ -123,16 +125,17 @@ def length_table(metrics: RewardNumbers) -> BarTable | None:
     )
 
 
-def _accuracy_table(what: str, entries: Sequence[tuple[str, Slice]]) -> BarTable | None:
+def _accuracy_table(what: str, entries: Sequence[tuple[str, Slice]], longer: Sequence[str] = ()) -> BarTable | None:
     bars = [
         Bar(
             name=name,
-            cells=(count(e["count"]), count(e["num_ties"]), decimal(e["gap_mean"])),
+            cells=(count(e["count"]), count(e["num_ties"]), decimal(e["gap_mean"]), *longer[index : index + 1]),
             value=e["accuracy"] or 0.0,
             low=e["accuracy_ci_low"],
             high=e["accuracy_ci_high"],
             text=percent(e["accuracy"]),
         )
-        for name, e in entries
+        for index, (name, e) in enumerate(entries)
     ]
-    return bar_table((what, "pairs", "tied rewards", "mean gap"), "accuracy", bars)
+    heads = (what, "pairs", "tied rewards", "mean gap", *["longer wins"] * bool(longer))
+    return bar_table(heads, "accuracy", bars)

@@ -37,7 +37,9 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
     if m["eval_num_without_weight"]:
         console.print(f"{m['eval_num_without_weight']:,} pairs of weight 0 were left out.", highlight=False)
     if categories := m["by_category"]:
-        console.print(_table("category", [(entry["name"], entry) for entry in categories[:SHOWN_CATEGORIES]]))
+        shown = categories[:SHOWN_CATEGORIES]
+        longer = [share(entry["length_accuracy"]) for entry in shown]
+        console.print(_table("category", [(entry["name"], entry) for entry in shown], longer))
         if len(categories) > SHOWN_CATEGORIES:
             console.print(f"... and {len(categories) - SHOWN_CATEGORIES} more in metrics.json")
     lengths = [(f"{entry['from']:+,} to {entry['to']:+,}", entry) for entry in m["by_length_difference"]]
@@ -97,13 +99,13 @@ def _comparison(found: NamedComparison | None) -> Iterator[str]:
             )
 
 
-def _table(what: str, entries: Sequence[tuple[str, Slice]]) -> Table:
-    table = Table(what, "pairs", "accuracy", "ties", "mean gap")
+def _table(what: str, entries: Sequence[tuple[str, Slice]], longer: Sequence[str] = ()) -> Table:
+    """``longer``: what preferring the longer response gives, for each entry."""
+    table = Table(what, "pairs", "accuracy", *["longer wins"] * bool(longer), "ties", "mean gap")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, entry in entries:
+    for index, (name, entry) in enumerate(entries):
         accuracy = with_interval(entry["accuracy"], entry["accuracy_ci_low"], entry["accuracy_ci_high"])
-        table.add_row(
-            escape(name), f"{entry['count']:,}", accuracy, f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}"
-        )
+        ends = (f"{entry['num_ties']:,}", f"{entry['gap_mean']:+.3f}")
+        table.add_row(escape(name), f"{entry['count']:,}", accuracy, *longer[index : index + 1], *ends)
     return table

@@ -130,3 +130,13 @@ def test_an_option_named_by_a_word_of_python(tmp_path: Path, capsys: pytest.Capt
 def test_a_verb_without_a_data_set_takes_no_lone_word() -> None:
     with pytest.raises(ConfigError, match="options begin with two dashes"):
         parse_config(CacheConfig, ["x"], prog="rewardsmith cache", help_text="Help.")
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.yaml").write_text('output_dir: "~/out"\n')
+    config = parse("--config", "~/x.yaml", "~/pairs.jsonl", "--model_name_or_path=~/model")
+    assert config.run.output_dir == f"{tmp_path}/out"
+    assert config.data.dataset_name == f"{tmp_path}/pairs.jsonl"
+    assert parse("--output_dir", "~").run.output_dir == str(tmp_path)
+    assert parse("--output_dir", "a~b").run.output_dir == "a~b"

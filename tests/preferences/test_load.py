@@ -96,9 +96,9 @@ def test_text_survives_byte_for_byte(load, write, text: str) -> None:
     row = {"prompt": prompt, "chosen": f"{text} yes", "rejected": f"{text} no"}
     for dataset in ([row], str(write("pairs.jsonl.gz", [row])), pa.Table.from_pylist([row])):
         pair = load(dataset).table.to_pylist()[0]
-        assert pair["prompt"] == prompt
-        assert pair["chosen"] == [{"role": "assistant", "content": f"{text} yes"}]
-        assert pair["rejected"] == [{"role": "assistant", "content": f"{text} no"}]
+        assert pair["prompt"] == [{**turn, "extra": None} for turn in prompt]
+        assert pair["chosen"] == [{"role": "assistant", "content": f"{text} yes", "extra": None}]
+        assert pair["rejected"] == [{"role": "assistant", "content": f"{text} no", "extra": None}]
         assert json.loads(pair["original"]) == row
 
 

@@ -34,7 +34,7 @@ def test_sets_of_the_shared_form_are_read_without_loss(load, real_data: Path, na
     with gzip.open(path, "rt", encoding="utf-8") as file:
         first = json.loads(next(file))
     pair = found.table.slice(0, 1).to_pylist()[0]
-    assert pair["prompt"] == first["prompt"]
+    assert pair["prompt"] == [{**turn, "extra": None} for turn in first["prompt"]]
     assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == (first["chosen"], first["rejected"])
     assert (pair["source"], pair["category"]) == (first["source"], first["category"])
 

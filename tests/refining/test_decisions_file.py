@@ -73,3 +73,10 @@ def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
 def test_a_file_without_a_decision_is_not_taken_for_one_that_was_not_named(tmp_path):
     with pytest.raises(DataError, match="no decision stands in it"):
         read_decisions(written(tmp_path / "none.jsonl"), PAIRS)
+
+
+def test_a_row_of_several_pairs_does_not_name_one(tmp_path):
+    pairs = pa.table({"pair_id": ["a", "b"], "row": [0, 0]})
+    with pytest.raises(DataError, match='row 0 gave 2 pairs. Name the one that is meant by "pair_id"'):
+        read_decisions(written(tmp_path / "d.jsonl", {"row": 0, "decision": "drop"}), pairs)
+    assert read_decisions(written(tmp_path / "d.jsonl", {"pair_id": "b", "decision": "drop"}), pairs) == [None, "drop"]

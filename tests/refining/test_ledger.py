@@ -115,3 +115,8 @@ def test_the_ledger_has_what_was_given_beside_what_is_there_now(tmp_path: Path):
     )
     assert ledger["row"] == list(range(40))
     assert np.array_equal(np.sign(ledger["margin"]), np.sign(ledger["strength_mean"]))
+
+
+def test_a_row_of_several_pairs_comes_back_once() -> None:
+    ledger = pa.table({"row": [0, 0, 2], "original": ['{"a": 1}', '{"a": 1}', '{"c": 3}']})
+    assert list(undone_lines(ledger, [{"row": 1, "original": "b"}])) == ['{"a": 1}', "b", '{"c": 3}']

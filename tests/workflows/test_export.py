@@ -43,7 +43,7 @@ def test_a_set_is_written_and_what_trl_cannot_be_told_is_counted(tmp_path: Path)
     assert [(row["target"], row["weight"], row["margin"]) for row in written] == [(1, 1, 0), (0.8, 1, 0), (1, 2, 1.5)]
     assert (result.metrics["num_pairs"], result.metrics["num_written"], result.metrics["num_quarantined"]) == (5, 3, 1)
     assert result.metrics["num_swapped"] == 1
-    assert result.metrics["left_out"] == {"weight_0": 1, "tie": 1, "prompt": 0}
+    assert result.metrics["left_out"] == {"weight_0": 1, "tie": 1, "prompt": 0, "extra": 0}
     assert result.metrics["not_expressed"] == {"target": 1, "weight": 1}
     kept = rewardsmith.export(ROWS, to="trl", ties="keep", output_file=str(path), overwrite=True, quiet=True)
     assert (kept.metrics["num_written"], kept.metrics["not_expressed"]["target"]) == (4, 2)

@@ -393,8 +393,10 @@ def test_the_column_of_the_responses_is_said(
     file = write_rows(tmp_path / "rows.jsonl", rows)
     command = ["score", str(file), "--reward_model_path", models[0], "--output_file", str(tmp_path / "out.jsonl")]
     assert main(command) == 0
-    said = " ".join(capsys.readouterr().err.split())
-    assert "Responses are those in the column answer; --response_key names another. Not read: generated." in said
+    said = " ".join(" ".join(capsys.readouterr()).split())
+    assert "Responses are those in the column answer; --response_key names another." in said
+    assert "not read, though it could be part of the conversation: generated (1 rows)" in said
     assert main([*command, "--response_key", "generated", "--overwrite"]) == 0
-    said = " ".join(capsys.readouterr().err.split())
-    assert "column generated; --response_key names another. Not read: answer." in said
+    said = " ".join(" ".join(capsys.readouterr()).split())
+    assert "column generated; --response_key names another." in said
+    assert "part of the conversation: answer (1 rows)" in said

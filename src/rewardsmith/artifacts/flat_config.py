@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,13 @@ def build_config(config_class: type[Config], values: Mapping[str, Any], where: s
     return _filled(config_class, values)
 
 
+def at_home(value: Any) -> Any:
+    """A text that begins with ``~`` as the path that a shell would make of it; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("~"):
+        return value
+    return os.path.expanduser(value)  # noqa: PTH111 - that of a path fails where there is no such user
+
+
 def suggest(name: str, known: Iterable[str], dashes: str = "") -> str:
     """`` Did you mean x?`` for the nearest known name, or an empty string where none is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -76,7 +84,7 @@ def _filled(config_class: type[Config], values: Mapping[str, Any]) -> Config:
         if dataclasses.is_dataclass(hint):
             chosen[field.name] = _filled(typing.cast(type[Any], hint), values)
         elif (name := option_name(field)) in values:
-            value = values[name]
+            value = at_home(values[name])
             takes_float = float in (hint, *typing.get_args(hint))
             chosen[field.name] = float(value) if takes_float and isinstance(value, int) else value
     return config_class(**chosen)

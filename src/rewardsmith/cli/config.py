@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import tyro
 import yaml
 
-from rewardsmith.artifacts.flat_config import build_config, flatten, leaf_types, suggest
+from rewardsmith.artifacts.flat_config import at_home, build_config, flatten, leaf_types, suggest
 from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError
 
@@ -41,7 +41,7 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
     defaults = build_config(config_class, values, where=words.config_file or "")
     flags = words.flags
     if words.positional is not None:
-        flags = [f"--{lone_word(known)}={words.positional}", *flags]
+        flags = [f"--{lone_word(known)}={at_home(words.positional)}", *flags]
     return _parse_flags(config_class, flags, defaults, prog, f"{help_text}\n{CONFIG_HELP}")
 
 
@@ -104,9 +104,9 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
             raise ConfigError(f"--{name} needs a value. See {prog} --help.")
         value = rest.pop(0)
     if name == "config":
-        words.config_file = value
+        words.config_file = at_home(value)
     else:
-        words.flags.append(f"--{name}={value}")
+        words.flags.append(f"--{name}={at_home(value)}")
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
-MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("extra", pa.string())]))
+"""``contracts.conversations.Message``; ``extra`` is null in nearly all."""
 
 PAIRS = pa.schema(
     [
         ("pair_id", pa.string()),  # sha256 of the pair as read, plus an occurrence number for exact duplicates
-        ("row", pa.int64()),  # position in the input, 0-based; quarantined rows leave gaps
+        ("row", pa.int64()),  # position in the input, 0-based; quarantined rows leave gaps, N-way rows repeat
         ("split_group", pa.string()),  # key of splits and folds
         ("prompt_id", pa.string()),  # sha256 of the prompt
         ("prompt", MESSAGES),

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, key_of
 
-Turns = tuple[tuple[str, str], ...]
+Turns = tuple[tuple[str, ...], ...]
 Item = TypeVar("Item")
 
 
 def turns_of(conversation: Conversation) -> Turns:
-    """Roles and contents: equal for equal conversations, and hashable."""
-    return tuple((message["role"], message["content"]) for message in conversation)
+    """Keys of the messages: equal for equal conversations, and hashable."""
+    return tuple(key_of(message) for message in conversation)
 
 
 def distinct(items: Iterable[Item], key: Callable[[Item], Hashable]) -> tuple[list[Item], NDArray[np.int64]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.conversations import as_text
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.identity import first_user_turn
 from rewardsmith.preferences.near_duplicates import near_duplicate_groups, normalised
@@ -59,7 +60,7 @@ def near_duplicate_pairs(table: pa.Table) -> NDArray[np.bool_]:
     seen: dict[int, str] = {}
     columns = (table[name].to_pylist() for name in ("pair_id", "prompt", "chosen", "rejected"))
     for row, (pair_id, *conversations) in enumerate(zip(*columns, strict=True)):
-        key = hash(tuple(normalised(m["content"]) for messages in conversations for m in messages))
+        key = hash(tuple(normalised(as_text(m)) for messages in conversations for m in messages))
         exact = pair_id.partition("-")[0]
         found[row] = seen.setdefault(key, exact) != exact
     return found

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 
-from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.conversations import Message, key_of
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -14,15 +14,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def prompt_id(prompt: Sequence[Message]) -> str:
     """Hex sha256 of the prompt: of the text where it is one user turn (as distilabel does), else of its JSON.
 
-    The JSON is a list of ``[role, content]``, without spaces, in UTF-8.
+    The JSON is a list of ``[role, content]``, with what else a message holds as a third text, without spaces, in UTF-8.
     """
-    if len(prompt) == 1 and prompt[0]["role"] == "user":
+    if len(prompt) == 1 and prompt[0]["role"] == "user" and not prompt[0].get("extra"):
         return sha256(prompt[0]["content"].encode()).hexdigest()
     return sha256(_encode(_turns(prompt)).encode()).hexdigest()
 
 
 def pair_id(prompt: Sequence[Message], chosen: Sequence[Message], rejected: Sequence[Message]) -> str:
-    """Hex sha256 of the pair as read: the JSON of ``[prompt, chosen, rejected]``, each a list of ``[role, content]``.
+    """Hex sha256 of the pair as read: the JSON of ``[prompt, chosen, rejected]``, each a list as for ``prompt_id``.
 
     Swapping the responses gives another name. Exact duplicates share it; the loader adds ``-2``, ``-3``, ... to the
     second and later ones.
@@ -44,4 +44,4 @@ def first_user_turn(prompt: Sequence[Message]) -> str:
 
 
 def _turns(messages: Sequence[Message]) -> list[list[str]]:
-    return [[message["role"], message["content"]] for message in messages]
+    return [list(key_of(message)) for message in messages]

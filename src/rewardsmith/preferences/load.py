@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -38,9 +39,11 @@ from rewardsmith.preferences.preference_set import (
     Places,
     PreferenceSet,
     QuarantinedRow,
+    num_rows_of,
 )
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
 from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
+from rewardsmith.preferences.row_fields import RowFields, columns_not_read
 from rewardsmith.preferences.set_checks import check_set
 from rewardsmith.preferences.sources import Source, find_sources
 
@@ -74,8 +77,11 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
     return PreferenceSet(
         table=table,
         quarantine=reading.quarantine,
-        findings=_quarantine_findings(reading.quarantine) + findings + _kept_as_text(reading, table),
-        num_rows_read=table.num_rows + len(reading.quarantine),
+        findings=_quarantine_findings(reading.quarantine)
+        + findings
+        + _kept_as_text(reading, table)
+        + _not_read(name, reading.not_read),
+        num_rows_read=num_rows_of(table) + len(reading.quarantine),
         num_rows_available=num_available,
         format=", ".join(dict.fromkeys(reading.formats)),
         sources=reading.fingerprints,
@@ -97,6 +103,8 @@ class _Reading:
     files: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    not_read: Counter[str] = field(default_factory=Counter)
+    """Column -> rows in which it could be part of the conversation, and no reader takes it."""
     num_rows: int = 0
     num_usable: int = 0
 
@@ -106,7 +114,8 @@ class _Reading:
         if not first:
             raise DataError(f"{source.name} is empty: it has no rows. A preference set needs a pair in each row.")
         records = [row.record for row in first if row.record is not None]
-        form = choose_format(records, self.options, source.name) if records else None
+        fields = RowFields(records)
+        form = choose_format([*map(fields.decoded, records)], self.options, source.name) if records else None
         _check_group_column(records, self.options.group_by, source.name)
         self.files.append(source.name)
         self.formats += [form.name] if form else []
@@ -114,13 +123,14 @@ class _Reading:
         for raw in chain(first, rows):
             if source.fingerprint is None:
                 digest.update(raw.original.encode() + b"\n")
-            self._take(raw, form, source)
+            self._take(raw, form, source, fields)
             if self.num_rows % _REPORT_EVERY == 0:
                 handle.advance(_REPORT_EVERY)
         fingerprint = f"sha256:{digest.hexdigest()}" if source.fingerprint is None else source.fingerprint()
         self.fingerprints[source.name] = fingerprint
+        self.not_read.update(fields.unread())
 
-    def _take(self, raw: RawRow, form: Format | None, source: Source) -> None:
+    def _take(self, raw: RawRow, form: Format | None, source: Source, fields: RowFields) -> None:
         """One row: into the table or into the quarantine."""
         row = self.num_rows
         self.num_rows += 1
@@ -129,14 +139,17 @@ class _Reading:
         try:
             if raw.problem is not None or raw.record is None or form is None:
                 raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
-            pair = read_optional_columns(raw.record, form.read(raw.record))
-            check_pair(pair)
-            if self.several:
-                pair.source = pair.source or source.stem
-                pair.category = pair.category or source.stem
-            group = group_of_column(raw.record, self.options.group_by)
-            self.builder.add(pair, row, raw.original, group, len(self.files) - 1, raw.line)
+            record = fields.of(raw.record)
+            pairs = [read_optional_columns(record, pair) for pair in form.pairs(record)]
+            for pair in pairs:
+                check_pair(pair)
+                if self.several:
+                    pair.source = pair.source or source.stem
+                    pair.category = pair.category or source.stem
+            group = group_of_column(record, self.options.group_by)
+            self.builder.add(pairs, row, raw.original, group, len(self.files) - 1, raw.line)
             self.num_usable += 1
+            fields.note(raw.record)
         except BadRowError as problem:
             if self.options.on_bad_row == "error":
                 place = source.place(raw.line)
@@ -160,8 +173,8 @@ def _load_refined(folder: Path, options: DataOptions, seed: int) -> PreferenceSe
         table=table,
         quarantine=[],
         findings=[],
-        num_rows_read=table.num_rows,
-        num_rows_available=ledger.num_rows,
+        num_rows_read=num_rows_of(table),
+        num_rows_available=num_rows_of(ledger),
         format="refined",
         sources={str(folder / LEDGER_FILE): fingerprint_file(folder / LEDGER_FILE)},
         name=folder.resolve().name,
@@ -233,6 +246,16 @@ def _kept_as_text(reading: _Reading, table: pa.Table) -> list[Finding]:
         "it is kept as text"
     )
     return [Finding(KEPT_AS_TEXT, len(places), "kept", message, places[:NUM_EXAMPLES])] if places else []
+
+
+def _not_read(name: str, columns: Mapping[str, int]) -> list[Finding]:
+    """A finding a column, said as well: nobody looks for what is missing."""
+    if columns:
+        say(f"{name}: {columns_not_read(columns)}")
+    return [
+        Finding("not_read", count, "kept", f'rows have text in "{column}", which no reader takes')
+        for column, count in columns.items()
+    ]
 
 
 def _nothing_usable(name: str, reading: _Reading) -> str:

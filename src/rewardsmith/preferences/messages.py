@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
@@ -16,8 +17,13 @@ ROLES = {
     "prompter": "user",
     "assistant": "assistant",
     "gpt": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
 }
 """Role names met in files -> ours."""
+EXTRA = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "tool_call_id", "name")
+"""What chat templates show of a message beside role and content."""
 
 
 def user(content: str) -> Message:
@@ -29,10 +35,13 @@ def assistant(content: str) -> Message:
 
 
 def is_message_list(value: object) -> bool:
-    """Whether the value looks like ``[{"role": ..., "content": ...}, ...]``, one such object, or columns of them."""
+    """Whether the value looks like ``[{"role": ..., "content": ...}, ...]``, one such object, or columns of them.
+
+    ShareGPT's ``from`` and ``value`` are other names for role and content.
+    """
     if isinstance(value, Mapping):
-        return "role" in value and "content" in value
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and "content" in value[0]
+        return ("role" in value and ("content" in value or "tool_calls" in value)) or {"from", "value"} <= value.keys()
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and _is_message(value[0])
 
 
 def is_text_list(value: object) -> TypeGuard[list[str]]:
@@ -64,32 +73,36 @@ def read_prompt(value: object, field: str) -> list[Message]:
     return [user(value)] if isinstance(value, str) else read_messages(value, field)
 
 
-def with_system(system: object, messages: list[Message]) -> list[Message]:
-    """The messages with a system text before them, where there is one and they do not begin with one already."""
-    if not isinstance(system, str) or not system or (messages and messages[0]["role"] == "system"):
-        return messages
-    return [{"role": "system", "content": system}, *messages]
-
-
-def with_our_names(value: object) -> object:
-    """ShareGPT's ``from`` and ``value`` as ``role`` and ``content``, in a list of messages; anything else as it is."""
-    if not isinstance(value, list) or not value or not all(isinstance(m, Mapping) and "from" in m for m in value):
-        return value
-    return [{"role": message["from"], "content": message.get("value")} for message in value]
+def _is_message(value: Mapping[str, object]) -> bool:
+    return "content" in value or "tool_calls" in value or "value" in value
 
 
 def _read_message(message: object, field: str) -> Message:
     if not isinstance(message, Mapping):
         raise BadRowError("wrong_type", f'"{field}" holds {_kind(message)} where a message is expected')
-    role, content = message.get("role"), message.get("content")
+    role = message.get("role", message.get("from"))
+    content = message.get("content", message.get("value"))
+    extra = {key: message[key] for key in EXTRA if message.get(key) not in (None, "", [], {})}
     known = ROLES.get(role) if isinstance(role, str) else None
     if known is None:
         raise BadRowError("unknown_role", f'"{field}" has a message with the role {shown(role)}')
     if isinstance(content, list):
         content = _text_of_parts(content, field)
+    if content is None and extra:
+        content = ""  # an assistant that only calls tools says nothing
     if not isinstance(content, str):
         raise BadRowError("wrong_type", f'"{field}" has a message whose content is {_kind(content)}, not text')
-    return {"role": known, "content": content}
+    if not extra:
+        return {"role": known, "content": content}
+    return {"role": known, "content": content, "extra": _json(extra, field)}
+
+
+def _json(extra: Mapping[str, object], field: str) -> str:
+    try:
+        return json.dumps(extra, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f'"{field}" has a message whose {", ".join(extra)} cannot be written as JSON'
+        raise BadRowError("wrong_type", message) from error
 
 
 def _text_of_parts(parts: Sequence[object], field: str) -> str:
@@ -106,11 +119,12 @@ def _text_of_parts(parts: Sequence[object], field: str) -> str:
 def _rows_of_columns(columns: Mapping[str, object], field: str) -> list[dict[str, object]]:
     """``{"role": [...], "content": [...]}``, as ``datasets`` stores some lists, row by row; or one message."""
     roles, contents = columns.get("role"), columns.get("content")
-    if isinstance(roles, str):
+    if isinstance(roles, str) or isinstance(columns.get("from"), str):
         return [dict(columns)]
     if not isinstance(roles, list) or not isinstance(contents, list) or len(roles) != len(contents):
         raise BadRowError("wrong_type", f'"{field}" is an object, not text or a list of messages')
-    return [{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)]
+    lists = {key: value for key, value in columns.items() if isinstance(value, list) and len(value) == len(roles)}
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
 def _kind(value: object) -> str:

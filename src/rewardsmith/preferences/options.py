@@ -16,9 +16,9 @@ class DataOptions:
     dataset_config: str | None = None
     """Configuration of a Hub data set that has several."""
     dataset_split: str = "train"
-    """Split of a Hub data set or of a local `datasets` folder."""
+    """Split of a Hub data set, of a `datasets` folder, or of a folder whose files are named after splits."""
     format: str = "auto"
-    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `arena`, `ms_swift`, `nemo_rl`, `llamafactory`,
+    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `several`, `arena`, `ms_swift`, `nemo_rl`, `llamafactory`,
     `strength_cleaned` or `keys` (named columns); `auto` looks at the rows."""
     prompt_key: str | None = None
     """Column of the prompt, for a form that no reader knows (with --chosen_key and --rejected_key)."""
@@ -46,7 +46,7 @@ class RowOptions:
     dataset_config: str | None = None
     """Configuration of a Hub data set that has several."""
     dataset_split: str = "train"
-    """Split of a Hub data set or of a local `datasets` folder."""
+    """Split of a Hub data set, of a `datasets` folder, or of a folder whose files are named after splits."""
     format: str = "auto"
     """Form of pairs, as for the other verbs; `auto` also sees prompt with response or responses, and messages."""
     prompt_key: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.conversations import Message, key_of
 from rewardsmith.preferences.problems import BadRowError
 
 
@@ -37,16 +37,17 @@ def check_pair(pair: Pair) -> None:
     Empty means nothing but white space. A prompt of no messages is allowed (some forms have none); one of empty
     messages is not.
     """
-    if pair.prompt and all(_is_blank(message["content"]) for message in pair.prompt):
+    if pair.prompt and all(_is_blank(message) for message in pair.prompt):
         raise BadRowError("empty_field", "the prompt is empty")
     for name, response in (("chosen", pair.chosen), ("rejected", pair.rejected)):
-        if _is_blank(response["content"]):
+        if _is_blank(response):
             raise BadRowError("empty_field", f"the {name} response is empty")
         if response["role"] != "assistant":
             raise BadRowError("no_response", f"the {name} response is a turn of the {response['role']}")
-    if pair.chosen["content"] == pair.rejected["content"]:
+    if key_of(pair.chosen) == key_of(pair.rejected):
         raise BadRowError("identical_responses", "chosen and rejected are the same text")
 
 
-def _is_blank(text: str) -> bool:
-    return not text or text.isspace()
+def _is_blank(message: Message) -> bool:
+    text = message["content"]
+    return (not text or text.isspace()) and not message.get("extra")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.conversations import Message, key_of
 from rewardsmith.contracts.tables import MESSAGES, PAIRS
 from rewardsmith.preferences.identity import group_id, pair_id, prompt_id
 from rewardsmith.preferences.pair import Pair
@@ -40,34 +41,26 @@ class PairTableBuilder:
         self._blocks: list[pa.RecordBatch] = []
         self._keys = {name: array("q") for name in ("chosen", "rejected", "file", "line")}
 
-    def add(self, pair: Pair, row: int, original: str, group: str | None, file: int, line: int) -> None:
-        """Adds a pair. ``BadRowError`` (and nothing added) where a text cannot be written as UTF-8.
+    def add(self, pairs: Sequence[Pair], row: int, original: str, group: str | None, file: int, line: int) -> None:
+        """Adds the pairs of a row. ``BadRowError`` (and none added) where a text cannot be written as UTF-8.
 
         ``group`` None: rows with the same first user turn stay together; rows without a prompt stay alone.
         """
         try:
-            prompt_hash = prompt_id(pair.prompt)
-            pair_hash = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
-            group_key = group if group is not None else group_id(pair.prompt) or pair_hash
-            for text in (pair.source, pair.category, pair.annotator_id, group):
+            hashes = [(prompt_id(p.prompt), pair_id(p.prompt, [p.chosen], [p.rejected])) for p in pairs]
+            group_key = group if group is not None else group_id(pairs[0].prompt) or hashes[0][1]
+            for text in (t for p in pairs for t in (p.source, p.category, p.annotator_id, group)):
                 if text is not None and not text.isascii():
                     text.encode()
         except UnicodeEncodeError as error:
             raise BadRowError("bad_utf8", "a text holds half of a surrogate pair, which is no character") from error
-        votes = pair.votes or (None, None, None)
-        texts = (pair.prompt, [pair.chosen], [pair.rejected])
-        numbers = (pair.target, pair.margin, pair.weight)
-        names = (pair.source, pair.category, pair.annotator_id)
-        evidence = (*votes, pair.score_chosen, pair.score_rejected)
-        values = (pair_hash, row, group_key, prompt_hash, *texts, *numbers, *names, *evidence, original)
-        for column, value in zip(self._columns.values(), values, strict=True):
-            column.append(value)
-        for key, number in zip(
-            self._keys.values(),
-            (hash((prompt_hash, pair.chosen["content"])), hash((prompt_hash, pair.rejected["content"])), file, line),
-            strict=True,
-        ):
-            key.append(number)
+        for pair, (prompt_hash, pair_hash) in zip(pairs, hashes, strict=True):
+            values = (pair_hash, row, group_key, prompt_hash, *_values(pair), original)
+            for column, value in zip(self._columns.values(), values, strict=True):
+                column.append(value)
+            responses = (hash((prompt_hash, key_of(response))) for response in (pair.chosen, pair.rejected))
+            for key, number in zip(self._keys.values(), (*responses, file, line), strict=True):
+                key.append(number)
         if len(self._columns["row"]) >= _BLOCK:
             self._flush()
 
@@ -87,13 +80,22 @@ class PairTableBuilder:
             values.clear()
 
 
+def _values(pair: Pair) -> tuple[object, ...]:
+    """What the table says of a pair, in the order of its columns, less its names and its row."""
+    texts = (pair.prompt, [pair.chosen], [pair.rejected])
+    numbers = (pair.target, pair.margin, pair.weight)
+    names = (pair.source, pair.category, pair.annotator_id)
+    return (*texts, *numbers, *names, *(pair.votes or (None, None, None)), pair.score_chosen, pair.score_rejected)
+
+
 def _message_array(conversations: list[list[Message]]) -> pa.ListArray:
     """Lists of messages from flat columns: several times faster than from dictionaries."""
     offsets = np.zeros(len(conversations) + 1, dtype=np.int32)
     np.cumsum([len(messages) for messages in conversations], out=offsets[1:])
     roles = pa.array([m["role"] for messages in conversations for m in messages], pa.string())
     contents = pa.array([m["content"] for messages in conversations for m in messages], pa.string())
-    structs = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGES.value_type))
+    extras = pa.array([m.get("extra") for messages in conversations for m in messages], pa.string())
+    structs = pa.StructArray.from_arrays([roles, contents, extras], fields=list(MESSAGES.value_type))
     return pa.ListArray.from_arrays(pa.array(offsets), structs, type=MESSAGES)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.audit import Place
@@ -68,7 +69,7 @@ class Places:
 
 @dataclass(frozen=True)
 class PreferenceSet:
-    """Pairs ready for use. ``num_rows_read == table.num_rows + len(quarantine)``, always.
+    """Pairs ready for use. ``num_rows_read == num_rows_of(table) + len(quarantine)``, always.
 
     With ``max_pairs`` the sample is drawn after reading: ``num_rows_read`` then counts the sampled and the
     quarantined rows, and ``num_rows_available`` all of them.
@@ -88,13 +89,12 @@ class PreferenceSet:
     """None: the rows are those of one file, in their order."""
 
     def without(self, refused: Mapping[int, str]) -> PreferenceSet:
-        """The set with some pairs in quarantine. ``refused``: their positions in the table, with the reason."""
-        positions = sorted(refused)
-        kept = np.ones(len(self.table), dtype=bool)
-        kept[positions] = False
-        bad = [
-            self._quarantined(pair, refused[place]) for place, pair in zip(positions, self._rows(~kept), strict=True)
-        ]
+        """The set with the rows of some pairs in quarantine. ``refused``: positions in the table, with the reason."""
+        rows = self.table["row"].to_numpy()
+        reasons = {int(rows[place]): refused[place] for place in sorted(refused, reverse=True)}
+        kept = ~np.isin(rows, list(reasons))
+        pair_of = {pair["row"]: pair for pair in self._rows(~kept)}
+        bad = [self._quarantined(pair, reasons[row]) for row, pair in sorted(pair_of.items())]
         message = f"rows quarantined: each {REASONS[REFUSED_BY_MODEL]}"
         places: list[Place] = [{"file": one.file, "line": one.line, "row": one.row} for one in bad[:NUM_EXAMPLES]]
         finding = Finding(REFUSED_BY_MODEL, len(bad), "quarantined", message, places)
@@ -118,3 +118,8 @@ class PreferenceSet:
     def quarantine_by_reason(self) -> dict[str, int]:
         """Reason code -> number of rows, the most frequent first."""
         return dict(Counter(bad.reason for bad in self.quarantine).most_common())
+
+
+def num_rows_of(pairs: pa.Table) -> int:
+    """Rows of the input that a table of pairs holds: one with more than two responses gives several pairs."""
+    return int(pc.count_distinct(pairs["row"]).as_py())

@@ -20,6 +20,7 @@ from rewardsmith.preferences.files.json_list import read_json
 from rewardsmith.preferences.files.jsonl import read_jsonl
 from rewardsmith.preferences.files.noted_file import NotedFile, Readable
 from rewardsmith.preferences.files.raw_row import RawRow, rows_of_records
+from rewardsmith.preferences.folder_files import DEFAULT_SPLIT, set_files
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.refined_folder import ledger_path, verb_of
 
@@ -33,7 +34,6 @@ READERS: dict[str, Callable[[Readable], Iterator[RawRow]]] = {
 }
 """Ending of a file's name (before ``.gz``) -> reader."""
 _SAVED_DATASET_FILES = ("dataset_dict.json", "state.json")
-_NO_ROWS = ("dataset_info.json", "manifest.json", "metrics.json")  # beside the rows of an export, or of LLaMA-Factory
 IN_MEMORY = "<in memory>"
 
 
@@ -60,7 +60,8 @@ def find_sources(dataset: Any, options: DataOptions) -> tuple[str, list[Source]]
     if isinstance(dataset, str | Path):
         return _named(str(dataset), options)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | Path) for item in dataset):
-        paths = [Path(item) for item in dataset]
+        _refuse_split("A list of files", options)
+        paths = [Path(item).expanduser() for item in dataset]
         return "+".join(map(_stem, paths[:3])) + "+..." * (len(paths) > 3), _file_sources(paths, "The list")
     return "in-memory", [Source(IN_MEMORY, _memory_rows(dataset, options), "in-memory", "row")]
 
@@ -69,6 +70,7 @@ def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
     if not name:
         raise DataError("No data set: name a file, a folder, a Hub id or embedded/dialogues.")
     if name == "embedded/dialogues":
+        _refuse_split(name, options)
         from rewardsmith.preferences.embedded import dialogues_path  # the data set need not be there for others
 
         return "dialogues", [_file_source(Path(dialogues_path()), name)]
@@ -76,12 +78,21 @@ def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
     if path.is_dir():
         return path.resolve().name, _folder_sources(path, options)
     if path.exists():
+        _refuse_split(name, options)
         return _stem(path), [_file_source(path)]
     if any(letter in name for letter in "*?["):
+        _refuse_split(name, options)
         return _stem(path), _file_sources(sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))), name)
     if _ending(path) in READERS or name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
         raise DataError(f"{name} does not exist. Pass a file, a folder, a Hub id or embedded/dialogues.")
     return name.rsplit("/", 1)[-1], [_hub_source(name, options)]
+
+
+def _refuse_split(name: str, options: DataOptions) -> None:
+    if options.dataset_split != DEFAULT_SPLIT:
+        raise DataError(
+            f"`dataset_split` {options.dataset_split}: {name} has no splits. Drop it, or name a folder or a Hub id."
+        )
 
 
 def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
@@ -99,8 +110,8 @@ def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
         return [_file_source(ledger_path(folder))]
     if verb not in (None, "export"):
         raise DataError(f"{folder} holds what `rewardsmith {verb}` wrote, not a preference set; name a file in it.")
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in _NO_ROWS]
-    return _file_sources([path for path in found if _ending(path) in READERS], str(folder))
+    paths = set_files(folder, options.dataset_split, lambda path: _ending(path) in READERS)
+    return _file_sources(paths, str(folder))
 
 
 def _file_sources(paths: list[Path], name: str) -> list[Source]:

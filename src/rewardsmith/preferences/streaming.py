@@ -24,7 +24,8 @@ from rewardsmith.preferences.formats.ratings import RATINGS
 from rewardsmith.preferences.identity import pair_id
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.problems import BadRowError, column_names
-from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations, texts_not_read
+from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
+from rewardsmith.preferences.row_fields import RowFields
 from rewardsmith.preferences.sources import Source, find_sources
 
 Kind = Literal["pair", "response", "responses"]
@@ -58,8 +59,10 @@ class RowStream:
     form: str
     """Name of the preference format, or column of the responses."""
     rows: Iterator[ScoringRow]
-    not_read: tuple[str, ...] = ()
-    """Columns with texts that are no part of what is scored, by the first rows; of responses only."""
+    not_read: Counter[str]
+    """Column -> rows in which it could be part of the conversation, and is not read; grows while rows are read."""
+    column: str | None = None
+    """The column of the responses, where it is one."""
 
 
 def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
@@ -76,11 +79,10 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
         raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
-    rows = _read(first, others, kind, reading, options.response_key)
-    if isinstance(form, Format):
-        return RowStream(name, kind, form.name, rows)
-    texts = (texts_not_read(record, form, reading.prompt_key) for record in first.records)
-    return RowStream(name, kind, form, rows, tuple(dict.fromkeys(chain.from_iterable(texts))))
+    described = form.name if isinstance(form, Format) else form
+    not_read: Counter[str] = Counter()
+    rows = _read(first, others, kind, reading, options.response_key, not_read)
+    return RowStream(name, kind, described, rows, not_read, form if isinstance(form, str) else None)
 
 
 class _Opened:
@@ -95,7 +97,9 @@ class _Opened:
             place = source.place(first[0].line)
             raise DataError(f"{place}: {problem.message}; and none of the {len(first):,} rows looked at can be read.")
         self.source = source
-        self.records: list[Record] = [row.record for row in first if row.record is not None]
+        records = [row.record for row in first if row.record is not None]
+        self.fields = RowFields(records)
+        self.records: list[Record] = [*map(self.fields.decoded, records)]
         self.rows = chain(first, rows)
 
 
@@ -112,39 +116,60 @@ def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: 
 
 
 def _read(
-    opened: _Opened, others: Sequence[Source], kind: Kind, options: DataOptions, response_key: str | None
+    opened: _Opened,
+    others: Sequence[Source],
+    kind: Kind,
+    options: DataOptions,
+    response_key: str | None,
+    not_read: Counter[str],
 ) -> Iterator[ScoringRow]:
     number = 0
     for source in (None, *others):
         opened = opened if source is None else _Opened(source)
         _, form = _kind_of(opened.records, options, response_key, opened.source.name)
         for raw in opened.rows:
-            row = _scoring_row(raw, number, kind, form, options.prompt_key, opened.source)
+            row = _scoring_row(raw, number, kind, form, options.prompt_key, opened)
             if row.problem is not None and options.on_bad_row == "error":
                 raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass `on_bad_row` quarantine.")
             yield row
             number += 1
+        not_read.update(opened.fields.unread())
 
 
 def _scoring_row(
-    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, source: Source
+    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: _Opened
 ) -> ScoringRow:
-    place = source.place(raw.line)
+    place = opened.source.place(raw.line)
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
-        identity = None
-        if isinstance(form, Format):
-            pair = form.read(raw.record)
-            conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+        record, identity = opened.fields.of(raw.record), None
+        if kind == "pair" and isinstance(form, Format):
+            conversations, identity = _pair(form, record)
         else:
-            conversations = read_conversations(raw.record, form, prompt_key, several=kind == "responses")
+            conversations = _responses(record, kind, form, prompt_key)
         _check(conversations)
-        if isinstance(form, Format):
-            identity = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
-        return ScoringRow(number, raw, conversations, identity, None, place)
+        opened.fields.note(raw.record)
+        return ScoringRow(number, raw, conversations, identity, place=place)
     except BadRowError as problem:
         return ScoringRow(number, raw, problem=problem, place=place)
+
+
+def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], str]:
+    """The two conversations of a row, and its name."""
+    pair, *more = form.pairs(record)
+    if more:
+        raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
+    name = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
+    return [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]], name
+
+
+def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation | None]:
+    if isinstance(form, str):
+        return read_conversations(record, form, prompt_key, several=kind == "responses")
+    if form.responses is None:
+        raise BadRowError("wrong_type", f"a row of the form {form.name} has no list of responses")
+    return [*form.responses(record)]
 
 
 def _check(conversations: list[Conversation | None]) -> None:
@@ -177,13 +202,22 @@ def _kind_of(
             "prompt and response (or responses), or messages; name others with `prompt_key` and `response_key`."
         )
     kind, column = counts.most_common(1)[0][0]
-    return kind, choose_format(records, options, name) if kind == "pair" else column
+    return kind, column or choose_format(records, options, name)
 
 
 def _kind_of_record(record: Record) -> tuple[Kind, str] | None:
-    if any(form.matches(record) for form in FORMATS if form is not RATINGS):  # rated responses are all scored
-        return "pair", ""
+    """What a row is, and the column of its responses; "" where a format knows it."""
+    form = next((form for form in FORMATS if form is not RATINGS and form.matches(record)), None)
+    if form is not None:  # rated responses are all scored
+        return "responses" if _num_responses(form, record) > 2 else "pair", ""
     key = find_response_key(record)
     if key is None:
         return None
     return "responses" if holds_several(record[key]) else "response", key
+
+
+def _num_responses(form: Format, record: Record) -> int:
+    try:
+        return len(form.responses(record)) if form.responses else 2
+    except BadRowError:
+        return 2

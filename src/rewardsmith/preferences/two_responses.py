@@ -9,6 +9,7 @@ from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.messages import assistant, read_messages, read_prompt, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.prompts import PROMPTS, with_prompt
 
 
 def read_fields(record: Mapping[str, object], prompt_key: str | None, chosen_key: str, rejected_key: str) -> Pair:
@@ -26,9 +27,13 @@ def read_fields(record: Mapping[str, object], prompt_key: str | None, chosen_key
             return split_strings(chosen, rejected)
         if prompt is None or (isinstance(prompt, list) and not prompt):
             raise BadRowError("empty_field", f'"{prompt_key}" is empty')
-        return Pair(read_prompt(prompt, prompt_key), assistant(chosen), assistant(rejected))
-    conversations = [read_messages(chosen, chosen_key), read_messages(rejected, rejected_key)]
-    return split_conversations(*_with_prompt(prompt, prompt_key or "prompt", *conversations))
+        before = read_prompt(prompt, prompt_key)
+        if prompt_key != PROMPTS[0] and isinstance(prompt, str) and prompt.strip():
+            chosen, rejected = _without(prompt, chosen, rejected)
+        return Pair(before, assistant(chosen), assistant(rejected))
+    sides = (read_messages(chosen, chosen_key), read_messages(rejected, rejected_key))
+    before = [] if prompt is None or prompt_key is None else read_prompt(prompt, prompt_key) if prompt else []
+    return split_conversations(*(with_prompt(before, turns) for turns in sides))
 
 
 def split_conversations(chosen: Sequence[Message], rejected: Sequence[Message]) -> Pair:
@@ -56,6 +61,13 @@ def split_strings(chosen: str, rejected: str) -> Pair:
     return Pair([user(prompt)], assistant(chosen[cut:]), assistant(rejected[cut:]))
 
 
+def _without(prompt: str, chosen: str, rejected: str) -> tuple[str, str]:
+    """Both texts without the prompt, where both begin with it and go on."""
+    if all(text.startswith(prompt) and text[len(prompt) :].strip() for text in (chosen, rejected)):
+        return chosen[len(prompt) :], rejected[len(prompt) :]
+    return chosen, rejected
+
+
 def _common_length(a: str, b: str) -> int:
     """Length of the common beginning, by bisection: comparing slices is far faster than characters."""
     low, high = 0, min(len(a), len(b))
@@ -66,28 +78,3 @@ def _common_length(a: str, b: str) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _with_prompt(
-    prompt: object, key: str, chosen: list[Message], rejected: list[Message]
-) -> tuple[list[Message], list[Message]]:
-    """Both conversations with the prompt before them, unless they begin with it already."""
-    if prompt is None or (isinstance(prompt, str | list) and not prompt):
-        return chosen, rejected
-    if isinstance(prompt, str):
-        return tuple(_with_text_prompt(prompt, key, turns) for turns in (chosen, rejected))  # type: ignore[return-value]
-    before = read_messages(prompt, key)
-    size = len(before)
-    if chosen[:size] == before and rejected[:size] == before:
-        return chosen, rejected
-    return before + chosen, before + rejected
-
-
-def _with_text_prompt(prompt: str, key: str, turns: list[Message]) -> list[Message]:
-    """UltraFeedback's form repeats the prompt column inside the conversations; a contradiction is not guessed away."""
-    asked = [turn["content"].strip() for turn in turns if turn["role"] == "user"]
-    if not asked:
-        return [user(prompt), *turns]
-    if prompt.strip() not in asked:
-        raise BadRowError("different_prompts", f'"{key}" is not the prompt that the conversations carry')
-    return turns

@@ -30,7 +30,9 @@ def read_decisions(path: Path, pairs: pa.Table) -> tuple[Names, str]:
     ``DataError`` names the line of a decision that nobody can follow.
     """
     by_id = {name: index for index, name in enumerate(pairs["pair_id"].to_pylist())}
-    by_row = {row: index for index, row in enumerate(pairs["row"].to_pylist())}
+    by_row: dict[int, list[int]] = {}
+    for index, row in enumerate(pairs["row"].to_pylist()):
+        by_row.setdefault(row, []).append(index)
     decisions: Names = [None] * len(pairs)
     _, [source] = find_sources(path, DataOptions())
     for raw in source.rows():
@@ -49,13 +51,16 @@ def read_decisions(path: Path, pairs: pa.Table) -> tuple[Names, str]:
     return decisions, source.fingerprint()
 
 
-def _pair(record: Mapping[str, object], by_id: dict[str, int], by_row: dict[int, int], place: str) -> int:
+def _pair(record: Mapping[str, object], by_id: dict[str, int], by_row: dict[int, list[int]], place: str) -> int:
     """Position of the pair that a record is about."""
     name, row = record.get("pair_id"), record.get("row")
     if name is not None:
         found, words = by_id.get(str(name)), f"pair_id {name}"
     elif row is not None:
-        found, words = by_row.get(int(str(row)) if str(row).isdecimal() else -1), f"row {row}"
+        indices = by_row.get(int(str(row)) if str(row).isdecimal() else -1, [])
+        if len(indices) > 1:
+            raise DataError(f'{place}: row {row} gave {len(indices)} pairs. Name the one that is meant by "pair_id".')
+        found, words = next(iter(indices), None), f"row {row}"
     else:
         raise DataError(f'{place}: there is neither "pair_id" nor "row" to say which pair is meant.')
     if found is None:

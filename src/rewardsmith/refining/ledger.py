@@ -48,9 +48,9 @@ def undone_lines(ledger: pa.Table, quarantine: Iterable[Mapping[str, Any]]) -> I
     JSON is its own text; where that is blank or has several lines, it is a JSON string.
     """
     positions = ledger["row"].to_pylist()
-    usable = zip(positions, ledger["original"].to_pylist(), strict=True)
-    unusable = ((entry["row"], entry["original"]) for entry in quarantine)
-    for _, original in sorted([*usable, *unusable], key=lambda row: row[0]):
+    rows = dict(zip(positions, ledger["original"].to_pylist(), strict=True))  # one with several pairs is there once
+    rows |= {entry["row"]: entry["original"] for entry in quarantine}
+    for _, original in sorted(rows.items()):
         yield _one_line(original)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rewardsmith.contracts.conversations import as_text
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.report.binning import Floats, numbers_of, strength_columns
 from rewardsmith.report.differences import Run, compare_words, fold
@@ -168,7 +169,7 @@ def pair_view(row: Mapping[str, Any], mean: float, spread: float, p_wrong: float
     if row.get("chosen") is not None and row.get("rejected") is not None:
         left, right = compare_words(*(joined(row[side]) for side in ("chosen", "rejected")))
         chosen, rejected = shown(left), shown(right)
-    turns = [Turn(m["role"] or "", shown([Run(m["content"] or "", False)])) for m in row.get("prompt") or []]
+    turns = [Turn(m["role"] or "", shown([Run(as_text(m), False)])) for m in row.get("prompt") or []]
     votes = tuple(row.get(f"votes_{side}") for side in ("chosen", "rejected", "tie"))
     return PairView(
         row=row["row"],
@@ -189,8 +190,8 @@ def pair_view(row: Mapping[str, Any], mean: float, spread: float, p_wrong: float
 def joined(messages: Sequence[Mapping[str, Any]]) -> str:
     """A response as one text; where it has several turns, each is named."""
     if len(messages) == 1:
-        return messages[0]["content"] or ""
-    return "\n\n".join(f"{m['role']}: {m['content'] or ''}" for m in messages)
+        return as_text(messages[0])
+    return "\n\n".join(f"{m['role']}: {as_text(m)}" for m in messages)
 
 
 def shown(runs: Sequence[Run]) -> Text:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from rewardsmith.contracts.conversations import Conversation, Message
+from rewardsmith.contracts.conversations import Conversation, Message, with_fields
 from rewardsmith.errors import ModelError, RefusedError
 from rewardsmith.tokens.transcript import acceptable_to_strict_templates
 
@@ -22,21 +22,45 @@ SENTINEL = "\u2e28response\u2e29"
 SYSTEM_TURN: Message = {"role": "system", "content": "You are helpful."}
 """What stands before an invented conversation where a template demands a system turn."""
 
+TOOL_CALLS = ("tool_calls", "function_call")
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Names of one thing; templates leave out that of earlier turns."""
+
 Messages = list[dict[str, Any]]
 
 
 def render_chat(tokenizer: Any, conversation: Conversation) -> tuple[tuple[str, Messages], bool]:
     """Text of a conversation with the messages that gave it, and whether they had to be reshaped."""
-    messages: Messages = [{"role": message["role"], "content": message["content"]} for message in conversation]
+    messages: Messages = [with_fields(message) for message in conversation]
     try:
-        return (apply_template(tokenizer, messages), messages), False
+        return (_shown(tokenizer, messages), messages), False
     except RefusedError:
         messages = acceptable_to_strict_templates(conversation)
     try:
-        return (apply_template(tokenizer, messages), messages), True
+        return (_shown(tokenizer, messages), messages), True
     except RefusedError as error:
         roles = ", ".join(message["role"] for message in conversation)
         raise RefusedError(f"the chat template refuses a conversation with the turns {roles}: {error}") from error
+
+
+def _shown(tokenizer: Any, messages: Messages) -> str:
+    """The text; ``RefusedError`` where the template leaves out tool calls, or the reasoning of the response."""
+    text = apply_template(tokenizer, messages)
+    for names, turns in ((TOOL_CALLS, messages), (REASONING, messages[-1:])):
+        found = {name for message in turns for name in names if name in message}
+        if found and text == _text_without(tokenizer, messages, names):
+            raise RefusedError(f"the chat template does not show the {' and '.join(sorted(found))} of a message")
+    return text
+
+
+def _text_without(tokenizer: Any, messages: Messages, names: Sequence[str]) -> str | None:
+    """The text of the messages less some of their parts; None where the template does not take them so."""
+    try:
+        return apply_template(
+            tokenizer, [{key: value for key, value in message.items() if key not in names} for message in messages]
+        )
+    except RefusedError:
+        return None
 
 
 def apply_template(tokenizer: Any, messages: Sequence[Any]) -> str:
@@ -96,6 +120,8 @@ def response_bounds(tokenizer: Any, messages: Messages, text: str, suffix: str) 
     would start.
     """
     content = messages[-1]["content"]
+    if len(messages[-1]) > 2:
+        return _bounds_of_parts(tokenizer, messages, text, suffix)
     if text.endswith(suffix):
         end = len(text) - len(suffix)
         for form in (content, content.strip()):
@@ -107,3 +133,11 @@ def response_bounds(tokenizer: Any, messages: Messages, text: str, suffix: str) 
         raise RefusedError("the chat template does not show the last message, so there is no response to score.")
     start = len(before) if text.startswith(before) else len(text) - len(after) - len(content)
     return start, len(text) - len(after)
+
+
+def _bounds_of_parts(tokenizer: Any, messages: Messages, text: str, suffix: str) -> tuple[int, int]:
+    """The same for a response with tool calls or reasoning: from where a plain one would part from it to the end."""
+    plain = apply_template(tokenizer, [*messages[:-1], {"role": messages[-1]["role"], "content": SENTINEL}])
+    both = enumerate(zip(text, plain.rpartition(SENTINEL)[0], strict=False))
+    start = next((i for i, (one, other) in both if one != other), plain.rfind(SENTINEL))
+    return start, len(text) - len(suffix) if text.endswith(suffix, start) else len(text)

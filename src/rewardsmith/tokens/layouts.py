@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, as_text
 from rewardsmith.tokens.chat_template import render_chat, response_bounds, template_suffix
 from rewardsmith.tokens.data_tokenizer import DataTokenizer
 from rewardsmith.tokens.transcript import encoder_prompt, plain_prompt
@@ -94,7 +94,7 @@ def with_one_bos_and_an_end(tokenizer: Any, spans: Spans) -> Spans:
 def plain_spans(data: DataTokenizer, conversations: Sequence[Conversation]) -> list[Spans]:
     """A labelled transcript that ends with the response and EOS, for decoders without a chat template."""
     prompts = [plain_prompt(conversation[:-1], conversation[-1]["role"]) for conversation in conversations]
-    texts = [prompt + conversation[-1]["content"] for prompt, conversation in zip(prompts, conversations, strict=True)]
+    texts = [prompt + as_text(conversation[-1]) for prompt, conversation in zip(prompts, conversations, strict=True)]
     bounds = [(len(prompt), len(text)) for prompt, text in zip(prompts, texts, strict=True)]
     spans = split_at_response(data, texts, bounds, [data.holds_special(text) for text in texts])
     return [with_one_bos_and_an_end(data.tokenizer, span) for span in spans]
@@ -104,7 +104,7 @@ def encoder_spans(data: DataTokenizer, conversations: Sequence[Conversation]) ->
     """``[CLS] prompt [SEP] response [SEP]`` with the tokenizer's own separators (RoBERTa writes two in the middle)."""
     head, middle, tail = pair_frame(data.tokenizer)
     prompts = text_ids(data, [encoder_prompt(conversation[:-1]) for conversation in conversations])
-    responses = text_ids(data, [conversation[-1]["content"] for conversation in conversations])
+    responses = text_ids(data, [as_text(conversation[-1]) for conversation in conversations])
     return [Spans(head, p, middle, r, tail) for p, r in zip(prompts, responses, strict=True)]
 
 

@@ -29,6 +29,7 @@ _WHY_LEFT_OUT = {
     "weight_0": "dropped (weight 0)",
     "tie": "ties, which `chosen` and `rejected` cannot say; --ties keep writes them in their order",
     "prompt": "with turns in the prompt that it cannot hold",
+    "extra": "with tool calls or reasoning that it cannot hold",
 }
 _TRAINED_AS = {
     "target": "targets other than 0 and 1: it trains on them as certain",
@@ -86,7 +87,7 @@ def _with_strengths(given: PreferenceSet, source: Any) -> pa.Table:
     if not is_refined(source):
         return given.table
     ledger = read_ledger(source)
-    return ledger.filter(pc.is_in(ledger["row"], given.table["row"].combine_chunks()))
+    return ledger.filter(pc.is_in(ledger["pair_id"], given.table["pair_id"].combine_chunks()))
 
 
 def _check(config: ExportConfig, export: Export) -> None:

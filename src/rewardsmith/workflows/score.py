@@ -31,6 +31,7 @@ from rewardsmith.evaluation.reward_columns import (
     summarise_counts,
 )
 from rewardsmith.models.kept_temperature import read_temperature
+from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.terminal import printable
@@ -77,9 +78,8 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
             "the same prompt."
         )
-    if stream.kind != "pair":
-        others = f" Not read: {', '.join(map(printable, stream.not_read))}." if stream.not_read else ""
-        say(f"Responses are those in the column {printable(stream.form)}; --response_key names another.{others}")
+    if stream.column is not None:
+        say(f"Responses are those in the column {printable(stream.column)}; --response_key names another.")
     with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
         return _score_rows(config, stream, scorer, output)
 
@@ -99,6 +99,7 @@ def _score_rows(config: ScoreConfig, stream: RowStream, scorer: Scorer, output: 
             "temperature": temperature,
             **summarise_counts(stream.kind, run.records),
             "num_rows_resumed": run.num_resumed,
+            "columns_not_read": dict(stream.not_read),
             "duration_s": round(time.monotonic() - started, 3),
         }
         check_metrics(metrics, ScoreMetrics, output.name)
@@ -210,6 +211,8 @@ def _lines(m: ScoreMetrics) -> Iterator[str]:
     )
     if m["num_bad_rows"]:
         yield f"{m['num_bad_rows']:,} rows have no reward; their column `reason` says why: {bad}."
+    if m["columns_not_read"]:
+        yield f"Columns {columns_not_read(m['columns_not_read'])}"
     if m["num_cut"]:
         yield f"{m['num_cut']:,} conversations were longer than the model reads and were truncated."
     if m["mean_reward"] is not None:

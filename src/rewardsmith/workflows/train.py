@@ -35,6 +35,7 @@ from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.starting import StartingModel, starting_model
+from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
@@ -186,6 +187,8 @@ def _split(
     """Training pairs, pairs to evaluate on if any, and fingerprints of the files that only evaluation reads."""
     if config.eval_dataset_name:
         options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
+        if Path(config.eval_dataset_name).is_file():  # the split is that of the training set
+            options = replace(options, dataset_split=DEFAULT_SPLIT)
         other = load_preferences(config.eval_dataset_name, options, config.run.seed)
         other = set_aside_refused(other, refusals, options)
         return given.table, other.table, {f"{EVAL_INPUT}{name}": print_ for name, print_ in other.sources.items()}

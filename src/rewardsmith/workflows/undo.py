@@ -13,6 +13,7 @@ from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_file import METRICS
 from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.preference_set import num_rows_of
 from rewardsmith.refining.ledger import undone_lines
 from rewardsmith.workflows.audit_folder import read_rows, require_file
 from rewardsmith.workflows.options import UndoConfig
@@ -76,13 +77,14 @@ def run_undo(config: UndoConfig) -> UndoResult:
     ledger = pq.read_table(folder / LEDGER_FILE, columns=["row", "original"])
     quarantine = read_rows(folder / QUARANTINE)
     write_lines(target, undone_lines(ledger, quarantine))
+    num_rows = num_rows_of(ledger) + len(quarantine)
     # unchecked: what an older version refined can be had back too
     data = json.loads((folder / METRICS).read_text(encoding="utf-8"))["data"]
     return UndoResult(
         path=str(target),
-        num_rows=len(ledger) + len(quarantine),
+        num_rows=num_rows,
         num_quarantined=len(quarantine),
-        num_not_sampled=data["num_rows_available"] - len(ledger) - len(quarantine),
+        num_not_sampled=data["num_rows_available"] - num_rows,
         num_kept_as_text=data.get("num_kept_as_text", 0),
         of_refined_folder=data.get("format") == "refined",
     )

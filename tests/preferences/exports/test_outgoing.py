@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_a_tie_leaves_in_its_own_order_whatever_it_was_before() -> None:
 def test_a_pair_is_left_out_for_its_first_reason_and_ties_only_unless_kept() -> None:
     table = table_of([row(0.5, weight=0.0), row(0.5), row(0.0), row(0.9), row(margin=1.0), row(weight=2.0)])
     found = outgoing(table, TRL)
-    assert found.left_out == {"weight_0": 1, "tie": 1, "prompt": 0}
+    assert found.left_out == {"weight_0": 1, "tie": 1, "prompt": 0, "extra": 0}
     assert (found.num_swapped, found.not_expressed) == (1, {"target": 1, "weight": 1})
     kept = outgoing(table, TRL, keep_ties=True)
     assert (kept.left_out["tie"], kept.not_expressed) == (0, {"target": 2, "weight": 1})
@@ -94,3 +95,20 @@ def test_llamafactory_takes_turns_that_alternate_and_end_with_the_user(roles: st
 @pytest.mark.parametrize(("roles", "takes"), [("u", True), ("", True), ("su", True), ("uua", True), ("us", False)])
 def test_ms_swift_takes_a_system_message_only_at_the_beginning(roles: str, takes: bool) -> None:
     assert outgoing(table_of([row(prompt=prompt_of(roles))]), MS_SWIFT).left_out["prompt"] == (not takes)
+
+
+@pytest.mark.parametrize("to", sorted(EXPORTS))
+def test_tool_calls_leave_whole_or_are_left_out_and_counted(load, tmp_path, to: str) -> None:
+    call = {"type": "function", "function": {"name": "find", "arguments": {"x": 1}}}
+    answers = [{"role": "assistant", "content": text, "tool_calls": [call]} for text in ("a", "b")]
+    plain = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    found = load([{"prompt": "p", "chosen": answers[:1], "rejected": answers[1:]}, plain])
+    export = EXPORTS[to]
+    leaving = outgoing(found.table, export)
+    assert leaving.left_out["extra"] == (0 if export.takes_extra else 1)
+    path = tmp_path / "out"
+    if export.is_folder:
+        path.mkdir()
+    export.write(leaving.pairs, path, "out")
+    if export.takes_extra:
+        assert json.dumps(call) in path.read_text() and '"extra"' not in path.read_text()

@@ -75,3 +75,11 @@ def test_rows_know_whether_json_says_all_of_them() -> None:
     day = pa.array([18_000], pa.int32()).cast(pa.date32())
     assert [row.exact for row in rows_of_table(pa.table({"a": ["x"], "n": [1.5]}))] == [True]
     assert [row.exact for row in rows_of_table(pa.table({"a": ["x"], "d": day}))] == [False]
+
+
+def test_a_date_that_python_has_not_is_kept_as_text() -> None:
+    far = pa.array([0, 10**15], pa.timestamp("ms"))
+    near, other = rows_of_table(pa.table({"a": ["x", "y"], "when": far}))
+    assert (near.record or {})["when"].year == 1970
+    assert (other.record or {})["a"] == "y" and isinstance((other.record or {})["when"], str)
+    assert (other.problem, other.exact) == (None, False)

@@ -34,3 +34,10 @@ def test_numbers_of_numpy_are_numbers(value: Any) -> None:
 def test_what_json_has_no_word_for_is_text_and_not_called_exact(value: Any, text: str) -> None:
     (row,) = rows_of_records([{"a": value, "n": np.int64(1)}])
     assert (json.loads(row.original), row.exact) == ({"a": text, "n": 1}, False)
+
+
+def test_arrays_and_tuples_are_lists() -> None:
+    message = {"role": "user", "content": "p"}
+    (row,) = rows_of_records([{"a": np.array([message], dtype=object), "b": (message,), "c": [np.array([1, 2])]}])
+    assert row.record == {"a": [message], "b": [message], "c": [[1, 2]]}
+    assert row.exact

@@ -18,7 +18,7 @@ def test_named_columns_are_read(load) -> None:
 
 def test_without_a_prompt_column_the_responses_begin_with_the_prompt(load) -> None:
     found = load([{"good": "p yes", "bad": "p no"}], chosen_key="good", rejected_key="bad")
-    assert found.table["prompt"].to_pylist() == [[{"role": "user", "content": "p "}]]
+    assert found.table["prompt"].to_pylist() == [[{"role": "user", "content": "p ", "extra": None}]]
 
 
 def test_half_of_the_names_is_not_enough(load) -> None:

@@ -22,7 +22,7 @@ SHAREGPT = {
 
 
 def read(**record: Any) -> Pair:
-    return LLAMAFACTORY.read(record)
+    return LLAMAFACTORY.pairs(record)[0]
 
 
 def test_instruction_and_input_make_one_turn() -> None:

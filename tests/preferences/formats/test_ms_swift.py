@@ -17,7 +17,7 @@ CHOSEN = [*PROMPT, assistant("a")]
 
 
 def read(**record: Any) -> Pair:
-    return MS_SWIFT.read(record)
+    return MS_SWIFT.pairs(record)[0]
 
 
 @pytest.mark.parametrize("rejected", ["b", [assistant("b")], [{"from": "gpt", "value": "b"}]])

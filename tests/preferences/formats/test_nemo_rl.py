@@ -20,20 +20,27 @@ def ranked(*ranks: Any, context: Any = "p") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("ranks", "expected"),
-    [((0, 1), "ab"), ((1, 0), "ba"), ((2, 0, 1), "ba"), ((1, 0, 0, 1), "ba"), ((3, 5, 5), "ab"), ((0, None, 2), "ac")],
+    [
+        ((0, 1), ["ab"]),
+        ((1, 0), ["ba"]),
+        ((2, 0, 1), ["bc", "ba", "ca"]),
+        ((1, 0, 0), ["ba", "ca"]),
+        ((0, None, 2), ["ac"]),
+    ],
 )
-def test_the_lowest_rank_is_chosen_and_the_highest_rejected(ranks: tuple[Any, ...], expected: str) -> None:
-    assert NEMO_RL.read(ranked(*ranks)) == Pair([user("p")], assistant(expected[0]), assistant(expected[1]))
+def test_every_lower_rank_is_chosen_over_every_higher_one(ranks: tuple[Any, ...], expected: list[str]) -> None:
+    pairs = NEMO_RL.pairs(ranked(*ranks))
+    assert pairs == [Pair([user("p")], assistant(better), assistant(worse)) for better, worse in expected]
 
 
 def test_equal_ranks_are_a_tie_of_the_first_two() -> None:
-    assert NEMO_RL.read(ranked(1, 1, 1)) == Pair([user("p")], assistant("a"), assistant("b"), target=0.5)
+    assert NEMO_RL.pairs(ranked(1, 1, 1)) == [Pair([user("p")], assistant("a"), assistant("b"), target=0.5)]
 
 
 def test_the_context_may_be_messages() -> None:
     context = [{"role": "system", "content": "s"}, user("p"), assistant("q"), user("r")]
-    assert NEMO_RL.read(ranked(0, 1, context=context)).prompt == context
-    assert NEMO_RL.read(ranked(0, 1, context=[])).prompt == []
+    assert NEMO_RL.pairs(ranked(0, 1, context=context))[0].prompt == context
+    assert NEMO_RL.pairs(ranked(0, 1, context=[]))[0].prompt == []
 
 
 def test_it_is_not_taken_for_rated_completions(load) -> None:

@@ -101,7 +101,7 @@ def test_role_names_of_others_become_ours_and_text_parts_become_text() -> None:
         ({"prompt": 5, "chosen": "a", "rejected": "b"}, "wrong_type"),
         ({"chosen": [{"role": "assistant", "content": None}], "rejected": [assistant("b")]}, "wrong_type"),
         ({"chosen": ["a"], "rejected": ["b"]}, "wrong_type"),
-        ({"chosen": [{"role": "tool", "content": "x"}], "rejected": [assistant("b")]}, "unknown_role"),
+        ({"chosen": [{"role": "tool", "content": "x"}], "rejected": [assistant("b")]}, "no_response"),
         ({"chosen": [user("p")], "rejected": [user("q")]}, "no_response"),
         (
             {"prompt": "p", "chosen": [{"role": "assistant", "content": [{"type": "image"}]}], "rejected": [user("q")]},

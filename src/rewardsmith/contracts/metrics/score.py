@@ -34,4 +34,6 @@ class ScoreMetrics(RewardCounts):
     num_members: int
     temperature: float | None
     num_rows_resumed: int
+    columns_not_read: dict[str, int]
+    """Column -> rows in which it could be part of the conversation."""
     duration_s: float

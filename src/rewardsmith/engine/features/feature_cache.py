@@ -27,7 +27,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
 from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.user_cache import cache_folder, folder_size
-from rewardsmith.contracts.conversations import Conversation, Message
+from rewardsmith.contracts.conversations import Conversation, key_of
 
 SHARD_VERSION = 1
 DIGEST_NAME = re.compile("[0-9a-f]{32}")
@@ -77,13 +77,9 @@ class Vectors:
 
 
 def conversation_digest(conversation: Conversation) -> bytes:
-    """sha256 of roles, contents and whatever else the messages say."""
-    return hashlib.sha256(json.dumps([*map(_turn, conversation)], sort_keys=True).encode()).digest()
-
-
-def _turn(message: Message) -> list[object]:
-    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
-    return [message["role"], message["content"], *([rest] if rest else [])]
+    """sha256 of all that the messages say."""
+    turns = [key_of(message) for message in conversation]
+    return hashlib.sha256(json.dumps(turns).encode()).digest()
 
 
 def features_folder() -> Path:

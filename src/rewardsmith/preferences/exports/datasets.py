@@ -9,11 +9,15 @@ import pyarrow as pa
 from rewardsmith.preferences.exports.outgoing import Export
 from rewardsmith.preferences.exports.trl import trl_table
 
+_TEXTS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
 
 def _write(pairs: pa.Table, folder: Path, name: str) -> None:
     from rewardsmith.preferences.files.hugging_face import save_dataset  # the library is slow to load
 
-    save_dataset(trl_table(pairs), folder)
+    table = trl_table(pairs)
+    texts = {name: table[name].cast(_TEXTS) for name in ("prompt", "chosen", "rejected") if name in table.column_names}
+    save_dataset(pa.table({name: texts.get(name, table[name]) for name in table.column_names}), folder)
 
 
 DATASETS = Export(
@@ -23,4 +27,5 @@ DATASETS = Export(
     _write,
     'datasets.load_from_disk("{path}")',
     is_folder=True,
+    takes_extra=False,
 )

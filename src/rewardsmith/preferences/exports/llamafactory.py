@@ -56,4 +56,5 @@ LLAMAFACTORY = Export(
     "stage: rm, dataset_dir: {path}, dataset: {name}",
     is_folder=True,
     takes_roles=_takes_roles,
+    takes_extra=False,
 )

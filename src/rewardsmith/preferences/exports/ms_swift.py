@@ -23,4 +23,5 @@ MS_SWIFT = Export(
     one_file(lambda pairs: conversation_rows(pairs, "messages", "rejected_messages")),
     "swift rlhf --rlhf_type rm --dataset {path} ...",
     takes_roles=_takes_roles,
+    takes_extra=False,
 )

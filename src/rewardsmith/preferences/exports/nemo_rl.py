@@ -7,14 +7,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from rewardsmith.contracts.conversations import with_fields
 from rewardsmith.preferences.exports.outgoing import Export, one_file
 
 
 def _rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:
     columns = (pairs[name].to_pylist() for name in ("prompt", "chosen", "rejected"))
     for prompt, *responses in zip(*columns, strict=True):
-        completions = [{"rank": rank, "completion": response} for rank, response in enumerate(responses)]
-        yield {"context": prompt, "completions": completions}
+        completions = [
+            {"rank": rank, "completion": list(map(with_fields, response))} for rank, response in enumerate(responses)
+        ]
+        yield {"context": list(map(with_fields, prompt)), "completions": completions}
 
 
 NEMO_RL = Export(

@@ -35,6 +35,8 @@ class Export:
     is_folder: bool = False
     takes_roles: Callable[[Sequence[str]], bool] | None = None
     """Whether the consumer takes a prompt whose turns have these roles; None: it takes all."""
+    takes_extra: bool = True
+    """Whether its messages hold tool calls and reasoning beside their text."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Outgoing:
     num_swapped: int
     """Written pairs whose responses changed places."""
     left_out: dict[str, int]
-    """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt)."""
+    """Reason -> pairs: ``weight_0``, ``tie``, ``prompt`` (the consumer cannot hold the turns of the prompt), ``extra``
+    (nor what stands beside a text)."""
     not_expressed: dict[str, int]
     """Column -> written pairs for which the consumer does not know it: it trains on them as if it had its default."""
 
@@ -69,6 +72,7 @@ def outgoing(pairs: pa.Table, export: Export, keep_ties: bool = False) -> Outgoi
         ("weight_0", pairs["weight"].to_numpy() == 0),
         ("tie", _ties(pairs) & (not keep_ties)),
         ("prompt", ~_takes_prompt(pairs, export)),
+        ("extra", _has_extra(pairs) & (not export.takes_extra)),
     ):
         left_out[reason] = int((kept & leaves).sum())
         kept &= ~leaves
@@ -131,3 +135,15 @@ def _takes_prompt(pairs: pa.Table, export: Export) -> NDArray[np.bool_]:
         roles = tuple(message["role"] for message in prompt)
         found.append(takes.setdefault(roles, export.takes_roles(roles)))
     return np.array(found, dtype=np.bool_)
+
+
+def _has_extra(pairs: pa.Table) -> NDArray[np.bool_]:
+    """Rows with a message that holds more than its role and its content."""
+    found = np.zeros(pairs.num_rows, dtype=np.bool_)
+    for side in _SIDES[0] + ("prompt",):
+        messages = pairs[side].combine_chunks()
+        if messages.type.value_type.get_field_index("extra") < 0:  # a ledger of an earlier version
+            continue
+        has = pc.is_valid(pc.struct_field(pc.list_flatten(messages), "extra"))
+        found[pc.list_parent_indices(messages).filter(has).to_numpy()] = True
+    return found

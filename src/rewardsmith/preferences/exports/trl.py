@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.conversations import Message, with_fields
 from rewardsmith.contracts.tables import MESSAGES
 from rewardsmith.preferences.exports.outgoing import Export, one_file
 
@@ -43,8 +43,10 @@ def trl_rows(pairs: pa.Table) -> Iterator[dict[str, Any]]:
     """The rows of ``trl_table``, numbers with the digits that a 32-bit float has."""
     for batch in trl_table(pairs).to_batches(max_chunksize=1000):
         numbers = [name for name in _NUMBERS if name in batch.schema.names]
+        texts = [name for name in ("prompt", "chosen", "rejected") if name in batch.schema.names]
         for row in batch.to_pylist():
-            yield row | {name: short_float(row[name]) for name in numbers}
+            messages = {name: list(map(with_fields, row[name])) for name in texts}
+            yield row | messages | {name: short_float(row[name]) for name in numbers}
 
 
 def whole_conversations(pairs: pa.Table, side: str) -> list[list[Message]]:
@@ -57,7 +59,8 @@ def conversation_rows(pairs: pa.Table, chosen: str, rejected: str) -> Iterator[d
     """Rows of the two whole conversations, under these names, and ``margin``."""
     sides = (whole_conversations(pairs, "chosen"), whole_conversations(pairs, "rejected"))
     for one, other, margin in zip(*sides, pairs["margin"].to_pylist(), strict=True):
-        yield {chosen: one, rejected: other, "margin": short_float(margin)}
+        whole = {chosen: list(map(with_fields, one)), rejected: list(map(with_fields, other))}
+        yield {**whole, "margin": short_float(margin)}
 
 
 def short_float(value: float | None) -> float | None:

@@ -45,26 +45,42 @@ def rows_of_batches(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Ra
     """Rows of the batches, numbered from 1."""
     number = 0
     for batch in batches:
-        for record, readable in _records(batch):
+        for record, readable, whole in _records(batch):
             number += 1
             original, exact = json_form(record)
             if readable:
-                yield RawRow(record, original, number, exact=exact)
+                yield RawRow(record, original, number, exact=exact and whole)
             else:
                 yield bad_row("bad_utf8", "a text of the row is not valid UTF-8", original, number, exact=False)
 
 
-def _records(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[dict[str, Any], bool]]:
-    """The batch's rows, and whether their text is UTF-8, which only shows when it is turned into Python."""
+def _records(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[dict[str, Any], bool, bool]]:
+    """The batch's rows, whether their text is UTF-8, and whether all of their values are Python's.
+
+    Neither shows before they are turned into Python: a date of the year 12000 has no form there.
+    """
     try:
-        yield from ((record, True) for record in batch.to_pylist())
-    except UnicodeDecodeError:
+        yield from ((record, True, True) for record in batch.to_pylist())
+    except (OverflowError, ValueError):
         for number in range(batch.num_rows):
             row = batch.slice(number, 1)
-            try:
-                yield row.to_pylist()[0], True
-            except UnicodeDecodeError:
-                yield {name: _readable(row.column(name)) for name in row.schema.names}, False
+            cells = {name: _cell(row.column(name)) for name in row.schema.names}
+            readable, whole = (all(cell[part] for cell in cells.values()) for part in (1, 2))
+            yield {name: cell[0] for name, cell in cells.items()}, readable, whole
+
+
+def _cell(value: pa.Array | pa.ChunkedArray) -> tuple[Any, bool, bool]:
+    """The one value of a column, as ``_records`` gives those of a row."""
+    try:
+        return value[0].as_py(), True, True
+    except UnicodeDecodeError:
+        return _readable(value), False, True
+    except (OverflowError, ValueError):
+        pass
+    try:
+        return value.cast(pa.string())[0].as_py(), True, False
+    except (pa.ArrowException, ValueError):
+        return f"<{value.type}>", True, False
 
 
 def _readable(value: pa.Array | pa.ChunkedArray) -> Any:

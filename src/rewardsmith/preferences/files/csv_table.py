@@ -1,4 +1,4 @@
-"""CSV and TSV with a header line. Every cell is text; a cell that holds a message list as JSON is read as one."""
+"""CSV and TSV with a header line. Every cell is text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import LONGEST_LINE, DamagedFileError, read_lines
-from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.preferences.files.noted_file import Readable
 from rewardsmith.preferences.files.raw_row import RawRow, bad_row, json_text, too_long, valid_text
-from rewardsmith.preferences.messages import is_message_list
 from rewardsmith.preferences.problems import BadRowError
 
 
@@ -75,15 +73,4 @@ def _row(names: list[str], cells: list[str], line: int) -> RawRow:
     original = json_text(dict(zip(names, cells, strict=True)))
     if any(not cell.isascii() and valid_text(cell) != cell for cell in cells):
         return bad_row("bad_utf8", "a cell is not valid UTF-8", original, line, exact=False)
-    return RawRow({name: _value(cell) for name, cell in zip(names, cells, strict=True)}, original, line)
-
-
-def _value(cell: str) -> object:
-    """The cell's text; None where it is empty; its messages where it is a message list."""
-    if cell.startswith("[{") and cell.endswith("}]"):
-        try:
-            value = parse_json(cell)
-        except (ValueError, RecursionError):
-            return cell
-        return value if is_message_list(value) and all("role" in message for message in value) else cell
-    return cell or None
+    return RawRow({name: cell or None for name, cell in zip(names, cells, strict=True)}, original, line)

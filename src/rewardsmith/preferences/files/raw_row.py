@@ -31,8 +31,9 @@ class RawRow(NamedTuple):
 def rows_of_records(records: Iterable[object]) -> Iterator[RawRow]:
     """Rows of objects that are in memory already."""
     for number, record in enumerate(records, 1):
-        original, exact = json_form(record)
-        yield row_of_value(record, original, number)._replace(exact=exact)
+        plain = _plain(record)
+        original, exact = json_form(plain)
+        yield row_of_value(plain, original, number)._replace(exact=exact)
 
 
 def row_of_value(value: object, original: str, line: int) -> RawRow:
@@ -85,6 +86,15 @@ def _encode_fallback(value: object) -> str:
         return valid_text(_encode(repr(value)))
     except (ValueError, RecursionError):
         return '"<a value that cannot be written down>"'
+
+
+def _plain(value: Any) -> Any:
+    """The value with lists in the place of tuples and of numpy's arrays, which pandas makes of lists."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _number(value: Any) -> Any:

@@ -9,6 +9,7 @@ from rewardsmith.preferences.formats.llamafactory import LLAMAFACTORY
 from rewardsmith.preferences.formats.ms_swift import MS_SWIFT
 from rewardsmith.preferences.formats.nemo_rl import NEMO_RL
 from rewardsmith.preferences.formats.ratings import RATINGS
+from rewardsmith.preferences.formats.several import SEVERAL
 from rewardsmith.preferences.formats.strength_cleaned import STRENGTH_CLEANED
 from rewardsmith.preferences.formats.trl import TRL
 from rewardsmith.preferences.formats.votes import VOTES
@@ -17,6 +18,7 @@ FORMATS: tuple[Format, ...] = (
     VOTES,
     HH,
     RATINGS,
+    SEVERAL,
     ARENA,
     MS_SWIFT,
     NEMO_RL,

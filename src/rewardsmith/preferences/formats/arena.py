@@ -14,6 +14,7 @@ from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.messages import assistant, is_text_list, read_messages, read_prompt, read_response, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
+from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of
 from rewardsmith.preferences.two_responses import split_conversations
 
 _TARGETS = {
@@ -59,12 +60,13 @@ def _conversation(record: Record, value: object, key: str) -> list[Message]:
     value = _decoded(value)
     if key.startswith("conversation"):
         return read_messages(value, key)
-    if "prompt" not in record:
-        raise BadRowError("missing_field", 'there is no "prompt"')
-    prompt = _decoded(record["prompt"])
+    prompt_key = prompt_key_of(record)
+    if prompt_key is None:
+        raise BadRowError("missing_field", f"there is no prompt ({', '.join(PROMPTS)})")
+    prompt = _decoded(record[prompt_key])
     if is_text_list(prompt) and is_text_list(value):
         return _interleaved(prompt, value, key)
-    return [*read_prompt(prompt, "prompt"), read_response(value, key)]
+    return [*read_prompt(prompt, prompt_key), read_response(value, key)]
 
 
 def _interleaved(prompts: list[str], responses: list[str], key: str) -> list[Message]:

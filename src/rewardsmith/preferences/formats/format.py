@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.prompts import with_system
 from rewardsmith.preferences.two_responses import read_fields
 
 Record = Mapping[str, object]
@@ -21,10 +23,20 @@ class Format:
     """Its typical columns: shown to people, and used to name the nearest form when none fits."""
     matches: Callable[[Record], bool]
     """Whether a row is in this form, judged by its fields and their types. Cheap; never raises."""
-    read: Callable[[Record], Pair]
-    """The row's pair. Raises ``BadRowError`` where there is none."""
+    read: Callable[[Record], Pair | list[Pair]]
+    """The row's pair, or every better-worse pair of its responses. Raises ``BadRowError`` where there is none."""
     share_needed: float = 0.5
     """Share of the rows that any form fits from which a set is taken to be in this one."""
+    responses: Callable[[Record], list[Conversation]] | None = None
+    """Every response of a row of more than two, in the row's order, for scoring; None: a row has two."""
+
+    def pairs(self, record: Record) -> list[Pair]:
+        """The row's pairs, the system text that stands in a column of its own before their prompt."""
+        found = self.read(record)
+        pairs = found if isinstance(found, list) else [found]
+        for pair in pairs:
+            pair.prompt = with_system(record, pair.prompt)
+        return pairs
 
 
 def keys_format(prompt_key: str | None, chosen_key: str, rejected_key: str) -> Format:

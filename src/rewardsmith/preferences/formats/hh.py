@@ -33,9 +33,11 @@ def _matches(record: Record) -> bool:
     fields = [record.get(key) for key in ("chosen", "rejected")]
     if not all(isinstance(field, str) for field in fields):
         return False
-    return any("Assistant:" in text and _TURN.search(text) for text in cast("list[str]", fields)) or (
-        isinstance(prompt := record.get("prompt"), str) and prompt.rstrip().endswith("\n\nAssistant:")
-    )
+    prompt = record.get("prompt")
+    if isinstance(prompt, str) and prompt.rstrip().endswith("\n\nAssistant:"):
+        return True
+    texts = [text for text in cast("list[str]", fields) if "Assistant:" in text and "Human" in _TURN.findall(text)]
+    return any(not isinstance(prompt, str) or prompt.strip() in text for text in texts)
 
 
 def _read(record: Record) -> Pair:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, read_response, user, with_our_names, with_system
+from rewardsmith.preferences.messages import assistant, read_messages, read_response, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
 
@@ -30,12 +30,12 @@ def _matches(record: Record) -> bool:
 def _read(record: Record) -> Pair:
     given = [required(record, key) for key in _RESPONSES]
     prompt = _conversation(record) if record.get("conversations") is not None else [*_history(record), _query(record)]
-    chosen, rejected = map(_response, given, _RESPONSES)
-    return Pair(with_system(record.get("system"), prompt), chosen, rejected)
+    chosen, rejected = map(read_response, given, _RESPONSES)
+    return Pair(prompt, chosen, rejected)
 
 
 def _conversation(record: Record) -> list[Message]:
-    return read_messages(with_our_names(record["conversations"]), "conversations")
+    return read_messages(record["conversations"], "conversations")
 
 
 def _query(record: Record) -> Message:
@@ -59,10 +59,6 @@ def _history(record: Record) -> list[Message]:
 
 def _is_exchange(turn: object) -> bool:
     return isinstance(turn, list) and len(turn) == 2 and all(isinstance(text, str) for text in turn)
-
-
-def _response(value: object, key: str) -> Message:
-    return read_response(with_our_names([value]) if isinstance(value, Mapping) else value, key)
 
 
 LLAMAFACTORY = Format("llamafactory", ("instruction", "input", "conversations", "chosen", "rejected"), _matches, _read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, with_our_names, with_system
+from rewardsmith.preferences.messages import assistant, read_messages
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
 from rewardsmith.preferences.two_responses import split_conversations
@@ -28,13 +28,13 @@ def _read(record: Record) -> Pair:
 
 
 def _messages(record: Record, key: str) -> list[Message]:
-    return with_system(record.get("system"), read_messages(with_our_names(required(record, key)), key))
+    return read_messages(required(record, key), key)
 
 
 def _rejected_turns(value: object) -> list[Message]:
     if value is None:
         raise BadRowError("missing_field", f"there is neither {_REJECTED[0]} nor {_REJECTED[1]}")
-    return [assistant(value)] if isinstance(value, str) else read_messages(with_our_names(value), _REJECTED[0])
+    return [assistant(value)] if isinstance(value, str) else read_messages(value, _REJECTED[0])
 
 
 MS_SWIFT = Format("ms_swift", ("messages", *_REJECTED), _matches, _read)

@@ -1,17 +1,20 @@
 """NeMo-RL's form: ``context`` is the prompt, ``completions`` a list of ``{"rank", "completion"}``, rank 0 the best.
 
-A row gives one pair: the best against the worst, the first of each. All ranks equal: a tie of the first two.
+A row gives every better-worse pair of its completions. All ranks equal: a tie of the first two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.formats.ranking import ranked_pairs
 from rewardsmith.preferences.messages import read_prompt, read_response
 from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
+from rewardsmith.preferences.prompts import with_system
 
 _FIELDS = ("rank", "completion")
 
@@ -25,19 +28,14 @@ def _is_ranked(completion: object) -> bool:
     return isinstance(completion, Mapping) and all(key in completion for key in _FIELDS)
 
 
-def _read(record: Record) -> Pair:
-    context = required(record, "context")
-    ranked = sorted(_ranked(record.get("completions")), key=lambda item: item[0])
-    if len(ranked) < 2:
-        raise BadRowError("missing_field", f"{len(ranked)} of its completions are ranked; a pair needs two")
-    (best, chosen), (worst, _) = ranked[0], ranked[-1]
-    rejected = ranked[1][1] if best == worst else next(text for rank, text in ranked if rank == worst)
-    return Pair(
-        read_prompt(context, "context"),
-        read_response(chosen, "completion"),
-        read_response(rejected, "completion"),
-        target=0.5 if best == worst else 1.0,
-    )
+def _read(record: Record) -> list[Pair]:
+    ranked = [(read_response(text, "completion"), -rank) for rank, text in _ranked(record.get("completions"))]
+    return ranked_pairs(read_prompt(required(record, "context"), "context"), ranked, are_scores=False)
+
+
+def _responses(record: Record) -> list[Conversation]:
+    prompt = with_system(record, read_prompt(required(record, "context"), "context"))
+    return [[*prompt, read_response(text, "completion")] for _, text in _ranked(record.get("completions"))]
 
 
 def _ranked(completions: object) -> list[tuple[float, object]]:
@@ -47,4 +45,4 @@ def _ranked(completions: object) -> list[tuple[float, object]]:
     return [(rank, c["completion"]) for rank, c in zip(ranks, completions, strict=True) if rank is not None]
 
 
-NEMO_RL = Format("nemo_rl", ("context", "completions"), _matches, _read)
+NEMO_RL = Format("nemo_rl", ("context", "completions"), _matches, _read, responses=_responses)

@@ -1,9 +1,9 @@
-"""Several rated responses to one prompt, as distilabel and UltraFeedback publish them.
+"""Several rated responses to one prompt, as distilabel, UltraFeedback and best-of-n sets publish them.
 
-Either ``generations`` with ``ratings``, or ``completions``, a list of objects with ``response`` and a rating. A row
-gives one pair: the best rated against the worst rated, the first of each. All ratings equal: a tie (target 0.5) of the
-first two different responses. Ratings become ``score_chosen`` and ``score_rejected``, never a margin: their unit is
-not that of a reward.
+``generations`` (or ``responses``, ...) with ``ratings``, with ``ranks`` (1 is better than 2) or with ``best`` (the
+place of one, from 0); or ``completions``, a list of objects with ``response`` and a rating. A row gives every
+better-worse pair. All ratings equal: a tie (target 0.5) of the first two different responses. Ratings become
+``score_chosen`` and ``score_rejected``, never a margin: their unit is not that of a reward.
 """
 
 from __future__ import annotations
@@ -11,64 +11,75 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewardsmith.preferences.formats.format import Format, Record
+from rewardsmith.preferences.formats.ranking import ranked_pairs
 from rewardsmith.preferences.messages import read_prompt, read_response
 from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.problems import BadRowError, required, shown
+from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of
 
-_PROMPTS = ("instruction", "prompt", "input")
 _RATINGS = ("overall_score", "rating", "score")
+_LISTS = ("generations", "responses", "completions", "candidates", "outputs", "answers")
+_SCORES = ("ratings", "scores", "rewards")
+_RANKS = ("ranks", "rank")
+_BEST = ("best", "best_index", "chosen_index")
 Rated = tuple[object, float]
 
 
 def _matches(record: Record) -> bool:
-    if isinstance(record.get("generations"), list) and isinstance(record.get("ratings"), list):
+    key, _ = _list_of(record)
+    if key is not None:
         return True
     completions = record.get("completions")
     return isinstance(completions, list) and any(isinstance(c, Mapping) and "response" in c for c in completions)
 
 
-def _read(record: Record) -> Pair:
-    key = next((key for key in _PROMPTS if record.get(key)), None)
-    if key is None:
-        raise BadRowError("missing_field", f"there is no prompt ({', '.join(_PROMPTS)})")
-    rated = _rated_completions(record) if "completions" in record else _rated_generations(record)
-    if len(rated) < 2:
-        raise BadRowError("missing_field", f"{len(rated)} of its responses are rated; a pair needs two")
-    (chosen, high), (rejected, low) = _best_and_worst(rated)
-    return Pair(
-        read_prompt(record[key], key),
-        read_response(chosen, "chosen"),
-        read_response(rejected, "rejected"),
-        target=0.5 if high == low else 1.0,
-        score_chosen=high,
-        score_rejected=low,
+def _read(record: Record) -> list[Pair]:
+    key = prompt_key_of(record)
+    if key is None or record.get(key) in (None, "", []):
+        raise BadRowError("missing_field", f"there is no prompt ({', '.join(PROMPTS)})")
+    texts, numbers = _list_of(record)
+    rated = _rated_completions(record) if texts is None or numbers is None else _rated_list(record, texts, numbers)
+    responses = [(read_response(text, texts or "completions"), number) for text, number in rated]
+    return ranked_pairs(read_prompt(record[key], key), responses, are_scores=numbers is None or numbers in _SCORES)
+
+
+def _list_of(record: Record) -> tuple[str, str] | tuple[None, None]:
+    """The columns of a list of responses and of what says which is better; two None where there are none."""
+    lists = (*_SCORES, *_RANKS)
+    numbers = next((key for key in lists if isinstance(record.get(key), list)), None) or next(
+        (key for key in _BEST if _is_place(record.get(key))), None
     )
+    texts = next((key for key in _LISTS if isinstance(record.get(key), list)), None)
+    return (None, None) if texts is None or numbers is None else (texts, numbers)
 
 
-def _best_and_worst(rated: list[Rated]) -> tuple[Rated, Rated]:
-    best = max(rated, key=lambda item: item[1])
-    worst = min(rated, key=lambda item: item[1])
-    if best[1] == worst[1]:
-        worst = next((item for item in rated if item[0] != best[0]), rated[1])
-    return best, worst
-
-
-def _rated_generations(record: Record) -> list[Rated]:
-    generations, ratings = record.get("generations"), record.get("ratings")
-    if not isinstance(generations, list) or not isinstance(ratings, list):
-        raise BadRowError("missing_field", 'there are no "generations" with "ratings"')
-    if len(generations) != len(ratings):
-        raise BadRowError("wrong_type", f"{len(generations)} generations have {len(ratings)} ratings")
+def _rated_list(record: Record, texts: str, numbers: str) -> list[Rated]:
+    """The responses with what rates them, more for the better; those without a rating are left out."""
+    responses, given = record[texts], record[numbers]
+    assert isinstance(responses, list)  # _list_of saw to it
+    if numbers in _BEST:
+        place = read_number(given, numbers)
+        if place is None or not 0 <= place < len(responses) or place % 1:
+            raise BadRowError("out_of_range", f'"{numbers}" is {shown(given)}, not a place among {len(responses)}')
+        given = [float(i == place) for i in range(len(responses))]
+    assert isinstance(given, list)
+    if len(responses) != len(given):
+        raise BadRowError("wrong_type", f"{len(responses)} {texts} have {len(given)} {numbers}")
+    sign = -1.0 if numbers in _RANKS else 1.0
     return [
-        (text, number)
-        for text, rating in zip(generations, ratings, strict=True)
+        (text, sign * number)
+        for text, rating in zip(responses, given, strict=True)
         if text is not None and (number := _rating(rating)) is not None
     ]
 
 
+def _is_place(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _rated_completions(record: Record) -> list[Rated]:
-    completions = record["completions"]
+    completions = required(record, "completions")
     if not isinstance(completions, list):
         raise BadRowError("wrong_type", '"completions" is not a list')
     rated: list[Rated] = []

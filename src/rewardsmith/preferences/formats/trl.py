@@ -1,4 +1,4 @@
-"""TRL's preference form: ``chosen`` and ``rejected``, with ``prompt`` or with the prompt inside both.
+"""TRL's preference form: ``chosen`` and ``rejected``, with ``prompt`` (or ``question``, ...) or with it inside both.
 
 Strings or message lists; ``margin`` is read with the other optional columns. UltraFeedback's binarised form, which
 carries the prompt in both places, is this form too.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.prompts import prompt_key_of
 from rewardsmith.preferences.two_responses import read_fields
 
 
@@ -16,7 +17,7 @@ def _matches(record: Record) -> bool:
 
 
 def _read(record: Record) -> Pair:
-    return read_fields(record, "prompt" if "prompt" in record else None, "chosen", "rejected")
+    return read_fields(record, prompt_key_of(record, "chosen", "rejected"), "chosen", "rejected")
 
 
 TRL = Format("trl", ("prompt", "chosen", "rejected"), _matches, _read)

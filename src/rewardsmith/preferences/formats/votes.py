@@ -12,6 +12,7 @@ from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.prompts import prompt_key_of
 from rewardsmith.preferences.two_responses import read_fields
 
 _LARGEST = 2**31 - 1
@@ -22,7 +23,7 @@ def _matches(record: Record) -> bool:
 
 
 def _read(record: Record) -> Pair:
-    pair = read_fields(record, "prompt" if "prompt" in record else None, "chosen", "rejected")
+    pair = read_fields(record, prompt_key_of(record, "chosen", "rejected"), "chosen", "rejected")
     votes = record.get("votes")
     if votes is None:
         return pair

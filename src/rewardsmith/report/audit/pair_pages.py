@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rewardsmith.contracts.conversations import Message, as_text, with_fields
 from rewardsmith.contracts.metrics.audit import AuditFindings
 from rewardsmith.contracts.tables import STRENGTH_CLASSES, StrengthClass
 from rewardsmith.report.audit.reasons import Grounds, grounds_at, reasons
@@ -49,7 +50,7 @@ class PairPage:
     category: str | None
     annotator_id: str | None
     grounds: Grounds
-    prompt: list[dict[str, str]]
+    prompt: list[Message]
     chosen: str
     rejected: str
 
@@ -71,7 +72,7 @@ class PairPage:
             "target": grounds.target,
             "weight": grounds.weight,
             "reasons": reasons(grounds),
-            "prompt": self.prompt,
+            "prompt": list(map(with_fields, self.prompt)),
             "chosen": self.chosen,
             "rejected": self.rejected,
         }
@@ -158,7 +159,7 @@ def _labelled(name: str, text: Text) -> Table:
     return grid
 
 
-def _prompt(turns: list[dict[str, str]], full: bool) -> tuple[Text, bool]:
+def _prompt(turns: list[Message], full: bool) -> tuple[Text, bool]:
     """The last turn, with the number of those before it; all of them where everything is wanted."""
     if not turns:
         return Text("none", "dim"), False
@@ -170,7 +171,7 @@ def _prompt(turns: list[dict[str, str]], full: bool) -> tuple[Text, bool]:
     for number, turn in enumerate(shown):
         if len(turns) > 1 or turn["role"] != "user":
             text.append(("\n" if number else "") + f"{turn['role']}: ", "dim")
-        runs, left = cut([Run(printable(turn["content"] or ""), False)], None if full else PROMPT_AT)
+        runs, left = cut([Run(printable(as_text(turn)), False)], None if full else PROMPT_AT)
         _with_rest(text.append("".join(run.text for run in runs).strip()), left)
         is_cut = is_cut or left > 0
     return text, is_cut

@@ -1,0 +1,129 @@
+"""The fields of a row as a reader takes them: lists of messages in text decoded, and noted what is read."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rewardsmith.preferences.messages import is_message_list
+from rewardsmith.preferences.problems import BadRowError
+
+_LIST_IN_TEXT = re.compile(r"""\s*\[?\s*\{\s*(["'])(role|content|from|value)\1\s*:""")
+_SAID = re.compile(
+    r"(?<![a-z])(system|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
+    r"turns|tools|functions|reasoning|thinking|responses?|completions?|output|answers?|generated|generations?|persona)"
+    r"(?![a-z])"
+)
+"""A column with one of these words in its name could be part of the conversation."""
+_ABOUT = re.compile(r"(?<![a-z])(ids?|models?|source|hash|type|category|lang|length|tokens|num|score|rating)(?![a-z])")
+"""One with one of these says something about it."""
+_FEW_WORDS = 4
+
+
+class RowFields:
+    """Of one source. ``first_records``: its first rows, which decide what columns hold message lists as text."""
+
+    def __init__(self, first_records: Iterable[Mapping[str, object]]) -> None:
+        records = list(first_records)
+        self._in_text = _columns_in_text(records)
+        self._read: set[str] = set()
+        self._unread: Counter[str] = Counter()
+        self._num_rows = 0
+
+    def decoded(self, record: Mapping[str, object]) -> Mapping[str, object]:
+        """The row, to see what it is; text that cannot be decoded stays text."""
+        columns = self._in_text & record.keys()
+        return record if not columns else {**record, **{key: _messages(record[key]) for key in columns}}
+
+    def of(self, record: Mapping[str, object]) -> Mapping[str, Any]:
+        """The row, to read it: what is asked for is noted. ``BadRowError`` at text that cannot be decoded."""
+        return _Fields(record, self._in_text, self._read)
+
+    def note(self, record: Mapping[str, object]) -> None:
+        """Counts what of a row that was read could be part of the conversation, and was not asked for."""
+        self._num_rows += 1
+        for key, value in record.items():
+            if key in self._read or not _could_be_said(str(key), value):
+                continue
+            self._unread[key] += not any(value == record.get(read) for read in self._read)
+
+    def unread(self) -> dict[str, int]:
+        """Column -> rows, of what no row was read from."""
+        return {
+            str(key): count
+            for key, count in self._unread.items()
+            if count and key not in self._read and (_is_named_so(str(key)) or 2 * count > self._num_rows)
+        }
+
+
+class _Fields(dict[str, Any]):
+    def __init__(self, record: Mapping[str, object], in_text: frozenset[str], read: set[str]) -> None:
+        super().__init__(record)
+        self._in_text, self._noted = in_text, read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._taken(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._taken(key, super().get(key, default))
+
+    def _taken(self, key: str, value: Any) -> Any:
+        if value is None:
+            return None
+        self._noted.add(key)
+        if key not in self._in_text:
+            return value
+        found = _messages(value)
+        if found is value and isinstance(value, str) and _LIST_IN_TEXT.match(value):
+            raise BadRowError(
+                "wrong_type", f'"{key}" is a list of messages written as text that is neither JSON nor a list of Python'
+            )
+        return found
+
+
+def _columns_in_text(records: list[Mapping[str, object]]) -> frozenset[str]:
+    """Those in which most values look like message lists written as text."""
+    filled: Counter[str] = Counter()
+    lists: Counter[str] = Counter()
+    for record in records:
+        for key, value in record.items():
+            if value is not None and value != "":
+                filled[key] += 1
+                lists[key] += isinstance(value, str) and _LIST_IN_TEXT.match(value) is not None
+    return frozenset(key for key, count in lists.items() if count and 2 * count >= filled[key])
+
+
+def _messages(value: object) -> object:
+    """The message list that a text is; the value itself where it is none."""
+    if not isinstance(value, str) or not _LIST_IN_TEXT.match(value):
+        return value
+    for decode in (json.loads, ast.literal_eval):
+        try:
+            found = decode(value.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if is_message_list(found) else value
+    return value
+
+
+def _could_be_said(name: str, value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip()) and (_is_named_so(name) or value.count(" ") >= _FEW_WORDS)
+    return isinstance(value, list | Mapping) and bool(value) and (_is_named_so(name) or is_message_list(value))
+
+
+def _is_named_so(name: str) -> bool:
+    return bool(_SAID.search(name.lower())) and not _ABOUT.search(name.lower())
+
+
+def columns_not_read(columns: Mapping[str, int]) -> str:
+    """One sentence on what ``unread`` gives."""
+    named = ", ".join(f"{name} ({count:,} rows)" for name, count in columns.items())
+    return (
+        f"not read, though it could be part of the conversation: {named}. What belongs to it must stand in the prompt "
+        "or in the responses."
+    )

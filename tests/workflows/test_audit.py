@@ -335,15 +335,16 @@ def unsure_rows() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("level", "line", "data"),
     [
-        ("labels_judged", "Check by hand: at least about", {"near_duplicates": "off"}),
-        ("reading_order", "Check by hand, from the top of a ranked list", {}),  # its prompts are 10 groups
+        ("labels_judged", "Check by hand: at least about", {}),
+        ("reading_order", "Check by hand, from the top of a ranked list", {"group_by": "topic"}),  # ten groups
         ("cannot_tell", "Cannot tell which labels are wrong", {}),
     ],
 )
 def test_tables_numbers_and_words_stand_at_one_level(
     level: str, line: str, data: dict[str, Any], tmp_path: Path
 ) -> None:
-    rows = unsure_rows() if level == "cannot_tell" else scored_rows()
+    made = unsure_rows() if level == "cannot_tell" else scored_rows()
+    rows = [{**row, "topic": f"t{i // 40}"} for i, row in enumerate(made)]
     result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True, **data)
     assert result.metrics["claim"]["level"] == level
     assert result.verdict.startswith(line)

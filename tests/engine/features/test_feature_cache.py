@@ -89,7 +89,7 @@ def test_digests_follow_roles_contents_and_their_boundaries() -> None:
     user = {"role": "user", "content": "a"}
     assistant = {"role": "assistant", "content": "a"}
     several = [[user], [assistant], [user, assistant], [user, user], [{"role": "user", "content": "a\u0301"}]]
-    several += [[{**user, "tool_calls": [{"name": name}]}] for name in "xy"]
+    several += [[{**user, "extra": extra}] for extra in ('{"reasoning":"x"}', '{"reasoning":"y"}')]
     assert len({conversation_digest(turns) for turns in several}) == 7  # type: ignore[arg-type]
 
 

@@ -135,9 +135,7 @@ def test_an_adapter_whose_base_is_gone_says_whose_base_it_was(tmp_path: Path) ->
     model, _, tokenizer = adapted("llama", tmp_path / "trunk")
     save_reward_model(model, tokenizer, tmp_path / "adapter", {})
     shutil.rmtree(tmp_path / "trunk")
-    with pytest.raises(
-        ModelError, match=r"base of the adapter .*adapter \(base_model_name_or_path.*trunk is no"
-    ):
+    with pytest.raises(ModelError, match=r"base of the adapter .*adapter \(base_model_name_or_path.*trunk is no"):
         load_reward_model(str(tmp_path / "adapter"))
 
 

@@ -46,6 +46,8 @@ def test_a_system_text_goes_before_messages_that_have_none() -> None:
         assert with_system({column: "s"}, [user("p")]) == [SYSTEM, user("p")]
     assert with_system({"system": "other"}, [SYSTEM, user("p")]) == [SYSTEM, user("p")]
     assert with_system({"system": [SYSTEM]}, [user("p")]) == [SYSTEM, user("p")]
+    with pytest.raises(BadRowError, match='"system" is neither text nor a message'):
+        with_system({"system": ["s"]}, [user("p")])
     for nothing in ("", " ", None, 3):
         assert with_system({"system": nothing}, [user("p")]) == [user("p")]
 

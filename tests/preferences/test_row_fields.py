@@ -93,3 +93,17 @@ def test_lists_of_responses_and_their_ratings_in_text_are_decoded(load) -> None:
     assert (pair["chosen"][0]["content"], pair["score_rejected"]) == ("b", 1.0)
     (scored,) = stream_rows([row], RowOptions()).rows
     assert scored.conversations == [[user("p"), assistant("a")], [user("p"), assistant("b")]]
+
+
+def test_what_a_message_holds_beside_its_known_fields_is_named(load) -> None:
+    row = {
+        **ROW,
+        "chosen": [{**assistant("a"), "thoughts": "one two three four five", "id": "x"}],
+        "rejected": talk("b")[1:],
+    }
+    assert not_read(load([row, row])) == {"chosen[].thoughts": 2}
+
+
+def test_a_column_that_a_message_repeats_is_read(load) -> None:
+    row = {**ROW, "system": "s", "question": "p", "prompt": [{"role": "system", "content": "s"}, user("p")]}
+    assert not_read(load([row])) == {}

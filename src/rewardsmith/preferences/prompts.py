@@ -67,6 +67,8 @@ def with_system(record: Mapping[str, object], messages: list[Message]) -> list[M
             return [{"role": "system", "content": given}, *messages]
         if is_message_list(given):
             return [*read_messages(given, key), *messages]
+        if isinstance(given, list | Mapping) and given:
+            raise BadRowError("wrong_type", f'"{key}" is neither text nor a message')
     return messages
 
 

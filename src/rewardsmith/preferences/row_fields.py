@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rewardsmith.preferences.formats.ratings import LISTS, RANKS, SCORES
-from rewardsmith.preferences.messages import ROLES, is_message_list
+from rewardsmith.preferences.messages import EXTRA, ROLES, is_message_list
 from rewardsmith.preferences.problems import BadRowError
 
 _OPENS = re.compile(r"""\s*(array\()?\[?\s*\{\s*["']""")
@@ -20,7 +20,7 @@ _SAYS = re.compile(r"""(["'])(content|value|tool_calls)\1\s*:""")
 _LISTS = frozenset((*LISTS, *SCORES, *RANKS))
 """Columns of lists: of responses, and of what rates them."""
 _SAID = re.compile(
-    r"(?<![a-z])(system|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
+    r"(?<![a-z])(system|developer|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
     r"turns|tools|functions|reasoning|thinking|responses?|completions?|output|answers?|generated|generations?|persona)"
     r"(?![a-z])"
 )
@@ -28,6 +28,8 @@ _SAID = re.compile(
 _ABOUT = re.compile(r"(?<![a-z])(ids?|models?|source|hash|type|category|lang|length|tokens|num|score|rating)(?![a-z])")
 """One with one of these says something about it."""
 _FEW_WORDS = 4
+_FIELDS = frozenset(("role", "from", "content", "value", *EXTRA))
+"""Those of a message that are read."""
 
 
 class RowFields:
@@ -58,7 +60,8 @@ class RowFields:
         for key, value in record.items():
             if key in self._read or not _could_be_said(str(key), value):
                 continue
-            self._unread[key] += not any(value == record.get(read) for read in self._read)
+            self._unread[key] += not any(_holds(record.get(read), value) for read in self._read)
+        self._unread.update({part for key in self._read for part in _parts_not_read(key, record.get(key))})
 
     def unread(self) -> dict[str, int]:
         """Column -> rows, of what no row was read from."""
@@ -126,6 +129,21 @@ def _decoded(key: str, value: object) -> object:
     return value
 
 
+def _holds(read: object, value: object) -> bool:
+    """Whether a value is one that was read, or what a message of it says."""
+    if value == read:
+        return True
+    turns = read if isinstance(read, list) else ()
+    return any(isinstance(turn, Mapping) and turn.get("content", turn.get("value")) == value for turn in turns)
+
+
+def _parts_not_read(column: str, value: object) -> set[str]:
+    """Fields of its messages that could be part of the conversation, and are none that is read."""
+    turns = [turn for turn in value if isinstance(turn, Mapping)] if isinstance(value, list) else []
+    unknown = [(key, turn) for turn in turns for key in turn.keys() - _FIELDS]
+    return {f"{column}[].{key}" for key, turn in unknown if _could_be_said(str(key), turn[key])}
+
+
 def _could_be_said(name: str, value: object) -> bool:
     if isinstance(value, str):
         return bool(value.strip()) and (_is_named_so(name) or value.count(" ") >= _FEW_WORDS)
@@ -133,7 +151,8 @@ def _could_be_said(name: str, value: object) -> bool:
 
 
 def _is_named_so(name: str) -> bool:
-    return bool(_SAID.search(name.lower())) and not _ABOUT.search(name.lower())
+    name = name.rpartition("[].")[2].lower()
+    return bool(_SAID.search(name)) and not _ABOUT.search(name)
 
 
 def columns_not_read(columns: Mapping[str, int]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,14 @@ def test_an_adapter_with_another_vocabulary_says_both_shapes(tmp_path: Path) -> 
     save_file({**load_file(file), **more}, file, metadata={"format": "pt"})
     shapes = rf"\[{len(tokenizer) + 1}, 32\], and its base .*trunk has \[{len(tokenizer)}, 32\]: another vocabulary"
     with pytest.raises(ModelError, match=shapes):
+        load_reward_model(str(tmp_path / "adapter"))
+
+
+def test_an_adapter_whose_base_is_gone_says_whose_base_it_was(tmp_path: Path) -> None:
+    model, _, tokenizer = adapted("llama", tmp_path / "trunk")
+    save_reward_model(model, tokenizer, tmp_path / "adapter", {})
+    shutil.rmtree(tmp_path / "trunk")
+    with pytest.raises(ModelError, match=r"base of the adapter .*adapter \(base_model_name_or_path.*trunk is no"):
         load_reward_model(str(tmp_path / "adapter"))
 
 

@@ -187,3 +187,10 @@ def test_rows_that_cannot_be_had_back_are_counted_among_those_that_are_used(load
         counts.append(sum(f.count for f in found.findings if f.check == "kept_as_text" and f.action == "kept"))
         assert counts[-1] == sum(row < 7 for row in found.table["row"].to_pylist()) * (len(found.table) != 3)
     assert counts[0] == 7 and counts[1] <= 4
+
+
+def test_a_value_of_the_wrong_type_is_named_and_one_side_may_be_text(load) -> None:
+    rejected = ("b", 5, [{"role": "assistant", "content": "b"}])
+    found = load([{"prompt": "p", "chosen": "a", "rejected": value} for value in rejected])
+    assert [bad.message for bad in found.quarantine] == ['"rejected" is a number, not text or a list of messages']
+    assert [pair["rejected"][0]["content"] for pair in found.table.to_pylist()] == ["b", "b"]

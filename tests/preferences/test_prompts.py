@@ -45,6 +45,9 @@ def test_a_system_text_goes_before_messages_that_have_none() -> None:
     for column in ("system", "system_prompt"):
         assert with_system({column: "s"}, [user("p")]) == [SYSTEM, user("p")]
     assert with_system({"system": "other"}, [SYSTEM, user("p")]) == [SYSTEM, user("p")]
+    assert with_system({"system": [SYSTEM]}, [user("p")]) == [SYSTEM, user("p")]
+    with pytest.raises(BadRowError, match='"system" is neither text nor a message'):
+        with_system({"system": ["s"]}, [user("p")])
     for nothing in ("", " ", None, 3):
         assert with_system({"system": nothing}, [user("p")]) == [user("p")]
 
@@ -91,3 +94,26 @@ def test_tool_calls_tell_responses_apart(load) -> None:
     assert [bad.reason for bad in found.quarantine] == ["identical_responses"]
     assert len({pair["chosen"][0]["extra"] for pair in found.table.to_pylist()}) == 2
     assert len(set(found.table["pair_id"].to_pylist())) == 2
+
+
+@pytest.mark.parametrize("column", ["messages", "conversations"])
+def test_a_conversation_that_ends_with_the_user_is_the_prompt_of_texts(load, column: str) -> None:
+    pair = load([{column: [SYSTEM, user("p")], **BOTH}]).table.to_pylist()[0]
+    assert [(m["role"], m["content"]) for m in pair["prompt"]] == [("system", "s"), ("user", "p")]
+    (scored,) = stream_rows([{column: [user("p")], "response": "a"}], RowOptions()).rows
+    assert scored.conversations == [TALK]
+
+
+def test_what_an_instruction_is_about_stands_below_it_in_every_form(load) -> None:
+    asked = {"instruction": "do", "input": "it"}
+    rows = [{**asked, "responses": ["a", "b"], "ratings": [1, 2]}, {**asked, "chosen": ["a"], "rejected": ["b", "c"]}]
+    for row in rows:
+        assert load([row]).table["prompt"][0].as_py()[0]["content"] == "do\nit"
+
+
+def test_answers_in_a_list_are_several_responses_and_turns_are_one() -> None:
+    answers, turns = [assistant("a"), assistant("b")], [user("q"), assistant("a")]
+    (several,) = stream_rows([{"prompt": "p", "responses": answers}], RowOptions()).rows
+    assert several.conversations == [[user("p"), answer] for answer in answers]
+    (one,) = stream_rows([{"messages": turns}], RowOptions()).rows
+    assert one.conversations == [turns]

@@ -68,3 +68,42 @@ def test_what_is_read_or_repeats_it_is_not_named(load) -> None:
     chosen = [user("p"), assistant("a")]
     row = {"system": "s", "prompt": "p", "chosen": chosen, "rejected": [user("p"), assistant("b")], "messages": chosen}
     assert not_read(load([row])) == {}
+
+
+def test_a_list_in_text_may_begin_with_any_field_of_a_message(load) -> None:
+    def written(role: str, text: str) -> str:
+        return json.dumps([{"name": None, "weight": 1, "role": role, "content": text}])
+
+    row = {"prompt": written("user", "p"), "chosen": written("assistant", "a"), "rejected": written("assistant", "b")}
+    pair = load([row, row]).table.to_pylist()[0]
+    assert [pair[key][0]["content"] for key in ("prompt", "chosen", "rejected")] == ["p", "a", "b"]
+    as_numpy_prints = {key: f"array({text}, dtype=object)" for key, text in row.items()}
+    assert [bad.reason for bad in load([ROW, *[as_numpy_prints] * 2]).quarantine] == ["wrong_type"] * 2
+
+
+@pytest.mark.parametrize("answer", ['[{"value": 3}]', '{"content": "c"}', '{"role": "cook"}', '{"from": "x"} and on'])
+def test_answers_that_are_json_stay_text(load, answer: str) -> None:
+    pair = load([{"prompt": "p", "chosen": answer, "rejected": "b"}]).table.to_pylist()[0]
+    assert pair["chosen"][0]["content"] == answer
+
+
+def test_lists_of_responses_and_their_ratings_in_text_are_decoded(load) -> None:
+    row = {"prompt": "p", "responses": '["a", "b"]', "ratings": "[1, 2]"}
+    pair = load([row]).table.to_pylist()[0]
+    assert (pair["chosen"][0]["content"], pair["score_rejected"]) == ("b", 1.0)
+    (scored,) = stream_rows([row], RowOptions()).rows
+    assert scored.conversations == [[user("p"), assistant("a")], [user("p"), assistant("b")]]
+
+
+def test_what_a_message_holds_beside_its_known_fields_is_named(load) -> None:
+    row = {
+        **ROW,
+        "chosen": [{**assistant("a"), "thoughts": "one two three four five", "id": "x"}],
+        "rejected": talk("b")[1:],
+    }
+    assert not_read(load([row, row])) == {"chosen[].thoughts": 2}
+
+
+def test_a_column_that_a_message_repeats_is_read(load) -> None:
+    row = {**ROW, "system": "s", "question": "p", "prompt": [{"role": "system", "content": "s"}, user("p")]}
+    assert not_read(load([row])) == {}

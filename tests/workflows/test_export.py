@@ -131,7 +131,7 @@ def test_what_cannot_be_done_names_its_flag(
 
 
 def test_a_set_of_which_nothing_is_left_is_refused_with_the_reasons(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no pair is left to write for trl \(1 weight_0, 1 tie\)"):
+    with pytest.raises(DataError, match=r"no pair is left to write for trl \(1 dropped \(weight 0\), 1 ties"):
         rewardsmith.export(ROWS[2:4], output_file=tmp_path / "x.jsonl", quiet=True)
     assert not (tmp_path / "x.jsonl").exists()
 

@@ -66,7 +66,12 @@ def load_adapter(files: ModelSource) -> Any:
         )
     if not config.base_model_name_or_path:
         raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
-    base = local_source(resolve_model(config.base_model_name_or_path, config.revision))
+    try:
+        base = local_source(resolve_model(config.base_model_name_or_path, config.revision))
+    except ModelError as error:
+        raise ModelError(
+            f"the base of the adapter {files.name} (base_model_name_or_path in its adapter_config.json): {error}"
+        ) from error
     model = merge_lora(load_adapter(base)) if holds_adapter(base) else load_one_output_model(base)[0]
     refuse_adapter_without_head(folder, files, head_names(model))
     refuse_adapter_of_another_shape(folder, files, model)

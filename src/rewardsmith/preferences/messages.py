@@ -25,6 +25,9 @@ ROLES = {
 EXTRA = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "tool_call_id", "name")
 """What chat templates show of a message beside role and content."""
 
+TEXT_PARTS = ("text", "input_text", "output_text")
+"""Types of the parts of a content that are text."""
+
 
 def user(content: str) -> Message:
     return {"role": "user", "content": content}
@@ -109,9 +112,11 @@ def _text_of_parts(parts: Sequence[object], field: str) -> str:
     """Content given as typed parts: only text can be judged here."""
     texts = []
     for part in parts:
-        text = part.get("text") if isinstance(part, Mapping) and part.get("type", "text") == "text" else None
+        kind = part.get("type", "text") if isinstance(part, Mapping) else None
+        text = part.get("text") if isinstance(part, Mapping) and kind in TEXT_PARTS else None
         if not isinstance(text, str):
-            raise BadRowError("wrong_type", f'"{field}" has a message with a part that is not text')
+            named = "" if kind is None or kind in TEXT_PARTS else f": {shown(kind)}"
+            raise BadRowError("wrong_type", f'"{field}" has a message with a part that is not text{named}')
         texts.append(text)
     return "".join(texts)
 

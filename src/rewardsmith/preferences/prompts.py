@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Message
-from rewardsmith.preferences.messages import ROLES, is_message_list
+from rewardsmith.preferences.messages import ROLES, is_message_list, read_messages, read_prompt, user
 from rewardsmith.preferences.problems import BadRowError
 
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "context", "problem")
 """Columns of the prompt, where nobody names another; the first that a row has is read."""
+CONVERSATIONS = ("messages", "conversation", "conversations")
+"""Columns of a whole conversation; one that ends with the user is a prompt."""
 SYSTEM = ("system", "system_prompt", "system_message")
 """Columns of a text that comes before the prompt."""
 
@@ -24,7 +26,16 @@ def prompt_key_of(record: Mapping[str, object], *responses: str) -> str | None:
         return PROMPTS[0]
     if any(_asks(record.get(key)) for key in responses):
         return None
-    return next((key for key in PROMPTS if key not in responses and record.get(key) not in (None, "", [])), None)
+    named = next((key for key in PROMPTS if key not in responses and record.get(key) not in (None, "", [])), None)
+    return named or next((key for key in CONVERSATIONS if key not in responses and _ends_asking(record.get(key))), None)
+
+
+def read_prompt_column(record: Mapping[str, object], key: str) -> list[Message]:
+    """The prompt in a column found by its name: Alpaca's ``instruction`` with the ``input`` below it."""
+    value, more = record[key], record.get("input") if key == "instruction" else None
+    if isinstance(value, str) and isinstance(more, str) and more:
+        return [user(f"{value}\n{more}")]
+    return read_prompt(value, key)
 
 
 def with_prompt(prompt: list[Message], turns: list[Message]) -> list[Message]:
@@ -50,8 +61,15 @@ def with_system(record: Mapping[str, object], messages: list[Message]) -> list[M
     """The messages with the row's system text before them, where it has one and they do not begin with one already."""
     if messages and messages[0]["role"] == "system":
         return messages
-    system = next((text for key in SYSTEM if isinstance(text := record.get(key), str) and text.strip()), None)
-    return messages if system is None else [{"role": "system", "content": system}, *messages]
+    for key in SYSTEM:
+        given = record.get(key)
+        if isinstance(given, str) and given.strip():
+            return [{"role": "system", "content": given}, *messages]
+        if is_message_list(given):
+            return [*read_messages(given, key), *messages]
+        if isinstance(given, list | Mapping) and given:
+            raise BadRowError("wrong_type", f'"{key}" is neither text nor a message')
+    return messages
 
 
 def _stripped(message: Message) -> tuple[str, str, str | None]:
@@ -62,5 +80,12 @@ def _asks(value: object) -> bool:
     """Whether the value is a conversation with a turn of the user."""
     if not is_message_list(value) or not isinstance(value, list):
         return False
-    roles = (turn.get("role", turn.get("from")) for turn in value if isinstance(turn, Mapping))
-    return any(ROLES.get(str(role)) == "user" for role in roles)
+    return any(map(_is_of_user, value))
+
+
+def _ends_asking(value: object) -> bool:
+    return is_message_list(value) and isinstance(value, list) and _is_of_user(value[-1])
+
+
+def _is_of_user(turn: object) -> bool:
+    return isinstance(turn, Mapping) and ROLES.get(str(turn.get("role", turn.get("from")))) == "user"

@@ -6,17 +6,23 @@ from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.preferences.messages import (
+    ROLES,
     assistant,
     is_message_list,
     read_messages,
     read_prompt,
-    user,
 )
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, with_prompt, with_system
+from rewardsmith.preferences.prompts import (
+    CONVERSATIONS,
+    PROMPTS,
+    prompt_key_of,
+    read_prompt_column,
+    with_prompt,
+    with_system,
+)
 
 RESPONSES = ("responses", "completions", "generations", "candidates", "response", "completion", "output", "answer")
-CONVERSATIONS = ("messages", "conversation", "conversations")
 _TEXTS = ("response", "completion", "text", "output", "generated_text")
 
 
@@ -26,8 +32,14 @@ def find_response_key(record: Mapping[str, object]) -> str | None:
 
 
 def holds_several(value: object) -> bool:
-    """Whether a value is a list of responses rather than one: a list of messages is one."""
-    return isinstance(value, list) and not is_message_list(value)
+    """Whether a value is a list of responses rather than one: the turns of a conversation are one."""
+    if not isinstance(value, list):
+        return False
+    return not is_message_list(value) or (len(value) > 1 and all(map(_is_answer, value)))
+
+
+def _is_answer(message: object) -> bool:
+    return isinstance(message, Mapping) and ROLES.get(str(message.get("role", message.get("from")))) == "assistant"
 
 
 def read_conversations(
@@ -73,8 +85,6 @@ def _prompt(record: Mapping[str, object], response_key: str, prompt_key: str | N
     key = prompt_key or prompt_key_of(record, response_key)
     if key is None:
         return None
-    value = record[key]
-    if prompt_key is None and key == "instruction" and isinstance(value, str):
-        more = record.get("input") if response_key != "input" else None
-        return [user(f"{value}\n{more}" if isinstance(more, str) and more else value)]  # Alpaca: and what to do it with
-    return read_prompt(value, key)
+    if prompt_key is None and response_key != "input":
+        return read_prompt_column(record, key)
+    return read_prompt(record[key], key)

@@ -1,4 +1,4 @@
-"""The fields of a row as a reader takes them: lists of messages in text decoded, and noted what is read."""
+"""The fields of a row as a reader takes them: lists in text decoded, and noted what is read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rewardsmith.preferences.messages import is_message_list
+from rewardsmith.preferences.formats.ratings import LISTS, RANKS, SCORES
+from rewardsmith.preferences.messages import EXTRA, ROLES, is_message_list
 from rewardsmith.preferences.problems import BadRowError
 
-_LIST_IN_TEXT = re.compile(r"""\s*\[?\s*\{\s*(["'])(role|content|from|value)\1\s*:""")
+_OPENS = re.compile(r"""\s*(array\()?\[?\s*\{\s*["']""")
+"""How lists of messages in text begin; numpy prints the name of an array before them."""
+_TURN = re.compile(rf"""(["'])(role|from)\1\s*:\s*(["'])({"|".join(ROLES)})\3""")
+_SAYS = re.compile(r"""(["'])(content|value|tool_calls)\1\s*:""")
+_LISTS = frozenset((*LISTS, *SCORES, *RANKS))
+"""Columns of lists: of responses, and of what rates them."""
 _SAID = re.compile(
-    r"(?<![a-z])(system|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
+    r"(?<![a-z])(system|developer|prompt|question|query|instructions?|input|context|history|messages?|conversations?|dialog(ue)?|"
     r"turns|tools|functions|reasoning|thinking|responses?|completions?|output|answers?|generated|generations?|persona)"
     r"(?![a-z])"
 )
@@ -22,6 +28,8 @@ _SAID = re.compile(
 _ABOUT = re.compile(r"(?<![a-z])(ids?|models?|source|hash|type|category|lang|length|tokens|num|score|rating)(?![a-z])")
 """One with one of these says something about it."""
 _FEW_WORDS = 4
+_FIELDS = frozenset(("role", "from", "content", "value", *EXTRA))
+"""Those of a message that are read."""
 
 
 class RowFields:
@@ -37,7 +45,10 @@ class RowFields:
     def decoded(self, record: Mapping[str, object]) -> Mapping[str, object]:
         """The row, to see what it is; text that cannot be decoded stays text."""
         columns = self._in_text & record.keys()
-        return record if not columns else {**record, **{key: _messages(record[key]) for key in columns}}
+        try:
+            return {**record, **{key: _decoded(key, record[key]) for key in columns}} if columns else record
+        except BadRowError:
+            return record
 
     def of(self, record: Mapping[str, object]) -> Mapping[str, Any]:
         """The row, to read it: what is asked for is noted. ``BadRowError`` at text that cannot be decoded."""
@@ -49,7 +60,8 @@ class RowFields:
         for key, value in record.items():
             if key in self._read or not _could_be_said(str(key), value):
                 continue
-            self._unread[key] += not any(value == record.get(read) for read in self._read)
+            self._unread[key] += not any(_holds(record.get(read), value) for read in self._read)
+        self._unread.update({part for key in self._read for part in _parts_not_read(key, record.get(key))})
 
     def unread(self) -> dict[str, int]:
         """Column -> rows, of what no row was read from."""
@@ -75,14 +87,7 @@ class _Fields(dict[str, Any]):
         if value is None:
             return None
         self._noted.add(key)
-        if key not in self._in_text:
-            return value
-        found = _messages(value)
-        if found is value and isinstance(value, str) and _LIST_IN_TEXT.match(value):
-            raise BadRowError(
-                "wrong_type", f'"{key}" is a list of messages written as text that is neither JSON nor a list of Python'
-            )
-        return found
+        return _decoded(key, value) if key in self._in_text else value
 
 
 def _columns_in_text(records: list[Mapping[str, object]]) -> frozenset[str]:
@@ -93,21 +98,50 @@ def _columns_in_text(records: list[Mapping[str, object]]) -> frozenset[str]:
         for key, value in record.items():
             if value is not None and value != "":
                 filled[key] += 1
-                lists[key] += isinstance(value, str) and _LIST_IN_TEXT.match(value) is not None
+                lists[key] += _is_list_in_text(key, value)
     return frozenset(key for key, count in lists.items() if count and 2 * count >= filled[key])
 
 
-def _messages(value: object) -> object:
-    """The message list that a text is; the value itself where it is none."""
-    if not isinstance(value, str) or not _LIST_IN_TEXT.match(value):
+def _is_list_in_text(key: str, value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    return _holds_messages(value) or (key in _LISTS and value.strip()[:1] + value.strip()[-1:] == "[]")
+
+
+def _holds_messages(text: str) -> bool:
+    return bool(_OPENS.match(text) and _TURN.search(text) and _SAYS.search(text))
+
+
+def _decoded(key: str, value: object) -> object:
+    """The list that a text is; the value itself where it is none. ``BadRowError`` where it cannot be had."""
+    if not isinstance(value, str) or not _is_list_in_text(key, value):
         return value
     for decode in (json.loads, ast.literal_eval):
         try:
             found = decode(value.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        return found if is_message_list(found) else value
+        return found if is_message_list(found) or (key in _LISTS and isinstance(found, list)) else value
+    if _holds_messages(value):
+        raise BadRowError(
+            "wrong_type", f'"{key}" is a list of messages written as text that is neither JSON nor a list of Python'
+        )
     return value
+
+
+def _holds(read: object, value: object) -> bool:
+    """Whether a value is one that was read, or what a message of it says."""
+    if value == read:
+        return True
+    turns = read if isinstance(read, list) else ()
+    return any(isinstance(turn, Mapping) and turn.get("content", turn.get("value")) == value for turn in turns)
+
+
+def _parts_not_read(column: str, value: object) -> set[str]:
+    """Fields of its messages that could be part of the conversation, and are none that is read."""
+    turns = [turn for turn in value if isinstance(turn, Mapping)] if isinstance(value, list) else []
+    unknown = [(key, turn) for turn in turns for key in turn.keys() - _FIELDS]
+    return {f"{column}[].{key}" for key, turn in unknown if _could_be_said(str(key), turn[key])}
 
 
 def _could_be_said(name: str, value: object) -> bool:
@@ -117,7 +151,8 @@ def _could_be_said(name: str, value: object) -> bool:
 
 
 def _is_named_so(name: str) -> bool:
-    return bool(_SAID.search(name.lower())) and not _ABOUT.search(name.lower())
+    name = name.rpartition("[].")[2].lower()
+    return bool(_SAID.search(name)) and not _ABOUT.search(name)
 
 
 def columns_not_read(columns: Mapping[str, int]) -> str:

@@ -31,9 +31,18 @@ def read_fields(record: Mapping[str, object], prompt_key: str | None, chosen_key
         if prompt_key != PROMPTS[0] and isinstance(prompt, str) and prompt.strip():
             chosen, rejected = _without(prompt, chosen, rejected)
         return Pair(before, assistant(chosen), assistant(rejected))
-    sides = (read_messages(chosen, chosen_key), read_messages(rejected, rejected_key))
     before = [] if prompt is None or prompt_key is None else read_prompt(prompt, prompt_key) if prompt else []
+    sides = (_turns(chosen, chosen_key, before), _turns(rejected, rejected_key, before))
     return split_conversations(*(with_prompt(before, turns) for turns in sides))
+
+
+def _turns(value: object, key: str, prompt: list[Message]) -> list[Message]:
+    """The turns of one side; beside messages, a text is a response only where the prompt stands apart."""
+    if not isinstance(value, str):
+        return read_messages(value, key)
+    if not prompt:
+        raise BadRowError("wrong_type", f'"{key}" is text, and the other response is none')
+    return [assistant(value)]
 
 
 def split_conversations(chosen: Sequence[Message], rejected: Sequence[Message]) -> Pair:

@@ -61,7 +61,7 @@ def run_export(config: ExportConfig, dataset: Any = None) -> ExportResult:
     given = load_preferences(source, config.data, config.seed)
     leaving = outgoing(_with_strengths(given, source), export, keep_ties=config.ties == "keep")
     if not leaving.pairs.num_rows:
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in leaving.left_out.items() if number)
+        reasons = ", ".join(f"{number:,} {_WHY_LEFT_OUT[why]}" for why, number in leaving.left_out.items() if number)
         raise DataError(f"{given.name}: no pair is left to write for {export.name} ({reasons}).")
     path = _output(config, export, given.name)
     refuse_inputs("--output_dir" if export.is_folder else "--output_file", path, given.sources)

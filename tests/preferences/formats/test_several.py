@@ -46,3 +46,18 @@ def test_bad_rows_have_their_reason(change: dict[str, Any], reason: str) -> None
     with pytest.raises(BadRowError) as error:
         SEVERAL.pairs({**ROW, **change})
     assert error.value.reason == reason
+
+
+def test_a_missing_response_costs_the_others_nothing(load) -> None:
+    row = {**ROW, "rejected": ["c", None]}
+    assert [pair["rejected"][0]["content"] for pair in load([row]).table.to_pylist()] == ["c", "c"]
+    (scored,) = stream_rows([row], RowOptions()).rows
+    assert [turns and turns[-1]["content"] for turns in scored.conversations] == ["a", "b", "c", None]
+    with pytest.raises(BadRowError):
+        SEVERAL.pairs({**ROW, "rejected": [None]})
+
+
+def test_whole_conversations_need_no_prompt_beside_them(load) -> None:
+    row = {"chosen": [[user("p"), assistant("a")]], "rejected": [[user("p"), assistant(text)] for text in "bc"]}
+    found = load([row])
+    assert (found.format, [p["rejected"][0]["content"] for p in found.table.to_pylist()]) == ("several", ["b", "c"])

@@ -11,10 +11,10 @@ import json
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, is_text_list, read_messages, read_prompt, read_response, user
+from rewardsmith.preferences.messages import assistant, is_text_list, read_messages, read_response, user
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of
+from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column
 from rewardsmith.preferences.two_responses import split_conversations
 
 _TARGETS = {
@@ -66,7 +66,7 @@ def _conversation(record: Record, value: object, key: str) -> list[Message]:
     prompt = _decoded(record[prompt_key])
     if is_text_list(prompt) and is_text_list(value):
         return _interleaved(prompt, value, key)
-    return [*read_prompt(prompt, prompt_key), read_response(value, key)]
+    return [*read_prompt_column(record, prompt_key), read_response(value, key)]
 
 
 def _interleaved(prompts: list[str], responses: list[str], key: str) -> list[Message]:

@@ -27,8 +27,9 @@ class Format:
     """The row's pair, or every better-worse pair of its responses. Raises ``BadRowError`` where there is none."""
     share_needed: float = 0.5
     """Share of the rows that any form fits from which a set is taken to be in this one."""
-    responses: Callable[[Record], list[Conversation]] | None = None
-    """Every response of a row of more than two, in the row's order, for scoring; None: a row has two."""
+    responses: Callable[[Record], list[Conversation | None]] | None = None
+    """Every response of a row of more than two, in the row's order, for scoring, None for a missing one. None: a row
+    has two."""
 
     def pairs(self, record: Record) -> list[Pair]:
         """The row's pairs, the system text that stands in a column of its own before their prompt."""

@@ -33,7 +33,7 @@ def _read(record: Record) -> list[Pair]:
     return ranked_pairs(read_prompt(required(record, "context"), "context"), ranked, are_scores=False)
 
 
-def _responses(record: Record) -> list[Conversation]:
+def _responses(record: Record) -> list[Conversation | None]:
     prompt = with_system(record, read_prompt(required(record, "context"), "context"))
     return [[*prompt, read_response(text, "completion")] for _, text in _ranked(record.get("completions"))]
 

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.ranking import ranked_pairs
-from rewardsmith.preferences.messages import read_prompt, read_response
+from rewardsmith.preferences.messages import read_response
 from rewardsmith.preferences.optional_columns import read_number
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of
+from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column
 
 _RATINGS = ("overall_score", "rating", "score")
-_LISTS = ("generations", "responses", "completions", "candidates", "outputs", "answers")
-_SCORES = ("ratings", "scores", "rewards")
-_RANKS = ("ranks", "rank")
+LISTS = ("generations", "responses", "completions", "candidates", "outputs", "answers")
+SCORES = ("ratings", "scores", "rewards")
+RANKS = ("ranks", "rank")
 _BEST = ("best", "best_index", "chosen_index")
 Rated = tuple[object, float]
 
@@ -41,16 +41,16 @@ def _read(record: Record) -> list[Pair]:
     texts, numbers = _list_of(record)
     rated = _rated_completions(record) if texts is None or numbers is None else _rated_list(record, texts, numbers)
     responses = [(read_response(text, texts or "completions"), number) for text, number in rated]
-    return ranked_pairs(read_prompt(record[key], key), responses, are_scores=numbers is None or numbers in _SCORES)
+    return ranked_pairs(read_prompt_column(record, key), responses, are_scores=numbers is None or numbers in SCORES)
 
 
 def _list_of(record: Record) -> tuple[str, str] | tuple[None, None]:
     """The columns of a list of responses and of what says which is better; two None where there are none."""
-    lists = (*_SCORES, *_RANKS)
+    lists = (*SCORES, *RANKS)
     numbers = next((key for key in lists if isinstance(record.get(key), list)), None) or next(
         (key for key in _BEST if _is_place(record.get(key))), None
     )
-    texts = next((key for key in _LISTS if isinstance(record.get(key), list)), None)
+    texts = next((key for key in LISTS if isinstance(record.get(key), list)), None)
     return (None, None) if texts is None or numbers is None else (texts, numbers)
 
 
@@ -66,7 +66,7 @@ def _rated_list(record: Record, texts: str, numbers: str) -> list[Rated]:
     assert isinstance(given, list)
     if len(responses) != len(given):
         raise BadRowError("wrong_type", f"{len(responses)} {texts} have {len(given)} {numbers}")
-    sign = -1.0 if numbers in _RANKS else 1.0
+    sign = -1.0 if numbers in RANKS else 1.0
     return [
         (text, sign * number)
         for text, rating in zip(responses, given, strict=True)

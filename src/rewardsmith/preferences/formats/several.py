@@ -8,52 +8,57 @@ from __future__ import annotations
 
 from rewardsmith.contracts.conversations import Conversation, Message, key_of
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, is_message_list, read_messages, read_prompt
+from rewardsmith.preferences.messages import assistant, is_message_list, read_messages
 from rewardsmith.preferences.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, with_prompt, with_system
+from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column, with_prompt, with_system
 from rewardsmith.preferences.two_responses import split_conversations
 
 _SIDES = ("chosen", "rejected")
 
 
 def _matches(record: Record) -> bool:
-    return prompt_key_of(record) is not None and any(_is_list(record.get(side)) for side in _SIDES)
+    responses = [response for side in _SIDES for response in _listed(record.get(side))]
+    return bool(responses) and (prompt_key_of(record) is not None or all(map(is_message_list, responses)))
 
 
-def _is_list(value: object) -> bool:
-    """Whether the value is a list of responses, and not the turns of one."""
+def _listed(value: object) -> list[object]:
+    """The responses of a list of them; none of what is something else, such as the turns of one."""
     if not isinstance(value, list) or is_message_list(value):
-        return False
-    return bool(value) and all(isinstance(item, str) or is_message_list(item) for item in value)
+        return []
+    responses = [item for item in value if item is not None]
+    return responses if all(isinstance(item, str) or is_message_list(item) for item in responses) else []
 
 
 def _read(record: Record) -> list[Pair]:
     chosen, rejected = (_conversations(record, side) for side in _SIDES)
-    pairs = [split_conversations(better, worse) for better in chosen for worse in rejected]
+    pairs = [split_conversations(a, b) for a in chosen if a is not None for b in rejected if b is not None]
+    if not pairs:
+        raise BadRowError("empty_field", "all responses of a side are missing")
     return [pair for pair in pairs if key_of(pair.chosen) != key_of(pair.rejected)] or pairs[:1]
 
 
-def _responses(record: Record) -> list[Conversation]:
-    return [with_system(record, turns) for side in _SIDES for turns in _conversations(record, side)]
+def _responses(record: Record) -> list[Conversation | None]:
+    both = [turns for side in _SIDES for turns in _conversations(record, side)]
+    return [None if turns is None else with_system(record, turns) for turns in both]
 
 
-def _conversations(record: Record, side: str) -> list[list[Message]]:
-    """Every response of one side behind its prompt."""
+def _conversations(record: Record, side: str) -> list[list[Message] | None]:
+    """Every response of one side behind its prompt; None for a missing one."""
     key, value = prompt_key_of(record), required(record, side)
-    if key is None or record[key] in (None, "", []):
-        raise BadRowError("missing_field", f"there is no prompt ({', '.join(PROMPTS)})")
-    prompt = read_prompt(record[key], key)
+    prompt = None if key is None or record[key] in (None, "", []) else read_prompt_column(record, key)
     responses = value if isinstance(value, list) and not is_message_list(value) else [value]
     if not responses:
         raise BadRowError("empty_field", f'"{side}" is an empty list')
-    return [_conversation(prompt, response, side) for response in responses]
+    return [None if response is None else _conversation(prompt, response, side) for response in responses]
 
 
-def _conversation(prompt: list[Message], response: object, side: str) -> list[Message]:
-    if isinstance(response, str):
-        return [*prompt, assistant(response)]
-    return with_prompt(prompt, read_messages(response, side))
+def _conversation(prompt: list[Message] | None, response: object, side: str) -> list[Message]:
+    if not isinstance(response, str):
+        return with_prompt(prompt or [], read_messages(response, side))
+    if prompt is None:
+        raise BadRowError("missing_field", f"there is no prompt ({', '.join(PROMPTS)})")
+    return [*prompt, assistant(response)]
 
 
 SEVERAL = Format("several", ("prompt", *_SIDES), _matches, _read, responses=_responses)

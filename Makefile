@@ -28,8 +28,9 @@ test: setup ## run the default tests (PYTEST_ARGS="-k name" chooses some)
 test-slow: setup ## run the tests that take long: kills and resumes, several processes
 	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 -m "slow or distributed" $(PYTEST_ARGS)
 
-test-heavy: setup ## read 10,000 files of any content: no traceback, no row lost
-	@$(TEST_ENV) FUZZ_EXAMPLES=10000 $(VENV)/bin/python -m pytest -n 2 -m slow tests/preferences/test_any_file.py $(PYTEST_ARGS)
+test-heavy: setup ## read 10,000 files of any content; kill each verb at every one of its writes
+	@$(TEST_ENV) FUZZ_EXAMPLES=10000 KILL_STRIDE=1 $(VENV)/bin/python -m pytest -n 2 -m slow \
+		tests/preferences/test_any_file.py tests/workflows/test_killed_writes.py $(PYTEST_ARGS)
 
 check: setup ## formatting, lint, types, import layers, generated documentation
 	$(VENV)/bin/ruff format --check .

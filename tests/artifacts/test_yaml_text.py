@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 
-from rewardsmith.artifacts.yaml_text import parse_yaml
+from rewardsmith.artifacts.yaml_text import _repeated_key, parse_yaml
 
 
 def test_values_are_those_of_yaml() -> None:
@@ -38,3 +39,23 @@ def test_nested_aliases_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="alias"):
         parse_yaml("\n".join(lines))
     assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[" * 20_000, "line 1: it is nested too deeply"), ("{a: " * 5_000, "line 1: it is nested too deeply")],
+)
+def test_deep_nesting_is_refused_before_the_whole_of_it_is_read(text: str, words: str) -> None:
+    started = time.process_time()
+    with pytest.raises(ValueError, match=words):
+        parse_yaml(text)
+    assert time.process_time() - started < 1
+
+
+def test_repeated_keys_among_many_are_found_in_linear_time() -> None:
+    many = yaml.MappingNode(
+        "map", [(yaml.ScalarNode("str", f"k{n}"), yaml.ScalarNode("int", "1")) for n in range(50_000)]
+    )
+    started = time.process_time()
+    assert _repeated_key(many) is None
+    assert time.process_time() - started < 1

@@ -8,6 +8,7 @@ import pytest
 
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
 
 
@@ -140,3 +141,7 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert config.data.dataset_name == f"{tmp_path}/pairs.jsonl"
     assert parse("--output_dir", "~").run.output_dir == str(tmp_path)
     assert parse("--output_dir", "a~b").run.output_dir == "a~b"
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_a_configuration() -> None:
+    assert r'dataset_name: "x\u202E"' in config_to_yaml(AuditConfig(data=DataOptions(dataset_name="x\u202e")))

@@ -48,7 +48,8 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
 def config_to_yaml(config: Any) -> str:
     """The resolved configuration as a file that ``--config`` takes back."""
     flat = {name: value for name, value in flatten(config).items() if name != "dry_run"}
-    return str(yaml.safe_dump(flat, sort_keys=False, allow_unicode=True, width=120))
+    readable = all(str(value).isprintable() for value in flat.values())  # else escapes, which a terminal does not obey
+    return str(yaml.safe_dump(flat, sort_keys=False, allow_unicode=readable, width=120))
 
 
 def lone_word(known: Collection[str]) -> str | None:

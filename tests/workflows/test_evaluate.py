@@ -91,13 +91,15 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 def test_command_writes_numbers_and_rewards(
     reward_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = write_rows(tmp_path / "prefs.jsonl", some_rows(24))
+    data = write_rows(tmp_path / "prefs.jsonl", [{**row, "context": "as was said"} for row in some_rows(24)])
     out = tmp_path / "out"
     words = ["evaluate", str(data), "--reward_model_path", str(reward_model), "--output_dir", str(out)]
     assert main([*words, "--quiet", "--json"]) == 0
     printed = capsys.readouterr().out.splitlines()
     summary = json.loads(printed[-1])
     assert summary["eval_num_pairs"] == 24 and summary["num_conversations_cut"] == 0
+    assert summary["columns_not_read"] == {"context": 24}
+    assert "24 rows have text in context, which was not read" in (out / "report.html").read_text()
     assert printed[0].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
     assert {"path": str(out), **read_metrics(out, EvaluateMetrics)} == summary
     table = pq.read_table(out / "rewards.parquet")

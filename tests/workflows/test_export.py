@@ -37,12 +37,14 @@ def refined(folder: Path) -> Path:
 def test_a_set_is_written_and_what_trl_cannot_be_told_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     bad = {"prompt": "p", "chosen": "", "rejected": "b"}
-    result = rewardsmith.export([*ROWS, bad], to="trl", output_file=str(path), quiet=True)
+    rows = [{**row, "context": "as was said"} for row in ROWS]
+    result = rewardsmith.export([*rows, bad], to="trl", output_file=str(path), quiet=True)
     written = lines(path)
     assert [row["chosen"][0]["content"] for row in written] == ["yes 0", "no 1", "yes 4"]
     assert [(row["target"], row["weight"], row["margin"]) for row in written] == [(1, 1, 0), (0.8, 1, 0), (1, 2, 1.5)]
     assert (result.metrics["num_pairs"], result.metrics["num_written"], result.metrics["num_quarantined"]) == (5, 3, 1)
     assert result.metrics["num_swapped"] == 1
+    assert result.metrics["columns_not_read"] == {"context": len(ROWS)}
     assert result.metrics["left_out"] == {"weight_0": 1, "tie": 1, "prompt": 0, "extra": 0}
     assert result.metrics["not_expressed"] == {"target": 1, "weight": 1}
     kept = rewardsmith.export(ROWS, to="trl", ties="keep", output_file=str(path), overwrite=True, quiet=True)

@@ -111,8 +111,10 @@ def test_lora_trains_and_saves_adapters_and_head(tiny_llama: Path, tmp_path: Pat
 
 
 def test_held_out_groups_are_evaluated_with_the_saved_model(tiny_llama: Path, tmp_path: Path) -> None:
-    result = train(tiny_llama, tmp_path / "rm", some_rows(40), eval_fraction=0.25)
+    rows = [{**row, "context": "as was said"} for row in some_rows(40)]
+    result = train(tiny_llama, tmp_path / "rm", rows, eval_fraction=0.25)
     m = result.metrics
+    assert m["columns_not_read"] == {"context": 40}
     assert m["num_pairs"] + m["eval_num_pairs"] == 40 and m["eval_num_pairs"] >= 10
     assert m["eval_num_prompts_trained_on"] == 0
     assert read_metrics(tmp_path / "rm", EvaluatedTrainMetrics) == m

@@ -87,6 +87,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
         sources=reading.fingerprints,
         name=name,
         places=places,
+        columns_not_read=dict(reading.not_read),
     )
 
 

@@ -87,6 +87,8 @@ class PreferenceSet:
     name: str
     places: Places | None = None
     """None: the rows are those of one file, in their order."""
+    columns_not_read: dict[str, int] = field(default_factory=dict)
+    """Column -> rows in which it could be part of the conversation."""
 
     def without(self, refused: Mapping[int, str]) -> PreferenceSet:
         """The set with the rows of some pairs in quarantine. ``refused``: positions in the table, with the reason."""

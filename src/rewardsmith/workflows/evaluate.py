@@ -79,6 +79,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "reward_model": config.reward_model_path,
         "dataset": given.name,
         "num_quarantined": len(given.quarantine),
+        "columns_not_read": given.columns_not_read,
         "num_conversations_cut": result.scored.num_truncated,
     }
     other = None

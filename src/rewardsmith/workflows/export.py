@@ -71,6 +71,7 @@ def run_export(config: ExportConfig, dataset: Any = None) -> ExportResult:
         "dataset": given.name,
         "num_rows_read": given.num_rows_read,
         "num_quarantined": len(given.quarantine),
+        "columns_not_read": given.columns_not_read,
         "num_pairs": leaving.num_pairs,
         "num_written": leaving.pairs.num_rows,
         "num_swapped": leaving.num_swapped,

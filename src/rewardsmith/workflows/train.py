@@ -114,7 +114,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = _train(config, path, train_pairs, accelerator)
     model, encoded = trained.model, trained.run.pairs
-    metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run)
+    metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
     if folder is None:  # another process saves
         accelerator.wait_for_everyone()
@@ -219,11 +219,12 @@ def _into(folder: Path) -> Iterator[Path]:
     saving.rmdir()
 
 
-def _train_metrics(trained: Trained[RewardStep]) -> TrainMetrics:
+def _train_metrics(trained: Trained[RewardStep], columns_not_read: dict[str, int]) -> TrainMetrics:
     outcome, encoded = trained.outcome, trained.pairs
     last = cast(dict[str, float], outcome.last)  # of these, only the accuracy can be None
     return {
         "num_pairs": len(encoded),
+        "columns_not_read": columns_not_read,
         "num_steps": outcome.num_steps,
         "num_epochs": last["epoch"],
         "num_without_weight": encoded.num_left_out("weight 0"),

@@ -114,6 +114,7 @@ def metrics():
         "dataset": "prefs",
         "num_quarantined": 0,
         "num_conversations_cut": 0,
+        "columns_not_read": {"context": 7},
     }
 
 

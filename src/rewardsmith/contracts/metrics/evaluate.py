@@ -149,6 +149,8 @@ class EvaluateMetrics(RewardNumbers):
     reward_model: str
     dataset: str
     num_quarantined: int
+    columns_not_read: dict[str, int]
+    """Column -> rows in which it could be part of the conversation."""
     num_conversations_cut: int
     comparison: NotRequired[NamedComparison]
     """With ``compare_to``."""

@@ -11,6 +11,8 @@ class ExportMetrics(TypedDict):
     dataset: str
     num_rows_read: int
     num_quarantined: int
+    columns_not_read: dict[str, int]
+    """Column -> rows in which it could be part of the conversation."""
     num_pairs: int
     num_written: int
     num_swapped: int

@@ -11,6 +11,8 @@ class TrainMetrics(TypedDict):
     """Of a model that was not evaluated. ``train_``: over the last steps, as logged."""
 
     num_pairs: int
+    columns_not_read: dict[str, int]
+    """Column -> rows in which it could be part of the conversation."""
     num_steps: int
     num_epochs: float
     num_without_weight: int

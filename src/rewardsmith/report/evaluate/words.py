@@ -76,6 +76,7 @@ def measured(metrics: EvaluateMetrics) -> list[tuple[str, str]]:
         (m["eval_num_without_weight"], "pairs of weight 0 were left out"),
         (m["num_quarantined"], "rows could not be used: see quarantine.jsonl"),
         (m["num_conversations_cut"], "conversations were longer than the model reads and were truncated"),
+        *((count, f"rows have text in {name}, which was not read") for name, count in m["columns_not_read"].items()),
     )
     return [
         ("Model", m["reward_model"]),

@@ -16,6 +16,12 @@ class Message(TypedDict):
     """What else a chat template may show (tool calls, reasoning), as a JSON object; None or absent: nothing."""
 
 
+TOOL_CALLS = ("tool_calls", "function_call")
+REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Names of one thing; templates leave out that of earlier turns."""
+EXTRA = (*REASONING, *TOOL_CALLS, "tool_call_id", "name")
+"""What ``extra`` may hold: what chat templates show of a message beside role and content."""
+
 Conversation = Sequence[Message]
 """Turns in order. A conversation that is scored ends with the response: its last message."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
-from rewardsmith.contracts.conversations import Message
+from rewardsmith.contracts.conversations import EXTRA, Message
 from rewardsmith.preferences.problems import BadRowError, shown
 
 ROLES = {
@@ -22,8 +22,6 @@ ROLES = {
     "observation": "tool",
 }
 """Role names met in files -> ours."""
-EXTRA = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "tool_call_id", "name")
-"""What chat templates show of a message beside role and content."""
 
 TEXT_PARTS = ("text", "input_text", "output_text")
 """Types of the parts of a content that are text."""

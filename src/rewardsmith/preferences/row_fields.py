@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rewardsmith.contracts.conversations import EXTRA
 from rewardsmith.preferences.formats.ratings import LISTS, RANKS, SCORES
-from rewardsmith.preferences.messages import EXTRA, ROLES, is_message_list
+from rewardsmith.preferences.messages import ROLES, is_message_list
 from rewardsmith.preferences.problems import BadRowError
 
 _OPENS = re.compile(r"""\s*(array\()?\[?\s*\{\s*["']""")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from rewardsmith.contracts.conversations import Conversation, Message, with_fields
+from rewardsmith.contracts.conversations import REASONING, TOOL_CALLS, Conversation, Message, with_fields
 from rewardsmith.errors import ModelError, RefusedError
 from rewardsmith.tokens.transcript import acceptable_to_strict_templates
 
@@ -21,10 +21,6 @@ DATE_CALLS = re.compile(r"strftime_now|datetime|\bnow\s*\(")
 SENTINEL = "\u2e28response\u2e29"
 SYSTEM_TURN: Message = {"role": "system", "content": "You are helpful."}
 """What stands before an invented conversation where a template demands a system turn."""
-
-TOOL_CALLS = ("tool_calls", "function_call")
-REASONING = ("reasoning_content", "reasoning", "thinking")
-"""Names of one thing; templates leave out that of earlier turns."""
 
 Messages = list[dict[str, Any]]
 

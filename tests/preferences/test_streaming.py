@@ -157,3 +157,8 @@ def test_an_endless_input_is_read_as_it_is_asked_for() -> None:
 
     stream: RowStream = stream_rows(endless(), RowOptions())
     assert [row.row for row in islice(stream.rows, 3000)][-1] == 2999
+
+
+def test_half_a_surrogate_pair_costs_its_row_alone() -> None:
+    rows = rows_of([{"prompt": "p", "chosen": "a", "rejected": text} for text in ("b", "\udc80")])
+    assert [row.problem and row.problem.reason for row in rows] == [None, "bad_utf8"]

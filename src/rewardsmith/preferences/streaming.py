@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any, Literal
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, as_text
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.formats import FORMATS
@@ -148,7 +148,7 @@ def _scoring_row(
             conversations, identity = _pair(form, record)
         else:
             conversations = _responses(record, kind, form, prompt_key)
-        _check(conversations)
+            _check(conversations)
         opened.fields.note(raw.record)
         return ScoringRow(number, raw, conversations, identity, place=place)
     except BadRowError as problem:
@@ -160,8 +160,9 @@ def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], str]
     pair, *more = form.pairs(record)
     if more:
         raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
-    name = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
-    return [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]], name
+    conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
+    _check(conversations)
+    return conversations, pair_id(pair.prompt, [pair.chosen], [pair.rejected])
 
 
 def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation | None]:
@@ -178,7 +179,7 @@ def _check(conversations: list[Conversation | None]) -> None:
             raise BadRowError("no_response", f"a response is a turn of the {conversation[-1]['role']}")
         for message in conversation:
             try:
-                message["content"].encode()
+                as_text(message).encode()
             except UnicodeEncodeError as error:
                 raise BadRowError("bad_utf8", "a text holds half of a surrogate pair, which is no character") from error
 

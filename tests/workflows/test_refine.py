@@ -1,4 +1,7 @@
-"""`refine` and `undo` on the folder of an audit of given scores, which needs no model."""
+"""`refine` and `undo` on the folder of an audit of given scores, which needs no model.
+
+One file because all of it reads the same few audited folders, made once.
+"""
 
 import datetime
 import json

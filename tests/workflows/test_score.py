@@ -1,4 +1,7 @@
-"""``rewardsmith score``: every input row gets its rewards, in order, whatever happens on the way."""
+"""``rewardsmith score``: every input row gets its rewards, in order, whatever happens on the way.
+
+One file because all of it scores with the same few tiny models, made once.
+"""
 
 from __future__ import annotations
 

@@ -56,6 +56,10 @@ class EncodedPairs:
         """Chosen and rejected conversation of one pair."""
         return self.chosen.encoded(index), self.rejected.encoded(index)
 
+    def views(self, index: int, num_views: int) -> list[Encoded]:
+        """Both conversations of one pair, in so many views."""
+        return [replace(item, view=view) for view in range(num_views) for item in self.both(index)]
+
     @property
     def lengths(self) -> Indices:
         """Tokens of the longer conversation of each pair."""

@@ -29,8 +29,9 @@ class PairSource(Source):
     """The optimiser steps of a run over fixed pairs, as micro-batches of one process.
 
     A step has ``pairs_per_step`` pairs over all processes, and its micro-batches as many as fit ``max_tokens``.
-    ``max_steps`` above 0 wins over ``num_epochs``, which may be a fraction. Every process gets the same number of
-    micro-batches, since they meet after each; where a step does not divide evenly, copies of weight 0 fill up.
+    ``num_views``: how often the model reads each pair in a step. ``max_steps`` above 0 wins over ``num_epochs``, which
+    may be a fraction. Every process gets the same number of micro-batches, since they meet after each; where a step
+    does not divide evenly, copies of weight 0 fill up.
 
     Raises ``DataError`` where a pair alone is longer than ``max_tokens``; None takes the default or the longest pair.
     """
@@ -49,15 +50,16 @@ class PairSource(Source):
         usual_tokens: int = DEFAULT_MAX_TOKENS,
         num_epochs: float = 1.0,
         max_steps: int = -1,
+        num_views: int = 1,
         process: int = 0,
         num_processes: int = 1,
     ) -> None:
         self.pairs = pairs
-        self._form, self._seed = form, seed
+        self._form, self._seed, self._num_views = form, seed, num_views
         self._process, self._num_processes = process, num_processes
         self.pairs_per_step = pairs_per_step
         self._lengths = pairs.lengths
-        self.max_tokens = token_budget(pairs, form, max_tokens, usual_tokens)
+        self.max_tokens = token_budget(pairs, form, max_tokens, usual_tokens, num_views)
         self.steps_per_epoch = ceil(len(pairs) / pairs_per_step)
         self.num_steps = max_steps if max_steps > 0 else max(1, ceil(self.steps_per_epoch * num_epochs))
 
@@ -76,7 +78,7 @@ class PairSource(Source):
 
     def _batches(self, step: Indices) -> list[PairBatch]:
         total_weight = float(self.pairs.weight[step].sum(dtype=np.float64))
-        units = [self.pairs.both(int(i)) for i in step]
+        units = [self.pairs.views(int(i), self._num_views) for i in step]
         parts = [step[members] for members in self._form.plan(units, self.max_tokens)]
         while len(parts) < min(self._num_processes, len(step)):  # nobody idles while there is work to share
             largest = parts.pop(max(range(len(parts)), key=lambda i: len(parts[i])))
@@ -84,19 +86,21 @@ class PairSource(Source):
         num_real = len(parts)
         parts += [parts[-1]] * (-num_real % self._num_processes)
         mine = range(self._process, len(parts), self._num_processes)
-        batches = [collate_pairs(self.pairs, parts[i], total_weight, self._form) for i in mine]
+        batches = [collate_pairs(self.pairs, parts[i], total_weight, self._form, self._num_views) for i in mine]
         return [
             batch if i < num_real else replace(batch, weight=torch.zeros_like(batch.weight))
             for i, batch in zip(mine, batches, strict=True)
         ]
 
 
-def token_budget(pairs: EncodedPairs, form: BatchForm, asked: int | None, usual: int = DEFAULT_MAX_TOKENS) -> int:
+def token_budget(
+    pairs: EncodedPairs, form: BatchForm, asked: int | None, usual: int = DEFAULT_MAX_TOKENS, num_views: int = 1
+) -> int:
     """Tokens that a batch may have: ``usual``, or those of the longest pair, where nothing is ``asked`` for.
 
     ``DataError`` where a pair does not fit into what was asked for.
     """
-    sizes = [form.num_tokens(pairs.both(i)) for i in range(len(pairs))]
+    sizes = [form.num_tokens(pairs.views(i, num_views)) for i in range(len(pairs))]
     largest = max(sizes, default=0)
     if asked is None:
         return max(usual, largest)

@@ -17,6 +17,7 @@ from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.subject import Step, StepOutput
+from rewardsmith.models.heads import RewardOutput
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
 
@@ -38,18 +39,24 @@ class RewardStep(Step):
 
     def loss(self, model: Any, batch: PairBatch) -> StepOutput:
         """One forward pass over both responses of all pairs."""
-        chosen, rejected = model(batch.inputs).rewards.chunk(2)
+        return self.cost(model(batch.inputs), batch)
+
+    def cost(self, output: RewardOutput, batch: PairBatch) -> StepOutput:
+        """What the pairs of a batch cost by what the model gives for them. All views of a pair count alike."""
+        chosen, rejected = batch.by_pair(output.rewards)
         gap = chosen - rejected
+        seen = gap.detach().mean(0)
         learned = batch
         for correction in self.corrections:
-            learned = correction.apply(learned, gap.detach())
-        per_pair = preference_loss(gap, learned.target, learned.margin)
+            learned = correction.apply(learned, seen)
+        per_view = preference_loss(gap, learned.target, learned.margin)
         if self.center_rewards_coefficient:
-            per_pair = per_pair + self.center_rewards_coefficient * centering_loss(chosen, rejected)
-        loss = weighted_mean(per_pair, batch.weight, batch.total_weight)
-        totals = _totals(chosen.detach(), rejected.detach(), per_pair.detach(), batch)
+            per_view = per_view + self.center_rewards_coefficient * centering_loss(chosen, rejected)
+        per_pair = per_view.mean(0)
+        loss = weighted_mean(per_pair, learned.weight, batch.total_weight)
+        totals = _totals(chosen.detach().mean(0), rejected.detach().mean(0), per_pair.detach(), batch)
         for correction in self.corrections:
-            totals[correction.metric] = correction.observe(batch, learned, gap.detach())
+            totals[correction.metric] = correction.observe(batch, learned, seen)
         return StepOutput(loss, per_pair.detach(), totals)
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:

@@ -59,11 +59,12 @@ def train_reward_model(
     log: Log | None = None,
     save_to: Path | None = None,
     saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
+    num_views: int = 1,
 ) -> Trained[S]:
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
-    ``make_step`` gives the objective (``reward_step.reward_step``). ``save_to`` is a folder for checkpoints, made and
-    read as ``saving`` says: the run goes on from the newest in it.
+    ``make_step`` gives the objective (``reward_step.reward_step``), ``num_views`` is how often it reads each pair.
+    ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
@@ -73,7 +74,7 @@ def train_reward_model(
     form = batch_form(
         model, encoder, options.packing, lambda answer: everywhere(accelerator, answer), dropout=options.dropout > 0
     )
-    source = _source(encoded, form, options, accelerator, seed)
+    source = _source(encoded, form, options, accelerator, num_views, seed)
     checkpoints = None
     if save_to is not None:
         work = {
@@ -119,7 +120,12 @@ def _encoded(
 
 
 def _source(
-    encoded: EncodedPairs, form: BatchForm, options: TrainOptions, accelerator: Accelerator, seed: int
+    encoded: EncodedPairs,
+    form: BatchForm,
+    options: TrainOptions,
+    accelerator: Accelerator,
+    num_views: int,
+    seed: int,
 ) -> PairSource:
     per_process = options.per_device_train_batch_size * options.gradient_accumulation_steps
     return PairSource(
@@ -131,6 +137,7 @@ def _source(
         seed=seed,
         num_epochs=options.num_train_epochs,
         max_steps=options.max_steps,
+        num_views=num_views,
         process=accelerator.process_index,
         num_processes=accelerator.num_processes,
     )

@@ -73,8 +73,8 @@ class ContrastiveStep(RewardStep):
 
 
 def _states(output: RewardOutput, batch: PairBatch) -> Rows:
-    """What the head reads, a row a pair: side by view."""
-    return Rows(batch.by_pair(output.states).permute(2, 0, 1, 3), batch.weight > 0)
+    """What the head reads, a row a pair: side by view. In float32, so that gradients are added up in it."""
+    return Rows(batch.by_pair(output.states.float()).permute(2, 0, 1, 3), batch.weight > 0)
 
 
 def contrastive_step(

@@ -23,7 +23,6 @@ from rewardsmith.engine.training.first_order import check_first_order
 from rewardsmith.engine.training.joint_gradient import Rows, accumulate_jointly, same_draws_again
 from rewardsmith.engine.training.meta_figures import (
     Figures,
-    figure_of_gradients,
     figures_of_head,
     figures_of_rewards,
     gathered,
@@ -70,7 +69,8 @@ class MetaStep(Step):
         move.apply()
         model.zero_grad()
         inner = self.inner.gradient(model, pairs, accelerator)
-        figures |= figure_of_gradients(move, list(module.parameters()))
+        if move.moves_anything:
+            figures["meta_gradient_cosine"] = move.cosine()
         move.restore()
         return [_with_figures(outputs[0], figures, accelerator), *outputs[1:], *inner]
 

@@ -62,7 +62,6 @@ class Perturbation:
         self._size = size
         squares = torch.stack([sum_of_squares([_gradient(tensor) for tensor in part.tensors]) for part in parts])
         factors = _factors(parts, unit)
-        self.gradient_norm = squares.sum().sqrt()
         self.squared_length = (factors.square() * squares).sum()
         """Of the move of size 1."""
         self.rise = size * (factors * squares).sum()
@@ -98,13 +97,16 @@ class Perturbation:
             tensor.copy_(own)
 
     @torch.no_grad()
-    def along(self) -> Float[Tensor, ""]:
-        """<gradient of the move, gradient that the parts hold now>; the first is had from where they are."""
-        total = torch.zeros_like(self.rise)
+    def cosine(self) -> Float[Tensor, ""]:
+        """Of the gradient of the move, had from where the parts are, and what they hold now; over all that moved."""
+        product = own_square = found_square = torch.zeros_like(self.rise)
         for (tensor, factor), own in zip(self._moved, self._own, strict=False):
-            product = dot(tensor - own, _gradient(tensor))
-            total += torch.where(factor > 0, product / (self._size * factor), 0.0)
-        return total
+            step = torch.where(factor > 0, 1 / (self._size * factor), 0.0)
+            change, found = tensor - own, _gradient(tensor)
+            product = product + step * dot(change, found)
+            own_square = own_square + (step * _norm(change)).square()
+            found_square = found_square + torch.where(factor > 0, _norm(found), 0.0).square()
+        return product / (own_square * found_square).sqrt().clamp_min(torch.finfo(product.dtype).tiny)
 
 
 def sum_of_squares(tensors: Sequence[Tensor]) -> Float[Tensor, ""]:

@@ -21,18 +21,23 @@ from torch import Tensor, nn
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
+from rewardsmith.engine.batches.sample_batches import encode_samples
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.engine.training.contrastive_step import ContrastiveStep
 from rewardsmith.engine.training.loop import TrainOutcome, Watch, train
+from rewardsmith.engine.training.meta_options import MetaOptions
+from rewardsmith.engine.training.meta_source import MetaSource
+from rewardsmith.engine.training.meta_step import MetaStep
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.engine.training.subject import Source, Step, StepOutput, accumulate
+from rewardsmith.engine.training.sample_source import SampleSource
+from rewardsmith.engine.training.subject import Source, Step, StepOutput
 from rewardsmith.engine.training.swav import SwAV
 from rewardsmith.models.heads import RewardOutput
 from rewardsmith.tokens.encoding import ConversationEncoder
-from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
+from tiny_reward_models import pair_table, sample_table, some_rows, tiny_tokenizer
 
 OPTIONS = TrainOptions(learning_rate=1e-2, logging_steps=1, warmup_ratio=0.0)
 NUM_STEPS = 12
@@ -88,26 +93,28 @@ def contrasted() -> ContrastiveStep:
     return ContrastiveStep(contrast=swav, coefficient=0.5)
 
 
-@dataclass(frozen=True)
-class Perturbed(RewardStep):
-    """The gradient at weights that were moved along a first gradient, taken back before the step."""
+def samples_of(accelerator: Accelerator) -> SampleSource:
+    """Three of four responses to each of five prompts."""
+    encoded = encode_samples(ConversationEncoder(tiny_tokenizer(), 96), sample_table(5, 4), quiet=True)
+    return SampleSource(
+        encoded,
+        PaddedForm(pad_id=3),
+        prompts_per_step=3,
+        num_samples=3,
+        max_tokens=80,
+        seed=0,
+        process=accelerator.process_index,
+        num_processes=accelerator.num_processes,
+    )
 
-    size: float = 0.05
 
-    def gradient(self, model: Any, batches: Any, accelerator: Accelerator) -> list[StepOutput]:
-        accumulate(model, batches, super().loss, accelerator)
-        parameters = list(model.parameters())
-        moves = [self.size * parameter.grad / (parameter.grad.norm() + 1e-12) for parameter in parameters]
-        before = [parameter.detach().clone() for parameter in parameters]
-        model.zero_grad()
-        with torch.no_grad():
-            for parameter, move in zip(parameters, moves, strict=True):
-                parameter.add_(move)
-        outputs = accumulate(model, batches, super().loss, accelerator)
-        with torch.no_grad():
-            for parameter, own in zip(parameters, before, strict=True):
-                parameter.copy_(own)
-        return outputs
+def pairs_and_samples(accelerator: Accelerator) -> MetaSource:
+    return MetaSource(pairs_of(accelerator), samples_of(accelerator))
+
+
+def moved_by_samples(**options: Any) -> MetaStep:
+    meta = MetaOptions(**{"meta_step_size": 0.05, "meta_objective": "standardised", **options})
+    return MetaStep(RewardStep(), meta, head=lambda module: [module.head.weight])
 
 
 @dataclass(frozen=True)
@@ -232,7 +239,7 @@ class Subject:
 SUBJECTS = {
     "rewards": Subject(WordReward, pairs_of, RewardStep),
     "two views": Subject(HalfBlindReward, lambda acc: pairs_of(acc, num_views=2), contrasted),
-    "perturbed": Subject(WordReward, pairs_of, Perturbed),
+    "perturbed": Subject(WordReward, pairs_and_samples, moved_by_samples),
     "bandit": Subject(Bandit, DrawnBatches, Reinforce),
     "actor and critic": Subject(ActorCritic, lambda acc: DrawnBatches(acc, STEPS_A_DRAW), ClippedRatio, two_rates),
 }

@@ -164,6 +164,8 @@ class EvaluateConfig:
     """A second model, scored on the same pairs: every difference gets a paired interval."""
     fit_temperature: bool = False
     """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
+    state_pairs: int = 300
+    """Pairs, drawn at random, whose states (what the head reads) are described and drawn; 0: none."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

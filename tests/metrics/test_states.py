@@ -15,6 +15,7 @@ from rewardsmith.metrics.states import (
     effective_rank,
     first_axis_share,
     overlap,
+    overlap_by_chance,
     relative_variance,
     uniformity,
 )
@@ -100,6 +101,17 @@ def test_overlap_is_one_half_in_the_mean_over_all_ways_to_name_the_sides():
         swapped = torch.tensor([number >> place & 1 for place in range(6)], dtype=torch.bool)[:, None]
         means.append(overlap(torch.where(swapped, second, first), torch.where(swapped, first, second)).mean())
     assert float(torch.stack(means).mean()) == pytest.approx(0.5)
+
+
+def test_overlap_by_chance_is_that_of_random_names():
+    first, second = normal(9, 2), normal(9, 2, seed=1)
+    groups = torch.tensor([0, 0, 0, 1, 1, 2, 3, 4, 4])
+    drawn = overlap_by_chance(first, second, groups, num_draws=400)
+    swapped = torch.randint(2, (9,), generator=torch.Generator().manual_seed(5), dtype=torch.bool)[:, None]
+    renamed = torch.where(swapped, second, first), torch.where(swapped, first, second)
+    assert float(overlap(*renamed, groups).mean()) in [pytest.approx(float(value)) for value in drawn.unique()]
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=0.02) and 0.03 < float(drawn.std()) < 0.2
+    assert torch.equal(drawn, overlap_by_chance(first, second, groups, num_draws=400)), "seeded"
 
 
 def test_turning_the_space_changes_nothing():

@@ -152,6 +152,27 @@ def test_two_processes_contrast_what_one_does(
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_measure_what_one_does_and_learn_on(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(row) + "\n" for row in some_rows(21, seed=1)))
+    measuring = {"eval_dataset_name": str(other), "eval_steps": 4}
+    alone(tiny_llama, data, tmp_path / "one", **measuring)
+    two(launcher, tiny_llama, data, tmp_path / "two", **measuring)
+    measured = []
+    for name in ("one", "two"):
+        lines = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        measured.append(
+            {line["step"]: (line["eval_accuracy"], line["eval_loss"]) for line in lines if "eval_loss" in line}
+        )
+        assert largest_difference(one, tmp_path / name) < TOLERANCE, "measuring changes nothing"
+    assert list(measured[0]) == [4, 8, 12, 16, 20]
+    for step, found in measured[0].items():
+        assert found == pytest.approx(measured[1][step], abs=1e-3)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
 def test_one_process_goes_on_where_two_were_killed(
     tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
 ) -> None:

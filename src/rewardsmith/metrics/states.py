@@ -86,16 +86,28 @@ def overlap(
     evidence for each other; None: every pair is its own. Equally near states share the vote. NaN where there is no
     other group.
     """
-    states = _as_float(torch.cat([chosen, rejected]))
-    num_pairs = len(chosen)
-    group = (torch.arange(num_pairs, device=states.device) if groups is None else groups).repeat(2)
-    is_chosen = torch.arange(2 * num_pairs, device=states.device) < num_pairs
-    distances = torch.cdist(states, states, compute_mode="donot_use_mm_for_euclid_dist")
-    distances = distances.masked_fill(group[:, None] == group, math.inf)
-    nearest = distances.isfinite() & (distances == distances.amin(-1, keepdim=True))
-    other_side = is_chosen[:, None] != is_chosen
-    votes = (nearest & other_side).sum(-1).to(states) / nearest.sum(-1)
-    return votes.view(2, num_pairs).mean(0)
+    votes, num_pairs = _nearest(chosen, rejected, groups), len(chosen)
+    is_chosen = (torch.arange(2 * num_pairs, device=votes.device) < num_pairs).to(votes)
+    for_chosen = votes @ is_chosen
+    return torch.where(is_chosen > 0, 1 - for_chosen, for_chosen).view(2, num_pairs).mean(0)
+
+
+def overlap_by_chance(
+    chosen: Float[Tensor, "B D"],
+    rejected: Float[Tensor, "B D"],
+    groups: Int[Tensor, " B"] | None = None,
+    num_draws: int = 1000,
+    seed: int = 0,
+) -> Float[Tensor, " {num_draws}"]:
+    """Mean overlaps of the same states where it is drawn at random which one of a pair is called chosen.
+
+    What `overlap` would be if sides left no trace: exact for any arrangement of the states, since these stay.
+    """
+    votes = _nearest(chosen, rejected, groups)
+    generator = torch.Generator().manual_seed(seed)
+    side = (2 * torch.randint(2, (num_draws, len(chosen)), generator=generator) - 1).to(votes)
+    side = torch.cat([side, -side], dim=1)
+    return 0.5 - 0.5 * (side * (side @ votes.T)).mean(1)
 
 
 def collapse(states: Float[Tensor, "N D"]) -> Collapse | None:
@@ -140,6 +152,18 @@ def _as_float(states: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
 
 def _directions(states: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
     return normalize(_as_float(states), dim=-1)
+
+
+def _nearest(
+    chosen: Float[Tensor, "B D"], rejected: Float[Tensor, "B D"], groups: Int[Tensor, " B"] | None
+) -> Float[Tensor, "S S"]:
+    """For each of the S = 2B states the nearest ones of other groups, as shares of one vote."""
+    states = _as_float(torch.cat([chosen, rejected]))
+    group = (torch.arange(len(chosen), device=states.device) if groups is None else groups).repeat(2)
+    distances = torch.cdist(states, states, compute_mode="donot_use_mm_for_euclid_dist")
+    distances = distances.masked_fill(group[:, None] == group, math.inf)
+    nearest = (distances.isfinite() & (distances == distances.amin(-1, keepdim=True))).to(states)
+    return nearest / nearest.sum(-1, keepdim=True)
 
 
 def _singular_values(states: Float[Tensor, "N D"]) -> Float[Tensor, " K"]:

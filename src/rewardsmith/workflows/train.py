@@ -29,6 +29,7 @@ from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.contrastive_options import check_contrastive
 from rewardsmith.engine.training.contrastive_step import contrastive_step
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
+from rewardsmith.engine.training.held_out import HeldOut
 from rewardsmith.engine.training.meta_options import check_meta
 from rewardsmith.engine.training.meta_step import MetaStep
 from rewardsmith.engine.training.meta_training import MakeStep, MetaTraining
@@ -125,7 +126,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
-        trained = _train(config, path, train_pairs, accelerator, samples)
+        trained = _train(config, path, train_pairs, eval_pairs, accelerator, samples)
     model, encoded = trained.model, trained.run.pairs
     metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
@@ -158,10 +159,16 @@ class _Trained:
 
 
 def _train(
-    config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator, samples: SampleSet | None
+    config: TrainConfig,
+    path: Path,
+    pairs: pa.Table,
+    eval_pairs: pa.Table | None,
+    accelerator: Accelerator,
+    samples: SampleSet | None,
 ) -> _Trained:
-    """A model, trained on the pairs; on all processes."""
+    """A model, trained on the pairs and measured on others on the way; on all processes."""
     seed = config.run.seed
+    held_out = HeldOut(eval_pairs, config.eval_steps) if eval_pairs is not None and config.eval_steps else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         start = starting_model(config.model, seed)
@@ -184,6 +191,7 @@ def _train(
                 saving=config.checkpoints,
                 num_views=config.contrastive.num_views,
                 make_source=meta.source if meta else None,
+                held_out=held_out,
             )
     return _Trained(model, start, run)
 
@@ -216,6 +224,12 @@ def _check(config: TrainConfig) -> None:
     if config.noise_aware and config.train.data_smoothing:
         raise ConfigError(
             f"--noise_aware and --data_smoothing {config.train.data_smoothing} exclude each other: both change labels."
+        )
+    if config.eval_steps < 0:
+        raise ConfigError(f"--eval_steps {config.eval_steps} must be at least 1, or 0 for none.")
+    if config.eval_steps and not (config.eval_fraction or config.eval_dataset_name):
+        raise ConfigError(
+            f"--eval_steps {config.eval_steps} has no pairs to measure on: add --eval_fraction or --eval_dataset_name."
         )
     if config.eval_fraction and config.eval_dataset_name:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")

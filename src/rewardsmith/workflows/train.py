@@ -38,6 +38,7 @@ from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
@@ -88,7 +89,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     checkpoint; nothing that looks like a finished model is ever left half written.
     """
     set_quiet(config.run.quiet)
-    _check(config)
+    check_training(config)
     seed, device = config.run.seed, choose_device(config.model.device)
     path = Path(config.run.output_dir) if config.run.output_dir else None
     before = work_before(path / CHECKPOINTS) if path and not config.run.overwrite else {}
@@ -101,18 +102,13 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     refusals = refusals_of(config.model)
     given = set_aside_refused(given, refusals, config.data)
     train_pairs, eval_pairs, other_inputs = _split(config, given, refusals)
-    if config.noise_aware:
-        audit = read_audit(config.noise_aware)
-        refuse_another_version(audit, "--noise_aware", given)
-        if warning := warning_of_rates(audit.metrics["claim"]):
-            say(warning)
-        train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
-        other_inputs = other_inputs | audit.fingerprints
+    train_pairs, audited = with_known_errors(config, given, train_pairs)
+    other_inputs = other_inputs | audited
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
-        trained = _train(config, path, train_pairs, accelerator)
+        trained = train_model(config, path, train_pairs, accelerator)
     model, encoded = trained.model, trained.run.pairs
     metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
@@ -137,14 +133,19 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
 
 
 @dataclass(frozen=True)
-class _Trained:
+class TrainedModel:
+    """A model in memory, what it began as, and how it came about."""
+
     model: Any
     start: StartingModel
     run: Trained[RewardStep]
 
 
-def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
-    """A model, trained on the pairs; on all processes."""
+def train_model(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> TrainedModel:
+    """A model, trained on the pairs; on all processes. The one way from options to weights, for every verb.
+
+    Log and checkpoints go to the folder ``path``.
+    """
     seed = config.run.seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -164,10 +165,10 @@ def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accele
                 save_to=path / CHECKPOINTS,
                 saving=config.checkpoints,
             )
-    return _Trained(model, start, run)
+    return TrainedModel(model, start, run)
 
 
-def _check(config: TrainConfig) -> None:
+def check_training(config: TrainConfig) -> None:
     check_options(config.train)
     check_saving(config.checkpoints)
     check_trackers(config.trackers)
@@ -181,21 +182,36 @@ def _check(config: TrainConfig) -> None:
         raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
 
 
+def with_known_errors(config: TrainConfig, given: PreferenceSet, pairs: pa.Table) -> tuple[pa.Table, dict[str, str]]:
+    """The pairs with the error rates of the audit that `noise_aware` names, if it does; fingerprints of its files."""
+    if not config.noise_aware:
+        return pairs, {}
+    audit = read_audit(config.noise_aware)
+    refuse_another_version(audit, "--noise_aware", given)
+    if warning := warning_of_rates(audit.metrics["claim"]):
+        say(warning)
+    return with_error_rates(pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path)), audit.fingerprints
+
+
 def _split(
     config: TrainConfig, given: PreferenceSet, refusals: Refusals
 ) -> tuple[pa.Table, pa.Table | None, dict[str, str]]:
     """Training pairs, pairs to evaluate on if any, and fingerprints of the files that only evaluation reads."""
     if config.eval_dataset_name:
-        options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
-        if Path(config.eval_dataset_name).is_file():  # the split is that of the training set
-            options = replace(options, dataset_split=DEFAULT_SPLIT)
-        other = load_preferences(config.eval_dataset_name, options, config.run.seed)
-        other = set_aside_refused(other, refusals, options)
+        other = load_other(config.eval_dataset_name, config.data, refusals, config.run.seed)
         return given.table, other.table, {f"{EVAL_INPUT}{name}": print_ for name, print_ in other.sources.items()}
     if config.eval_fraction:
         train_pairs, eval_pairs = hold_out_groups(given.table, config.eval_fraction, config.run.seed)
         return train_pairs, eval_pairs, {}
     return given.table, None, {}
+
+
+def load_other(name: str, data: DataOptions, refusals: Refusals, seed: int) -> PreferenceSet:
+    """Another set, whole, read as the training set is."""
+    options = replace(data, dataset_name=name, max_pairs=None)
+    if Path(name).is_file():  # the split is that of the training set
+        options = replace(options, dataset_split=DEFAULT_SPLIT)
+    return set_aside_refused(load_preferences(name, options, seed), refusals, options)
 
 
 def _open_folder(config: TrainConfig, given: PreferenceSet, other_inputs: dict[str, str]) -> RunFolder:

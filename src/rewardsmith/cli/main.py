@@ -53,7 +53,7 @@ COMMANDS: dict[str, type] = {
 }
 """Each command and its configuration, whose docstring is its help. ``workflows/study_noise.py`` runs `study noise`."""
 FAMILIES = {
-    "study": """Controlled experiments on your own data: which repair of labels helps, which settings of training are best.
+    "study": """Controlled experiments on your own data: which repair of labels helps, which settings of training.
 
 usage: rewardsmith study STUDY [data set] [options]"""
 }

@@ -16,7 +16,7 @@ from rewardsmith.engine.hardware.memory import GIB
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.study.arms_report import render_arms_report
-from rewardsmith.report.study.arms_tables import forecast_in_words, print_arms, print_forecast
+from rewardsmith.report.study.arms_terminal import forecast_in_words, print_arms, print_forecast
 from rewardsmith.studies.arms.findings import ArmResults, findings
 from rewardsmith.studies.arms.forecast import Cost, Forecast, workers_that_fit
 from rewardsmith.studies.arms.parts import parts_of

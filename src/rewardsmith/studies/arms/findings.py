@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, floor, isfinite, log10
 from typing import Any
 
 import numpy as np
@@ -117,10 +117,15 @@ def _on_test(results: ArmResults, paired: PairedResults[str], test: ScoredSet, a
 def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
     """Pairs with which a difference would be seen, at least: as if all that varies were the pairs.
 
-    What varies with the seed does not shrink as pairs become more. None where the gain has no spread.
+    What varies with the seed does not shrink as pairs become more. Rounded up to two digits; None where the gain has
+    no spread.
     """
     smallest = gain.smallest_seen
-    return ceil(num_pairs * (smallest / difference) ** 2) if isfinite(smallest) and smallest else None
+    if not (isfinite(smallest) and smallest):
+        return None
+    needed = num_pairs * (smallest / difference) ** 2
+    unit = 10 ** max(0, floor(log10(needed)) - 1)
+    return ceil(needed / unit) * unit
 
 
 def _arm(results: ArmResults, name: str) -> ArmNumbers:

@@ -107,7 +107,7 @@ def study_arms(
 ) -> ArmsResult | ForecastResult:
     """Which settings of ``train`` are best on this set: named arms on the same pairs, over seeds, paired intervals.
 
-    ``arms``: options of ``train`` by name of the arm, or a YAML file of them. Options: ``rewardsmith study arms --help``.
+    ``arms``: options of ``train`` by name of the arm, or a YAML file of them. ``options``: those of the command.
     """
     from rewardsmith.workflows.options import StudyArmsConfig
     from rewardsmith.workflows.study_arms import run_study_arms

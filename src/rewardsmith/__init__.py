@@ -7,6 +7,7 @@ arguments. Importing this package loads nothing heavy; the first call does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,11 +19,23 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.export import ExportResult
     from rewardsmith.workflows.refine import RefineResult
     from rewardsmith.workflows.score import ScoreResult
+    from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult
     from rewardsmith.workflows.study_noise import StudyResult
     from rewardsmith.workflows.train import TrainResult
     from rewardsmith.workflows.undo import UndoResult
 
-__all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "study_noise", "train", "undo"]
+__all__ = [
+    "__version__",
+    "audit",
+    "evaluate",
+    "export",
+    "refine",
+    "score",
+    "study_arms",
+    "study_noise",
+    "train",
+    "undo",
+]
 
 _Config = TypeVar("_Config")
 
@@ -87,6 +100,21 @@ def export(dataset: Any, **options: Any) -> ExportResult:
     from rewardsmith.workflows.options import ExportConfig
 
     return run_export(_config(ExportConfig, dataset, options), **_in_memory(dataset))
+
+
+def study_arms(
+    dataset: Any, arms: Mapping[str, Mapping[str, Any]] | str | PathLike[str], **options: Any
+) -> ArmsResult | ForecastResult:
+    """Which settings of ``train`` are best on this set: named arms on the same pairs, over seeds, paired intervals.
+
+    ``arms``: options of ``train`` by name of the arm, or a YAML file of them. ``options``: those of the command.
+    """
+    from rewardsmith.workflows.options import StudyArmsConfig
+    from rewardsmith.workflows.study_arms import run_study_arms
+
+    if isinstance(arms, Mapping):
+        return run_study_arms(_config(StudyArmsConfig, dataset, options), **_in_memory(dataset), arms=arms)
+    return run_study_arms(_config(StudyArmsConfig, dataset, {"arms": arms, **options}), **_in_memory(dataset))
 
 
 def study_noise(dataset: Any, **options: Any) -> StudyResult:

@@ -32,6 +32,7 @@ def test_ranges_of_equal_ends_read_as_one_value():
 
 def test_durations_change_their_unit():
     assert (duration(0.42), duration(61.2), duration(45)) == ("0.4 s", "1 min 01 s", "45 s")
+    assert (duration(7199), duration(9630)) == ("119 min 59 s", "2 h 40 min")
 
 
 def test_part_is_none_below_anything_absent():

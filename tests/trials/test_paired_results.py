@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.trials.paired_results import PairedResults
+from rewardsmith.trials.paired_results import GapResults
 
 NUM_TEST, NUM_GROUPS = 600, 120
 SEEDS = (0, 1, 2, 3)
@@ -25,7 +25,7 @@ def place(name, seeds=SEEDS, **accuracies):
 
 def results(credits, seeds=SEEDS, num_groups=NUM_GROUPS):
     tested = {seed: groups_of_test(seed, num_groups) for seed in seeds}
-    return PairedResults(credits, tested, seeds, "plain", "clean", num_resamples=400)
+    return GapResults(credits, tested, seeds, "plain", num_resamples=400, ideal="clean")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_handful_of_groups_gives_no_certainty():
 def test_groups_that_nobody_tested_do_not_count():
     credits = place("mild", plain=0.70, clean=0.80)
     tested = {seed: 1000 * groups_of_test(seed, 12) for seed in SEEDS}
-    found = PairedResults(credits, tested, SEEDS, "plain", "clean", num_resamples=400)
+    found = GapResults(credits, tested, SEEDS, "plain", num_resamples=400, ideal="clean")
     assert found.num_tested_groups == 12
     same = results(credits, num_groups=12).gain("mild", "clean").draws
     np.testing.assert_array_equal(found.gain("mild", "clean").draws, same)

@@ -26,6 +26,8 @@ Config = TypeVar("Config")
 
 LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit"}
 """Options that need no flag, and what they are called."""
+SEVERAL = ("test",)
+"""Options that may come again: their values are joined by commas, as they may be written from the start."""
 CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
 
 
@@ -62,6 +64,14 @@ class _Words:
     flags: list[str] = field(default_factory=list)
     positional: str | None = None
     config_file: str | None = None
+
+    def take(self, name: str, value: str) -> None:
+        """A flag with its value; of one that comes again the last value counts, but for ``SEVERAL``."""
+        earlier = next((flag for flag in self.flags if flag.startswith(f"--{name}=")), None)
+        if name in SEVERAL and earlier is not None:
+            self.flags[self.flags.index(earlier)] = f"{earlier},{value}"
+        else:
+            self.flags.append(f"--{name}={value}")
 
 
 def _sort_words(arguments: Sequence[str], known: dict[str, Any], prog: str) -> _Words:
@@ -107,7 +117,7 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
     if name == "config":
         words.config_file = at_home(value)
     else:
-        words.flags.append(f"--{name}={at_home(value)}")
+        words.take(name, at_home(value))
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from rewardsmith.workflows.options import (
     ScoreConfig,
     ShowConfig,
     SimulateConfig,
+    StudyArmsConfig,
     StudyNoiseConfig,
     TrainConfig,
     UndoConfig,
@@ -45,13 +46,14 @@ COMMANDS: dict[str, type] = {
     "score": ScoreConfig,
     "export": ExportConfig,
     "study noise": StudyNoiseConfig,
+    "study arms": StudyArmsConfig,
     "simulate": SimulateConfig,
     "doctor": DoctorConfig,
     "cache": CacheConfig,
 }
 """Each command and its configuration, whose docstring is its help. ``workflows/study_noise.py`` runs `study noise`."""
 FAMILIES = {
-    "study": """Controlled experiments on your own data: plant known noise, repair it, see what helps.
+    "study": """Controlled experiments on your own data: which repair of labels helps, which settings of training.
 
 usage: rewardsmith study STUDY [data set] [options]"""
 }

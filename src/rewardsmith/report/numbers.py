@@ -87,10 +87,12 @@ def decimal_range(low: Any, high: Any, digits: int = 3, missing: str = MISSING) 
 
 
 def duration(seconds: Any) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    """``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 40 min``."""
     if not known(seconds):
         return MISSING
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 120:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

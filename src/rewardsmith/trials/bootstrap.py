@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from rewardsmith.metrics.intervals import Interval
 
 NUM_RESAMPLES = 1000
 TAILS = (0.025, 0.975)
+POWER = 0.8
+SEEN = NormalDist().inv_cdf(TAILS[1]) + NormalDist().inv_cdf(POWER)
+"""Standard errors of a difference that an experiment sees, as one whose interval excludes zero, with this power."""
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -76,6 +80,11 @@ class Estimate:
     def standard_error(self) -> float:
         """Standard deviation over the draws."""
         return float(np.nanstd(self.draws[1:], ddof=1)) if np.isfinite(self.draws[1:]).sum() > 1 else nan
+
+    @property
+    def smallest_seen(self) -> float:
+        """The smallest true difference that four of five such experiments would find."""
+        return SEEN * self.standard_error
 
     @property
     def interval(self) -> Interval:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,9 @@ class PairedResults(Generic[P]):
     seeds: tuple[int, ...]
     baseline: str
     """The arm that gains are measured from."""
-    ideal: str
-    """The arm that stands at the other end of the gap."""
     num_resamples: int = NUM_RESAMPLES
 
-    def of_seeds(self, seeds: Sequence[int]) -> PairedResults[P]:
+    def of_seeds(self, seeds: Sequence[int]) -> Self:
         """The same of some of the seeds."""
         return replace(self, seeds=tuple(seeds))
 
@@ -97,8 +95,19 @@ class PairedResults(Generic[P]):
         return Estimate(self._means[place, arm])
 
     def gain(self, place: P, arm: str) -> Estimate:
-        """Mean credit of the arm less that of the baseline; of the ideal it is the gap."""
+        """Mean credit of the arm less that of the baseline."""
         return Estimate(self._means[place, arm] - self._means[place, self.baseline])
+
+    def mean_gain(self, places: Sequence[P], arm: str) -> Estimate:
+        """Mean of gains over places."""
+        return Estimate(np.mean([self.gain(place, arm).draws for place in places], axis=0))
+
+
+@dataclass(frozen=True)
+class GapResults(PairedResults[P]):
+    """Where one arm is the ideal: its gain is the gap, of which other arms close a share."""
+
+    ideal: str = field(kw_only=True)
 
     def has_gap(self, place: P) -> bool:
         """Whether there is something to close: the gap exceeds twice its standard error."""
@@ -110,7 +119,3 @@ class PairedResults(Generic[P]):
         gains = np.sum([self.gain(place, arm).draws for place in places], axis=0)
         gaps = np.sum([self.gain(place, self.ideal).draws for place in places], axis=0)
         return Estimate(gains / np.where(gaps > 0, gaps, np.nan))
-
-    def mean_gain(self, places: Sequence[P], arm: str) -> Estimate:
-        """Mean of gains over places."""
-        return Estimate(np.mean([self.gain(place, arm).draws for place in places], axis=0))

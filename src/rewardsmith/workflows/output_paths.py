@@ -14,7 +14,7 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, StudyNoiseConfig, TrainConfig
+from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, StudyArmsConfig, StudyNoiseConfig, TrainConfig
 
 RUNS = Path("runs")
 QUARANTINE = "quarantine.jsonl"
@@ -28,7 +28,7 @@ def default_output(verb: str, dataset_name: str) -> Path:
 
 def open_folder(
     verb: str,
-    config: AuditConfig | EvaluateConfig | StudyNoiseConfig | TrainConfig,
+    config: AuditConfig | EvaluateConfig | StudyArmsConfig | StudyNoiseConfig | TrainConfig,
     given: PreferenceSet,
     inputs: Mapping[str, str] = {},
     may_change: Collection[str] = (),

@@ -3,67 +3,48 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table
-from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
-from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
-from rewardsmith.engine.training.contrastive_options import check_contrastive
-from rewardsmith.engine.training.contrastive_step import contrastive_step
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
-from rewardsmith.engine.training.held_out import HeldOut
-from rewardsmith.engine.training.meta_options import check_meta
 from rewardsmith.engine.training.meta_step import MetaStep
-from rewardsmith.engine.training.meta_training import MakeStep, MetaTraining
-from rewardsmith.engine.training.options import TrainOptions, check_options, check_saving
-from rewardsmith.engine.training.reward_step import RewardStep, reward_step
-from rewardsmith.engine.training.reward_training import Trained, train_reward_model
+from rewardsmith.engine.training.reward_step import RewardStep
+from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
-from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
-from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.errors import RewardsmithError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
-from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.lora import add_lora
-from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.samples import SampleSet
-from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
-from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
 from rewardsmith.workflows.meta_samples import meta_inputs, meta_samples, say_shared_prompts, write_meta_quarantine
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
 from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
+from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
 
-LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"
 SAVING = ".saving"
-CHECKPOINTS = "checkpoints"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
 PARTS_OF_A_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps", "max_tokens_per_batch")
 
@@ -99,7 +80,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     checkpoint; nothing that looks like a finished model is ever left half written.
     """
     set_quiet(config.run.quiet)
-    _check(config)
+    check_training(config)
     seed, device = config.run.seed, choose_device(config.model.device)
     path = Path(config.run.output_dir) if config.run.output_dir else None
     before = work_before(path / CHECKPOINTS) if path and not config.run.overwrite else {}
@@ -112,21 +93,15 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     refusals = refusals_of(config.model)
     given = set_aside_refused(given, refusals, config.data)
     train_pairs, eval_pairs, other_inputs = _split(config, given, refusals)
-    if config.noise_aware:
-        audit = read_audit(config.noise_aware)
-        refuse_another_version(audit, "--noise_aware", given)
-        if warning := warning_of_rates(audit.metrics["claim"]):
-            say(warning)
-        train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
-        other_inputs = other_inputs | audit.fingerprints
+    train_pairs, audited = with_known_errors(config, given, train_pairs)
     samples = meta_samples(config, refusals)
     say_shared_prompts(samples, eval_pairs)
-    other_inputs = other_inputs | meta_inputs(samples)
+    other_inputs = other_inputs | audited | meta_inputs(samples)
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
-        trained = _train(config, path, train_pairs, eval_pairs, accelerator, samples)
+        trained = train_model(config, path, train_pairs, accelerator, eval_pairs, samples)
     model, encoded = trained.model, trained.run.pairs
     metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
@@ -151,105 +126,25 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     return TrainResult(str(path), metrics)
 
 
-@dataclass(frozen=True)
-class _Trained:
-    model: Any
-    start: StartingModel
-    run: Trained[RewardStep | MetaStep]
-
-
-def _train(
-    config: TrainConfig,
-    path: Path,
-    pairs: pa.Table,
-    eval_pairs: pa.Table | None,
-    accelerator: Accelerator,
-    samples: SampleSet | None,
-) -> _Trained:
-    """A model, trained on the pairs and measured on others on the way; on all processes."""
-    seed = config.run.seed
-    held_out = HeldOut(eval_pairs, config.eval_steps) if eval_pairs is not None and config.eval_steps else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        start = starting_model(config.model, seed)
-        model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
-        main = accelerator.is_main_process
-        make_inner, options = _objective(config, model, accelerator)
-        meta = MetaTraining(samples.table, config.meta, start.encoder, options, accelerator, seed) if samples else None
-        make_step: MakeStep = meta.make_step(make_inner) if meta else make_inner
-        with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
-            run = train_reward_model(
-                model,
-                start.encoder,
-                pairs,
-                options,
-                accelerator,
-                make_step,
-                seed=seed,
-                log=log,
-                save_to=path / CHECKPOINTS,
-                saving=config.checkpoints,
-                num_views=config.contrastive.num_views,
-                make_source=meta.source if meta else None,
-                held_out=held_out,
-            )
-    return _Trained(model, start, run)
-
-
-def _objective(
-    config: TrainConfig, model: Any, accelerator: Accelerator
-) -> tuple[Callable[[EncodedPairs, TrainOptions], RewardStep], TrainOptions]:
-    """How a step is made of the pairs, and the options of the loop that go with it."""
-    contrastive = config.contrastive
-    if contrastive.contrastive == "none":
-        return reward_step, config.train
-    make_step = partial(
-        contrastive_step,
-        contrastive=contrastive,
-        width=output_layer(core_of(model)).in_features,
-        device=accelerator.device,
-        seed=config.run.seed,
-    )
-    return make_step, replace(config.train, dropout=contrastive.contrast_dropout)
-
-
-def _check(config: TrainConfig) -> None:
-    check_options(config.train)
-    check_contrastive(config.contrastive, config.train.dropout)
-    check_meta(config.meta)
-    check_saving(config.checkpoints)
-    check_trackers(config.trackers)
-    if not 0 <= config.eval_fraction < 1:
-        raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
-    if config.noise_aware and config.train.data_smoothing:
-        raise ConfigError(
-            f"--noise_aware and --data_smoothing {config.train.data_smoothing} exclude each other: both change labels."
-        )
-    if config.eval_steps < 0:
-        raise ConfigError(f"--eval_steps {config.eval_steps} must be at least 1, or 0 for none.")
-    if config.eval_steps and not (config.eval_fraction or config.eval_dataset_name):
-        raise ConfigError(
-            f"--eval_steps {config.eval_steps} has no pairs to measure on: add --eval_fraction or --eval_dataset_name."
-        )
-    if config.eval_fraction and config.eval_dataset_name:
-        raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
-
-
 def _split(
     config: TrainConfig, given: PreferenceSet, refusals: Refusals
 ) -> tuple[pa.Table, pa.Table | None, dict[str, str]]:
     """Training pairs, pairs to evaluate on if any, and fingerprints of the files that only evaluation reads."""
     if config.eval_dataset_name:
-        options = replace(config.data, dataset_name=config.eval_dataset_name, max_pairs=None)
-        if Path(config.eval_dataset_name).is_file():  # the split is that of the training set
-            options = replace(options, dataset_split=DEFAULT_SPLIT)
-        other = load_preferences(config.eval_dataset_name, options, config.run.seed)
-        other = set_aside_refused(other, refusals, options)
+        other = load_other(config.eval_dataset_name, config.data, refusals, config.run.seed)
         return given.table, other.table, {f"{EVAL_INPUT}{name}": print_ for name, print_ in other.sources.items()}
     if config.eval_fraction:
         train_pairs, eval_pairs = hold_out_groups(given.table, config.eval_fraction, config.run.seed)
         return train_pairs, eval_pairs, {}
     return given.table, None, {}
+
+
+def load_other(name: str, data: DataOptions, refusals: Refusals, seed: int) -> PreferenceSet:
+    """Another set, whole, read as the training set is."""
+    options = replace(data, dataset_name=name, max_pairs=None)
+    if Path(name).is_file():  # the split is that of the training set
+        options = replace(options, dataset_split=DEFAULT_SPLIT)
+    return set_aside_refused(load_preferences(name, options, seed), refusals, options)
 
 
 def _open_folder(config: TrainConfig, given: PreferenceSet, other_inputs: dict[str, str]) -> RunFolder:

@@ -25,7 +25,7 @@ from rewardsmith.studies.noise.planting import KINDS
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.trials.bootstrap import NUM_RESAMPLES, Codes
 from rewardsmith.trials.cell_log import Result, credits_from_text
-from rewardsmith.trials.paired_results import PairedResults
+from rewardsmith.trials.paired_results import GapResults
 from rewardsmith.trials.splits import split_by_group
 
 Place = tuple[str, float]
@@ -63,7 +63,7 @@ class StudyResults:
     cells: Sequence[Result]
     methods: tuple[Method, ...]
     """Every method that some cell has, in the order of the first."""
-    paired: PairedResults[Place]
+    paired: GapResults[Place]
 
     @classmethod
     def of(
@@ -86,7 +86,7 @@ class StudyResults:
             for cell in sorted(done, key=lambda cell: (order.index(cell["kind"]), cell["rate"]))
             if cell["seed"] in tested
         }
-        paired = PairedResults(credits, tested, tuple(seeds), PLAIN, CLEAN, num_resamples)
+        paired = GapResults(credits, tested, tuple(seeds), PLAIN, num_resamples, ideal=CLEAN)
         return cls(cells, tuple(by_name[name] for name in names), paired)
 
     def of_seeds(self, seeds: Sequence[int]) -> StudyResults:

@@ -1,0 +1,1 @@
+"""Which settings of training are best on a set? Named arms, the same pairs, paired statistics."""

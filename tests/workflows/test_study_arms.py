@@ -1,0 +1,261 @@
+"""``rewardsmith study arms``: from a file of arms to what can be said of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import rewardsmith
+from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
+from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
+from rewardsmith.workflows import arm_runs
+from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
+from rewardsmith.workflows.options import StudyArmsConfig
+from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
+
+ARMS: dict[str, dict[str, Any]] = {"plain": {}, "centred": {"center_rewards_coefficient": 0.1}}
+FILES = {"pilots.jsonl", "trainings.jsonl", "tests.jsonl", "metrics.json", "report.html", "manifest.json", "runs"}
+
+Rows = Callable[[int, float], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Cells are computed here, one after the other; gives the list that they are added to."""
+    computed: list[Any] = []
+
+    def run_cells(cells: Sequence[Any], prepare: Any, given: Any, *_: Any) -> Iterator[Any]:
+        compute = prepare(json.loads(json.dumps(given)))
+        for cell in cells:
+            computed.append(cell)
+            yield json.loads(json.dumps(compute(asdict(cell))))
+
+    monkeypatch.setattr(arm_runs, "run_cells", run_cells)
+    return computed
+
+
+@pytest.fixture
+def rows(learnable_rows: Rows) -> list[dict[str, Any]]:
+    return learnable_rows(120, 0.1)
+
+
+def config(model: Path, folder: Path, **options: Any) -> StudyArmsConfig:
+    usual = {
+        "model_name_or_path": str(model),
+        "max_length": 64,
+        "device": "cpu",
+        "max_steps": 2,
+        "num_seeds": 2,
+        "learning_rates": "1e-3,1e-2",
+        "output_dir": str(folder),
+        "quiet": True,
+        "workers": 1,
+    }
+    return build_config(StudyArmsConfig, {**usual, **options})
+
+
+def lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def test_a_study_leaves_its_cells_its_numbers_and_its_report(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:40]))
+    asked = config(tiny_llama, tmp_path / "run", test=f"again={tmp_path / 'other.jsonl'}")
+    found = run_study_arms(asked, rows, ARMS)
+    assert isinstance(found, ArmsResult)
+    assert {file.name for file in (tmp_path / "run").iterdir()} == FILES
+    assert len(in_this_process) == 2 + 4 + 2 + 4
+    tried = [(cell["seed"], cell["arm"], cell["learning_rate"]) for cell in lines(tmp_path / "run", "trainings.jsonl")]
+    chosen = {arm["name"]: arm["learning_rate"]["0"] for arm in found.metrics["arms"]}
+    assert tried[:4] == [(0, arm, rate) for arm in ARMS for rate in (1e-3, 1e-2)]
+    assert tried[4:] == [(1, arm, chosen[arm]) for arm in ARMS]
+    assert [test["name"] for test in found.metrics["tests"]] == ["own", "again"]
+    assert found.metrics["tests"][1]["num_prompts_trained_on"] > 0
+    assert read_metrics(tmp_path / "run", StudyArmsMetrics) == found.metrics
+    logs = sorted(file.parent.name for file in (tmp_path / "run" / "runs").glob("*/metrics.jsonl"))
+    assert len(logs) == 6
+    assert "0-plain-0.001-seed-0" in logs
+
+
+def test_a_cell_is_what_train_and_evaluate_make_of_the_same_options(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("rewardsmith.artifacts.run_folder.RunFolder.finish", lambda *_, **__: None)
+    options = {"learning_rates": "1e-2", "num_seeds": 1, "test_share": 0.3, "center_rewards_coefficient": 0.1}
+    found = run_study_arms(config(tiny_llama, tmp_path / "run", **options), rows, {"one": {}, "two": {"dropout": 0.1}})
+    learned = pq.read_table(tmp_path / "run" / "sets" / "train-0.parquet")
+    pair_of = {f"{row['chosen']}|{row['rejected']}": row for row in rows}
+
+    def given(table: Any) -> list[dict[str, Any]]:
+        pairs = zip(table["chosen"].to_pylist(), table["rejected"].to_pylist(), strict=True)
+        return [pair_of[f"{chosen[0]['content']}|{rejected[0]['content']}"] for chosen, rejected in pairs]
+
+    trained = rewardsmith.train(
+        given(learned),
+        model_name_or_path=str(tiny_llama),
+        max_length=64,
+        device="cpu",
+        max_steps=2,
+        quiet=True,
+        learning_rate=1e-2,
+        dropout=0.1,
+        center_rewards_coefficient=0.1,
+        output_dir=tmp_path / "rm",
+    )
+    tested = pq.read_table(tmp_path / "run" / "sets" / "test-0.parquet")
+    rewards = rewardsmith.evaluate(trained.path, given(tested), output_dir=tmp_path / "eval", device="cpu", quiet=True)
+    assert isinstance(found, ArmsResult)
+    assert found.metrics["tests"][0]["arms"]["two"]["accuracy"] == rewards.metrics["eval_accuracy_ties_half"]
+    last = lines(tmp_path / "run", "trainings.jsonl")[1]["last"]
+    assert last["loss"] == trained.metrics["train_loss"]
+
+
+def test_a_forecast_measures_every_arm_and_stops(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    found = run_study_arms(config(tiny_llama, tmp_path / "run", forecast=True), rows, ARMS)
+    assert isinstance(found, ForecastResult)
+    assert [cell.key for cell in in_this_process] == ["plain", "centred"]
+    assert (found.forecast.num_trainings, found.forecast.num_tests) == (6, 4)
+    assert found.forecast.seconds > 0
+    run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    assert len(in_this_process) == 2 + 6 + 4
+
+
+def test_an_interrupted_study_computes_only_what_is_missing(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+) -> None:
+    real = arm_runs.run_cells
+
+    def stops_at_the_tests(cells: Any, prepare: Any, *rest: Any) -> Iterator[Any]:
+        for number, result in enumerate(real(cells, prepare, *rest)):
+            if prepare is arm_runs.open_tests and number == 1:
+                raise RunError("power cut")
+            yield result
+
+    monkeypatch.setattr(arm_runs, "run_cells", stops_at_the_tests)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    monkeypatch.setattr(arm_runs, "run_cells", real)
+    in_this_process.clear()
+    again = run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    assert len(in_this_process) == 3, "the tests that are missing"
+    whole = run_study_arms(config(tiny_llama, tmp_path / "whole"), rows, ARMS)
+    assert isinstance(again, ArmsResult)
+    assert isinstance(whole, ArmsResult)
+    assert again.metrics["tests"] == whole.metrics["tests"]
+
+
+def test_a_study_does_not_go_on_with_other_options_of_an_arm(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    run_study_arms(config(tiny_llama, tmp_path / "run", forecast=True), rows, ARMS)
+    with pytest.raises(OutputError, match="an unfinished study arms that differs in arm centred"):
+        run_study_arms(config(tiny_llama, tmp_path / "run"), rows, {**ARMS, "centred": {"dropout": 0.1}})
+
+
+def test_an_arm_may_learn_from_another_version_of_the_pairs(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], capsys: Any
+) -> None:
+    half = [{**row, "margin": 0.5} for row in rows[::2]]
+    (tmp_path / "repaired.jsonl").write_text("".join(json.dumps(row) + "\n" for row in half))
+    (tmp_path / "given.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = config(tiny_llama, tmp_path / "run", dataset_name=str(tmp_path / "given.jsonl"), quiet=False)
+    arms = {"plain": {}, "repaired": {"dataset_name": str(tmp_path / "repaired.jsonl")}}
+    found = run_study_arms(asked, arms=arms)
+    assert isinstance(found, ArmsResult)
+    plain, repaired = found.metrics["arms"]
+    assert plain["num_pairs"] > repaired["num_pairs"] > 0
+    assert not repaired["same_course"]
+    said = " ".join(capsys.readouterr().err.split())
+    assert "own flatters the arm" in said
+
+
+def test_a_version_without_any_of_the_pairs_is_refused(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    (tmp_path / "foreign.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
+    arms = {"plain": {}, "foreign": {"dataset_name": str(tmp_path / "foreign.jsonl")}}
+    with pytest.raises(DataError, match="Arm foreign: none of its 1 pairs is one of the study's"):
+        run_study_arms(config(tiny_llama, tmp_path / "run"), rows, arms)
+    assert not (tmp_path / "run" / "unfinished.json").exists()
+
+
+def test_an_arm_that_no_rate_trains_fails_alone_and_a_baseline_fails_the_study(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+) -> None:
+    real = arm_runs.run_cells
+
+    def breaks(arm: str) -> Any:
+        def run_cells(cells: Any, prepare: Any, *rest: Any) -> Iterator[Any]:
+            for cell, result in zip(cells, real(cells, prepare, *rest), strict=True):
+                broken = prepare is arm_runs.open_trainings and cell.arm == arm
+                yield {**asdict(cell), "skipped": "it diverged"} if broken else result
+
+        return run_cells
+
+    monkeypatch.setattr(arm_runs, "run_cells", breaks("centred"))
+    found = run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    assert isinstance(found, ArmsResult)
+    assert [arm["name"] for arm in found.metrics["arms"]] == ["plain"]
+    assert [one["reason"] for one in found.metrics["failed"]] == ["it diverged"] * 2
+    monkeypatch.setattr(arm_runs, "run_cells", breaks("plain"))
+    with pytest.raises(RunError, match="The baseline plain cannot be trained with any of the rates: it diverged"):
+        run_study_arms(config(tiny_llama, tmp_path / "other"), rows, ARMS)
+
+
+@pytest.mark.slow
+def test_processes_compute_the_same_cells(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: Any, request: Any
+) -> None:
+    (tmp_path / "arms.yaml").write_text("plain: {}\ncentred: {center_rewards_coefficient: 0.1}\n")
+    many = config(tiny_llama, tmp_path / "many", workers=2, num_seeds=1, arms=str(tmp_path / "arms.yaml"))
+    found = run_study_arms(many, rows)
+    request.getfixturevalue("in_this_process")
+    alone = run_study_arms(config(tiny_llama, tmp_path / "alone", num_seeds=1), rows, ARMS)
+    assert isinstance(found, ArmsResult)
+    assert isinstance(alone, ArmsResult)
+    assert found.metrics["tests"] == alone.metrics["tests"]
+
+
+def test_what_is_asked_for_is_checked_before_anything_is_read(tmp_path: Path) -> None:
+    for options, words in (
+        ({"baseline": "plian"}, "--baseline plian is no arm of arms. Did you mean plain"),
+        ({"num_seeds": 0}, "--num_seeds 0 must be at least 1"),
+        ({"test_share": 1.0}, "--test_share 1 must be at least 0 and below 1"),
+        ({"test_share": 0.0}, "--test_share 0 leaves nothing to test on"),
+        ({"held_out_share": 0.0}, "--held_out_share 0 must lie between 0 and 1"),
+        ({"num_train_pairs": 0}, "--num_train_pairs 0 must be at least 1"),
+        ({"dropout": 2.0}, "arms, arm plain: `dropout` 2.0 must be at least 0"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            plan_of(config(tmp_path, tmp_path, **options), ARMS)
+
+
+def test_rates_are_numbers_above_zero() -> None:
+    assert parse_rates("1e-4, 1e-5,1e-5") == (1e-5, 1e-4)
+    for text, word in (("1e-4,much", "'much'"), ("0", "'0'"), ("nan", "'nan'"), ("", "''")):
+        with pytest.raises(ConfigError, match=f"{word} is no learning rate"):
+            parse_rates(text)
+
+
+def test_tests_have_names() -> None:
+    assert parse_tests("a=x.jsonl, b=y=z.jsonl") == {"a": "x.jsonl", "b": "y=z.jsonl"}
+    assert parse_tests("") == {}
+    for text, words in (
+        ("x.jsonl", "write it as name=data set"),
+        ("a=x,a=y", "the name a stands twice"),
+        ("own=x", "the name own is what the part of the set itself is called"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            parse_tests(text)

@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
+from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
@@ -141,6 +142,7 @@ class TrainConfig:
     noise_aware: str | None = None
     """Folder of an audit of this set: its error rates become part of the loss (arXiv 1609.03683), the labels stay."""
     train: TrainOptions = field(default_factory=TrainOptions)
+    meta: MetaOptions = field(default_factory=MetaOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     trackers: TrackerOptions = field(default_factory=TrackerOptions)

@@ -60,7 +60,7 @@ def level_lines(spread: Callable[[Tensor], Tensor]) -> list[dict[str, float | st
     return [
         {"x": radius * math.cos(angle), "y": radius * math.sin(angle), "order": i, "part": f"{level:.2f}"}
         for level in LEVELS
-        for i, angle in enumerate(torch.linspace(-math.pi, math.pi, 181).tolist())
+        for i, angle in enumerate(torch.linspace(-1.7, 1.7, 61).tolist())
         if (radius := radius_of(spread, level, angle)) is not None
     ]
 
@@ -82,7 +82,7 @@ def radius_of(spread: Callable[[Tensor], Tensor], level: float, angle: float) ->
     low, high = 0.0, 6.0
     if not float(spread(low * direction)) < level < float(spread(high * direction)):
         return None
-    for _ in range(40):
+    for _ in range(24):
         middle = (low + high) / 2
         low, high = (middle, high) if float(spread(middle * direction)) < level else (low, middle)
     return low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def conversations(numbers: Tensor) -> PaddedInputs:
 class TheSameStep(Source):
     """All pairs, labelled with their true probabilities, and all samples."""
 
-    num_steps = 80
+    num_steps = 30
 
     def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Any]]]:
         num, num_samples = len(PAIRS), len(SAMPLES)
@@ -69,6 +70,7 @@ class TheSameStep(Source):
         return []
 
 
+@cache
 def end_of(size: float, direction: str = "published") -> Tensor:
     """The weights that are kept."""
     model = TwoWeights()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 from metarm_shift_arms import ARMS, ENSEMBLE, PLAIN, Reward, trained
-from metarm_shift_sets import SETS, Shift, Tested, shift_of
+from metarm_shift_record import Shift, Tested
+from metarm_shift_sets import SETS, shift_of
 from torch import Tensor
 
 from rewardsmith.objectives.meta import meta_objective
@@ -53,30 +55,32 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ukp_convarg.jsonl.gz and hh_rlhf/")
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS, help="plain is always among them")
+    parser.add_argument("--learning_rate", type=float, default=1e-2)
     parser.add_argument("--seeds", type=int, default=8)
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     log = CellLog(args.output_dir / "cells.jsonl", ShiftCell)
-    seeds = tuple(range(args.seeds))
+    seeds, arms = range(args.seeds), list(dict.fromkeys([PLAIN, *args.arms]))
     for seed in seeds:
         for name in args.sets:
-            missing = log.missing([ShiftCell(name, seed, arm) for arm in ARMS])
+            missing = log.missing([ShiftCell(name, seed, arm) for arm in arms])
             shift = shift_of(name, args.data, seed) if missing else None
             for cell in missing:
                 assert shift is not None
-                log.add(measured(cell, shift))
+                log.add(measured(cell, shift, args.learning_rate))
     found = []
     for name in args.sets:
         tested = {seed: shift_of(name, args.data, seed) for seed in seeds}
-        found += report(name, tested, log)
+        found += report(name, arms, tested, log)
     print(json.dumps(found))
 
 
-def measured(cell: ShiftCell, shift: Shift) -> dict[str, Any]:
+def measured(cell: ShiftCell, shift: Shift, learning_rate: float) -> dict[str, Any]:
     """Credits on the shifted test and on that within, and J of the shifted responses."""
     began = time.perf_counter()
-    reward = trained(cell.arm, shift, cell.seed)
+    reward = trained(cell.arm, shift, cell.seed, learning_rate)
     rewards = reward(shift.samples)
     return {
         **asdict(cell),
@@ -94,12 +98,12 @@ def credit(reward: Reward, tested: Tested) -> Any:
     return ((gap.sign() + 1) / 2).double().numpy()
 
 
-def report(name: str, shifts: dict[int, Shift], log: CellLog[ShiftCell]) -> list[dict[str, Any]]:
+def report(name: str, arms: Sequence[str], shifts: dict[int, Shift], log: CellLog[ShiftCell]) -> list[dict[str, Any]]:
     """Prints the accuracies of plain training and what each arm adds, in points."""
-    cells = [ShiftCell(name, seed, arm) for seed in shifts for arm in ARMS]
+    cells = [ShiftCell(name, seed, arm) for seed in shifts for arm in arms]
     results = {(cell.seed, cell.arm): result for cell, result in zip(cells, log.results(cells), strict=True)}
-    shifted, within = (paired(which, shifts, results) for which in ("shifted", "within"))
-    errors = [shifted.gain(name, arm).standard_error for arm in ARMS if arm not in (PLAIN, ENSEMBLE)]
+    shifted, within = (paired(which, arms, shifts, results) for which in ("shifted", "within"))
+    errors = [shifted.gain(name, arm).standard_error for arm in arms if arm not in (PLAIN, ENSEMBLE)]
     accuracies = [100 * own.mean(name, PLAIN).value for own in (shifted, within)]
     print(
         f"{name}: plain {accuracies[0]:.1f} % on the shifted test, {accuracies[1]:.1f} % within; {len(shifts)} seeds. "
@@ -107,7 +111,7 @@ def report(name: str, shifts: dict[int, Shift], log: CellLog[ShiftCell]) -> list
     )
     print(f"{'arm':26} {'shifted, points':>24} {'seen from':>9} {'within':>6} {'J':>7} {'J std':>7}")
     found = []
-    for arm in ARMS:
+    for arm in arms:
         gain, inside = shifted.gain(name, arm), within.gain(name, arm)
         spreads = [float(np.mean([results[seed, arm][key] for seed in shifts])) for key in ("J", "J standardised")]
         low, high = 100 * gain.interval.low, 100 * gain.interval.high
@@ -131,14 +135,16 @@ def report(name: str, shifts: dict[int, Shift], log: CellLog[ShiftCell]) -> list
     return found
 
 
-def paired(which: str, shifts: dict[int, Shift], results: dict[tuple[int, str], Any]) -> PairedResults[str]:
+def paired(
+    which: str, arms: Sequence[str], shifts: dict[int, Shift], results: dict[tuple[int, str], Any]
+) -> PairedResults[str]:
     """Differences by seed and by prompt, both drawn again."""
     (name,) = {result["set"] for result in results.values()}
     tests: dict[int, Tested] = {seed: getattr(shift, which) for seed, shift in shifts.items()}
     names = np.unique(np.concatenate([tested.groups for tested in tests.values()]))
     groups = {seed: np.searchsorted(names, tested.groups).astype(np.int64) for seed, tested in tests.items()}
     credits = {
-        (name, seed): {arm: credits_from_text(results[seed, arm][which], len(tested.groups)) for arm in ARMS}
+        (name, seed): {arm: credits_from_text(results[seed, arm][which], len(tested.groups)) for arm in arms}
         for seed, tested in tests.items()
     }
     return PairedResults(credits, groups, tuple(shifts), baseline=PLAIN, ideal=PLAIN)

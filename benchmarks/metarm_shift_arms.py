@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from jaxtyping import Float
-from metarm_shift_sets import Shift
+from metarm_shift_record import Shift
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, dropout, logsigmoid
 
@@ -27,7 +27,7 @@ from rewardsmith.engine.training.subject import Source, Step, StepOutput
 from rewardsmith.models.heads import RewardOutput
 
 NUM_HIDDEN, STEP_SIZE, NUM_EPOCHS = 64, 64, 2
-OPTIONS = TrainOptions(learning_rate=1e-2, weight_decay=0.01, logging_steps=10**9)
+OPTIONS = TrainOptions(weight_decay=0.01, logging_steps=10**9)
 NUM_MEMBERS, VIEW_DROPOUT = 4, 0.1
 
 
@@ -116,7 +116,6 @@ class Beside(RewardStep):
     """The preference loss, and a second loss that reads the samples."""
 
     weight: float = 1.0
-    shown: ClassVar[tuple[str, ...]] = ()
 
     def gradient(self, model: Any, batches: Sequence[Any], accelerator: Accelerator) -> list[StepOutput]:
         samples, pairs = batches
@@ -191,21 +190,26 @@ ARMS = (PLAIN, ENSEMBLE, *(f"{family} {size:g}" for family, (_, sizes) in FAMILI
 Reward = Callable[[Tensor], Tensor]
 
 
-def trained(arm: str, shift: Shift, seed: int) -> Reward:
+def trained(arm: str, shift: Shift, seed: int, learning_rate: float) -> Reward:
     """All arms of a seed have the same first weights and order; those of the ensemble but one have others."""
+
+    def run(step: Step, weights: int = seed, teacher: Reward = unknown) -> Reward:
+        accelerator, network = make_accelerator("cpu"), Network(shift.chosen.shape[1], weights)
+        torch.manual_seed(seed)
+        options = replace(OPTIONS, learning_rate=learning_rate)
+        train(network, ShiftSource(shift, seed, teacher), step, options, accelerator, quiet=True)
+        return network.rewards
+
     if arm == ENSEMBLE:
-        members = [_run(Plain(), shift, seed, seed + 1000 * i) for i in range(NUM_MEMBERS)]
+        members = [run(Plain(), seed + 1000 * i) for i in range(NUM_MEMBERS)]
         return lambda values: torch.stack([member(values) for member in members]).mean(0)
     if arm == PLAIN:
-        return _run(Plain(), shift, seed, seed)
+        return run(Plain())
     family, size = arm.rsplit(" ", 1)
-    teacher = _run(Plain(), shift, seed, seed) if family == "self-training" else None
-    return _run(FAMILIES[family][0](float(size)), shift, seed, seed, teacher)
+    step = FAMILIES[family][0](float(size))
+    return run(step, teacher=run(Plain())) if isinstance(step, SelfTraining) else run(step)
 
 
-def _run(step: Step, shift: Shift, seed: int, weights: int, teacher: Reward | None = None) -> Reward:
-    accelerator, network = make_accelerator("cpu"), Network(shift.chosen.shape[1], weights)
-    torch.manual_seed(seed)
-    source = ShiftSource(shift, seed, teacher or (lambda values: torch.full(values.shape[:-1], torch.nan)))
-    train(network, source, step, OPTIONS, accelerator, quiet=True)
-    return network.rewards
+def unknown(values: Float[Tensor, "... D"]) -> Float[Tensor, ...]:
+    """No teacher has said anything of the samples."""
+    return torch.full(values.shape[:-1], torch.nan)

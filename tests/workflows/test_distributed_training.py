@@ -61,8 +61,9 @@ def alone(model: Path, data: Path, out: Path, **more: Any) -> Path:
 
 def start_two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
     options = {**OPTIONS, **more, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
-    words = [word for name, value in options.items() if value is not True for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data), *words, "--quiet"]
+    flags = [(f"--{name}",) if value is True else (f"--{name}", str(value)) for name, value in options.items()]
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data)]
+    command += [word for flag in flags for word in flag]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -122,7 +123,7 @@ def test_two_processes_drop_what_one_does(
 def test_two_processes_change_labels_and_margins_as_one_does(
     tiny_llama: Path, data: Path, tmp_path: Path, launcher: str
 ) -> None:
-    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5}
+    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True}
     alone(tiny_llama, data, tmp_path / "one", **corrections)
     two(launcher, tiny_llama, data, tmp_path / "two", **corrections)
     assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
@@ -130,6 +131,45 @@ def test_two_processes_change_labels_and_margins_as_one_does(
     assert (labels[0]["target"] - labels[0]["target_given"]).abs().min() > 0.01
     assert labels[0]["target"].to_numpy() == pytest.approx(labels[1]["target"].to_numpy(), abs=1e-4)
     assert labels[0]["pair_id"].equals(labels[1]["pair_id"])
+
+
+@pytest.mark.parametrize("tokens", [400, 4096], ids=["two passes", "one pass"])
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_contrast_what_one_does(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str, tokens: int
+) -> None:
+    contrast = {"contrastive": "swav", "contrast_on": "differences", "contrast_queue_steps": 2, "num_train_epochs": 3.0}
+    contrast["max_tokens_per_batch"] = tokens
+    alone(tiny_llama, data, tmp_path / "one", **contrast)
+    two(launcher, tiny_llama, data, tmp_path / "two", **contrast)
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
+    for line, other in zip(*logs, strict=True):
+        for name in ("contrastive_loss", "grad_norm", "uniformity", "alignment"):
+            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
+    saved = [set(load_file(folder / "model.safetensors")) for folder in (one, tmp_path / "two")]
+    assert saved[0] == saved[1]  # prototypes are no part of a model
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_measure_what_one_does_and_learn_on(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(row) + "\n" for row in some_rows(21, seed=1)))
+    measuring = {"eval_dataset_name": str(other), "eval_steps": 4}
+    alone(tiny_llama, data, tmp_path / "one", **measuring)
+    two(launcher, tiny_llama, data, tmp_path / "two", **measuring)
+    measured = []
+    for name in ("one", "two"):
+        lines = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        measured.append(
+            {line["step"]: (line["eval_accuracy"], line["eval_loss"]) for line in lines if "eval_loss" in line}
+        )
+        assert largest_difference(one, tmp_path / name) < TOLERANCE, "measuring changes nothing"
+    assert list(measured[0]) == [4, 8, 12, 16, 20]
+    for step, found in measured[0].items():
+        assert found == pytest.approx(measured[1][step], abs=1e-3)
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])

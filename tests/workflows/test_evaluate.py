@@ -106,8 +106,42 @@ def test_command_writes_numbers_and_rewards(
     assert (table.column("gap").to_numpy() > 0).mean() == summary["eval_accuracy"]
     manifest = read_manifest(out)
     assert set(manifest["inputs"]) == {str(data), "reward model"}
-    assert set(manifest["outputs"]) == {"metrics.json", "report.html", "rewards.parquet"}
+    assert set(manifest["outputs"]) == {"metrics.json", "report.html", "rewards.parquet", "states.parquet"}
     assert f"Report: {out}/report.html" in "".join(printed)
+
+
+def test_states_are_described_drawn_and_the_same_for_a_seed(reward_model: Path, tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        config = EvaluateConfig(str(reward_model), state_pairs=12, run=quiet_run(tmp_path / name))
+        found.append(run_evaluate(config, some_rows(24)).metrics["states"])
+    assert found[0] == found[1] and found[0] is not None
+    assert (found[0]["num_pairs"], found[0]["num_dimensions"], found[0]["collapse"]) == (12, 32, None)
+    maps = [pq.read_table(tmp_path / name / "states.parquet") for name in ("one", "two")]
+    assert maps[0].equals(maps[1]) and maps[0].num_rows == 12
+    assert "What the head reads" in (tmp_path / "one" / "report.html").read_text()
+
+
+def test_states_of_two_models_stand_side_by_side(reward_model: Path, tmp_path: Path) -> None:
+    other = opposite_of(reward_model, tmp_path / "opposite")
+    config = EvaluateConfig(str(reward_model), compare_to=str(other), run=quiet_run(tmp_path / "out"))
+    result = run_evaluate(config, some_rows(12))
+    assert result.metrics["comparison"]["states"] == result.metrics["states"], "another head reads the same states"
+    maps = pq.read_table(tmp_path / "out" / "states.parquet")
+    assert maps["other_tsne_2"].to_pylist() == maps["other_tsne_2_compared"].to_pylist()
+    assert (tmp_path / "out" / "report.html").read_text().count('<figure id="states-') == 2
+
+
+def test_states_are_left_out_where_there_are_none_or_none_are_wanted(reward_model: Path, tmp_path: Path) -> None:
+    both = f"{reward_model},{reward_model}"
+    several = run_evaluate(EvaluateConfig(both, run=quiet_run(tmp_path / "several")), some_rows(12))
+    unwanted = run_evaluate(
+        EvaluateConfig(str(reward_model), state_pairs=0, run=quiet_run(tmp_path / "unwanted")), some_rows(12)
+    )
+    assert several.metrics["states"] is unwanted.metrics["states"] is None
+    assert not list(tmp_path.glob("*/states.parquet"))
+    with pytest.raises(ConfigError, match="--state_pairs -1 must be at least 0"):
+        run_evaluate(EvaluateConfig(str(reward_model), state_pairs=-1, run=quiet_run(tmp_path / "bad")), some_rows(4))
 
 
 def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ def test_finished_folder_is_not_overwritten_unasked(tiny_llama: Path, tmp_path: 
     [
         ({"eval_fraction": 1.0}, "--eval_fraction 1.0"),
         ({"eval_fraction": 0.1, "eval_dataset_name": "x"}, "exclude each other"),
+        ({"eval_steps": 5}, "--eval_steps 5 has no pairs to measure on"),
+        ({"eval_steps": -1, "eval_fraction": 0.1}, "--eval_steps -1"),
         ({"learning_rate": 0.0}, "`learning_rate` 0.0"),
         ({"per_device_train_batch_size": 0}, "`per_device_train_batch_size` 0"),
         ({"max_steps": 0}, "`max_steps` 0"),

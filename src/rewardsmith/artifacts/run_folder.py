@@ -23,10 +23,10 @@ from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
 from rewardsmith.errors import InputError, OutputError
 
 _CLEARING = "clearing"
-# How a run talks, where it writes and how often it saves do not change what it computes.
+# How a run talks, where it writes and how often it saves or measures do not change what it computes.
 _NOT_PART_OF_THE_WORK = {
     *("output_dir", "overwrite", "quiet", "json", "dry_run"),
-    *("save_steps", "save_total_limit", "report_to", "run_name", "parallel_members"),
+    *("save_steps", "save_total_limit", "eval_steps", "report_to", "run_name", "parallel_members"),
 }
 
 

@@ -70,3 +70,15 @@ class Scorer(Protocol):
     def close(self) -> None:
         """Lets models and connections go; it scores no more."""
         ...
+
+
+@runtime_checkable
+class ShowsStates(Protocol):
+    """A scorer whose rewards are a linear function of states, and which can show these."""
+
+    def states(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
+        """[N, D]: what the output layer of the reward multiplies, in the order given.
+
+        ``RefusedError`` as with ``Scorer.score``.
+        """
+        ...

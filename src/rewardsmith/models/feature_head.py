@@ -36,10 +36,13 @@ class HeadPart:
     scale: NDArray[np.float32]
     """[D], positive."""
 
+    def states(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """What the weights multiply [N, D], of features [N, D]: these, standardised."""
+        return np.asarray((features.astype(np.float32) - self.centre) / self.scale, dtype=np.float32)
+
     def rewards(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Rewards [M, N] of features [N, D]."""
-        standardised = (features.astype(np.float32) - self.centre) / self.scale
-        return np.asarray(self.weights @ standardised.T, dtype=np.float32)
+        return np.asarray(self.weights @ self.states(features).T, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class FeatureHead:
     def member_rewards(self, features: Mapping[FeatureSpec, NDArray[Any]]) -> NDArray[np.float32]:
         """Rewards [M, N] of every member, part after part."""
         return np.concatenate([part.rewards(features[part.spec]) for part in self.parts])
+
+    def states(self, features: Mapping[FeatureSpec, NDArray[Any]]) -> NDArray[np.float32]:
+        """What the parts multiply, side by side [N, sum D]: every member's reward is linear in it."""
+        return np.concatenate([part.states(features[part.spec]) for part in self.parts], axis=1)
 
     def save(self, path: str | Path) -> None:
         """Writes ``feature_head.safetensors`` and then ``feature_head.json`` into a folder."""

@@ -29,8 +29,10 @@ from rewardsmith.preferences.conversations import distinct, pair_conversations, 
 from rewardsmith.studies.arms.cells import Pilot, Training, held_out_numbers, numbers_of_test
 from rewardsmith.studies.arms.forecast import HELD_OUT
 from rewardsmith.workflows.arm_files import ArmFiles
+from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.train import CHECKPOINTS, train_model
+from rewardsmith.workflows.refused_rows import refusals_of
+from rewardsmith.workflows.train_model import CHECKPOINTS, train_model
 
 PILOT_STEPS = 4
 PILOT_PAIRS = 16
@@ -117,7 +119,8 @@ def _trained(config: TrainConfig, pairs: pa.Table, run: Path, model: Path) -> Tr
     """Trains as `train` does, and saves. Nothing of the model stays in memory."""
     device = choose_device(config.model.device)
     accelerator = make_accelerator(device, config.train.bf16, work_before(run / CHECKPOINTS))
-    trained = train_model(config, run, pairs, accelerator)
+    samples = meta_samples(config, refusals_of(config.model))
+    trained = train_model(config, run, pairs, accelerator, samples=samples)
     shutil.rmtree(model, ignore_errors=True)  # of a process that ended before it could answer
     model.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(model) as saving:

@@ -13,7 +13,7 @@ from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.studies.arms.arm_file import arm_configs, read_arms
 from rewardsmith.workflows.options import StudyArmsConfig, TrainConfig
-from rewardsmith.workflows.train import check_training
+from rewardsmith.workflows.train_model import check_training
 
 OWN_TEST = "own"
 """Name of the test that is a part of the set itself."""

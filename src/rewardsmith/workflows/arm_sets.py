@@ -30,9 +30,11 @@ from rewardsmith.studies.arms.options import ArmsStudyOptions
 from rewardsmith.studies.arms.parts import Parts
 from rewardsmith.workflows.arm_files import ArmFiles
 from rewardsmith.workflows.arm_plan import OWN_TEST, ArmPlan
+from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import StudyArmsConfig, TrainConfig
 from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
-from rewardsmith.workflows.train import load_other, with_known_errors
+from rewardsmith.workflows.train import load_other
+from rewardsmith.workflows.train_model import with_known_errors
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class ArmSets:
     """Sets that are tested on besides a part of the given one, by name."""
     own: Mapping[str, pa.Table]
     """By arm, the pairs of those that learn from others than the given ones."""
+    sampled: frozenset[str]
+    """Prompts of unlabelled samples that some arm learns from."""
     fingerprints: Mapping[str, str]
     """Of all that decides what cells compute, besides the given set."""
 
@@ -86,7 +90,7 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
                 f"Arm {arm} learns from pairs that something has changed. If that saw the labels of the pairs that are "
                 f"tested on, {OWN_TEST} flatters the arm: look at sets named with `test`."
             )
-    return ArmSets(given, others, own, prints)
+    return ArmSets(given, others, own, _sampled_prompts(plan, refusals), prints)
 
 
 def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[ScoredSet]:
@@ -97,9 +101,11 @@ def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[Sc
     for name, pairs in sets.tests(parts).items():
         groups = independent_groups(pairs, study.fold_by if name == OWN_TEST else "prompt")
         decided = (pairs["weight"].to_numpy() > 0) & (pairs["target"].to_numpy() != 0.5)
-        shared = len(trained_on & set(pairs["prompt_id"].to_pylist()))
+        prompts = set(pairs["prompt_id"].to_pylist())
         dataset_name = sets.given.name if name == OWN_TEST else sets.others[name].name
-        found.append(ScoredSet(name, dataset_name, groups[decided], shared))
+        found.append(
+            ScoredSet(name, dataset_name, groups[decided], len(prompts & trained_on), len(prompts & sets.sampled))
+        )
     return found
 
 
@@ -131,6 +137,12 @@ def _refusals(plan: ArmPlan) -> Refusals:
         return {place: reason for refusals in every for place, reason in refusals(conversations).items()}
 
     return found
+
+
+def _sampled_prompts(plan: ArmPlan, refusals: Refusals) -> frozenset[str]:
+    named = {config.meta.meta_dataset: config for config in plan.configs.values()}
+    found = (meta_samples(config, refusals) for config in named.values())
+    return frozenset(chain.from_iterable(one.table["prompt_id"].to_pylist() for one in found if one is not None))
 
 
 def _own_pairs(

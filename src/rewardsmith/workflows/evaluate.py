@@ -16,8 +16,10 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
+from rewardsmith.evaluation.pair_states import SeenStates, look_at_states, pairs_to_look_at
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
+from rewardsmith.evaluation.state_maps import map_table
 from rewardsmith.models.kept_temperature import (
     TemperatureFit,
     folder_for_temperature,
@@ -27,7 +29,7 @@ from rewardsmith.models.kept_temperature import (
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate.report import render_evaluate_report
-from rewardsmith.report.evaluate.terminal import print_evaluation
+from rewardsmith.report.evaluate.terminal import print_evaluation, print_states
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
@@ -47,7 +49,12 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
         return {"path": self.path, **self.metrics}
 
     def print(self, console: Any) -> None:
-        print_evaluation(self.metrics, console, self.metrics.get("comparison"))
+        comparison = self.metrics.get("comparison")
+        print_evaluation(self.metrics, console, comparison)
+        if self.metrics["states"]:
+            print_states(self.metrics["states"], console)
+        if comparison and comparison["states"]:
+            print_states(comparison["states"], console, "That of the other model")
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 
@@ -59,6 +66,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     written before ``DataError`` says so.
     """
     set_quiet(config.run.quiet)
+    if config.state_pairs < 0:
+        raise ConfigError(f"--state_pairs {config.state_pairs} must be at least 0.")
     home = folder_for_temperature(config.reward_model_path) if config.fit_temperature else None
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     inputs: dict[str, str] = {}
@@ -74,6 +83,8 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         folder = open_folder("evaluate", config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
+        looked_at = pairs_to_look_at(given.table, config.state_pairs, config.run.seed)
+        states = look_at_states(scorer, looked_at, config.run.seed)
     metrics: EvaluateMetrics = {
         **result.metrics,  # type: ignore[typeddict-item] # it holds no comparison
         "reward_model": config.reward_model_path,
@@ -81,18 +92,23 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "num_quarantined": len(given.quarantine),
         "columns_not_read": given.columns_not_read,
         "num_conversations_cut": result.scored.num_truncated,
+        "states": states.numbers,
     }
-    other = None
+    other, other_states = None, SeenStates()
     if config.compare_to is not None:
         with _opened(config.compare_to, config) as scorer:
             other = score_pairs(scorer, given.table)
+            other_states = look_at_states(scorer, looked_at, config.run.seed)
         comparison = compare_models(result.scored, other, config.run.seed)
-        metrics["comparison"] = {"reward_model": config.compare_to, **comparison}
+        metrics["comparison"] = {"reward_model": config.compare_to, **comparison, "states": other_states.numbers}
     write_table(folder.path / "rewards.parquet", reward_table(result.scored, other))
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
         say(f"The temperature is kept in {home / 'rewardsmith.json'}: `rewardsmith score --probabilities` uses it.")
-    write_text(folder.path / "report.html", render_evaluate_report(metrics))
+    maps = map_table(looked_at, states.map, other_states.map)
+    if maps is not None:
+        write_table(folder.path / "states.parquet", maps)
+    write_text(folder.path / "report.html", render_evaluate_report(metrics, maps))
     write_metrics(folder.path, metrics, EvaluateMetrics)
     folder.finish(device)
     if home and metrics["eval_temperature"] is None:

@@ -12,6 +12,8 @@ from tyro.conf import arg
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
+from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
+from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, RowOptions
@@ -128,7 +130,7 @@ class TrainConfig:
     Pairs may carry target (P(chosen is better)), margin and weight; see docs/methods/bradley_terry.md.
 
     Examples:
-      rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1
+      rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1 --eval_steps 50
       rewardsmith train prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --use_peft --learning_rate 1e-4
       rewardsmith train --dataset_name embedded/dialogues --center_rewards_coefficient 0.01 --output_dir rm
     """
@@ -138,10 +140,14 @@ class TrainConfig:
     """A second preference set, evaluated at the end."""
     eval_fraction: float = 0.0
     """Share of the split groups held out for evaluation at the end."""
+    eval_steps: int = 0
+    """Optimiser steps from one measurement on these pairs to the next while training; 0: at the end only."""
     model: ModelOptions = field(default_factory=ModelOptions)
     noise_aware: str | None = None
     """Folder of an audit of this set: its error rates become part of the loss (arXiv 1609.03683), the labels stay."""
     train: TrainOptions = field(default_factory=TrainOptions)
+    contrastive: ContrastiveOptions = field(default_factory=ContrastiveOptions)
+    meta: MetaOptions = field(default_factory=MetaOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)
     trackers: TrackerOptions = field(default_factory=TrackerOptions)
@@ -165,6 +171,8 @@ class EvaluateConfig:
     """A second model, scored on the same pairs: every difference gets a paired interval."""
     fit_temperature: bool = False
     """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
+    state_pairs: int = 300
+    """Pairs, drawn at random, whose states (what the head reads) are described and drawn; 0: none."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table
-from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
@@ -25,35 +22,29 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
-from rewardsmith.engine.training.options import check_options, check_saving
-from rewardsmith.engine.training.reward_step import RewardStep, reward_step
-from rewardsmith.engine.training.reward_training import Trained, train_reward_model
+from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.reward_step import RewardStep
+from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
-from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
-from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.errors import RewardsmithError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.lora import add_lora
-from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
-from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
+from rewardsmith.workflows.meta_samples import meta_inputs, meta_samples, say_shared_prompts, write_meta_quarantine
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
 from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
+from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
 
-LOG = "metrics.jsonl"
 LEFT_OUT = "left_out.jsonl"
 SAVING = ".saving"
-CHECKPOINTS = "checkpoints"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
 PARTS_OF_A_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps", "max_tokens_per_batch")
 
@@ -103,12 +94,14 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     given = set_aside_refused(given, refusals, config.data)
     train_pairs, eval_pairs, other_inputs = _split(config, given, refusals)
     train_pairs, audited = with_known_errors(config, given, train_pairs)
-    other_inputs = other_inputs | audited
+    samples = meta_samples(config, refusals)
+    say_shared_prompts(samples, eval_pairs)
+    other_inputs = other_inputs | audited | meta_inputs(samples)
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
-        trained = train_model(config, path, train_pairs, accelerator)
+        trained = train_model(config, path, train_pairs, accelerator, eval_pairs, samples)
     model, encoded = trained.model, trained.run.pairs
     metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
@@ -119,6 +112,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with _into(path) as saving:
         save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
+    write_meta_quarantine(path, samples)
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:
@@ -130,67 +124,6 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         write_metrics(path, metrics, EvaluatedTrainMetrics)
     folder.finish(device=str(accelerator.device), scratch=[CHECKPOINTS])
     return TrainResult(str(path), metrics)
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A model in memory, what it began as, and how it came about."""
-
-    model: Any
-    start: StartingModel
-    run: Trained[RewardStep]
-
-
-def train_model(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> TrainedModel:
-    """A model, trained on the pairs; on all processes. The one way from options to weights, for every verb.
-
-    Log and checkpoints go to the folder ``path``.
-    """
-    seed = config.run.seed
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        start = starting_model(config.model, seed)
-        model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
-        main = accelerator.is_main_process
-        with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
-            run = train_reward_model(
-                model,
-                start.encoder,
-                pairs,
-                config.train,
-                accelerator,
-                reward_step,
-                seed=seed,
-                log=log,
-                save_to=path / CHECKPOINTS,
-                saving=config.checkpoints,
-            )
-    return TrainedModel(model, start, run)
-
-
-def check_training(config: TrainConfig) -> None:
-    check_options(config.train)
-    check_saving(config.checkpoints)
-    check_trackers(config.trackers)
-    if not 0 <= config.eval_fraction < 1:
-        raise ConfigError(f"--eval_fraction {config.eval_fraction} must be at least 0 and below 1.")
-    if config.noise_aware and config.train.data_smoothing:
-        raise ConfigError(
-            f"--noise_aware and --data_smoothing {config.train.data_smoothing} exclude each other: both change labels."
-        )
-    if config.eval_fraction and config.eval_dataset_name:
-        raise ConfigError(f"--eval_fraction {config.eval_fraction} and --eval_dataset_name exclude each other.")
-
-
-def with_known_errors(config: TrainConfig, given: PreferenceSet, pairs: pa.Table) -> tuple[pa.Table, dict[str, str]]:
-    """The pairs with the error rates of the audit that `noise_aware` names, if it does; fingerprints of its files."""
-    if not config.noise_aware:
-        return pairs, {}
-    audit = read_audit(config.noise_aware)
-    refuse_another_version(audit, "--noise_aware", given)
-    if warning := warning_of_rates(audit.metrics["claim"]):
-        say(warning)
-    return with_error_rates(pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path)), audit.fingerprints
 
 
 def _split(
@@ -235,7 +168,7 @@ def _into(folder: Path) -> Iterator[Path]:
     saving.rmdir()
 
 
-def _train_metrics(trained: Trained[RewardStep], columns_not_read: dict[str, int]) -> TrainMetrics:
+def _train_metrics(trained: Trained[RewardStep | MetaStep], columns_not_read: dict[str, int]) -> TrainMetrics:
     outcome, encoded = trained.outcome, trained.pairs
     last = cast(dict[str, float], outcome.last)  # of these, only the accuracy can be None
     return {

@@ -41,6 +41,15 @@ def test_the_reward_is_the_mean_of_the_heads(head: FeatureHead) -> None:
     np.testing.assert_allclose(scores.members, expected.T, rtol=1e-4, atol=1e-4)
 
 
+def test_every_member_is_linear_in_the_states(head: FeatureHead) -> None:
+    first = replace(head.parts[0], spec=FeatureSpec(1, "last"), weights=head.parts[0].weights[:1])
+    scorer = FeatureHeadScorer(replace(head, parts=(first, *head.parts)), "cpu")
+    states = scorer.states(CONVERSATIONS)
+    assert states.shape == (len(CONVERSATIONS), 64)
+    rewards = np.concatenate([first.weights @ states[:, :32].T, head.parts[0].weights @ states[:, 32:].T])
+    np.testing.assert_allclose(rewards, scorer.score(CONVERSATIONS).members, rtol=1e-4, atol=1e-4)
+
+
 def test_heads_can_be_aggregated_otherwise(head: FeatureHead) -> None:
     careful = FeatureHeadScorer(head, "cpu", aggregation=Aggregation("min"))
     scores = careful.score(CONVERSATIONS)

@@ -20,7 +20,7 @@ from rewardsmith.engine.scoring.local_scorer import LocalScorer, distinct_by_pro
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import compute_rewards
+from rewardsmith.models.heads import RewardOutput, compute_rewards
 from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
@@ -82,6 +82,23 @@ def test_rewards_are_those_of_each_conversation_alone(scorers: Scorers) -> None:
     np.testing.assert_array_equal(scored.members, scored.rewards[None])
 
 
+def test_rewards_are_the_head_times_the_states(scorers: Scorers) -> None:
+    scorer = scorers(64)
+    states, head = scorer.states(MIXED), scorer.model.score.weight.detach().numpy()
+    assert states.shape == (len(MIXED), 32) and states.dtype == np.float32
+    np.testing.assert_allclose((states @ head.T)[:, 0], scorer.score(MIXED).rewards, rtol=0, atol=1e-5)
+    assert scorer.states([]).shape == (0, 32)
+
+
+def test_an_encoder_shows_its_pooled_states(tmp_path: Path) -> None:
+    source = resolve_model(str(save_tiny_model(tmp_path / "trunk", "bert")))
+    encoder = ConversationEncoder(load_tokenizer(source), 64)
+    model = new_reward_model(source, encoder.tokenizer)
+    scorer = LocalScorer(model, encoder, 64, "cpu")
+    rewards = scorer.states(MIXED) @ model.classifier.weight.detach().numpy().T + model.classifier.bias.item()
+    np.testing.assert_allclose(rewards[:, 0], scorer.score(MIXED).rewards, rtol=0, atol=1e-5)
+
+
 def test_windows_and_batches_change_nothing(scorers: Scorers, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scorers(1000).score(MIXED).rewards
     monkeypatch.setattr(local_scorer, "WINDOW", 2)
@@ -90,11 +107,16 @@ def test_windows_and_batches_change_nothing(scorers: Scorers, monkeypatch: pytes
 
 def test_each_distinct_conversation_is_computed_once(scorers: Scorers, monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
-    real = local_scorer.rewards_of
-    monkeypatch.setattr(
-        local_scorer, "rewards_of", lambda m, inputs: computed.append(inputs.num_responses) or real(m, inputs)
-    )
+    real = local_scorer.read_head
     scorer = scorers(1000)
+    assert scorer.form.packed  # found out by a batch of its own
+
+    def counted(*arguments: Any) -> RewardOutput:
+        output = real(*arguments)
+        computed.append(len(output.rewards))
+        return output
+
+    monkeypatch.setattr(local_scorer, "read_head", counted)
     assert scorer.score(MIXED * 3).num_truncated == 3
     assert sum(computed) == 5
 

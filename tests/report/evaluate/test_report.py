@@ -115,6 +115,19 @@ def metrics():
         "num_quarantined": 0,
         "num_conversations_cut": 0,
         "columns_not_read": {"context": 7},
+        "states": {
+            "num_pairs": 300,
+            "num_dimensions": 384,
+            "pair_alignment": 0.3,
+            "uniformity": -1.5,
+            "effective_rank": 57.0,
+            "first_axis_share": 0.31,
+            "overlap": 0.38,
+            "overlap_by_chance_low": 0.45,
+            "overlap_by_chance_high": 0.55,
+            "collapse": None,
+            "mapped_variance": 0.42,
+        },
     }
 
 
@@ -123,7 +136,8 @@ def compared(metrics):
     measures = {"accuracy_ties_half": measure(0.72, 0.70, 0.01), "nll": measure(0.63, 0.6, 0.01)}
     measures |= {"nll_at_temperature": measure(0.56, 0.57, 0.05), "brier": measure(0.2, 0.2, 0.01)}
     counts = {"num_both_right": 900, "num_only_first_right": 85, "num_only_second_right": 58, "num_neither_right": 457}
-    return {**metrics, "comparison": {"reward_model": "runs/old", **measures, **counts}}
+    named = {"reward_model": "runs/old", "states": metrics["states"]}
+    return {**metrics, "comparison": {**named, **measures, **counts}}
 
 
 def test_the_made_up_evaluation_is_one_that_could_have_been_written(metrics, compared):
@@ -140,6 +154,8 @@ def test_page_opens_with_the_verdict_and_holds_every_section(compared):
         "Is it only length?",
         "\N{MINUS SIGN}30 to 12 characters",
         "chat",
+        "What the head reads",
+        "Better and worse responses lie apart",
     ):
         assert words in outline.words
     assert outline.tags.count("figure") == 1 and outline.tags.count("svg") == 2
@@ -150,10 +166,17 @@ def test_sections_without_numbers_are_left_out(metrics):
         **metrics,
         "by_category": None,
         "by_length_difference": [],
+        "states": None,
         "reliability": dict.fromkeys(metrics["reliability"]),
     }
     words = Outline(render_evaluate_report(bare)).words
-    for heading in ("Against the other model", "Can its probabilities", "Is it only length?", "Where it is right"):
+    for heading in (
+        "Against the other model",
+        "Can its probabilities",
+        "Is it only length?",
+        "Where it is right",
+        "What the",
+    ):
         assert heading not in words
     unsure = {**bare, "eval_accuracy": None, "eval_accuracy_ci_low": None, "eval_accuracy_ci_high": None}
     assert Outline(render_evaluate_report(unsure)).words.count("there is no accuracy to speak of") == 1

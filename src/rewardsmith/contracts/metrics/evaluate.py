@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -140,9 +140,30 @@ class ModelComparison(TypedDict):
     num_neither_right: int
 
 
+class StateNumbers(TypedDict):
+    """How the states lie that the reward's output layer multiplies (``metrics/states.py``), of some of the pairs."""
+
+    num_pairs: int
+    num_dimensions: int
+    pair_alignment: float | None
+    """Mean squared distance of the directions of a pair's two states."""
+    uniformity: float | None
+    effective_rank: float | None
+    first_axis_share: float | None
+    overlap: float | None
+    """Share of states whose nearest one of another prompt is of the other side."""
+    overlap_by_chance_low: float | None
+    overlap_by_chance_high: float | None
+    """Where 95 % of its values lie if sides are named at random."""
+    collapse: Literal["point", "line"] | None
+    mapped_variance: float | None
+    """Share of the variance along the two axes of the picture."""
+
+
 class NamedComparison(ModelComparison):
     reward_model: str
     """The second one."""
+    states: StateNumbers | None
 
 
 class EvaluateMetrics(RewardNumbers):
@@ -152,5 +173,7 @@ class EvaluateMetrics(RewardNumbers):
     columns_not_read: dict[str, int]
     """Column -> rows in which it could be part of the conversation."""
     num_conversations_cut: int
+    states: StateNumbers | None
+    """None: not asked for, or the scorer has none of its own."""
     comparison: NotRequired[NamedComparison]
     """With ``compare_to``."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
-from rewardsmith.engine.features.extraction import extract_features
+from rewardsmith.engine.features.extraction import Features, extract_features
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.errors import ModelError
 from rewardsmith.metrics.aggregates import Aggregation
@@ -55,14 +56,20 @@ class FeatureHeadScorer:
 
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """Rewards of every head, and their aggregate."""
-        specs = self.head.specs
-        features = extract_features(self.source, self.encoder, conversations, specs, self.device, self.quiet)
+        features = self._features(conversations)
         members = self.head.member_rewards(features.arrays)
         rewards = self.aggregation(members).astype(np.float32)
         return Scores(rewards, members, int((features.num_cut > 0).sum()))
+
+    def states(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
+        """The standardised features that the heads multiply [N, D]."""
+        return self.head.states(self._features(conversations).arrays)
 
     def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
         return self.encoder.refusals(conversations)
 
     def close(self) -> None:
         """There is nothing to let go."""
+
+    def _features(self, conversations: Sequence[Conversation]) -> Features:
+        return extract_features(self.source, self.encoder, conversations, self.head.specs, self.device, self.quiet)

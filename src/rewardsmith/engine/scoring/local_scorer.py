@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -17,12 +17,12 @@ from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, BatchForm, batch_form
-from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
+from rewardsmith.models.heads import RewardOutput, core_of, output_layer, read_head
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.positions import check_max_length, position_limit
 from rewardsmith.preferences.conversations import distinct, turns_of
@@ -82,22 +82,23 @@ class LocalScorer:
             self._form = self._form or batch_form(self.model, self.encoder)
             return self._form
 
-    @torch.inference_mode()
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """Rewards [N], in the order given."""
-        use_all_cores()
         unique, position = distinct_by_prompt(conversations)
         rewards = np.zeros(len(unique), dtype=np.float32)
         truncated = np.zeros(len(unique), dtype=np.bool_)
-        with progress("Scoring conversations", len(unique), self.quiet) as bar:
-            for begin in range(0, len(unique), WINDOW):
-                encoded: list[Encoded] = self.encoder.encode_many(unique[begin : begin + WINDOW])
-                truncated[begin : begin + WINDOW] = [item.num_cut > 0 for item in encoded]
-                for batch in self.form.plan([[item] for item in encoded], self.max_tokens):
-                    inputs = self.form.inputs([encoded[i] for i in batch]).to(self.device)
-                    rewards[begin + batch] = rewards_of(self.model, inputs).float().cpu().numpy()
-                    bar.advance(len(batch))
+        for places, encoded, output in self._read(unique, "Scoring conversations"):
+            rewards[places] = output.rewards.float().cpu().numpy()
+            truncated[places] = [item.num_cut > 0 for item in encoded]
         return Scores.of_one(rewards[position], int(truncated[position].sum()))
+
+    def states(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
+        """What the head multiplies [N, D], in the order given."""
+        unique, position = distinct_by_prompt(conversations)
+        states = np.zeros((len(unique), output_layer(core_of(self.model)).in_features), dtype=np.float32)
+        for places, _, output in self._read(unique, "Reading states"):
+            states[places] = output.states.float().cpu().numpy()
+        return states[position]
 
     def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
         return self.encoder.refusals(conversations)
@@ -105,6 +106,21 @@ class LocalScorer:
     def close(self) -> None:
         """Lets the model go; it is freed unless somebody else holds it."""
         self.model = None
+
+    @torch.inference_mode()
+    def _read(
+        self, conversations: Sequence[Conversation], what: str
+    ) -> Iterator[tuple[NDArray[np.int64], list[Encoded], RewardOutput]]:
+        """Batch by batch: places of its conversations, their tokens, and what the model gives for them."""
+        use_all_cores()
+        with progress(what, len(conversations), self.quiet) as bar:
+            for begin in range(0, len(conversations), WINDOW):
+                encoded = self.encoder.encode_many(conversations[begin : begin + WINDOW])
+                for batch in self.form.plan([[item] for item in encoded], self.max_tokens):
+                    members = [encoded[i] for i in batch]
+                    inputs = self.form.inputs(members).to(self.device)
+                    yield begin + batch, members, read_head(self.model, inputs.arguments(), inputs.last)
+                    bar.advance(len(batch))
 
 
 def distinct_by_prompt(conversations: Sequence[Conversation]) -> tuple[list[Conversation], NDArray[np.int64]]:

@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin  # type: ignore[import-untyped]
 from accelerate.state import AcceleratorState, PartialState  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType, broadcast_object_list  # type: ignore[import-untyped]
+from torch.distributed.fsdp import FSDPModule
 
 from rewardsmith.engine.hardware.devices import bf16_pays
 from rewardsmith.errors import ConfigError
@@ -50,6 +51,13 @@ def make_accelerator(device: str = "cpu", bf16: bool = False, before: Mapping[st
     if accelerator.num_processes > 1:
         atexit.register(_leave_the_others)
     return accelerator
+
+
+def reshard(model: Any) -> None:
+    """Lets go of the whole weights that FSDP2 keeps after a forward pass until a backward one comes."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def _leave_the_others() -> None:

@@ -43,14 +43,15 @@ def accumulate_jointly(
     """Adds up the gradient of ``objective`` of all rows that count, and of the losses that micro-batches have alone.
 
     ``run`` calls the model on a micro-batch; ``rows`` and ``own`` read what it gave. Gives the outputs of ``own`` and
-    the objective's value, which is the same on all processes. Random numbers are drawn as by one run of the model.
+    the objective's value, which is the same on all processes. What else the objective reads (prototypes) gets its
+    gradient as from ``backward``. Random numbers are drawn as by one run of the model.
     """
     kept: list[O] = []
     if len(batches) == 1:
         kept = [run(model, batches[0].to(accelerator.device))]
         found = [_detached(rows(kept[0], batches[0].to(accelerator.device)))]
     else:
-        with torch.no_grad(), _same_draws_again(accelerator), accelerator.no_sync(model):
+        with torch.no_grad(), same_draws_again(accelerator), accelerator.no_sync(model):
             moved = (batch.to(accelerator.device) for batch in batches)
             found = [_detached(rows(run(model, batch), batch)) for batch in moved]
     value, gradients = _gradients(found, objective, accelerator)
@@ -69,7 +70,8 @@ def _detached(rows: Rows) -> Rows:
     return Rows(rows.values.detach(), rows.counts)
 
 
-def _same_draws_again(accelerator: Accelerator) -> Any:
+def same_draws_again(accelerator: Accelerator) -> Any:
+    """Within it random numbers may be drawn; afterwards the generators are where they were."""
     kind = accelerator.device.type
     devices = [accelerator.device] if kind != "cpu" else []
     return torch.random.fork_rng(devices=devices, device_type=kind if kind != "cpu" else "cuda")
@@ -87,7 +89,8 @@ def _gradients(
     every, which = accelerator.gather(padded), accelerator.gather(real)
     every = every.requires_grad_()
     value = objective(every[which])
-    (gradient,) = torch.autograd.grad(value, every)
+    value.backward()  # type: ignore[no-untyped-call]
+    assert every.grad is not None
     begin = accelerator.process_index * size
-    mine = gradient[begin : begin + len(values)]
+    mine = every.grad[begin : begin + len(values)]
     return value.detach(), list(mine.split([len(rows.values) for rows in found]))

@@ -121,7 +121,9 @@ def train(
             due = done == source.num_steps or done % options.logging_steps == 0
             line = run.write_line(bar, done, epoch, norm) if due else None
             if watch is not None:
-                run.stopped = broadcast_object_list([watch(Moment(done, epoch, run.module, line))])[0]
+                with run.meter.paused():
+                    reason = watch(Moment(done, epoch, run.module, line))
+                run.stopped = broadcast_object_list([reason])[0]
             if run.stopped is not None and line is None:
                 run.write_line(bar, done, epoch, norm)
             interrupted = interrupts is not None and interrupts.received is not None

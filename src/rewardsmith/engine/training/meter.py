@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -55,6 +56,15 @@ class Meter:
         memory = max_memory_gib(self._accelerator.device)
         self.line = {**position, **self._step.metrics(totals), **speed, "max_memory_gib": memory}
         return self.line
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time within it is no time of training."""
+        left = time.perf_counter()
+        yield
+        away = time.perf_counter() - left
+        self._started += away
+        self._read += away
 
     def state(self) -> dict[str, Any]:
         """What a resumed run has to know, over all processes."""

@@ -12,9 +12,10 @@ from torch import Tensor
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.batch_margin import BatchMargin
-from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.correction import Correction, Seen
 from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
+from rewardsmith.engine.training.corrections.norm_bt import NormBT
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.subject import Step, StepOutput
 from rewardsmith.models.heads import RewardOutput
@@ -45,7 +46,7 @@ class RewardStep(Step):
         """What the pairs of a batch cost by what the model gives for them. All views of a pair count alike."""
         chosen, rejected = batch.by_pair(output.rewards)
         gap = chosen - rejected
-        seen = gap.detach().mean(0)
+        seen = Seen(gap.detach().mean(0), batch.by_pair(output.states.detach()))
         learned = batch
         for correction in self.corrections:
             learned = correction.apply(learned, seen)
@@ -92,6 +93,8 @@ def reward_step(pairs: EncodedPairs, options: TrainOptions) -> RewardStep:
         corrections.append(NoiseAware(pairs.error_rates))
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
+    if options.norm_bt:
+        corrections.append(NormBT())
     return RewardStep(options.center_rewards_coefficient, tuple(corrections))
 
 

@@ -19,12 +19,13 @@ from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, Reason, encod
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16, everywhere
 from rewardsmith.engine.training.checkpoints import Checkpoints
+from rewardsmith.engine.training.held_out import HeldOut, HeldOutWatch
 from rewardsmith.engine.training.loop import Log, TrainOutcome, train
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions, check_options
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
 from rewardsmith.engine.training.run_state import average_with_earlier
-from rewardsmith.engine.training.subject import Step
+from rewardsmith.engine.training.subject import Source, Step
 from rewardsmith.errors import DataError
 from rewardsmith.models.blocks import train_top_layers
 from rewardsmith.models.dropout import dropout_sites
@@ -60,11 +61,15 @@ def train_reward_model(
     save_to: Path | None = None,
     saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
     num_views: int = 1,
+    make_source: Callable[[PairSource, BatchForm], Source] | None = None,
+    held_out: HeldOut | None = None,
 ) -> Trained[S]:
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
     ``make_step`` gives the objective (``reward_step.reward_step``), ``num_views`` is how often it reads each pair.
+    ``make_source`` may put more than the pairs into a step (``MetaSource``).
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
+    On ``held_out`` the model is measured on the way.
     """
     check_options(options)
     train_top_layers(model, options.train_layers)
@@ -92,10 +97,14 @@ def train_reward_model(
     if options.data_smoothing and source.num_steps <= source.steps_per_epoch:
         say(f"`data_smoothing` {options.data_smoothing} changes nothing: the run ends before a pair is met again.")
     step = make_step(encoded, options)
+    watch = None
+    if held_out is not None:
+        watch = HeldOutWatch(held_out, encoder, form, source.max_tokens, accelerator, log)
     again = what_again(model, encoder, form, options, accelerator.device.type)
     with recomputed_blocks(model, again), dropout_sites(model, options.dropout, seed) as dropout:
         module = RewardModule(model, dropout)
-        outcome = train(module, source, step, options, accelerator, log, checkpoints)
+        steps = make_source(source, form) if make_source else source
+        outcome = train(module, steps, step, options, accelerator, log, checkpoints, watch=watch)
     if checkpoints is not None and saving.average_checkpoints > 1:
         num = average_with_earlier(module, checkpoints, saving.average_checkpoints, outcome.num_steps)
         say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")

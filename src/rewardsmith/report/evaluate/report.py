@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, ModelComparison, RewardNumbers, Slice
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.state_figures import state_figures
+from rewardsmith.report.evaluate.state_words import state_finding, state_rows
 from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent
 from rewardsmith.report.page import render_page
@@ -40,8 +44,11 @@ class ComparisonRow:
     winner: str
 
 
-def render_evaluate_report(metrics: EvaluateMetrics) -> str:
-    """The report as one HTML document, from ``metrics.json`` alone. Names of categories and models are escaped."""
+def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = None) -> str:
+    """The report as one HTML document, from ``metrics.json`` and, for pictures of the states, ``states.parquet``.
+
+    Names of categories and models are escaped.
+    """
     comparison = metrics.get("comparison")
     return render_page(
         "evaluate.html.j2",
@@ -55,6 +62,9 @@ def render_evaluate_report(metrics: EvaluateMetrics) -> str:
         comparison_finding=comparison_finding(comparison) if comparison else "",
         by_length=length_table(metrics),
         by_category=category_table(metrics),
+        states=state_rows(metrics),
+        state_figures=state_figures(metrics, maps),
+        state_finding=state_finding(metrics["states"]) if metrics["states"] else "",
         measured=measured(metrics),
     )
 

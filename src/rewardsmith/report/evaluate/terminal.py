@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rewardsmith.contracts.metrics.evaluate import Calibration, NamedComparison, RewardNumbers, Slice
+from rewardsmith.contracts.metrics.evaluate import Calibration, NamedComparison, RewardNumbers, Slice, StateNumbers
+from rewardsmith.report.evaluate.state_words import state_finding
 from rewardsmith.report.evaluate.words import MEASURES
 
 SHOWN_CATEGORIES = 30
@@ -44,6 +45,17 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
             console.print(f"... and {len(categories) - SHOWN_CATEGORIES} more in metrics.json")
     lengths = [(f"{entry['from']:+,} to {entry['to']:+,}", entry) for entry in m["by_length_difference"]]
     console.print(_table("preferred response longer by (characters)", lengths))
+
+
+def print_states(numbers: StateNumbers, console: Console, whose: str = "The head") -> None:
+    """How the states lie that a model's head reads."""
+    n = numbers
+    console.print(
+        f"{whose} reads {n['num_dimensions']:,} numbers; on {n['num_pairs']:,} pairs their effective rank is "
+        f"{share(n['effective_rank'])}, uniformity {share(n['uniformity'])}. {state_finding(n)}.",
+        markup=False,
+        highlight=False,
+    )
 
 
 def share(value: float | None) -> str:

@@ -20,6 +20,7 @@ from rewardsmith.workflows import arm_runs
 from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
 from rewardsmith.workflows.options import StudyArmsConfig
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
+from tiny_reward_models import sample_rows
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "centred": {"center_rewards_coefficient": 0.1}}
 SMALL = {"learning_rates": "1e-2", "num_seeds": 1}
@@ -217,8 +218,60 @@ def test_an_arm_that_no_rate_trains_fails_alone_and_a_baseline_fails_the_study(
     assert [arm["name"] for arm in found.metrics["arms"]] == ["plain"]
     assert [one["reason"] for one in found.metrics["failed"]] == ["it diverged"]
     monkeypatch.setattr(arm_runs, "run_cells", breaks("plain"))
-    with pytest.raises(RunError, match="The baseline plain cannot be trained with any of the rates: it diverged"):
+    with pytest.raises(RunError, match="compared with the baseline: plain 0.01 seed 0: it diverged"):
         run_study_arms(config(tiny_llama, tmp_path / "other", **SMALL), rows, ARMS)
+
+
+def test_what_failed_is_tried_again_by_the_next_run(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+) -> None:
+    real = arm_runs.run_cells
+
+    def disk_is_full(cells: Any, prepare: Any, *rest: Any) -> Iterator[Any]:
+        for cell, result in zip(cells, real(cells, prepare, *rest), strict=True):
+            yield {**asdict(cell), "skipped": "disk is full"} if prepare is arm_runs.open_tests else result
+
+    monkeypatch.setattr(arm_runs, "run_cells", disk_is_full)
+    with pytest.raises(RunError, match="plain 0.01 seed 0: disk is full"):
+        run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
+    monkeypatch.setattr(arm_runs, "run_cells", real)
+    in_this_process.clear()
+    found = run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
+    assert len(in_this_process) == 2, "both tests"
+    assert isinstance(found, ArmsResult)
+    assert found.metrics["failed"] == []
+    assert len(lines(tmp_path / "run", "tests.jsonl")) == 2
+
+
+def test_a_test_without_any_decided_label_is_refused(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    ties = [{**row, "target": 0.5} for row in rows[:8]]
+    (tmp_path / "ties.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ties))
+    asked = config(tiny_llama, tmp_path / "run", test=f"ties={tmp_path / 'ties.jsonl'}")
+    with pytest.raises(DataError, match="Test ties: none of its 8 pairs has a label that decides"):
+        run_study_arms(asked, rows, ARMS)
+
+
+def test_arms_may_contrast_and_look_at_unlabelled_samples(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    samples = [{**row, "prompt": rows[0]["prompt"]} if i == 0 else row for i, row in enumerate(sample_rows(6, 3))]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:40]))
+    arms = {
+        "plain": {},
+        "simcse": {"contrastive": "simcse", "contrast_on": "differences"},
+        "metarm": {"meta_dataset": str(tmp_path / "samples.jsonl"), "meta_batch_size": 2},
+    }
+    asked = config(tiny_llama, tmp_path / "run", test=f"other={tmp_path / 'other.jsonl'}", test_share=0.0, **SMALL)
+    found = run_study_arms(asked, rows, arms)
+    assert isinstance(found, ArmsResult)
+    plain, simcse, metarm = (set(cell["last"]) for cell in lines(tmp_path / "run", "trainings.jsonl"))
+    assert "contrastive_loss" in simcse - plain
+    assert "meta_objective" in metarm - plain
+    assert found.metrics["tests"][0]["num_prompts_sampled"] == 1
+    assert all(arm["same_course"] for arm in found.metrics["arms"])
 
 
 @pytest.mark.slow

@@ -74,13 +74,7 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
     given = load_preferences(dataset if dataset is not None else data.dataset_name, data, seed)
     given = set_aside_refused(given, refusals, data)
     others = {name: load_other(place, data, refusals, seed) for name, place in plan.tests.items()}
-    prints = {f"test {name}: {source}": mark for name, o in others.items() for source, mark in o.sources.items()}
-    prints |= {f"arm {arm}": fingerprint_json(own) for arm, own in plan.own.items()}
-    for each in plan.configs.values():
-        source = resolve_model(each.model.model_name_or_path, each.model.model_revision)
-        prints[f"model {source.name}"] = weights_fingerprint(source)
-        prints |= _files_named(each)
-    own = {}
+    own, prints = {}, _fingerprints(plan, others)
     for arm in filter(plan.has_own_pairs, plan.configs):
         version = None if plan.reads_another_set(arm) else given
         own[arm], read = _own_pairs(plan.configs[arm], version, refusals, seed)
@@ -101,6 +95,8 @@ def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[Sc
     for name, pairs in sets.tests(parts).items():
         groups = independent_groups(pairs, study.fold_by if name == OWN_TEST else "prompt")
         decided = (pairs["weight"].to_numpy() > 0) & (pairs["target"].to_numpy() != 0.5)
+        if not decided.any():
+            raise DataError(f"Test {name}: none of its {len(pairs):,} pairs has a label that decides, and a weight.")
         prompts = set(pairs["prompt_id"].to_pylist())
         dataset_name = sets.given.name if name == OWN_TEST else sets.others[name].name
         found.append(
@@ -166,7 +162,13 @@ def _those_of(learned: pa.Table, pairs: pa.Table, arm: str, seed: int) -> pa.Tab
     return found
 
 
-def _files_named(config: TrainConfig) -> dict[str, str]:
-    """Fingerprints of the files that options name, by the option."""
-    named = {name: value for name, value in flatten(config).items() if isinstance(value, str) and Path(value).is_file()}
-    return {f"{name} {value}": fingerprint_file(value) for name, value in named.items()}
+def _fingerprints(plan: ArmPlan, others: Mapping[str, PreferenceSet]) -> dict[str, str]:
+    """Of the tests, of every arm's own options, and of the models and files that options name."""
+    prints = {f"test {name}: {source}": mark for name, o in others.items() for source, mark in o.sources.items()}
+    prints |= {f"arm {arm}": fingerprint_json(own) for arm, own in plan.own.items()}
+    for config in plan.configs.values():
+        source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
+        prints[f"model {source.name}"] = weights_fingerprint(source)
+        named = {name: value for name, value in flatten(config).items() if isinstance(value, str)}
+        prints |= {f"{name} {file}": fingerprint_file(file) for name, file in named.items() if Path(file).is_file()}
+    return prints

@@ -32,6 +32,7 @@ def reference() -> str:
     for command, config in COMMANDS.items():
         parts += [f"## rewardsmith {command}", f"```text\n{help_of(command)}\n```"]
         parts += [_table(title, config_class, names) for title, config_class, names in _groups(config)]
+        parts += [f"And every option of [`rewardsmith {verb}`](#rewardsmith-{verb})." for verb in _whole_verbs(config)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,12 +43,18 @@ def _groups(config_class: type) -> Iterator[tuple[str, type, list[str]]]:
     if own:
         yield "", config_class, own
     for hint in hints.values():
-        if dataclasses.is_dataclass(hint):
+        if dataclasses.is_dataclass(hint) and hint not in COMMANDS.values():
             yield (
                 (inspect.getdoc(hint) or "").split("\n")[0],
                 typing.cast(type, hint),
                 list(typing.get_type_hints(hint)),
             )
+
+
+def _whole_verbs(config_class: type) -> list[str]:
+    """Verbs whose configuration is a part of this one."""
+    hints = typing.get_type_hints(config_class).values()
+    return [verb for verb, config in COMMANDS.items() if config in hints]
 
 
 def _table(title: str, config_class: type, names: list[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
+from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig, StudyArmsConfig
 
 
 def parse(*arguments: str) -> AuditConfig:
@@ -35,6 +35,12 @@ def test_a_word_on_its_own_is_the_data_set_wherever_it_stands() -> None:
     for arguments in (["p.jsonl", "--seed", "3"], ["--seed", "3", "p.jsonl"], ["--overwrite", "p.jsonl", "--seed=3"]):
         config = parse(*arguments)
         assert (config.data.dataset_name, config.run.seed) == ("p.jsonl", 3)
+
+
+def test_a_test_may_be_named_again_while_other_flags_count_once() -> None:
+    words = ["--test", "a=x.jsonl", "--seed", "1", "--test=b=y.jsonl", "--seed", "2"]
+    config = parse_config(StudyArmsConfig, words, prog="rewardsmith study arms", help_text="Help.")
+    assert (config.study.test, config.run.seed) == ("a=x.jsonl,b=y.jsonl", 2)
 
 
 def test_dashes_and_underscores_are_the_same() -> None:

@@ -58,7 +58,7 @@ def test_a_verb_of_several_commands_lists_them() -> None:
 def test_an_unknown_study_gets_the_nearest_one() -> None:
     run = command("study", "noies")
     assert run.returncode == 2
-    assert run.stderr == "rewardsmith: unknown study 'noies'. Did you mean noise? There is: noise.\n"
+    assert run.stderr == "rewardsmith: unknown study 'noies'. Did you mean noise? There is: noise, arms.\n"
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:

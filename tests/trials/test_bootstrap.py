@@ -28,3 +28,25 @@ def test_the_variance_between_seeds_is_not_understated(number):
     totals = np.repeat(10 * by_seed[:, None], 40, axis=1)[None]
     means = Draws.make(number, 40, 4000).means(totals, np.full((number, 40), 10.0))
     assert Estimate(means[0]).standard_error == pytest.approx(by_seed.std(ddof=1) / np.sqrt(number), rel=0.05)
+
+
+def test_a_difference_is_seen_in_four_of_five_experiments():
+    """Normal draws: true differences of that size give an estimate above 1.96 standard errors with power 0.8."""
+    rng = np.random.default_rng(5)
+    smallest = Estimate(np.r_[0.0, rng.normal(0, 0.01, 20_000)]).smallest_seen
+    assert (rng.normal(smallest, 0.01, 20_000) > 1.96 * 0.01).mean() == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("between_seeds", [0.0, 0.01, 0.02])
+def test_intervals_over_three_seeds_are_wide_rather_than_narrow(between_seeds):
+    """Paired differences of 200 groups of 5 pairs, 15 % discordant; that of a seed varies around a truth of 0."""
+    rng, covered = np.random.default_rng(6), 0
+    for repetition in range(200):
+        mean = rng.normal(0, between_seeds, (3, 1, 1)) + rng.normal(0, 0.03, (1, 200, 1))
+        drawn = rng.random((3, 200, 5))
+        totals = ((drawn < 0.075 + mean / 2) * 2.0 - (drawn < 0.15)).sum(axis=2)
+        means = Draws.make(3, 200, 400, seed=repetition).means(totals[None], np.full((3, 200), 5.0))
+        interval = Estimate(means[0]).interval
+        covered += interval.low <= 0 <= interval.high
+    assert covered >= 0.94 * 200

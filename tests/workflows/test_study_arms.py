@@ -20,8 +20,10 @@ from rewardsmith.workflows import arm_runs
 from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
 from rewardsmith.workflows.options import StudyArmsConfig
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
+from tiny_reward_models import sample_rows
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "centred": {"center_rewards_coefficient": 0.1}}
+SMALL = {"learning_rates": "1e-2", "num_seeds": 1}
 FILES = {"pilots.jsonl", "trainings.jsonl", "tests.jsonl", "metrics.json", "report.html", "manifest.json", "runs"}
 
 Rows = Callable[[int, float], list[dict[str, Any]]]
@@ -120,16 +122,22 @@ def test_a_cell_is_what_train_and_evaluate_make_of_the_same_options(
     assert last["loss"] == trained.metrics["train_loss"]
 
 
+def _stops(*_: Any) -> None:
+    raise RunError("power cut")
+
+
 def test_a_forecast_measures_every_arm_and_stops(
-    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
 ) -> None:
     found = run_study_arms(config(tiny_llama, tmp_path / "run", forecast=True), rows, ARMS)
     assert isinstance(found, ForecastResult)
     assert [cell.key for cell in in_this_process] == ["plain", "centred"]
     assert (found.forecast.num_trainings, found.forecast.num_tests) == (6, 4)
     assert found.forecast.seconds > 0
-    run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
-    assert len(in_this_process) == 2 + 6 + 4
+    monkeypatch.setattr(arm_runs.ArmRuns, "train", _stops)
+    with pytest.raises(RunError, match="power cut"):
+        run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    assert len(in_this_process) == 2, "what was measured is there"
 
 
 def test_an_interrupted_study_computes_only_what_is_missing(
@@ -145,12 +153,12 @@ def test_an_interrupted_study_computes_only_what_is_missing(
 
     monkeypatch.setattr(arm_runs, "run_cells", stops_at_the_tests)
     with pytest.raises(RunError, match="power cut"):
-        run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+        run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
     monkeypatch.setattr(arm_runs, "run_cells", real)
     in_this_process.clear()
-    again = run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
-    assert len(in_this_process) == 3, "the tests that are missing"
-    whole = run_study_arms(config(tiny_llama, tmp_path / "whole"), rows, ARMS)
+    again = run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
+    assert len(in_this_process) == 1, "the test that is missing"
+    whole = run_study_arms(config(tiny_llama, tmp_path / "whole", **SMALL), rows, ARMS)
     assert isinstance(again, ArmsResult)
     assert isinstance(whole, ArmsResult)
     assert again.metrics["tests"] == whole.metrics["tests"]
@@ -170,7 +178,7 @@ def test_an_arm_may_learn_from_another_version_of_the_pairs(
     half = [{**row, "margin": 0.5} for row in rows[::2]]
     (tmp_path / "repaired.jsonl").write_text("".join(json.dumps(row) + "\n" for row in half))
     (tmp_path / "given.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    asked = config(tiny_llama, tmp_path / "run", dataset_name=str(tmp_path / "given.jsonl"), quiet=False)
+    asked = config(tiny_llama, tmp_path / "run", dataset_name=str(tmp_path / "given.jsonl"), quiet=False, **SMALL)
     arms = {"plain": {}, "repaired": {"dataset_name": str(tmp_path / "repaired.jsonl")}}
     found = run_study_arms(asked, arms=arms)
     assert isinstance(found, ArmsResult)
@@ -205,13 +213,65 @@ def test_an_arm_that_no_rate_trains_fails_alone_and_a_baseline_fails_the_study(
         return run_cells
 
     monkeypatch.setattr(arm_runs, "run_cells", breaks("centred"))
-    found = run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
+    found = run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
     assert isinstance(found, ArmsResult)
     assert [arm["name"] for arm in found.metrics["arms"]] == ["plain"]
-    assert [one["reason"] for one in found.metrics["failed"]] == ["it diverged"] * 2
+    assert [one["reason"] for one in found.metrics["failed"]] == ["it diverged"]
     monkeypatch.setattr(arm_runs, "run_cells", breaks("plain"))
-    with pytest.raises(RunError, match="The baseline plain cannot be trained with any of the rates: it diverged"):
-        run_study_arms(config(tiny_llama, tmp_path / "other"), rows, ARMS)
+    with pytest.raises(RunError, match="compared with the baseline: plain 0.01 seed 0: it diverged"):
+        run_study_arms(config(tiny_llama, tmp_path / "other", **SMALL), rows, ARMS)
+
+
+def test_what_failed_is_tried_again_by_the_next_run(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+) -> None:
+    real = arm_runs.run_cells
+
+    def disk_is_full(cells: Any, prepare: Any, *rest: Any) -> Iterator[Any]:
+        for cell, result in zip(cells, real(cells, prepare, *rest), strict=True):
+            yield {**asdict(cell), "skipped": "disk is full"} if prepare is arm_runs.open_tests else result
+
+    monkeypatch.setattr(arm_runs, "run_cells", disk_is_full)
+    with pytest.raises(RunError, match="plain 0.01 seed 0: disk is full"):
+        run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
+    monkeypatch.setattr(arm_runs, "run_cells", real)
+    in_this_process.clear()
+    found = run_study_arms(config(tiny_llama, tmp_path / "run", **SMALL), rows, ARMS)
+    assert len(in_this_process) == 2, "both tests"
+    assert isinstance(found, ArmsResult)
+    assert found.metrics["failed"] == []
+    assert len(lines(tmp_path / "run", "tests.jsonl")) == 2
+
+
+def test_a_test_without_any_decided_label_is_refused(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    ties = [{**row, "target": 0.5} for row in rows[:8]]
+    (tmp_path / "ties.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ties))
+    asked = config(tiny_llama, tmp_path / "run", test=f"ties={tmp_path / 'ties.jsonl'}")
+    with pytest.raises(DataError, match="Test ties: none of its 8 pairs has a label that decides"):
+        run_study_arms(asked, rows, ARMS)
+
+
+def test_arms_may_contrast_and_look_at_unlabelled_samples(
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
+) -> None:
+    samples = [{**row, "prompt": rows[0]["prompt"]} if i == 0 else row for i, row in enumerate(sample_rows(6, 3))]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:40]))
+    arms = {
+        "plain": {},
+        "simcse": {"contrastive": "simcse", "contrast_on": "differences"},
+        "metarm": {"meta_dataset": str(tmp_path / "samples.jsonl"), "meta_batch_size": 2},
+    }
+    asked = config(tiny_llama, tmp_path / "run", test=f"other={tmp_path / 'other.jsonl'}", test_share=0.0, **SMALL)
+    found = run_study_arms(asked, rows, arms)
+    assert isinstance(found, ArmsResult)
+    plain, simcse, metarm = (set(cell["last"]) for cell in lines(tmp_path / "run", "trainings.jsonl"))
+    assert "contrastive_loss" in simcse - plain
+    assert "meta_objective" in metarm - plain
+    assert found.metrics["tests"][0]["num_prompts_sampled"] == 1
+    assert all(arm["same_course"] for arm in found.metrics["arms"])
 
 
 @pytest.mark.slow
@@ -219,10 +279,10 @@ def test_processes_compute_the_same_cells(
     tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: Any, request: Any
 ) -> None:
     (tmp_path / "arms.yaml").write_text("plain: {}\ncentred: {center_rewards_coefficient: 0.1}\n")
-    many = config(tiny_llama, tmp_path / "many", workers=2, num_seeds=1, arms=str(tmp_path / "arms.yaml"))
+    many = config(tiny_llama, tmp_path / "many", workers=2, **SMALL, arms=str(tmp_path / "arms.yaml"))
     found = run_study_arms(many, rows)
     request.getfixturevalue("in_this_process")
-    alone = run_study_arms(config(tiny_llama, tmp_path / "alone", num_seeds=1), rows, ARMS)
+    alone = run_study_arms(config(tiny_llama, tmp_path / "alone", **SMALL), rows, ARMS)
     assert isinstance(found, ArmsResult)
     assert isinstance(alone, ArmsResult)
     assert found.metrics["tests"] == alone.metrics["tests"]

@@ -20,7 +20,7 @@ OWN_TEST = "own"
 COURSE = {
     *leaf_types(ModelOptions),
     *leaf_types(DataOptions),
-    *("noise_aware", "on_long_pair", "packing", "per_device_train_batch_size", "gradient_accumulation_steps"),
+    *("on_long_pair", "packing", "per_device_train_batch_size", "gradient_accumulation_steps"),
 }
 """Options that decide with which weights an arm begins and which pairs it meets in which step."""
 

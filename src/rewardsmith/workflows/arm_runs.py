@@ -55,34 +55,45 @@ class ArmRuns:
     def train(self, workers: int) -> tuple[Rates, list[Result]]:
         """The rates that were chosen, and every training. The models of other rates are removed.
 
-        ``RunError`` where the baseline has no rate that trains.
+        ``RunError`` where the baseline cannot be trained with every seed, each time by some rate.
         """
         schedule = self._schedule
         search = schedule.search()
         found = self._computed("Trainings (rates)", self._trainings, search, open_trainings, {}, workers)
         rates = schedule.chosen(found)
         if any((self._baseline, seed) not in rates for seed in schedule.seeds):
-            reasons = "; ".join(one["skipped"] for one in found if one["arm"] == self._baseline and "skipped" in one)
-            raise RunError(f"The baseline {self._baseline} cannot be trained with any of the rates: {reasons}")
+            self._refuse_failed_baseline(found)
         final = set(schedule.final(rates))
         for cell in search:
             if cell not in final:
                 shutil.rmtree(self._files.model(cell), ignore_errors=True)
-        found += self._computed("Trainings", self._trainings, schedule.rest(rates), open_trainings, {}, workers)
-        return rates, found
+        rest = schedule.rest(rates)
+        others = self._computed("Trainings", self._trainings, rest, open_trainings, {}, workers)
+        self._refuse_failed_baseline(others)
+        self._trainings.close([*search, *rest])
+        return rates, [*found, *others]
 
     def test(self, rates: Rates, trained: Sequence[Result], workers: int) -> list[Result]:
-        """The models of the chosen rates on every set."""
+        """The models of the chosen rates on every set. ``RunError`` where one of the baseline cannot be tested."""
         scales = {_cell(result): result["held_out"]["scale"] for result in trained if "held_out" in result}
         cells = [cell for cell in self._schedule.final(rates) if cell in scales]
         given = {"scales": {cell.key: scale for cell, scale in scales.items()}}
-        return self._computed("Tests", self._tests, cells, open_tests, given, workers)
+        found = self._computed("Tests", self._tests, cells, open_tests, given, workers)
+        self._refuse_failed_baseline(found)
+        self._tests.close(cells)
+        return found
+
+    def _refuse_failed_baseline(self, results: Sequence[Result]) -> None:
+        for failed in results:
+            if failed["arm"] == self._baseline and "skipped" in failed:
+                raise RunError(f"Nothing can be compared with the baseline: {_cell(failed).key}: {failed['skipped']}")
 
     def _computed(
         self, what: str, log: CellLog[C], cells: Sequence[C], prepare: Prepare, given: dict[str, Any], workers: int
     ) -> list[Result]:
-        """Results of all cells, the missing ones computed in so many processes."""
+        """Results of all cells, in their order; those that are missing, or failed in an earlier run, are computed."""
         missing = log.missing(cells)
+        missing += [cell for cell in cells if cell not in missing and "skipped" in log.results([cell])[0]]
         with progress(what, len(cells)) as bar:
             if num_done := len(cells) - len(missing):
                 say(f"{what}: {num_done} of {len(cells)} are there already.")

@@ -30,6 +30,7 @@ from rewardsmith.studies.arms.options import ArmsStudyOptions
 from rewardsmith.studies.arms.parts import Parts
 from rewardsmith.workflows.arm_files import ArmFiles
 from rewardsmith.workflows.arm_plan import OWN_TEST, ArmPlan
+from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import StudyArmsConfig, TrainConfig
 from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
 from rewardsmith.workflows.train import load_other
@@ -45,6 +46,8 @@ class ArmSets:
     """Sets that are tested on besides a part of the given one, by name."""
     own: Mapping[str, pa.Table]
     """By arm, the pairs of those that learn from others than the given ones."""
+    sampled: frozenset[str]
+    """Prompts of unlabelled samples that some arm learns from."""
     fingerprints: Mapping[str, str]
     """Of all that decides what cells compute, besides the given set."""
 
@@ -71,13 +74,7 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
     given = load_preferences(dataset if dataset is not None else data.dataset_name, data, seed)
     given = set_aside_refused(given, refusals, data)
     others = {name: load_other(place, data, refusals, seed) for name, place in plan.tests.items()}
-    prints = {f"test {name}: {source}": mark for name, o in others.items() for source, mark in o.sources.items()}
-    prints |= {f"arm {arm}": fingerprint_json(own) for arm, own in plan.own.items()}
-    for each in plan.configs.values():
-        source = resolve_model(each.model.model_name_or_path, each.model.model_revision)
-        prints[f"model {source.name}"] = weights_fingerprint(source)
-        prints |= _files_named(each)
-    own = {}
+    own, prints = {}, _fingerprints(plan, others)
     for arm in filter(plan.has_own_pairs, plan.configs):
         version = None if plan.reads_another_set(arm) else given
         own[arm], read = _own_pairs(plan.configs[arm], version, refusals, seed)
@@ -87,7 +84,7 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
                 f"Arm {arm} learns from pairs that something has changed. If that saw the labels of the pairs that are "
                 f"tested on, {OWN_TEST} flatters the arm: look at sets named with `test`."
             )
-    return ArmSets(given, others, own, prints)
+    return ArmSets(given, others, own, _sampled_prompts(plan, refusals), prints)
 
 
 def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[ScoredSet]:
@@ -98,9 +95,13 @@ def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[Sc
     for name, pairs in sets.tests(parts).items():
         groups = independent_groups(pairs, study.fold_by if name == OWN_TEST else "prompt")
         decided = (pairs["weight"].to_numpy() > 0) & (pairs["target"].to_numpy() != 0.5)
-        shared = len(trained_on & set(pairs["prompt_id"].to_pylist()))
+        if not decided.any():
+            raise DataError(f"Test {name}: none of its {len(pairs):,} pairs has a label that decides, and a weight.")
+        prompts = set(pairs["prompt_id"].to_pylist())
         dataset_name = sets.given.name if name == OWN_TEST else sets.others[name].name
-        found.append(ScoredSet(name, dataset_name, groups[decided], shared))
+        found.append(
+            ScoredSet(name, dataset_name, groups[decided], len(prompts & trained_on), len(prompts & sets.sampled))
+        )
     return found
 
 
@@ -134,6 +135,12 @@ def _refusals(plan: ArmPlan) -> Refusals:
     return found
 
 
+def _sampled_prompts(plan: ArmPlan, refusals: Refusals) -> frozenset[str]:
+    named = {config.meta.meta_dataset: config for config in plan.configs.values()}
+    found = (meta_samples(config, refusals) for config in named.values())
+    return frozenset(chain.from_iterable(one.table["prompt_id"].to_pylist() for one in found if one is not None))
+
+
 def _own_pairs(
     config: TrainConfig, given: PreferenceSet | None, refusals: Refusals, seed: int
 ) -> tuple[pa.Table, Mapping[str, str]]:
@@ -155,7 +162,13 @@ def _those_of(learned: pa.Table, pairs: pa.Table, arm: str, seed: int) -> pa.Tab
     return found
 
 
-def _files_named(config: TrainConfig) -> dict[str, str]:
-    """Fingerprints of the files that options name, by the option."""
-    named = {name: value for name, value in flatten(config).items() if isinstance(value, str) and Path(value).is_file()}
-    return {f"{name} {value}": fingerprint_file(value) for name, value in named.items()}
+def _fingerprints(plan: ArmPlan, others: Mapping[str, PreferenceSet]) -> dict[str, str]:
+    """Of the tests, of every arm's own options, and of the models and files that options name."""
+    prints = {f"test {name}: {source}": mark for name, o in others.items() for source, mark in o.sources.items()}
+    prints |= {f"arm {arm}": fingerprint_json(own) for arm, own in plan.own.items()}
+    for config in plan.configs.values():
+        source = resolve_model(config.model.model_name_or_path, config.model.model_revision)
+        prints[f"model {source.name}"] = weights_fingerprint(source)
+        named = {name: value for name, value in flatten(config).items() if isinstance(value, str)}
+        prints |= {f"{name} {file}": fingerprint_file(file) for name, file in named.items() if Path(file).is_file()}
+    return prints

@@ -43,7 +43,7 @@ def arm(name: str, **options: Any) -> dict[str, Any]:
 
 
 def a_set(name: str, arms: dict[str, Any]) -> dict[str, Any]:
-    counts = {"num_pairs": 300, "num_groups": 60, "num_prompts_trained_on": 0}
+    counts = {"num_pairs": 300, "num_groups": 60, "num_prompts_trained_on": 0, "num_prompts_sampled": 0}
     return {"name": name, "dataset_name": f"{name}.jsonl", "enough_groups": True, **counts, "arms": arms}
 
 
@@ -112,10 +112,10 @@ def test_what_differs_besides_the_options_is_named(metrics: dict[str, Any]) -> N
     assert words["arms"].endswith("the same for all arms of a seed, but for x<b>")
     assert words["rates"].endswith("(10% of the pairs): the first seed, for all")
     metrics["failed"] = [{"arm": "x", "learning_rate": 1e-3, "seed": 0, "reason": "it diverged"}]
-    metrics["tests"][0]["num_prompts_trained_on"] = 7
+    metrics["tests"][0] |= {"num_prompts_trained_on": 7, "num_prompts_sampled": 5}
     words = dict(measured(metrics))
     assert words["failed"] == "1; x at 0.001: it diverged"
-    assert "7 of its prompts were also trained on" in words["test own"]
+    assert "7 of its prompts were also trained on; of 5 of its prompts some arm saw unlabelled" in words["test own"]
 
 
 def test_the_page_escapes_names_and_loads_nothing(metrics: dict[str, Any]) -> None:

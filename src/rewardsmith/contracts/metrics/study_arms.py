@@ -37,6 +37,8 @@ class SetNumbers(TypedDict):
     enough_groups: bool
     num_prompts_trained_on: int
     """Of its prompts, those that some seed trained on."""
+    num_prompts_sampled: int
+    """Those of which some arm saw unlabelled responses."""
     arms: dict[str, ArmOnTest]
 
 

@@ -140,6 +140,8 @@ def _test_in_words(test: Mapping[str, Any]) -> str:
     words = f"{count(test['num_pairs'])} pairs of {test['dataset_name']} in {count(test['num_groups'])} groups"
     if test["num_prompts_trained_on"]:
         words += f"; {count(test['num_prompts_trained_on'])} of its prompts were also trained on"
+    if test["num_prompts_sampled"]:
+        words += f"; of {count(test['num_prompts_sampled'])} of its prompts some arm saw unlabelled responses"
     return words
 
 

@@ -18,6 +18,7 @@ NOT_FOR_ARMS = {
     "learning_rate": "every arm gets its rate from `learning_rates`",
     "eval_dataset_name": "all arms are tested on the same pairs: name sets with `test`",
     "eval_fraction": "all arms are tested on the same pairs: ask for a `test_share`",
+    "eval_steps": "nothing is measured on the way: look at the held-out part of each training",
     "max_pairs": "all arms learn from the same pairs: give it to the study",
     "report_to": "a study has many runs: look at runs/*/metrics.jsonl in its folder",
     "run_name": "a study has many runs: look at runs/*/metrics.jsonl in its folder",

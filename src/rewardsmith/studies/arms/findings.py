@@ -26,6 +26,7 @@ class ScoredSet:
     groups: Codes
     """Of each pair whose label decides: with which others it is drawn again."""
     num_prompts_trained_on: int
+    num_prompts_sampled: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def _test(results: ArmResults, test: ScoredSet) -> SetNumbers:
         "num_groups": paired.num_tested_groups,
         "enough_groups": paired.enough_groups,
         "num_prompts_trained_on": test.num_prompts_trained_on,
+        "num_prompts_sampled": test.num_prompts_sampled,
         "arms": {name: _on_test(results, paired, test, name) for name in measured},
     }
 
@@ -124,7 +126,7 @@ def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
     if not (isfinite(smallest) and smallest):
         return None
     needed = num_pairs * (smallest / difference) ** 2
-    unit = 10 ** max(0, floor(log10(needed)) - 1)
+    unit = int(10 ** max(0, floor(log10(needed)) - 1))
     return ceil(needed / unit) * unit
 
 

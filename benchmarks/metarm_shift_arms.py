@@ -27,7 +27,6 @@ from rewardsmith.engine.training.subject import Source, Step, StepOutput
 from rewardsmith.models.heads import RewardOutput
 
 NUM_HIDDEN, STEP_SIZE, NUM_EPOCHS = 64, 64, 2
-OPTIONS = TrainOptions(weight_decay=0.01, logging_steps=10**9)
 NUM_MEMBERS, VIEW_DROPOUT = 4, 0.1
 
 
@@ -193,10 +192,8 @@ ARMS = (PLAIN, ENSEMBLE, *(f"{family} {size:g}" for family, (_, sizes) in FAMILI
 Reward = Callable[[Tensor], Tensor]
 
 
-def trained(arm: str, shift: Shift, seed: int, learning_rate: float) -> Reward:
+def trained(arm: str, shift: Shift, seed: int, options: TrainOptions) -> Reward:
     """All arms of a seed have the same first weights and order; those of the ensemble but one have others."""
-
-    options = replace(OPTIONS, learning_rate=learning_rate)
 
     def run(step: Step, weights: int = seed, teacher: Reward = unknown) -> Reward:
         accelerator, network = make_accelerator("cpu"), Network(shift.chosen.shape[1], weights)

@@ -63,10 +63,10 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
 
 
 def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
-    """Scores a set; writes ``metrics.json``, ``rewards.parquet`` and ``report.html``. ``dataset``: rows in memory.
+    """Scores a set; writes ``metrics.json``, ``rewards.parquet``, ``states.parquet`` and ``report.html``.
 
-    With ``fit_temperature`` the model's folder is changed too. Where no temperature can be fitted, everything else is
-    written before ``DataError`` says so.
+    ``dataset``: rows in memory. With ``fit_temperature`` the model's folder is changed too. Where no temperature can be
+    fitted, everything else is written before ``DataError`` says so.
     """
     set_quiet(config.run.quiet)
     if not 0 <= config.state_pairs <= MOST_STATE_PAIRS:

@@ -97,6 +97,8 @@ def test_every_dot_lies_in_its_panel(numbers):
     assert len(places) == 4 * NUM_PAIRS
     assert sum(x < 395 for x, _ in places) == 2 * NUM_PAIRS, "half of them in the left one"
     assert all(0 < x < 790 and 0 < y < 400 for x, y in places)
+    wide, high = np.ptp([place for place in places if place[0] < 395], axis=0)
+    assert 10 * wide < high, "both axes in one scale, and the second one upwards"
 
 
 def test_nothing_is_drawn_without_a_map(numbers):

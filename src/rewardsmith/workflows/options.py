@@ -174,7 +174,7 @@ class EvaluateConfig:
     fit_temperature: bool = False
     """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
     state_pairs: int = 300
-    """Pairs, drawn at random, whose states (what the head reads) are described and drawn; 0: none."""
+    """Pairs, drawn at random, whose states (what the head reads) are described and drawn, up to 2000; 0: none."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

@@ -17,7 +17,7 @@ from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
 from rewardsmith.studies.arms.forecast import HELD_OUT
-from rewardsmith.workflows import arm_runs
+from rewardsmith.workflows import arm_runs, study_arms
 from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
 from rewardsmith.workflows.options import StudyArmsConfig
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
@@ -152,6 +152,22 @@ def test_a_forecast_measures_every_arm_and_stops(
     with pytest.raises(RunError, match="power cut"):
         run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
     assert len(computed) == 2, "what was measured is there"
+
+
+def test_fewer_processes_run_where_memory_does_not_allow_them(
+    tiny_llama: Path,
+    tmp_path: Path,
+    rows: list[dict[str, Any]],
+    in_this_process: list[Any],
+    monkeypatch: Any,
+    capsys: Any,
+) -> None:
+    monkeypatch.setattr(study_arms, "free_memory", lambda _: 0.25 * 2**30)
+    asked = config(tiny_llama, tmp_path / "run", workers=3, forecast=True, quiet=False)
+    found = run_study_arms(asked, rows, ARMS)
+    assert isinstance(found, ForecastResult)
+    assert found.forecast.workers == 2
+    assert "`workers` 3 of 0.1 GiB do not fit into 0.2 GiB: 2 at a time." in capsys.readouterr().err
 
 
 def test_an_interrupted_study_computes_only_what_is_missing(

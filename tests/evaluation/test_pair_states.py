@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.errors import ConfigError
+from rewardsmith.evaluation import pair_states
 from rewardsmith.evaluation.pair_states import (
     look_at_states,
     pairs_to_look_at,
@@ -29,6 +31,16 @@ class StubStates(StubScorer):
     def states(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         responses = [talk[-1]["content"] for talk in conversations]
         return np.array([[len(response) % 4 * 5, ord(response[0]), 1] for response in responses], dtype=np.float32)
+
+
+class StubViews(StubStates):
+    """The second view is turned by a right angle."""
+
+    def views(self, conversations: Sequence[Conversation], dropout: float, seed: int = 0) -> NDArray[np.float32]:
+        if dropout != 0.05:
+            raise ConfigError(f"`dropout` {dropout}")
+        self.num_scored.append(len(conversations))
+        return np.stack([np.eye(3, dtype=np.float32)[np.full(len(conversations), place)] for place in (0, 1)])
 
 
 def rows(num: int, **more: Any) -> list[dict[str, Any]]:
@@ -69,10 +81,29 @@ def test_a_scorer_that_shows_no_states_and_no_pairs_give_nothing() -> None:
     assert look_at_states(StubStates(), pair_table([])).numbers is None
 
 
+def test_alignment_is_that_of_two_views_of_some_of_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_states, "VIEWED_PAIRS", 5)
+    scorer = StubViews()
+    seen = look_at_states(scorer, pair_table(rows(8)))
+    assert seen.numbers is not None and seen.numbers["alignment"] == pytest.approx(2)
+    assert scorer.num_scored == [10]
+    plain = look_at_states(StubStates(), pair_table(rows(8)))
+    assert plain.numbers is not None and plain.numbers["alignment"] is None
+
+
+def test_a_model_whose_blocks_cannot_drop_has_no_alignment_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pair_states, "VIEW_DROPOUT", 0.5)
+    seen = look_at_states(StubViews(), pair_table(rows(8)))
+    assert seen.numbers is not None and seen.numbers["alignment"] is None
+    assert "not read in two views: `dropout` 0.5" in capsys.readouterr().err
+
+
 def test_what_is_not_defined_is_none() -> None:
     n = state_numbers(np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.array(["p"]))
     assert n["overlap"] is n["overlap_by_chance_low"] is n["first_axis_share"] is None
-    assert n["effective_rank"] == 0 and n["pair_alignment"] == 0
+    assert n["effective_rank"] == 0 and n["pair_distance"] == 0
     few = look_at_states(StubStates(), pair_table(rows(2)))
     assert few.map is None and few.numbers is not None and few.numbers["mapped_variance"] is None
 

@@ -22,7 +22,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import run_train
-from tiny_reward_models import some_rows
+from tiny_reward_models import sample_rows, some_rows
 
 pytestmark = pytest.mark.distributed
 
@@ -170,6 +170,24 @@ def test_two_processes_measure_what_one_does_and_learn_on(
     assert list(measured[0]) == [4, 8, 12, 16, 20]
     for step, found in measured[0].items():
         assert found == pytest.approx(measured[1][step], abs=1e-3)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_are_moved_by_samples_as_one_is(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in sample_rows(5, 4)))
+    meta = {"meta_dataset": samples, "meta_samples": 3, "meta_batch_size": 3, "meta_objective": "standardised"}
+    alone(tiny_llama, data, tmp_path / "one", **{**meta, "meta_dataset": str(samples)})
+    two(launcher, tiny_llama, data, tmp_path / "two", **meta)
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
+    assert largest_difference(tmp_path / "one", one) > 10 * TOLERANCE
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
+    figures = [name for name in json.loads(logs[0][0]) if name.startswith("meta_")]
+    for line, other in zip(*logs, strict=True):
+        for name in figures:
+            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-2, abs=1e-3), name
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])

@@ -82,3 +82,15 @@ class ShowsStates(Protocol):
         ``RefusedError`` as with ``Scorer.score``.
         """
         ...
+
+
+@runtime_checkable
+class ShowsViews(ShowsStates, Protocol):
+    """One that can also read a conversation twice with something left out, as contrastive training does."""
+
+    def views(self, conversations: Sequence[Conversation], dropout: float, seed: int = 0) -> NDArray[np.float32]:
+        """States [2, N, D] where a share ``dropout`` of what every block gives is dropped, each time another.
+
+        ``ConfigError`` where the model's blocks cannot drop.
+        """
+        ...

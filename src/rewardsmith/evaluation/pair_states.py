@@ -10,12 +10,19 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.metrics.evaluate import StateNumbers
-from rewardsmith.contracts.scorer import Scorer, ShowsStates
+from rewardsmith.contracts.scorer import Scorer, ShowsStates, ShowsViews
+from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.state_maps import StateMap, map_states
 from rewardsmith.metrics.intervals import LEVEL
 from rewardsmith.metrics.states import alignment, describe_states, overlap_by_chance
 from rewardsmith.preferences.conversations import pair_conversations
+
+VIEW_DROPOUT = 0.05
+"""That of the views in arXiv 2401.06080."""
+VIEWED_PAIRS = 100
+"""Pairs that are read in two views, at most: their mean is known well enough, and each view costs a reading."""
 
 Floats = NDArray[np.float32]
 
@@ -43,7 +50,9 @@ def look_at_states(scorer: Scorer, pairs: pa.Table, seed: int = 0) -> SeenStates
     preferred, other = preferred_and_other(scorer, pairs)
     made = map_states(np.concatenate([preferred, other]), seed)
     numbers = state_numbers(preferred, other, np.asarray(pairs.column("prompt_id").to_pylist()), seed)
-    return SeenStates({**numbers, "mapped_variance": made.shown_variance if made else None}, made)
+    numbers["mapped_variance"] = made.shown_variance if made else None
+    numbers["alignment"] = alignment_of_views(scorer, pairs_to_look_at(pairs, VIEWED_PAIRS, seed), seed)
+    return SeenStates(numbers, made)
 
 
 def preferred_and_other(scorer: ShowsStates, pairs: pa.Table) -> tuple[Floats, Floats]:
@@ -52,6 +61,19 @@ def preferred_and_other(scorer: ShowsStates, pairs: pa.Table) -> tuple[Floats, F
     states = scorer.states([*chosen, *rejected]).reshape(2, len(pairs), -1)
     is_chosen = (pairs.column("target").to_numpy() > 0.5)[:, None]
     return np.where(is_chosen, states[0], states[1]), np.where(is_chosen, states[1], states[0])
+
+
+def alignment_of_views(scorer: ShowsStates, pairs: pa.Table, seed: int = 0) -> float | None:
+    """Mean squared distance of the directions of two views of each response; None where there are no views."""
+    if not isinstance(scorer, ShowsViews):
+        return None
+    chosen, rejected = pair_conversations(pairs)
+    try:
+        first, second = scorer.views([*chosen, *rejected], VIEW_DROPOUT, seed)
+    except ConfigError as error:
+        say(f"The states are not read in two views: {error}")
+        return None
+    return _known(float(alignment(torch.from_numpy(first), torch.from_numpy(second))))
 
 
 def state_numbers(preferred: Floats, other: Floats, prompts: NDArray[np.str_], seed: int = 0) -> StateNumbers:
@@ -64,7 +86,8 @@ def state_numbers(preferred: Floats, other: Floats, prompts: NDArray[np.str_], s
     return {
         "num_pairs": len(preferred),
         "num_dimensions": preferred.shape[1],
-        "pair_alignment": _known(float(alignment(first, second))),
+        "alignment": None,
+        "pair_distance": _known(float(alignment(first, second))),
         "uniformity": _known(figures.uniformity),
         "effective_rank": _known(figures.effective_rank),
         "first_axis_share": _known(figures.first_axis_share),

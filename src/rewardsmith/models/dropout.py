@@ -109,16 +109,16 @@ class Dropout:
 
 
 @contextmanager
-def dropout_sites(model: Any, rate: float, seed: int) -> Iterator[Dropout | None]:
+def dropout_sites(model: Any, rate: float, seed: int, all_blocks: bool = False) -> Iterator[Dropout | None]:
     """Within it, the trained blocks of ``model`` (adapters or not) drop in passes that name their tokens; 0: None.
 
-    ``ConfigError`` where attention and MLP of a block cannot be told.
+    ``all_blocks``: those that are not trained too. ``ConfigError`` where attention and MLP of a block cannot be told.
     """
     if rate == 0:
         yield None
         return
     dropout = Dropout(rate, seed)
-    sites = list(_trained_sites(model, rate))
+    sites = list(_sites(model, rate, all_blocks))
     handles = [layer.register_forward_hook(partial(dropout._drop, _number("site", site))) for site, layer in sites]
     try:
         yield dropout
@@ -127,19 +127,19 @@ def dropout_sites(model: Any, rate: float, seed: int) -> Iterator[Dropout | None
             handle.remove()
 
 
-def _trained_sites(model: Any, rate: float) -> Iterator[tuple[int, nn.Module]]:
-    """Sites that learn, numbered from the bottom of the whole model."""
-    num_trained = 0
+def _sites(model: Any, rate: float, all_blocks: bool) -> Iterator[tuple[int, nn.Module]]:
+    """Sites that learn, or all of them, numbered from the bottom of the whole model."""
+    num_found = 0
     for number, block in enumerate(transformer_blocks(model) or ()):
-        if not any(parameter.requires_grad for parameter in block.parameters()):
+        if not all_blocks and not any(parameter.requires_grad for parameter in block.parameters()):
             continue
-        num_trained += 1
+        num_found += 1
         modules = dict(block.named_modules())
         names = next((pair for pair in SITES if all(name in modules for name in pair)), None)
         if names is None:
             raise ConfigError(f"`dropout` {rate}: no attention and MLP can be told in {type(block).__name__}; use 0.")
         yield from ((2 * number + i, modules[name]) for i, name in enumerate(names))
-    if not num_trained:
+    if not num_found:
         raise ConfigError(f"`dropout` {rate}: {type(model).__name__} has no list of blocks that are trained; use 0.")
 
 

@@ -21,7 +21,7 @@ from rewardsmith.engine.training.contrastive_step import contrastive_step
 from rewardsmith.engine.training.held_out import HeldOut
 from rewardsmith.engine.training.meta_options import check_meta
 from rewardsmith.engine.training.meta_step import MetaStep
-from rewardsmith.engine.training.meta_training import MakeStep, MetaTraining
+from rewardsmith.engine.training.meta_training import MetaTraining
 from rewardsmith.engine.training.options import TrainOptions, check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
@@ -69,9 +69,10 @@ def train_model(
         start = starting_model(config.model, seed)
         model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
         main = accelerator.is_main_process
-        make_inner, options = _objective(config, model, accelerator)
-        meta = MetaTraining(samples.table, config.meta, start.encoder, options, accelerator, seed) if samples else None
-        make_step: MakeStep = meta.make_step(make_inner) if meta else make_inner
+        make_step, options = _objective(config, model, accelerator)
+        meta = None
+        if samples is not None:
+            meta = MetaTraining(samples.table, config.meta, start.encoder, options, accelerator, seed)
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             run = train_reward_model(
                 model,
@@ -79,7 +80,7 @@ def train_model(
                 pairs,
                 options,
                 accelerator,
-                make_step,
+                meta.make_step(make_step) if meta else make_step,
                 seed=seed,
                 log=log,
                 save_to=path / CHECKPOINTS,

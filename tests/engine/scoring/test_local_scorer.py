@@ -21,7 +21,7 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.heads import RewardOutput, compute_rewards
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
+from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.starting import new_reward_model
@@ -88,6 +88,24 @@ def test_rewards_are_the_head_times_the_states(scorers: Scorers) -> None:
     assert states.shape == (len(MIXED), 32) and states.dtype == np.float32
     np.testing.assert_allclose((states @ head.T)[:, 0], scorer.score(MIXED).rewards, rtol=0, atol=1e-5)
     assert scorer.states([]).shape == (0, 32)
+
+
+def test_two_views_drop_differently_and_alike_however_they_are_cut_into_batches(scorers: Scorers) -> None:
+    views, states = scorers(1000).views(MIXED, 0.2), scorers(1000).states(MIXED)
+    assert views.shape == (2, len(MIXED), 32)
+    for one, other in ((views[0], views[1]), (views[0], states), (views[1], states)):
+        assert np.abs(one - other).max(1).min() > 0.01, "every conversation"
+    np.testing.assert_allclose(scorers(1).views(MIXED, 0.2), views, rtol=0, atol=1e-5)
+    assert not np.allclose(scorers(1000).views(MIXED, 0.2, seed=1), views, atol=1e-2)
+    np.testing.assert_array_equal(scorers(1000).states(MIXED), states)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
+def test_adapters_and_frozen_blocks_have_views_too(saved: str) -> None:
+    model, tokenizer, _ = load_reward_model(saved)
+    model = add_lora(model, LoraOptions(lora_r=2)).requires_grad_(False)
+    first, second = LocalScorer(model, ConversationEncoder(tokenizer, 64), 64, "cpu").views(MIXED, 0.2)
+    assert np.abs(first - second).max(1).min() > 0.01
 
 
 def test_an_encoder_shows_its_pooled_states(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Five subjects for one training loop. As a program, for `torchrun`: trains each in its processes, also interrupted.
 
-What they show: a step that reads pairs; two views of each pair; a gradient taken at perturbed weights; samples drawn
-from the current weights; two modules with rates of their own that learn several steps from one drawn batch.
+What they show: a step that reads pairs; two views of each pair; a gradient at weights that unlabelled samples moved;
+samples drawn from the current weights; two modules with rates of their own that learn several steps from one drawn
+batch.
 """
 
 from __future__ import annotations

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from five_subjects import OPTIONS, WordReward, moved_by_samples, pairs_and_samples, pairs_of, samples_of
+from five_subjects import (
+    OPTIONS,
+    WordReward,
+    contrasted,
+    moved_by_samples,
+    pairs_and_samples,
+    pairs_of,
+    samples_of,
+)
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -17,6 +25,7 @@ from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.sample_batches import SampleBatch
 from rewardsmith.engine.training.accelerators import BF16, make_accelerator
 from rewardsmith.engine.training.loop import train
+from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.meta_source import MetaSource
 from rewardsmith.engine.training.meta_step import MetaStep
 from rewardsmith.engine.training.reward_step import RewardStep
@@ -221,3 +230,18 @@ def test_gradients_are_clipped_as_the_inner_step_does(accelerator: Accelerator) 
     step.inner = Noted()
     train(WordReward(), pairs_and_samples(accelerator), step, OPTIONS, accelerator, quiet=True)
     assert calls == [OPTIONS.max_grad_norm] * 12
+
+
+def test_a_contrastive_step_is_taken_at_the_moved_weights_too(accelerator: Accelerator) -> None:
+    pairs, model = pairs_of(accelerator, num_views=2), WordReward()
+    _, batches = next(MetaSource(pairs, samples_of(accelerator)).steps(0, None))
+    gradients = []
+    for size in (0.0, 0.05):
+        step = MetaStep(contrasted(), MetaOptions(meta_step_size=size), head=lambda module: [module.head.weight])
+        model.zero_grad()
+        outputs = step.gradient(model, batches, accelerator)
+        gradients.append(model.worth.weight.grad.clone())
+        assert sum("contrastive_loss" in output.totals for output in outputs) == 1
+    model.zero_grad()
+    contrasted().gradient(model, [batch for batch in batches if isinstance(batch, PairBatch)], accelerator)
+    assert torch.equal(gradients[0], model.worth.weight.grad) and not torch.equal(gradients[0], gradients[1])

@@ -41,7 +41,7 @@ def two_tensors() -> nn.ParameterDict:
 def moved(unit: Any, size: float = 0.1) -> dict[str, list[float]]:
     module = two_tensors()
     before = {name: tensor.detach().clone() for name, tensor in module.items()}
-    Perturbation(parts_of(module), size, unit).apply()
+    Perturbation(module, size, unit).apply()
     return {name: (tensor.detach() - before[name]).flatten().tolist() for name, tensor in module.items()}
 
 
@@ -73,7 +73,7 @@ def test_restored_are_the_very_bits_and_both_ways_are_equally_far() -> None:
     module = two_tensors()
     module["long"].data.mul_(1 / 3)
     before = [tensor.detach().clone() for tensor in module.values()]
-    move = Perturbation(parts_of(module), 0.1, "relative")
+    move = Perturbation(module, 0.1, "relative")
     move.apply()
     above = module["long"].detach().clone()
     move.apply(-1)
@@ -84,7 +84,7 @@ def test_restored_are_the_very_bits_and_both_ways_are_equally_far() -> None:
 
 def test_what_the_gradient_promises_and_its_cosine_with_a_later_one() -> None:
     module = two_tensors()
-    move = Perturbation(parts_of(module), 0.1, "relative")
+    move = Perturbation(module, 0.1, "relative")
     assert move.rise.item() == pytest.approx(0.5 * 2 + 0.1 * 20)
     move.apply()
     module.zero_grad()
@@ -96,7 +96,7 @@ def test_what_the_gradient_promises_and_its_cosine_with_a_later_one() -> None:
 
 def test_size_zero_copies_nothing() -> None:
     module = two_tensors()
-    move = Perturbation(parts_of(module), 0.0, "relative")
+    move = Perturbation(module, 0.0, "relative")
     assert not move.moves_anything
     move.apply()
     assert module["long"].tolist() == [3.0, 4.0]
@@ -117,7 +117,7 @@ def test_adapters_move_the_weight_that_they_make(tiny_llama: Path, size: float) 
     trained = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     assert sorted(id(tensor) for part in parts for tensor in part.tensors) == sorted(trained)
     before = [(w.base + w.scale * w.up @ w.down).detach() for w in weights]
-    Perturbation(parts, size, "relative").apply()
+    Perturbation(model, size, "relative").apply()
     after = [(w.base + w.scale * w.up @ w.down).detach() for w in weights]
     shares = [((b - a).norm() / a.norm()).item() for a, b in zip(before, after, strict=True)]
     assert shares == pytest.approx([size] * len(weights), rel=0.1)  # to first order

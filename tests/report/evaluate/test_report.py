@@ -118,7 +118,8 @@ def metrics():
         "states": {
             "num_pairs": 300,
             "num_dimensions": 384,
-            "pair_alignment": 0.3,
+            "alignment": 0.04,
+            "pair_distance": 0.3,
             "uniformity": -1.5,
             "effective_rank": 57.0,
             "first_axis_share": 0.31,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rewardsmith.report.evaluate.terminal import print_evaluation
+from rewardsmith.report.evaluate.terminal import print_evaluation, print_states
 
 SLICE = {
     "count": 50,
@@ -95,3 +95,15 @@ def test_printing_loads_no_plotting_library(metrics: dict[str, Any], tmp_path: P
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Accuracy" in run.stderr
     assert not {name.split(".")[0] for name in run.stdout.split()} & set(PLOTTING)
+
+
+def test_states_are_told_in_two_sentences() -> None:
+    numbers = {"num_dimensions": 2048, "num_pairs": 300, "effective_rank": 57.25, "uniformity": None}
+    chance = {"overlap": 0.5, "overlap_by_chance_low": 0.45, "overlap_by_chance_high": 0.55, "collapse": None}
+    console = Console(file=io.StringIO(), width=300, force_terminal=False)
+    print_states({**numbers, **chance}, console)  # type: ignore[arg-type]
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.startswith(
+        "The head reads 2,048 numbers; on 300 pairs their effective rank is 57.2, uniformity \N{EN DASH}."
+    )
+    assert "lie mixed: 50%" in said

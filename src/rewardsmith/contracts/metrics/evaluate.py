@@ -145,8 +145,10 @@ class StateNumbers(TypedDict):
 
     num_pairs: int
     num_dimensions: int
-    pair_alignment: float | None
-    """Mean squared distance of the directions of a pair's two states."""
+    alignment: float | None
+    """Mean squared distance of the directions of two views of a response (dropout); None: the scorer shows none."""
+    pair_distance: float | None
+    """The same of a pair's two responses."""
     uniformity: float | None
     effective_rank: float | None
     first_axis_share: float | None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.heads import RewardOutput, core_of, output_layer, read_head
@@ -29,6 +32,8 @@ from rewardsmith.preferences.conversations import distinct, turns_of
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 DEFAULT_MAX_LENGTH = 512
+Read = Callable[[list[Encoded]], RewardOutput]
+"""What the model gives for the conversations of one batch."""
 WINDOW = 4096
 """Conversations whose tokens are in memory at once and that are planned together."""
 
@@ -87,18 +92,28 @@ class LocalScorer:
         unique, position = distinct_by_prompt(conversations)
         rewards = np.zeros(len(unique), dtype=np.float32)
         truncated = np.zeros(len(unique), dtype=np.bool_)
-        for places, encoded, output in self._read(unique, "Scoring conversations"):
+        for places, encoded, output in self._read(unique, self._output, "Scoring conversations"):
             rewards[places] = output.rewards.float().cpu().numpy()
             truncated[places] = [item.num_cut > 0 for item in encoded]
         return Scores.of_one(rewards[position], int(truncated[position].sum()))
 
     def states(self, conversations: Sequence[Conversation]) -> NDArray[np.float32]:
         """What the head multiplies [N, D], in the order given."""
-        unique, position = distinct_by_prompt(conversations)
-        states = np.zeros((len(unique), output_layer(core_of(self.model)).in_features), dtype=np.float32)
-        for places, _, output in self._read(unique, "Reading states"):
-            states[places] = output.states.float().cpu().numpy()
-        return states[position]
+        return self._states(conversations, self._output, "Reading states")
+
+    def views(self, conversations: Sequence[Conversation], dropout: float, seed: int = 0) -> NDArray[np.float32]:
+        """States [2, N, D] of two views that drop as training does (`models/dropout.py`), in all blocks."""
+        form = batch_form(self.model, self.encoder, dropout=True)
+        with dropout_sites(self.model, dropout, seed, all_blocks=True) as drops:
+
+            def viewed(view: int, encoded: list[Encoded]) -> RewardOutput:
+                inputs = form.inputs([replace(item, view=view) for item in encoded]).to(self.device)
+                assert drops is not None and inputs.token_keys is not None, "a rate above 0 and a form with keys"
+                with drops.at_tokens(inputs.token_keys):
+                    return read_head(self.model, inputs.arguments(), inputs.last)
+
+            both = [self._states(conversations, partial(viewed, view), "Reading two views") for view in (0, 1)]
+        return np.stack(both)
 
     def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
         return self.encoder.refusals(conversations)
@@ -107,9 +122,20 @@ class LocalScorer:
         """Lets the model go; it is freed unless somebody else holds it."""
         self.model = None
 
+    def _output(self, encoded: list[Encoded]) -> RewardOutput:
+        inputs = self.form.inputs(encoded).to(self.device)
+        return read_head(self.model, inputs.arguments(), inputs.last)
+
+    def _states(self, conversations: Sequence[Conversation], read: Read, what: str) -> NDArray[np.float32]:
+        unique, position = distinct_by_prompt(conversations)
+        states = np.zeros((len(unique), output_layer(core_of(self.model)).in_features), dtype=np.float32)
+        for places, _, output in self._read(unique, read, what):
+            states[places] = output.states.float().cpu().numpy()
+        return states[position]
+
     @torch.inference_mode()
     def _read(
-        self, conversations: Sequence[Conversation], what: str
+        self, conversations: Sequence[Conversation], read: Read, what: str
     ) -> Iterator[tuple[NDArray[np.int64], list[Encoded], RewardOutput]]:
         """Batch by batch: places of its conversations, their tokens, and what the model gives for them."""
         use_all_cores()
@@ -118,8 +144,7 @@ class LocalScorer:
                 encoded = self.encoder.encode_many(conversations[begin : begin + WINDOW])
                 for batch in self.form.plan([[item] for item in encoded], self.max_tokens):
                     members = [encoded[i] for i in batch]
-                    inputs = self.form.inputs(members).to(self.device)
-                    yield begin + batch, members, read_head(self.model, inputs.arguments(), inputs.last)
+                    yield begin + batch, members, read(members)
                     bar.advance(len(batch))
 
 

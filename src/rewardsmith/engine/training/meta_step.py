@@ -29,7 +29,7 @@ from rewardsmith.engine.training.meta_figures import (
     meta_metrics,
 )
 from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.perturbation import Perturbation, parts_of
+from rewardsmith.engine.training.perturbation import Perturbation
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput, accumulate
 from rewardsmith.models.heads import RewardOutput, core_of, output_layer
@@ -61,7 +61,7 @@ class MetaStep(Step):
         module = accelerator.unwrap_model(model)
         with same_draws_again(accelerator):
             outputs, rewards = self._climb(model, samples, accelerator)
-            move = Perturbation(parts_of(module), self._size, self.options.meta_step_unit)
+            move = Perturbation(module, self._size, self.options.meta_step_unit)
             if not self._checked:
                 self._check(move, model, samples, accelerator)
         figures = figures_of_rewards(*gathered(rewards, samples, accelerator))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,6 +69,7 @@ class RewardStep(Step):
             "accuracy": totals["num_correct"] / num_clear if num_clear else None,
             "gap_mean": totals["gap"] / num_pairs,
             "mean_reward": totals["reward"] / (2 * num_pairs),
+            "within_prompt_std": math.sqrt(totals["squared_gap"] / num_pairs) / 2,
             **{correction.metric: totals[correction.metric] / num_pairs for correction in self.corrections},
         }
 
@@ -109,6 +111,7 @@ def _totals(chosen: Tensor, rejected: Tensor, per_pair: Tensor, batch: PairBatch
         "num_clear": agreement.abs().sum(),
         "num_correct": (agreement > 0).sum(),
         "gap": ((chosen - rejected) * counts).sum(),
+        "squared_gap": ((chosen - rejected).square() * counts).sum(),
         "reward": ((chosen + rejected) * counts).sum(),
         "num_tokens": torch.tensor(batch.inputs.num_tokens, device=chosen.device),
     }

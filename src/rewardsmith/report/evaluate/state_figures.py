@@ -25,7 +25,7 @@ PCA_CAPTION = (
 )
 TSNE_CAPTION = (
     "Only who is near whom means something: distances between clouds, their size and density, and the axes do not, and "
-    "another seed gives another picture."
+    "another start or perplexity draws another picture."
 )
 CAPTION = (
     "Clouds that mix are no fault: a reward needs one direction in which the better response of each prompt lies "

@@ -52,6 +52,7 @@ def _words(n: StateNumbers) -> dict[str, str]:
         "effective rank": f"{decimal(n['effective_rank'], 1)} of {count(n['num_dimensions'])}",
         "share of the first axis": percent(n["first_axis_share"]),
         "uniformity": decimal(n["uniformity"]),
-        "distance within pairs": decimal(n["pair_alignment"], 3),
+        "alignment": decimal(n["alignment"], 3),
+        "distance within pairs": decimal(n["pair_distance"], 3),
         "overlap": percent(n["overlap"]) + (f" ({by_chance} by chance)" if known(n["overlap"]) else ""),
     }

@@ -11,6 +11,7 @@ from rich.table import Table
 from rewardsmith.contracts.metrics.evaluate import Calibration, NamedComparison, RewardNumbers, Slice, StateNumbers
 from rewardsmith.report.evaluate.state_words import state_finding
 from rewardsmith.report.evaluate.words import MEASURES
+from rewardsmith.report.numbers import decimal
 
 SHOWN_CATEGORIES = 30
 
@@ -52,7 +53,7 @@ def print_states(numbers: StateNumbers, console: Console, whose: str = "The head
     n = numbers
     console.print(
         f"{whose} reads {n['num_dimensions']:,} numbers; on {n['num_pairs']:,} pairs their effective rank is "
-        f"{share(n['effective_rank'])}, uniformity {share(n['uniformity'])}. {state_finding(n)}.",
+        f"{decimal(n['effective_rank'], 1)}, uniformity {decimal(n['uniformity'])}. {state_finding(n)}.",
         markup=False,
         highlight=False,
     )

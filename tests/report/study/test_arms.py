@@ -141,7 +141,7 @@ def test_the_terminal_shows_intervals_where_they_fit(metrics: dict[str, Any]) ->
     table = text[text.index("Accuracy of plain") :]
     assert "2.0 +" in table
     assert "(1.0 to 3.0)" not in table
-    assert "To see one point takes at least, in test pairs: own 2,000." in table
+    assert "One point would take about so many test pairs: own 2,000." in table
 
 
 def test_a_forecast_is_a_table_and_a_sentence() -> None:

@@ -125,10 +125,9 @@ def _interval(gain: Estimate, paired: PairedResults[str]) -> Interval:
 
 
 def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
-    """Pairs with which a difference would be seen, at least: as if all that varies were the pairs.
+    """Pairs with which a difference would be seen, as if all that varies shrank as pairs become more.
 
-    What varies with the seed does not shrink as pairs become more. Rounded up to two digits; None where the gain has
-    no spread.
+    Rounded up to two digits; None where the gain has no spread.
     """
     smallest = gain.smallest_seen
     if not (isfinite(smallest) and smallest):

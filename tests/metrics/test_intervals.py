@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson
+from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson, without_spread
 
 
 def test_interval_of_independent_values_matches_the_normal_one() -> None:
@@ -101,3 +101,11 @@ def test_wilson_stays_in_range_around_the_share_and_mirrors(hits: int, trials: i
 def test_wilson_without_trials_knows_nothing() -> None:
     interval = wilson(0, 0)
     assert math.isnan(interval.value) and (interval.low, interval.high) == (0.0, 1.0)
+
+
+def test_a_difference_without_spread_is_as_sure_as_its_groups_are_many() -> None:
+    unsure = 1 - wilson(20, 20).low
+    found = without_spread(0.0, 1.0, 20)
+    assert (found.low, found.high) == (pytest.approx(-unsure), pytest.approx(unsure))
+    assert without_spread(0.5, 1.0, 10**6).low == pytest.approx(0.5, abs=1e-5)
+    assert without_spread(0.5, 1.0, 20).low < 0.5 < without_spread(0.5, 1.0, 20).high

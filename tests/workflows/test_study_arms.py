@@ -16,7 +16,8 @@ from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
-from rewardsmith.workflows import arm_runs
+from rewardsmith.studies.arms.forecast import HELD_OUT
+from rewardsmith.workflows import arm_runs, study_arms
 from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
 from rewardsmith.workflows.options import StudyArmsConfig
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
@@ -29,18 +30,28 @@ FILES = {"pilots.jsonl", "trainings.jsonl", "tests.jsonl", "metrics.json", "repo
 Rows = Callable[[int, float], list[dict[str, Any]]]
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Cells are computed here, one after the other; gives the list that they are added to."""
-    computed: list[Any] = []
+def here(computed: list[Any], pilot: dict[str, Any] | None = None) -> Any:
+    """Computes cells in this process and adds them to a list; ``pilot``: what every pilot says, without measuring."""
 
     def run_cells(cells: Sequence[Any], prepare: Any, given: Any, *_: Any) -> Iterator[Any]:
         compute = prepare(json.loads(json.dumps(given)))
         for cell in cells:
-            computed.append(cell)
-            yield json.loads(json.dumps(compute(asdict(cell))))
+            if pilot is not None and prepare is arm_runs.open_pilots:
+                seconds = dict.fromkeys((HELD_OUT, *given["files"]["tests"]), 0.1)
+                yield {**asdict(cell), **pilot, "a_conversation": seconds}
+            else:
+                computed.append(cell)
+                yield json.loads(json.dumps(compute(asdict(cell))))
 
-    monkeypatch.setattr(arm_runs, "run_cells", run_cells)
+    return run_cells
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Cells but pilots are computed here, one after the other; gives the list that they are added to."""
+    computed: list[Any] = []
+    pilot = {"to_start": 1.0, "a_pair": 0.1, "to_load": 1.0, "memory_gib": 0.1}
+    monkeypatch.setattr(arm_runs, "run_cells", here(computed, pilot))
     return computed
 
 
@@ -76,7 +87,7 @@ def test_a_study_leaves_its_cells_its_numbers_and_its_report(
     found = run_study_arms(asked, rows, ARMS)
     assert isinstance(found, ArmsResult)
     assert {file.name for file in (tmp_path / "run").iterdir()} == FILES
-    assert len(in_this_process) == 2 + 4 + 2 + 4
+    assert len(in_this_process) == 4 + 2 + 4
     tried = [(cell["seed"], cell["arm"], cell["learning_rate"]) for cell in lines(tmp_path / "run", "trainings.jsonl")]
     chosen = {arm["name"]: arm["learning_rate"]["0"] for arm in found.metrics["arms"]}
     assert tried[:4] == [(0, arm, rate) for arm in ARMS for rate in (1e-3, 1e-2)]
@@ -127,17 +138,36 @@ def _stops(*_: Any) -> None:
 
 
 def test_a_forecast_measures_every_arm_and_stops(
-    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: Any
 ) -> None:
+    computed: list[Any] = []
+    monkeypatch.setattr(arm_runs, "run_cells", here(computed))
     found = run_study_arms(config(tiny_llama, tmp_path / "run", forecast=True), rows, ARMS)
     assert isinstance(found, ForecastResult)
-    assert [cell.key for cell in in_this_process] == ["plain", "centred"]
+    assert [cell.key for cell in computed] == ["plain", "centred"]
     assert (found.forecast.num_trainings, found.forecast.num_tests) == (6, 4)
     assert found.forecast.seconds > 0
+    assert not list((tmp_path / "run" / "runs").iterdir()), "pilots leave nothing behind"
     monkeypatch.setattr(arm_runs.ArmRuns, "train", _stops)
     with pytest.raises(RunError, match="power cut"):
         run_study_arms(config(tiny_llama, tmp_path / "run"), rows, ARMS)
-    assert len(in_this_process) == 2, "what was measured is there"
+    assert len(computed) == 2, "what was measured is there"
+
+
+def test_fewer_processes_run_where_memory_does_not_allow_them(
+    tiny_llama: Path,
+    tmp_path: Path,
+    rows: list[dict[str, Any]],
+    in_this_process: list[Any],
+    monkeypatch: Any,
+    capsys: Any,
+) -> None:
+    monkeypatch.setattr(study_arms, "free_memory", lambda _: 0.25 * 2**30)
+    asked = config(tiny_llama, tmp_path / "run", workers=3, forecast=True, quiet=False)
+    found = run_study_arms(asked, rows, ARMS)
+    assert isinstance(found, ForecastResult)
+    assert found.forecast.workers == 2
+    assert "`workers` 3 of 0.1 GiB do not fit into 0.2 GiB: 2 at a time." in capsys.readouterr().err
 
 
 def test_an_interrupted_study_computes_only_what_is_missing(
@@ -276,12 +306,12 @@ def test_arms_may_contrast_and_look_at_unlabelled_samples(
 
 @pytest.mark.slow
 def test_processes_compute_the_same_cells(
-    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: Any, request: Any
+    tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], monkeypatch: Any
 ) -> None:
     (tmp_path / "arms.yaml").write_text("plain: {}\ncentred: {center_rewards_coefficient: 0.1}\n")
     many = config(tiny_llama, tmp_path / "many", workers=2, **SMALL, arms=str(tmp_path / "arms.yaml"))
     found = run_study_arms(many, rows)
-    request.getfixturevalue("in_this_process")
+    monkeypatch.setattr(arm_runs, "run_cells", here([]))
     alone = run_study_arms(config(tiny_llama, tmp_path / "alone", **SMALL), rows, ARMS)
     assert isinstance(found, ArmsResult)
     assert isinstance(alone, ArmsResult)

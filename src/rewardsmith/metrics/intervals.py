@@ -125,3 +125,13 @@ def wilson(num_hits: int, num_trials: int) -> Interval:
     low = 0.0 if num_hits == 0 else max(0.0, centre - half)
     high = 1.0 if num_hits == num_trials else min(1.0, centre + half)
     return Interval(share, low, high)
+
+
+def without_spread(value: float, widest: float, num_groups: int) -> Interval:
+    """Of a mean difference that every group shows alike: resampling sees no spread there and would claim certainty.
+
+    Wilson's bound on the share of groups that could show another one, at most ``widest`` (1 for shares), takes its
+    place.
+    """
+    sure = wilson(num_groups, num_groups).low
+    return Interval(value, sure * value - (1 - sure) * widest, sure * value + (1 - sure) * widest)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rewardsmith.contracts.metrics.evaluate import MeasureDifference
-from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson
+from rewardsmith.metrics.intervals import Interval, group_bootstrap, without_spread
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def paired_difference(
     """Values [N] of two models on the same rows; the bootstrap resamples whole groups. NaN in either: the row is out.
 
     ``widest``: the largest difference that one row can show (1 for shares). Where every row shows the same difference,
-    resampling sees no spread and would claim certainty; with ``widest`` given, Wilson's bound on the share of groups
-    that could show another one stands there.
+    resampling sees no spread and would claim certainty; with ``widest`` given, the interval is ``without_spread``.
     """
     one, other, labels = np.asarray(first, dtype=float), np.asarray(second, dtype=float), np.asarray(groups)
     if not one.shape == other.shape == labels.shape:
@@ -66,12 +65,6 @@ def paired_difference(
     difference = one - other
     interval = group_bootstrap(difference, labels, num_resamples=num_resamples, seed=seed)
     if widest is not None and len(difference) and not np.ptp(difference):
-        num_groups = len(np.unique(labels))
-        sure = wilson(num_groups, num_groups).low
-        interval = Interval(
-            interval.value,
-            sure * interval.value - (1 - sure) * widest,
-            sure * interval.value + (1 - sure) * widest,
-        )
+        interval = without_spread(interval.value, widest, len(np.unique(labels)))
     first_mean, second_mean = (float(values.mean()) if len(values) else nan for values in (one, other))
     return PairedDifference(first_mean, second_mean, interval, len(difference))

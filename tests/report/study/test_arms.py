@@ -79,11 +79,12 @@ def test_the_baseline_has_an_accuracy_and_the_others_gains(metrics: dict[str, An
     plain, other = arm_rows(metrics)
     assert (plain.cells, plain.options, plain.rate) == (("60.0%",), "as all", "1e-05")
     assert (other.cells, other.brief) == (("2.0 (1.0 to 3.0) +",), ("2.0 +",))
+    assert (plain.seen, other.seen) == (("–",), ("1.4 (2,000 pairs)",))
     assert (other.options, other.cost) == ("dropout 0.1", "2.0")
 
 
 def test_the_verdict_names_what_is_clear_and_how_much_luck_would_be(metrics: dict[str, Any]) -> None:
-    assert "On own these differ clearly from plain, in points: x<b> (2.0 (1.0 to 3.0) +)." in verdict(metrics)
+    assert "On own these differ clearly from plain, in points: x<b> 2.0 (1.0 to 3.0)." in verdict(metrics)
     assert "1 of 1 comparisons is clear; among so many without any true difference about 0.1 would be" in verdict(
         metrics
     )
@@ -140,7 +141,7 @@ def test_the_terminal_shows_intervals_where_they_fit(metrics: dict[str, Any]) ->
     table = text[text.index("Accuracy of plain") :]
     assert "2.0 +" in table
     assert "(1.0 to 3.0)" not in table
-    assert "One point on own takes at least 2,000 pairs to see." in table
+    assert "One point would take about so many test pairs: own 2,000." in table
 
 
 def test_a_forecast_is_a_table_and_a_sentence() -> None:

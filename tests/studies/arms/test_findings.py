@@ -5,6 +5,7 @@ import pytest
 
 from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.study_arms import ArmsFindings
+from rewardsmith.metrics.intervals import wilson
 from rewardsmith.studies.arms.findings import ArmResults, ScoredSet, findings, pairs_for
 from rewardsmith.trials.bootstrap import SEEN, Estimate
 from rewardsmith.trials.cell_log import credits_as_text
@@ -73,8 +74,15 @@ def test_gains_are_those_of_the_same_pairs(results):
         "unclear",
         None,
     )
-    assert found["alike"]["gain"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["plain"]["gain"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     assert found["better"]["nll"] == pytest.approx(0.6)
+
+
+def test_arms_that_answer_alike_are_not_called_the_same_for_sure(results):
+    alike = findings(results, [OWN])["tests"][0]["arms"]["alike"]
+    unsure = 1 - wilson(60, 60).low
+    assert alike["gain"] == {"value": 0.0, "low": pytest.approx(-unsure), "high": pytest.approx(unsure)}
+    assert alike["smallest_seen"] is alike["pairs_for_a_point"] is None
 
 
 def test_what_could_be_seen_follows_from_the_spread_of_the_gain(results):

@@ -22,9 +22,9 @@ class ArmOnTest(TypedDict):
     """None for the baseline."""
     standard_error: float | None
     smallest_seen: float | None
-    """True gain that four of five such studies would find."""
+    """True gain that four of five such studies, or more, would find clear."""
     pairs_for_a_point: int | None
-    """Test pairs, at least, with which one point would be found so often."""
+    """About how many test pairs would find one point so often, if only pairs varied."""
 
 
 class SetNumbers(TypedDict):

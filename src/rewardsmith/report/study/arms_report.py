@@ -29,7 +29,6 @@ def render_arms_report(metrics: Mapping[str, Any]) -> str:
         ],
         rows=arms_tables.arm_rows(metrics),
         rate_rows=arms_tables.rate_rows(metrics),
-        points=arms_tables.points,
         measured=arms_tables.measured(metrics),
     )
 
@@ -61,7 +60,8 @@ def gains_figure(metrics: Mapping[str, Any], test: Mapping[str, Any], number: in
             ),
         )
         span = base.mark_rule(strokeWidth=2, aria=False).encode(x=alt.X("low:Q"), x2="high:Q")
-        axis = alt.X("value:Q", title=f"gain on {metrics['baseline']}, points of accuracy")
+        title = f"gain on {metrics['baseline']}, points of accuracy"
+        axis = alt.X("value:Q", title=title, axis=alt.Axis(tickCount=canvas.choose(8, 5)))
         dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=axis, description="tip:N")
         return layered(reference_line(0, "x", "axis"), span, dots, height=alt.Step(24))
 

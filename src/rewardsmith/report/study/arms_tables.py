@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, percent
-from rewardsmith.report.study.tables import MARKS, gain_text
+from rewardsmith.report.study.tables import MARKS, gain_text, interval_text
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ArmRow:
     cells: tuple[str, ...]
     brief: tuple[str, ...]
     seen: tuple[str, ...]
-    """The smallest gain that would have been seen."""
+    """The smallest gain that would have been seen, and the pairs that one point takes."""
     rate: str
     seconds: str
     cost: str
@@ -37,7 +37,7 @@ def arm_rows(metrics: Mapping[str, Any]) -> list[ArmRow]:
                 options=options_text(arm["options"]),
                 cells=tuple(map(_cell, found)),
                 brief=tuple(map(_brief, found)),
-                seen=tuple(points(one and one["smallest_seen"]) for one in found),
+                seen=tuple(map(_seen, found)),
                 rate=(", ".join(f"{rate:g}" for rate in rates) or MISSING) + (" *" if arm["at_end_of_grid"] else ""),
                 seconds=duration(arm["seconds"]),
                 cost=decimal(arm["cost"], 1),
@@ -74,7 +74,9 @@ def _test_sentence(metrics: Mapping[str, Any], test: Mapping[str, Any]) -> str:
     name, baseline, arms = test["name"], metrics["baseline"], test["arms"]
     if not test["enough_groups"]:
         return f"On {name} only {test['num_groups']} groups were tested: too few to say how sure a difference is."
-    clear = [f"{arm} ({gain_text(own)})" for arm, own in arms.items() if own["verdict"] in ("better", "worse")]
+    clear = [
+        f"{arm} {interval_text(own['gain'])}" for arm, own in arms.items() if own["verdict"] in ("better", "worse")
+    ]
     if clear:
         return f"On {name} these differ clearly from {baseline}, in points: {', '.join(clear)}."
     seen = [own["smallest_seen"] for own in arms.values() if known(own["smallest_seen"])]
@@ -149,6 +151,12 @@ def _cell(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return MISSING
     return gain_text(found) if found["verdict"] else f"{decimal(100 * found['accuracy'], 1)}%"
+
+
+def _seen(found: Mapping[str, Any] | None) -> str:
+    if found is None or not known(found["pairs_for_a_point"]):
+        return MISSING
+    return f"{points(found['smallest_seen'])} ({count(found['pairs_for_a_point'])} pairs)"
 
 
 def _brief(found: Mapping[str, Any] | None) -> str:

@@ -33,11 +33,10 @@ def print_arms(metrics: Mapping[str, Any], console: Console, report_path: str) -
     )
     console.print(_arms(metrics))
     console.print()
-    for test in metrics["tests"]:
-        if needed := _largest(test, "pairs_for_a_point"):
-            console.print(
-                plain(f"One point on {test['name']} takes at least {count(needed)} pairs to see."), width=width
-            )
+    needed = {test["name"]: number for test in metrics["tests"] if (number := _largest(test, "pairs_for_a_point"))}
+    if needed:
+        words = ", ".join(f"{name} {count(number)}" for name, number in needed.items())
+        console.print(plain(f"One point would take about so many test pairs: {words}."), width=width)
     console.print()
     console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
 

@@ -89,14 +89,18 @@ def brief_text(found: Mapping[str, Any] | None) -> str:
 
 
 def gain_text(found: Mapping[str, Any] | None) -> str:
-    """``−0.3 (−0.6 to 0.1)`` points."""
+    """``−0.3 (−0.6 to 0.1)`` points; + and − where the interval excludes zero."""
     if not found or not known(found["gain"]["value"]):
         return MISSING
-    gain = found["gain"]
+    return f"{interval_text(found['gain'])} {MARKS[found['verdict']]}".rstrip()
+
+
+def interval_text(gain: Mapping[str, Any]) -> str:
+    """``−0.3 (−0.6 to 0.1)`` points."""
     words = decimal(100 * gain["value"], 1)
     if known(gain["low"]) and known(gain["high"]):
         words += f" ({decimal(100 * gain['low'], 1)} to {decimal(100 * gain['high'], 1)})"
-    return f"{words} {MARKS[found['verdict']]}".rstrip()
+    return words
 
 
 def gap_text(gap: Mapping[str, Any]) -> str:

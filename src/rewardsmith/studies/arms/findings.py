@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rewardsmith.contracts.metrics.study_arms import ArmNumbers, ArmOnTest, ArmsFindings, RateNumbers, SetNumbers
+from rewardsmith.metrics.intervals import Interval, without_spread
 from rewardsmith.trials.bootstrap import NUM_RESAMPLES, Codes, Estimate
 from rewardsmith.trials.cell_log import Result, credits_from_text
 from rewardsmith.trials.paired_results import PairedResults
@@ -104,11 +105,11 @@ def _on_test(results: ArmResults, paired: PairedResults[str], test: ScoredSet, a
     gain = paired.gain(test.name, arm)
     losses = [result["tests"][test.name]["nll"] for result in results.tested() if result["arm"] == arm]
     compared = arm != results.baseline
-    smallest = _finite(gain.smallest_seen) if compared else None
+    smallest = (_finite(gain.smallest_seen) or None) if compared else None  # without spread nobody knows
     return {
         "accuracy": paired.mean(test.name, arm).value,
         "nll": None if None in losses else float(np.mean(losses)),
-        "gain": gain.as_dict(),
+        "gain": _interval(gain, paired).as_dict() if compared else gain.as_dict(),
         "verdict": gain.verdict if compared else None,
         "standard_error": _finite(gain.standard_error) if compared else None,
         "smallest_seen": smallest,
@@ -116,11 +117,17 @@ def _on_test(results: ArmResults, paired: PairedResults[str], test: ScoredSet, a
     }
 
 
-def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
-    """Pairs with which a difference would be seen, at least: as if all that varies were the pairs.
+def _interval(gain: Estimate, paired: PairedResults[str]) -> Interval:
+    """That of the gain, also where all pairs show the same."""
+    if gain.standard_error == 0:
+        return without_spread(gain.value, 1.0, paired.num_tested_groups)
+    return gain.interval
 
-    What varies with the seed does not shrink as pairs become more. Rounded up to two digits; None where the gain has
-    no spread.
+
+def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
+    """Pairs with which a difference would be seen, as if all that varies shrank as pairs become more.
+
+    Rounded up to two digits; None where the gain has no spread.
     """
     smallest = gain.smallest_seen
     if not (isfinite(smallest) and smallest):

@@ -2,11 +2,11 @@
 
 Question   Processor time of whole optimiser steps (gradient, clipping, AdamW, what the objective itself learns) of each
            arm over that of a plain step on the same pairs, cut into micro-batches alike.
-Workload   --num_pairs pairs of the embedded dialogues, cut to --max_length tokens, the same in every step; `whole`: one
-           micro-batch; `cut`: as many as --max_tokens_per_batch makes of them. All arms in turns, --repeats times, in
-           one process with one thread.
-Ceiling    Two views are two plain steps, 2.0, and so are samples of as many tokens as the pairs have; a second pass
-           without a gradient adds 2/3 of a plain step's time where a backward pass costs twice a forward pass.
+Workload   --num_pairs pairs of the embedded dialogues, cut to --max_length tokens, the same in every step: in one
+           micro-batch, or ("cut") in as many as --max_tokens_per_batch makes of them. All arms in turns, --repeats
+           times, in one process with one thread.
+Floor      Two views are two plain steps, 2.0, and so are samples of as many tokens as the pairs have; a second pass
+           without a graph adds 2/3 of a plain step where a backward pass costs twice a forward pass.
 Command    python benchmarks/step_cost.py --model embedded/minilm
 """
 

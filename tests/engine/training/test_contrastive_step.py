@@ -78,6 +78,7 @@ def test_the_cut_of_a_step_changes_nothing(tiny_llama: Path, method: dict[str, A
     # Adam divides by the size of a gradient, so rounding of the smallest ones shows.
     assert largest_difference(whole, parts) < 5e-5
     assert cut.outcome.last["contrastive_loss"] == pytest.approx(done.outcome.last["contrastive_loss"], rel=1e-4)
+    assert done.outcome.last["alignment"] > 1e-3  # type: ignore[operator] # views differ
 
 
 def test_copies_that_fill_up_a_process_are_not_contrasted() -> None:

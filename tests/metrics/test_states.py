@@ -134,6 +134,13 @@ def test_collapse_tells_a_point_a_line_and_neither():
     assert collapse(torch.full((4, 6), math.nan)) == "point", "what is not a number tells nothing apart"
 
 
+def test_a_state_that_is_not_finite_makes_figures_that_are_no_numbers():
+    states = normal(6, 3)
+    states[2, 1] = math.inf
+    assert all(math.isnan(figure(states)) for figure in (uniformity, effective_rank, first_axis_share))
+    assert math.isnan(describe_states(states, -states).overlap)
+
+
 def test_states_in_short_types_are_described_in_float32():
     states = normal(10, 4).to(torch.bfloat16)
     assert describe_states(states, -states) == describe_states(states.float(), -states.float())

@@ -140,8 +140,13 @@ def test_states_are_left_out_where_there_are_none_or_none_are_wanted(reward_mode
     )
     assert several.metrics["states"] is unwanted.metrics["states"] is None
     assert not list(tmp_path.glob("*/states.parquet"))
-    with pytest.raises(ConfigError, match="--state_pairs -1 must be at least 0"):
-        run_evaluate(EvaluateConfig(str(reward_model), state_pairs=-1, run=quiet_run(tmp_path / "bad")), some_rows(4))
+
+
+@pytest.mark.parametrize("number", [-1, 2001])
+def test_a_number_of_states_that_cannot_be_compared_is_refused(reward_model: Path, tmp_path: Path, number: int) -> None:
+    config = EvaluateConfig(str(reward_model), state_pairs=number, run=quiet_run(tmp_path / "out"))
+    with pytest.raises(ConfigError, match=f"--state_pairs {number} must be between 0 and 2,000"):
+        run_evaluate(config, some_rows(4))
 
 
 def test_swapped_labels_mirror_every_number(reward_model: Path, tmp_path: Path) -> None:

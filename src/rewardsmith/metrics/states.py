@@ -1,7 +1,8 @@
 """How the states that a reward head reads lie in space: near, spread out, of which rank, on which side.
 
 Alignment and uniformity are those of Wang and Isola (2020, arXiv 2005.10242) and go by directions. The others go by the
-states as the head multiplies them. Each is at least float32, and NaN where there are too few states.
+states as the head multiplies them. Each is at least float32, and NaN where there are too few states or one that is not
+finite.
 """
 
 from __future__ import annotations
@@ -167,7 +168,10 @@ def _nearest(
 
 
 def _singular_values(states: Float[Tensor, "N D"]) -> Float[Tensor, " K"]:
-    """Of the states less their mean, the largest first."""
+    """Of the states less their mean, the largest first; NaN where a state is not finite, which LAPACK would refuse."""
     states = _as_float(states)
-    values: Tensor = torch.linalg.svdvals(states - states.mean(0))
+    varying = states - states.mean(0)
+    if not bool(varying.isfinite().all()):
+        return varying.new_full((min(varying.shape),), math.nan)
+    values: Tensor = torch.linalg.svdvals(varying)
     return values

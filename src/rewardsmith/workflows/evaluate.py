@@ -36,6 +36,9 @@ from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import open_folder
 from rewardsmith.workflows.refused_rows import set_aside_refused
 
+MOST_STATE_PAIRS = 2000
+"""Every state is compared with every other."""
+
 
 @dataclass(frozen=True, repr=False)
 class EvaluateResult(ReportedResult[EvaluateMetrics]):
@@ -60,14 +63,14 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
 
 
 def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
-    """Scores a set; writes ``metrics.json``, ``rewards.parquet`` and ``report.html``. ``dataset``: rows in memory.
+    """Scores a set; writes ``metrics.json``, ``rewards.parquet``, ``states.parquet`` and ``report.html``.
 
-    With ``fit_temperature`` the model's folder is changed too. Where no temperature can be fitted, everything else is
-    written before ``DataError`` says so.
+    ``dataset``: rows in memory. With ``fit_temperature`` the model's folder is changed too. Where no temperature can be
+    fitted, everything else is written before ``DataError`` says so.
     """
     set_quiet(config.run.quiet)
-    if config.state_pairs < 0:
-        raise ConfigError(f"--state_pairs {config.state_pairs} must be at least 0.")
+    if not 0 <= config.state_pairs <= MOST_STATE_PAIRS:
+        raise ConfigError(f"--state_pairs {config.state_pairs} must be between 0 and {MOST_STATE_PAIRS:,}.")
     home = folder_for_temperature(config.reward_model_path) if config.fit_temperature else None
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     inputs: dict[str, str] = {}

@@ -133,6 +133,7 @@ class TrainConfig:
       rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1 --eval_steps 50
       rewardsmith train prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --use_peft --learning_rate 1e-4
       rewardsmith train prefs.jsonl --contrastive simcse --per_device_train_batch_size 16
+      rewardsmith train prefs.jsonl --meta_dataset samples.jsonl
       rewardsmith train --dataset_name embedded/dialogues --center_rewards_coefficient 0.01 --output_dir rm
     """
 
@@ -173,7 +174,7 @@ class EvaluateConfig:
     fit_temperature: bool = False
     """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
     state_pairs: int = 300
-    """Pairs, drawn at random, whose states (what the head reads) are described and drawn; 0: none."""
+    """Pairs, drawn at random, whose states (what the head reads) are described and drawn, up to 2000; 0: none."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

@@ -81,6 +81,14 @@ def test_one_model_has_both_maps_in_one_figure_and_two_have_one_for_each_map(num
     assert "this model" in pca.wide and "the other" in pca.narrow
 
 
+def test_the_first_panel_stands_on_the_left_and_on_a_narrow_page_above(numbers):
+    pca, _ = state_figures({"states": numbers}, map_table(PAIRS, some_map(0), some_map(1)))
+    for svg, axis in ((pca.wide, 0), (pca.narrow, 1)):
+        corners = re.findall(r"<text[^>]*translate\(([\d.]+),([\d.]+)\)[^>]*>(this model|the other)", svg)
+        places = {name: (float(x), float(y)) for x, y, name in corners}
+        assert places["this model"][axis] < 20 < 300 < places["the other"][axis]
+
+
 def test_every_dot_lies_in_its_panel(numbers):
     (figure,) = state_figures({"states": numbers}, map_table(PAIRS, some_map(0)))
     places = [
@@ -89,6 +97,8 @@ def test_every_dot_lies_in_its_panel(numbers):
     assert len(places) == 4 * NUM_PAIRS
     assert sum(x < 395 for x, _ in places) == 2 * NUM_PAIRS, "half of them in the left one"
     assert all(0 < x < 790 and 0 < y < 400 for x, y in places)
+    wide, high = np.ptp([place for place in places if place[0] < 395], axis=0)
+    assert 10 * wide < high, "both axes in one scale, and the second one upwards"
 
 
 def test_nothing_is_drawn_without_a_map(numbers):

@@ -121,6 +121,8 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("could be seen", "a true difference that four of five such studies would find clear"),
     ]
+    if flattered := _flattered(metrics):
+        rows.append(("caution", flattered))
     if metrics["failed"]:
         first = metrics["failed"][0]
         rows.append(
@@ -129,13 +131,26 @@ def measured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _flattered(metrics: Mapping[str, Any]) -> str:
+    """Where an arm may know labels that it is tested on; else nothing."""
+    changed = [arm["name"] for arm in metrics["arms"] if {"dataset_name", "noise_aware"} & arm["options"].keys()]
+    if not (changed and metrics["test_share"]):
+        return ""
+    own = metrics["tests"][0]["name"]
+    return (
+        f"whatever changed the pairs of {', '.join(changed)} may have seen labels that {own} tests: it flatters there"
+    )
+
+
 def _rates_in_words(metrics: Mapping[str, Any]) -> str:
     rates = ", ".join(f"{rate:g}" for rate in metrics["learning_rates"])
     if len(metrics["learning_rates"]) == 1:
         return f"{rates}, for all arms"
     whose = "the first seed, for all" if metrics["choose_rates_on"] == "first" else "each seed for itself"
     share = percent(metrics["held_out_share"])
-    return f"of {rates}, for each arm, by the likelihood of held-out labels ({share} of the pairs): {whose}"
+    return (
+        f"of {rates}, for each arm, by the likelihood of held-out labels ({share} of the pairs not tested on): {whose}"
+    )
 
 
 def _test_in_words(test: Mapping[str, Any]) -> str:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.evaluate import EvaluateResult
     from rewardsmith.workflows.export import ExportResult
     from rewardsmith.workflows.refine import RefineResult
+    from rewardsmith.workflows.sample import SampleResult
     from rewardsmith.workflows.score import ScoreResult
     from rewardsmith.workflows.study_noise import StudyResult
     from rewardsmith.workflows.train import TrainResult
     from rewardsmith.workflows.undo import UndoResult
 
-__all__ = ["__version__", "audit", "evaluate", "export", "refine", "score", "study_noise", "train", "undo"]
+__all__ = ["__version__", "audit", "evaluate", "export", "refine", "sample", "score", "study_noise", "train", "undo"]
 
 _Config = TypeVar("_Config")
 
@@ -70,6 +71,15 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
+
+
+def sample(model_name_or_path: str, dataset: Any, **options: Any) -> SampleResult:
+    """Writes several responses of a policy to each prompt of a set. Options: ``rewardsmith sample --help``."""
+    from rewardsmith.workflows.options import SampleConfig
+    from rewardsmith.workflows.sample import run_sample
+
+    options = {"model_name_or_path": model_name_or_path, **options}
+    return run_sample(_config(SampleConfig, dataset, options), **_in_memory(dataset))
 
 
 def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:

@@ -35,6 +35,21 @@ PAIRS = pa.schema(
     ]
 )
 
+SAMPLES = pa.schema(
+    [
+        ("row", pa.int64()),  # position in the input, 0-based; quarantined rows leave gaps
+        ("prompt_id", pa.string()),  # as in PAIRS
+        ("prompt", MESSAGES),
+        ("responses", pa.list_(MESSAGES)),  # at least two, without the prompt; the lists below have an entry for each
+        ("finish_reason", pa.list_(pa.string())),  # stop, length, ...; null where it is not known, as all that follows
+        ("logprob", pa.list_(pa.float32())),  # of the response given the prompt, by the policy that drew it
+        ("gold", pa.list_(pa.float32())),  # true rewards, where there is a truth
+        ("policy", pa.string()),  # fingerprint of the policy
+        ("seed", pa.int64()),  # that it drew with
+    ]
+)
+"""What a policy answered to each prompt. Nobody has compared the responses."""
+
 LEDGER = pa.schema(
     [
         *PAIRS,  # target, margin and weight as refined, in the input's order: chosen is what the input called chosen

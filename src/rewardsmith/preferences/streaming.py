@@ -7,6 +7,7 @@ responses: a policy's samples are what they are.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class ScoringRow:
     problem: BadRowError | None = None
     place: str = ""
     """File and line, for messages."""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class RowStream:
     rows: Iterator[ScoringRow]
     not_read: Counter[str]
     """Column -> rows in which it could be part of the conversation, and is not read; grows while rows are read."""
+    fingerprints: dict[str, str]
+    """Name of each source that is read -> fingerprint of its content."""
     column: str | None = None
     """The column of the responses, where it is one."""
 
@@ -74,18 +78,19 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
         raise ConfigError("`response_key` names responses to score, and the other options pairs: drop one of them.")
     reading = options.reading()
     name, sources = find_sources(dataset, reading)
-    first = _Opened(sources[0])
+    first = OpenedSource(sources[0])
     if first.is_empty:
         raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
     others = [source for source in sources[1:] if _is_of_kind(source, kind, reading, options.response_key)]
     described = form.name if isinstance(form, Format) else form
     not_read: Counter[str] = Counter()
-    rows = _read(first, others, kind, reading, options.response_key, not_read)
-    return RowStream(name, kind, described, rows, not_read, form if isinstance(form, str) else None)
+    fingerprints: dict[str, str] = {}
+    rows = _read(first, others, kind, reading, options.response_key, not_read, fingerprints)
+    return RowStream(name, kind, described, rows, not_read, fingerprints, form if isinstance(form, str) else None)
 
 
-class _Opened:
+class OpenedSource:
     """A source with its first rows looked at."""
 
     def __init__(self, source: Source) -> None:
@@ -105,7 +110,7 @@ class _Opened:
 
 def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: str | None) -> bool:
     """Looks at a further source before any is scored: False for an empty one, DataError for one of another kind."""
-    opened = _Opened(source)
+    opened = OpenedSource(source)
     if opened.is_empty:
         say(f"{source.name} is empty.")
         return False
@@ -116,28 +121,33 @@ def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: 
 
 
 def _read(
-    opened: _Opened,
+    opened: OpenedSource,
     others: Sequence[Source],
     kind: Kind,
     options: DataOptions,
     response_key: str | None,
     not_read: Counter[str],
+    fingerprints: dict[str, str],
 ) -> Iterator[ScoringRow]:
     number = 0
     for source in (None, *others):
-        opened = opened if source is None else _Opened(source)
+        opened = opened if source is None else OpenedSource(source)
         _, form = _kind_of(opened.records, options, response_key, opened.source.name)
+        digest = hashlib.sha256()
         for raw in opened.rows:
+            digest.update(f"{raw.original}\n".encode())
             row = _scoring_row(raw, number, kind, form, options.prompt_key, opened)
             if row.problem is not None and options.on_bad_row == "error":
                 raise DataError(f"{row.place}: {row.problem.message}. Fix it, or pass `on_bad_row` quarantine.")
             yield row
             number += 1
         not_read.update(opened.fields.unread())
+        found = opened.source.fingerprint
+        fingerprints[opened.source.name] = f"sha256:{digest.hexdigest()}" if found is None else found()
 
 
 def _scoring_row(
-    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: _Opened
+    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: OpenedSource
 ) -> ScoringRow:
     place = opened.source.place(raw.line)
     try:
@@ -150,9 +160,9 @@ def _scoring_row(
             conversations = _responses(record, kind, form, prompt_key)
             _check(conversations)
         opened.fields.note(raw.record)
-        return ScoringRow(number, raw, conversations, identity, place=place)
+        return ScoringRow(number, raw, conversations, identity, place=place, file=opened.source.name)
     except BadRowError as problem:
-        return ScoringRow(number, raw, problem=problem, place=place)
+        return ScoringRow(number, raw, problem=problem, place=place, file=opened.source.name)
 
 
 def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], str]:

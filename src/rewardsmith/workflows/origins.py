@@ -13,6 +13,9 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 EVAL_INPUT = "eval: "
 """Begins the names of what a training only evaluated on, among the inputs in its manifest."""
 
+META_INPUT = "meta: "
+"""The same for samples without labels."""
+
 
 def learned_from(model: Path, given: PreferenceSet, split: str) -> bool:
     """Whether the run that wrote a model's folder says that it was trained on a set, as it came or refined."""
@@ -24,7 +27,7 @@ def _made_from(manifest: dict[str, Any], split: str) -> set[str]:
     """Fingerprints of what a run read, and of what that was made from by runs whose folders are still there."""
     found: set[str] = set()
     for name, fingerprint in manifest["inputs"].items():
-        if name.startswith(EVAL_INPUT):
+        if name.startswith((EVAL_INPUT, META_INPUT)):
             continue
         if manifest["config"].get("dataset_split", split) == split:
             found.add(fingerprint)

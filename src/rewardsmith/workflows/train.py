@@ -25,6 +25,9 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
+from rewardsmith.engine.training.meta_options import check_meta
+from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta_training import MakeStep, MetaTraining
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
@@ -39,11 +42,13 @@ from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
 from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
+from rewardsmith.workflows.meta_samples import meta_inputs, meta_samples, say_shared_prompts, write_meta_quarantine
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
@@ -108,11 +113,14 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
             say(warning)
         train_pairs = with_error_rates(train_pairs, audit.pairs, audit.strengths, audit.share_wrong, str(audit.path))
         other_inputs = other_inputs | audit.fingerprints
+    samples = meta_samples(config, refusals)
+    say_shared_prompts(samples, eval_pairs)
+    other_inputs = other_inputs | meta_inputs(samples)
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
-        trained = _train(config, path, train_pairs, accelerator)
+        trained = _train(config, path, train_pairs, accelerator, samples)
     model, encoded = trained.model, trained.run.pairs
     metrics: TrainMetrics | EvaluatedTrainMetrics = _train_metrics(trained.run, given.columns_not_read)
     weights = weights_from_shards(model, accelerator)
@@ -123,6 +131,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with _into(path) as saving:
         save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
+    write_meta_quarantine(path, samples)
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:
@@ -140,10 +149,12 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
 class _Trained:
     model: Any
     start: StartingModel
-    run: Trained[RewardStep]
+    run: Trained[RewardStep | MetaStep]
 
 
-def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator) -> _Trained:
+def _train(
+    config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accelerator, samples: SampleSet | None
+) -> _Trained:
     """A model, trained on the pairs; on all processes."""
     seed = config.run.seed
     with torch.random.fork_rng(devices=[]):
@@ -151,6 +162,12 @@ def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accele
         start = starting_model(config.model, seed)
         model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
         main = accelerator.is_main_process
+        meta = (
+            MetaTraining(samples.table, config.meta, start.encoder, config.train, accelerator, seed)
+            if samples
+            else None
+        )
+        make_step: MakeStep = meta.make_step(reward_step) if meta else reward_step
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             run = train_reward_model(
                 model,
@@ -158,17 +175,19 @@ def _train(config: TrainConfig, path: Path, pairs: pa.Table, accelerator: Accele
                 pairs,
                 config.train,
                 accelerator,
-                reward_step,
+                make_step,
                 seed=seed,
                 log=log,
                 save_to=path / CHECKPOINTS,
                 saving=config.checkpoints,
+                make_source=meta.source if meta else None,
             )
     return _Trained(model, start, run)
 
 
 def _check(config: TrainConfig) -> None:
     check_options(config.train)
+    check_meta(config.meta)
     check_saving(config.checkpoints)
     check_trackers(config.trackers)
     if not 0 <= config.eval_fraction < 1:
@@ -219,7 +238,7 @@ def _into(folder: Path) -> Iterator[Path]:
     saving.rmdir()
 
 
-def _train_metrics(trained: Trained[RewardStep], columns_not_read: dict[str, int]) -> TrainMetrics:
+def _train_metrics(trained: Trained[RewardStep | MetaStep], columns_not_read: dict[str, int]) -> TrainMetrics:
     outcome, encoded = trained.outcome, trained.pairs
     last = cast(dict[str, float], outcome.last)  # of these, only the accuracy can be None
     return {

@@ -50,7 +50,7 @@ def accumulate_jointly(
         kept = [run(model, batches[0].to(accelerator.device))]
         found = [_detached(rows(kept[0], batches[0].to(accelerator.device)))]
     else:
-        with torch.no_grad(), _same_draws_again(accelerator), accelerator.no_sync(model):
+        with torch.no_grad(), same_draws_again(accelerator), accelerator.no_sync(model):
             moved = (batch.to(accelerator.device) for batch in batches)
             found = [_detached(rows(run(model, batch), batch)) for batch in moved]
     value, gradients = _gradients(found, objective, accelerator)
@@ -69,7 +69,8 @@ def _detached(rows: Rows) -> Rows:
     return Rows(rows.values.detach(), rows.counts)
 
 
-def _same_draws_again(accelerator: Accelerator) -> Any:
+def same_draws_again(accelerator: Accelerator) -> Any:
+    """Within it random numbers may be drawn; afterwards the generators are where they were."""
     kind = accelerator.device.type
     devices = [accelerator.device] if kind != "cpu" else []
     return torch.random.fork_rng(devices=devices, device_type=kind if kind != "cpu" else "cuda")

@@ -24,7 +24,7 @@ from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions,
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
 from rewardsmith.engine.training.run_state import average_with_earlier
-from rewardsmith.engine.training.subject import Step
+from rewardsmith.engine.training.subject import Source, Step
 from rewardsmith.errors import DataError
 from rewardsmith.models.blocks import train_top_layers
 from rewardsmith.models.dropout import dropout_sites
@@ -60,10 +60,12 @@ def train_reward_model(
     save_to: Path | None = None,
     saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
     num_views: int = 1,
+    make_source: Callable[[PairSource, BatchForm], Source] | None = None,
 ) -> Trained[S]:
     """Trains ``model`` (a Hugging Face sequence-classification model, adapters or not) in place on the pairs.
 
     ``make_step`` gives the objective (``reward_step.reward_step``), ``num_views`` is how often it reads each pair.
+    ``make_source`` may put more than the pairs into a step (``MetaSource``).
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
     """
     check_options(options)
@@ -95,7 +97,9 @@ def train_reward_model(
     again = what_again(model, encoder, form, options, accelerator.device.type)
     with recomputed_blocks(model, again), dropout_sites(model, options.dropout, seed) as dropout:
         module = RewardModule(model, dropout)
-        outcome = train(module, source, step, options, accelerator, log, checkpoints)
+        outcome = train(
+            module, make_source(source, form) if make_source else source, step, options, accelerator, log, checkpoints
+        )
     if checkpoints is not None and saving.average_checkpoints > 1:
         num = average_with_earlier(module, checkpoints, saving.average_checkpoints, outcome.num_steps)
         say(f"The saved weights are the mean of {num} states: the last and {num - 1} checkpoints.")

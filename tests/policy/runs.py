@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from tiny_policies import PROMPTS, changed, tiny_policy, vowel_scorer
 from torch import Tensor
+from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.accelerators import make_accelerator
@@ -18,7 +18,7 @@ from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.policies import add_policy_lora
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import TrainedPolicy, train_policy
-from tiny_reward_models import tiny_tokenizer
+from tiny_architectures import tokenizer_for
 
 OPTIONS = changed(
     PolicyOptions(samples_to_read=2),
@@ -67,12 +67,12 @@ def run(
         if moment.step == kill_at:
             raise Killed
 
-    policy = tiny_policy() if policy is None else policy
+    policy = toy_policy()[0] if policy is None else policy
     trained = train_policy(
         policy,
-        tiny_tokenizer(),
+        tokenizer_for("llama"),
         PROMPTS,
-        scorer or vowel_scorer(),
+        scorer or letter_scorer(),
         changed(options, **changes),
         make_accelerator("cpu"),
         log=log,
@@ -87,7 +87,7 @@ def run(
 
 def adapted(kind: str = "llama") -> Any:
     """The tiny policy with adapters."""
-    policy = tiny_policy(kind)
+    policy, _ = toy_policy(kind)
     policy.name_or_path = policy.config.name_or_path = "tiny"
     return add_policy_lora(policy, LoraOptions(use_peft=True, lora_r=4))
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 from runs import EVERYTHING, OPTIONS, Killed, Lines, adapted, run, weights
 from safetensors.torch import load_file
-from tiny_policies import PROMPTS, changed, tiny_policy, vowel_scorer
+from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.policy.policy_training import train_policy
 from stub_scorer import StubScorer
-from tiny_reward_models import tiny_tokenizer
+from tiny_architectures import tokenizer_for
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
@@ -38,8 +38,8 @@ def largest_difference(one: Any, other: Any) -> float:
 
 def test_without_learning_every_ratio_is_one_and_no_weight_moves() -> None:
     log = Lines()
-    policy, trained = run(log=log, policy_learning_rate=0.0, critic_learning_rate=0.0, max_grad_norm=0.0)
-    assert_equal_weights(policy, tiny_policy())
+    policy, trained = run(log=log, policy_learning_rate=0.0, critic_learning_rate=0.0)
+    assert_equal_weights(policy, toy_policy()[0])
     for line in log.lines:
         assert line["clip_share"] == 0 and abs(line["kl_to_rollout"]) < 1e-10
         assert line["kl"] == 0 and line["kl_k3"] == 0
@@ -49,7 +49,7 @@ def test_without_learning_every_ratio_is_one_and_no_weight_moves() -> None:
 
 def test_learning_moves_policy_and_critic_and_says_how_far() -> None:
     policy, trained = run()
-    assert largest_difference(policy, tiny_policy()) > 1e-4
+    assert largest_difference(policy, toy_policy()[0]) > 1e-4
     assert bool(trained.module.critic.head.weight.any())
     line = trained.outcome.last
     assert line["kl"] != 0 and line["kl_k3"] > 0 and line["ref_perplexity"] > 1 and line["entropy"] > 0
@@ -130,15 +130,15 @@ def test_adapters_alone_learn_and_without_them_the_policy_is_its_reference() -> 
     assert moved and all("lora_" in name for name in moved)
     with policy.disable_adapter():
         tokens = torch.tensor([[1, 5, 9, 20]])
-        assert torch.equal(policy(tokens).logits, tiny_policy()(tokens).logits)
+        assert torch.equal(policy(tokens).logits, toy_policy()[0](tokens).logits)
 
 
 def test_while_the_critic_warms_up_the_policy_stays_to_the_bit() -> None:
     policy, trained = run(num_rollouts=2, critic_warmup_rollouts=2)
-    assert_equal_weights(policy, tiny_policy())
+    assert_equal_weights(policy, toy_policy()[0])
     assert bool(trained.module.critic.head.weight.any())
     later, _ = run(num_rollouts=3, critic_warmup_rollouts=2)
-    assert largest_difference(later, tiny_policy()) > 0
+    assert largest_difference(later, toy_policy()[0]) > 0
 
 
 def test_a_critic_that_errs_does_not_slow_the_policy() -> None:
@@ -154,13 +154,13 @@ def test_a_critic_that_errs_does_not_slow_the_policy() -> None:
 def test_another_policy_may_be_the_reference() -> None:
     log = Lines()
     train_policy(
-        tiny_policy(),
-        tiny_tokenizer(),
+        toy_policy()[0],
+        tokenizer_for("llama"),
         PROMPTS,
-        vowel_scorer(),
+        letter_scorer(),
         changed(OPTIONS, num_rollouts=1),
         make_accelerator("cpu"),
-        reference=tiny_policy(seed=1),
+        reference=toy_policy(seed=1)[0],
         log=log,
         quiet=True,
     )
@@ -200,4 +200,4 @@ def test_adapters_cannot_become_a_new_reference() -> None:
 
 def test_no_prompts_are_an_error() -> None:
     with pytest.raises(DataError, match="no prompt"):
-        train_policy(tiny_policy(), tiny_tokenizer(), [], vowel_scorer(), OPTIONS, make_accelerator("cpu"))
+        train_policy(toy_policy()[0], tokenizer_for("llama"), [], letter_scorer(), OPTIONS, make_accelerator("cpu"))

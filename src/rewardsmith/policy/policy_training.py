@@ -69,7 +69,7 @@ def train_policy(
     """
     check_policy_options(options)
     _check_processes(options, accelerator)
-    if not options.rollouts.on_policy:
+    if not options.sampling.settings().on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
     model = _actor_critic(policy, critic, options)
     staying_near = reference_of(policy) if reference is None else FrozenCopy(reference)

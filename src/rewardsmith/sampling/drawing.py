@@ -6,7 +6,7 @@ Each distinct prompt is read once for all responses to it, and a response that h
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -73,7 +73,7 @@ class Drawing:
         named = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
         named |= {"use_cache": True, "logits_to_keep": 1}
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
-            output = self.model(ids, **{name: value for name, value in named.items() if name in self._known})
+            output = self.model(ids, **{name: value for name, value in named.items() if self._takes(name)})
         found = getattr(output, "past_key_values", None)
         if not hasattr(found, "batch_select_indices"):
             raise ModelError(
@@ -82,9 +82,12 @@ class Drawing:
             )
         return output.logits[:, -1].float(), found
 
+    def _takes(self, name: str) -> bool:
+        return name in self._parameters or any(kind.kind is kind.VAR_KEYWORD for kind in self._parameters.values())
+
     @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(inspect.signature(self.model.forward).parameters)
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.model.forward).parameters
 
 
 class _Batch:

@@ -7,6 +7,8 @@ where two candidates are within it.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -49,7 +51,7 @@ class TokenChoice:
         self, context: Int[Tensor, "N T"], scores: Float[Tensor, "N V"], seeds: Int[Tensor, " N"], place: int
     ) -> Int[Tensor, " N"]:
         """The next token of each response. ``context``: what it and its prompt hold so far."""
-        processed = self._processors(context, scores)
+        processed = self._processors(cast(torch.LongTensor, context), cast(torch.FloatTensor, scores))
         if self._is_greedy:
             return processed.argmax(-1)
         return (processed + gumbel(seeds, place, scores.shape[-1])).argmax(-1)

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
-from rewardsmith.contracts.tables import PAIRS
+from rewardsmith.contracts.tables import PAIRS, SAMPLES
 
 NUMBERS_AND_COLOURS = ("red", "green", "blue", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 QUALITIES = ("good", "bad", "fine", "poor", "warm", "cold", "fast", "slow")
@@ -102,6 +102,36 @@ def pair_table(rows: list[dict[str, Any]]) -> pa.Table:
         for name in PAIRS.names:
             columns[name].append(made.get(name))
     return pa.table(columns, schema=PAIRS)
+
+
+def sample_rows(num_prompts: int, num_responses: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Random prompts with several responses each, and gold rewards."""
+    rng = np.random.default_rng(seed)
+    rows = some_rows(num_prompts * num_responses, seed)
+    return [
+        {
+            "prompt": rows[begin]["prompt"] + f" {TEXT_WORDS[begin % len(TEXT_WORDS)]}",
+            "responses": [row["chosen"] for row in rows[begin : begin + num_responses]],
+            "gold": rng.normal(size=num_responses).tolist(),
+        }
+        for begin in range(0, len(rows), num_responses)
+    ]
+
+
+def sample_table(num_prompts: int, num_responses: int, seed: int = 1) -> pa.Table:
+    """The table of ``sample_rows``."""
+    columns: dict[str, list[Any]] = {name: [] for name in SAMPLES.names}
+    for i, row in enumerate(sample_rows(num_prompts, num_responses, seed)):
+        made = {
+            "row": i,
+            "prompt_id": row["prompt"],
+            "prompt": [{"role": "user", "content": row["prompt"]}],
+            "responses": [[{"role": "assistant", "content": text}] for text in row["responses"]],
+            "gold": row["gold"],
+        }
+        for name in SAMPLES.names:
+            columns[name].append(made.get(name))
+    return pa.table(columns, schema=SAMPLES)
 
 
 def rows_with_a_category_that_errs(num: int) -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from rewardsmith.errors import ModelError, RunError
 from rewardsmith.sampling.drawing import Drawing, Drawn
 from rewardsmith.sampling.settings import NAMED, SamplingSettings
 from rewardsmith.sampling.token_choice import TokenChoice
 from tiny_architectures import DECODERS
-from tiny_policies import tiny_policy
+from tiny_writers import tiny_writer
 
 END, PAD, NEW = 2, 3, 20
 PROMPTS = [[5, 6, 7], [9] * 12, [20, 21, 22, 23, 24, 25, 26], [5, 6, 7]]
@@ -29,15 +30,15 @@ def alone(how: Drawing) -> list[Drawn]:
     return [how.draw([prompt], [seed])[0] for prompt, seed in zip(PROMPTS, SEEDS, strict=True)]
 
 
-def assert_same(found: list[Drawn], expected: list[Drawn]) -> None:
+def assert_same(found: list[Drawn], expected: list[Drawn], rounding: float = 1e-5) -> None:
     assert [(one.ids, one.ended) for one in found] == [(one.ids, one.ended) for one in expected]
     for one, other in zip(found, expected, strict=True):
-        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+        assert one.logprobs == pytest.approx(other.logprobs, abs=rounding)
 
 
 @pytest.mark.parametrize("architecture", DECODERS)
 def test_the_likeliest_tokens_are_those_that_transformers_generates(architecture: str) -> None:
-    model, _ = tiny_policy(architecture)
+    model, _ = tiny_writer(architecture)
     found = drawing(model, SamplingSettings(temperature=0)).draw(PROMPTS, SEEDS)
     for prompt, drawn in zip(PROMPTS, found, strict=True):
         ids = torch.tensor([prompt])
@@ -49,7 +50,7 @@ def test_the_likeliest_tokens_are_those_that_transformers_generates(architecture
 @pytest.mark.parametrize("architecture", DECODERS)
 @pytest.mark.parametrize("named", NAMED)
 def test_a_batch_draws_what_each_response_alone_does(architecture: str, named: str) -> None:
-    how = drawing(tiny_policy(architecture)[0], NAMED[named])
+    how = drawing(tiny_writer(architecture)[0], NAMED[named])
     together = how.draw(PROMPTS, SEEDS)
     assert together[0].ids != together[3].ids  # one prompt, two seeds
     assert_same(together, alone(how))
@@ -58,7 +59,7 @@ def test_a_batch_draws_what_each_response_alone_does(architecture: str, named: s
 
 @pytest.mark.parametrize("named", NAMED)
 def test_log_probabilities_are_the_policys_own_at_temperature_1(named: str) -> None:
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     for prompt, drawn in zip(PROMPTS, drawing(model, NAMED[named]).draw(PROMPTS, SEEDS), strict=True):
         with torch.no_grad():
             scores = model(torch.tensor([prompt + drawn.ids])).logits[0, len(prompt) - 1 : -1]
@@ -67,7 +68,7 @@ def test_log_probabilities_are_the_policys_own_at_temperature_1(named: str) -> N
 
 
 def test_a_response_that_ends_leaves_the_others_as_they_are() -> None:
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     endless = drawing(model, ends=()).draw(PROMPTS, SEEDS)
     end = endless[1].ids[4]  # so that the second response ends at its fifth token at the latest
     how = drawing(model, ends=(end,))
@@ -81,14 +82,14 @@ def test_a_response_that_ends_leaves_the_others_as_they_are() -> None:
 
 
 def test_fewer_new_tokens_are_the_first_of_more() -> None:
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     long, short = drawing(model).draw(PROMPTS, SEEDS), drawing(model, new=5).draw(PROMPTS, SEEDS)
     assert [one.ids for one in short] == [one.ids[:5] for one in long]
 
 
 def test_sequences_come_as_often_as_the_policy_says() -> None:
     """All sequences of two tokens over four candidates, each within four standard errors."""
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     with torch.no_grad():
         model.lm_head.weight[4:] = 0  # the rest has a bias that no draw can overcome
         forbid = torch.zeros(model.config.vocab_size)
@@ -114,7 +115,7 @@ def test_batches_hold_what_fits_longest_first_and_equal_prompts_together() -> No
 
 
 def test_a_prompt_is_read_once_for_all_its_responses() -> None:
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     read: list[int] = []
     model.model.register_forward_pre_hook(
         lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
@@ -123,8 +124,19 @@ def test_a_prompt_is_read_once_for_all_its_responses() -> None:
     assert read == [3, 8]
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
+def test_adapters_are_part_of_the_policy() -> None:
+    model, _ = tiny_writer()
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))
+    found = drawing(adapted.eval()).draw(PROMPTS, SEEDS)
+    with adapted.disable_adapter():
+        without = drawing(adapted).draw(PROMPTS, SEEDS)
+    assert [one.ids for one in found] != [one.ids for one in without]
+    assert_same(found, drawing(adapted.merge_and_unload()).draw(PROMPTS, SEEDS), rounding=1e-4)
+
+
 def test_a_policy_that_has_diverged_is_no_policy() -> None:
-    model, _ = tiny_policy()
+    model, _ = tiny_writer()
     with torch.no_grad():
         model.lm_head.weight.fill_(float("nan"))
     with pytest.raises(RunError, match="not finite"):

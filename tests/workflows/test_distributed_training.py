@@ -22,7 +22,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import run_train
-from tiny_reward_models import some_rows
+from tiny_reward_models import sample_rows, some_rows
 
 pytestmark = pytest.mark.distributed
 
@@ -61,8 +61,9 @@ def alone(model: Path, data: Path, out: Path, **more: Any) -> Path:
 
 def start_two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
     options = {**OPTIONS, **more, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
-    words = [word for name, value in options.items() if value is not True for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data), *words, "--quiet"]
+    flags = [(f"--{name}",) if value is True else (f"--{name}", str(value)) for name, value in options.items()]
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data)]
+    command += [word for flag in flags for word in flag]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -122,7 +123,7 @@ def test_two_processes_drop_what_one_does(
 def test_two_processes_change_labels_and_margins_as_one_does(
     tiny_llama: Path, data: Path, tmp_path: Path, launcher: str
 ) -> None:
-    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5}
+    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True}
     alone(tiny_llama, data, tmp_path / "one", **corrections)
     two(launcher, tiny_llama, data, tmp_path / "two", **corrections)
     assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
@@ -130,6 +131,42 @@ def test_two_processes_change_labels_and_margins_as_one_does(
     assert (labels[0]["target"] - labels[0]["target_given"]).abs().min() > 0.01
     assert labels[0]["target"].to_numpy() == pytest.approx(labels[1]["target"].to_numpy(), abs=1e-4)
     assert labels[0]["pair_id"].equals(labels[1]["pair_id"])
+
+
+@pytest.mark.parametrize("tokens", [400, 4096], ids=["two passes", "one pass"])
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_contrast_what_one_does(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str, tokens: int
+) -> None:
+    contrast = {"contrastive": "swav", "contrast_on": "differences", "contrast_queue_steps": 2, "num_train_epochs": 3.0}
+    contrast["max_tokens_per_batch"] = tokens
+    alone(tiny_llama, data, tmp_path / "one", **contrast)
+    two(launcher, tiny_llama, data, tmp_path / "two", **contrast)
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
+    for line, other in zip(*logs, strict=True):
+        for name in ("contrastive_loss", "grad_norm", "uniformity", "alignment"):
+            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
+    saved = [set(load_file(folder / "model.safetensors")) for folder in (one, tmp_path / "two")]
+    assert saved[0] == saved[1]  # prototypes are no part of a model
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
+def test_two_processes_are_moved_by_samples_as_one_is(
+    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
+) -> None:
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in sample_rows(5, 4)))
+    meta = {"meta_dataset": samples, "meta_samples": 3, "meta_batch_size": 3, "meta_objective": "standardised"}
+    alone(tiny_llama, data, tmp_path / "one", **{**meta, "meta_dataset": str(samples)})
+    two(launcher, tiny_llama, data, tmp_path / "two", **meta)
+    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
+    assert largest_difference(tmp_path / "one", one) > 10 * TOLERANCE
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
+    figures = [name for name in json.loads(logs[0][0]) if name.startswith("meta_")]
+    for line, other in zip(*logs, strict=True):
+        for name in figures:
+            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-2, abs=1e-3), name
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])

@@ -103,8 +103,13 @@ def assert_same(one: Path, other: Path, file: str = "model.safetensors") -> None
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"use_peft": True, "lora_dropout": 0.2}, {"data_smoothing": 0.3, "batch_margin": 0.5}],
-    ids=["full", "adapters", "learned corrections"],
+    [
+        {},
+        {"use_peft": True, "lora_dropout": 0.2},
+        {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True},
+        {"contrastive": "swav", "contrast_queue_steps": 2, "max_tokens_per_batch": 400},
+    ],
+    ids=["full", "adapters", "learned corrections", "contrastive"],
 )
 def test_killed_twice_and_resumed_equals_uninterrupted(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]

@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
+from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
 from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
@@ -131,6 +132,7 @@ class TrainConfig:
     Examples:
       rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1
       rewardsmith train prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --use_peft --learning_rate 1e-4
+      rewardsmith train prefs.jsonl --contrastive simcse --per_device_train_batch_size 16
       rewardsmith train --dataset_name embedded/dialogues --center_rewards_coefficient 0.01 --output_dir rm
     """
 
@@ -143,6 +145,7 @@ class TrainConfig:
     noise_aware: str | None = None
     """Folder of an audit of this set: its error rates become part of the loss (arXiv 1609.03683), the labels stay."""
     train: TrainOptions = field(default_factory=TrainOptions)
+    contrastive: ContrastiveOptions = field(default_factory=ContrastiveOptions)
     meta: MetaOptions = field(default_factory=MetaOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     checkpoints: CheckpointOptions = field(default_factory=CheckpointOptions)

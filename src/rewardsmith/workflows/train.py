@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,22 +20,26 @@ from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
+from rewardsmith.engine.training.contrastive_options import check_contrastive
+from rewardsmith.engine.training.contrastive_step import contrastive_step
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
 from rewardsmith.engine.training.meta_options import check_meta
 from rewardsmith.engine.training.meta_step import MetaStep
-from rewardsmith.engine.training.meta_training import MakeStep, MetaTraining
-from rewardsmith.engine.training.options import check_options, check_saving
+from rewardsmith.engine.training.meta_training import MetaTraining
+from rewardsmith.engine.training.options import TrainOptions, check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
+from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.starting import StartingModel, starting_model
@@ -162,31 +167,48 @@ def _train(
         start = starting_model(config.model, seed)
         model = add_lora(start.model, config.lora) if config.lora.use_peft else start.model
         main = accelerator.is_main_process
-        meta = (
-            MetaTraining(samples.table, config.meta, start.encoder, config.train, accelerator, seed)
-            if samples
-            else None
-        )
-        make_step: MakeStep = meta.make_step(reward_step) if meta else reward_step
+        make_step, options = _objective(config, model, accelerator)
+        meta = None
+        if samples is not None:
+            meta = MetaTraining(samples.table, config.meta, start.encoder, options, accelerator, seed)
         with TrackedLog(path / LOG, config.trackers, flatten(config)) if main else nullcontext() as log:
             run = train_reward_model(
                 model,
                 start.encoder,
                 pairs,
-                config.train,
+                options,
                 accelerator,
-                make_step,
+                meta.make_step(make_step) if meta else make_step,
                 seed=seed,
                 log=log,
                 save_to=path / CHECKPOINTS,
                 saving=config.checkpoints,
+                num_views=config.contrastive.num_views,
                 make_source=meta.source if meta else None,
             )
     return _Trained(model, start, run)
 
 
+def _objective(
+    config: TrainConfig, model: Any, accelerator: Accelerator
+) -> tuple[Callable[[EncodedPairs, TrainOptions], RewardStep], TrainOptions]:
+    """How a step is made of the pairs, and the options of the loop that go with it."""
+    contrastive = config.contrastive
+    if contrastive.contrastive == "none":
+        return reward_step, config.train
+    make_step = partial(
+        contrastive_step,
+        contrastive=contrastive,
+        width=output_layer(core_of(model)).in_features,
+        device=accelerator.device,
+        seed=config.run.seed,
+    )
+    return make_step, replace(config.train, dropout=contrastive.contrast_dropout)
+
+
 def _check(config: TrainConfig) -> None:
     check_options(config.train)
+    check_contrastive(config.contrastive, config.train.dropout)
     check_meta(config.meta)
     check_saving(config.checkpoints)
     check_trackers(config.trackers)

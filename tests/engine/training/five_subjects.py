@@ -1,7 +1,8 @@
 """Five subjects for one training loop. As a program, for `torchrun`: trains each in its processes, also interrupted.
 
-What they show: a step that reads pairs; two views of each pair; a gradient taken at perturbed weights; samples drawn
-from the current weights; two modules with rates of their own that learn several steps from one drawn batch.
+What they show: a step that reads pairs; two views of each pair; a gradient at weights that unlabelled samples moved;
+samples drawn from the current weights; two modules with rates of their own that learn several steps from one drawn
+batch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,17 +22,23 @@ from torch import Tensor, nn
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
-from rewardsmith.engine.batches.pair_batches import PairBatch
+from rewardsmith.engine.batches.sample_batches import encode_samples
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints
+from rewardsmith.engine.training.contrastive_step import ContrastiveStep
 from rewardsmith.engine.training.loop import TrainOutcome, Watch, train
+from rewardsmith.engine.training.meta_options import MetaOptions
+from rewardsmith.engine.training.meta_source import MetaSource
+from rewardsmith.engine.training.meta_step import MetaStep
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.engine.training.subject import Source, Step, StepOutput, accumulate
+from rewardsmith.engine.training.sample_source import SampleSource
+from rewardsmith.engine.training.subject import Source, Step, StepOutput
+from rewardsmith.engine.training.swav import SwAV
 from rewardsmith.models.heads import RewardOutput
 from rewardsmith.tokens.encoding import ConversationEncoder
-from tiny_reward_models import pair_table, some_rows, tiny_tokenizer
+from tiny_reward_models import pair_table, sample_table, some_rows, tiny_tokenizer
 
 OPTIONS = TrainOptions(learning_rate=1e-2, logging_steps=1, warmup_ratio=0.0)
 NUM_STEPS = 12
@@ -51,11 +58,22 @@ class WordReward(nn.Module):
 
     def forward(self, inputs: PaddedInputs) -> RewardOutput:
         mask = inputs.tensors["attention_mask"][..., None]
-        states = (self.worth(inputs.tensors["input_ids"]) * mask).sum(1) / mask.sum(1)
+        states = (self.worth(self._read(inputs.tensors["input_ids"])) * mask).sum(1) / mask.sum(1)
         return RewardOutput(self.head(states)[:, 0], states)
 
+    def _read(self, tokens: Tensor) -> Tensor:
+        return tokens
 
-def pairs_of(accelerator: Accelerator) -> PairSource:
+
+class HalfBlindReward(WordReward):
+    """Overlooks the odd tokens in one view of a pair, and the even ones in the other."""
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        by_view = tokens.unflatten(0, (2, 2, -1))
+        return torch.where(by_view % 2 == torch.arange(2)[:, None, None], by_view, 0).flatten(0, 2)
+
+
+def pairs_of(accelerator: Accelerator, num_views: int = 1) -> PairSource:
     pairs = encode_pairs(ConversationEncoder(tiny_tokenizer(), 96), pair_table(some_rows(20)), quiet=True)
     return PairSource(
         pairs,
@@ -64,47 +82,40 @@ def pairs_of(accelerator: Accelerator) -> PairSource:
         max_tokens=200,
         seed=0,
         max_steps=NUM_STEPS,
+        num_views=num_views,
         process=accelerator.process_index,
         num_processes=accelerator.num_processes,
     )
 
 
-class TwoViews(RewardStep):
-    """Each pair is read twice, each time without another half of the numbers; both views should agree."""
-
-    def loss(self, model: Any, batch: PairBatch) -> StepOutput:
-        one, other = (self._view(model, batch.inputs, view) for view in (0, 1))
-        first, second = super().loss(lambda _: one, batch), super().loss(lambda _: other, batch)
-        apart = (one.rewards - other.rewards).square().sum() / (2 * batch.total_weight)
-        return replace(first, loss=(first.loss + second.loss) / 2 + apart)
-
-    @staticmethod
-    def _view(model: Any, inputs: PaddedInputs, view: int) -> RewardOutput:
-        tokens = inputs.tensors["input_ids"]
-        masked = {**inputs.tensors, "input_ids": torch.where(tokens % 2 == view, tokens, 0)}
-        return model(PaddedInputs(masked))
+def contrasted() -> ContrastiveStep:
+    """With everything that a contrast can have learned: prototypes, their moments, past states."""
+    swav = SwAV("differences", temperature=0.1, num_prototypes=10, width=8, queue_steps=3)
+    return ContrastiveStep(contrast=swav, coefficient=0.5)
 
 
-@dataclass(frozen=True)
-class Perturbed(RewardStep):
-    """The gradient at weights that were moved along a first gradient, taken back before the step."""
+def samples_of(accelerator: Accelerator) -> SampleSource:
+    """Three of four responses to each of five prompts."""
+    encoded = encode_samples(ConversationEncoder(tiny_tokenizer(), 96), sample_table(5, 4), quiet=True)
+    return SampleSource(
+        encoded,
+        PaddedForm(pad_id=3),
+        prompts_per_step=3,
+        num_samples=3,
+        max_tokens=80,
+        seed=0,
+        process=accelerator.process_index,
+        num_processes=accelerator.num_processes,
+    )
 
-    size: float = 0.05
 
-    def gradient(self, model: Any, batches: Any, accelerator: Accelerator) -> list[StepOutput]:
-        accumulate(model, batches, super().loss, accelerator)
-        parameters = list(model.parameters())
-        moves = [self.size * parameter.grad / (parameter.grad.norm() + 1e-12) for parameter in parameters]
-        before = [parameter.detach().clone() for parameter in parameters]
-        model.zero_grad()
-        with torch.no_grad():
-            for parameter, move in zip(parameters, moves, strict=True):
-                parameter.add_(move)
-        outputs = accumulate(model, batches, super().loss, accelerator)
-        with torch.no_grad():
-            for parameter, own in zip(parameters, before, strict=True):
-                parameter.copy_(own)
-        return outputs
+def pairs_and_samples(accelerator: Accelerator) -> MetaSource:
+    return MetaSource(pairs_of(accelerator), samples_of(accelerator))
+
+
+def moved_by_samples(**options: Any) -> MetaStep:
+    meta = MetaOptions(**{"meta_step_size": 0.05, "meta_objective": "standardised", **options})
+    return MetaStep(RewardStep(), meta, head=lambda module: [module.head.weight])
 
 
 @dataclass(frozen=True)
@@ -228,8 +239,8 @@ class Subject:
 
 SUBJECTS = {
     "rewards": Subject(WordReward, pairs_of, RewardStep),
-    "two views": Subject(WordReward, pairs_of, TwoViews),
-    "perturbed": Subject(WordReward, pairs_of, Perturbed),
+    "two views": Subject(HalfBlindReward, lambda acc: pairs_of(acc, num_views=2), contrasted),
+    "perturbed": Subject(WordReward, pairs_and_samples, moved_by_samples),
     "bandit": Subject(Bandit, DrawnBatches, Reinforce),
     "actor and critic": Subject(ActorCritic, lambda acc: DrawnBatches(acc, STEPS_A_DRAW), ClippedRatio, two_rates),
 }
@@ -282,8 +293,13 @@ def main(folder: Path) -> None:
         model, _, _ = run(subject)
         with suppress(Killed):
             run(subject, folder / name, watch=_killing)
-        resumed, _, _ = run(subject, folder / name)
-        if make_accelerator("cpu").is_main_process:
+        step = subject.step()
+        resumed, _, _ = run(subject, folder / name, step=step)
+        accelerator = make_accelerator("cpu")
+        for tensor in step.state().values():
+            everywhere = accelerator.gather(tensor[None])
+            assert all(torch.equal(one, tensor) for one in everywhere), f"{name}: processes differ"
+        if accelerator.is_main_process:
             save_file(weights(model), folder / f"{name}.safetensors")
             save_file(weights(resumed), folder / f"{name} resumed.safetensors")
 

@@ -14,12 +14,21 @@ from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.batch_margin import DECAY, BatchMargin
+from rewardsmith.engine.training.corrections.correction import Seen
 from rewardsmith.engine.training.corrections.data_smoothing import STATE, DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
+from rewardsmith.engine.training.corrections.norm_bt import NormBT
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.models.heads import RewardOutput
 
-NO_GAP = torch.zeros(1)
+
+def seen(*gaps: float, distances: tuple[float, ...] | None = None) -> Seen:
+    """Pairs with these gaps whose states lie so far apart."""
+    apart = torch.tensor([0.0] * len(gaps) if distances is None else distances)[:, None]
+    return Seen(torch.tensor(gaps), torch.stack([apart, 0 * apart])[:, None])
+
+
+NO_GAP = seen(0.0)
 """For corrections that do not ask for it."""
 
 
@@ -222,6 +231,43 @@ def test_no_gradient_flows_into_margin_or_label() -> None:
         torch.testing.assert_close(reward.grad, torch.cat([wanted, -wanted]))
 
 
+def test_far_pairs_weigh_less_by_the_mean_distance_of_the_steps_before() -> None:
+    norm_bt = NormBT()
+    step = RewardStep(corrections=(norm_bt,))
+    first = step.loss(reads_its_reward, batch_of([1.0, 3.0]))  # whose states are their rewards
+    assert torch.equal(first.loss, RewardStep().loss(reads_its_reward, batch_of([1.0, 3.0])).loss)
+    step.finish(OneProcess())
+    second = step.loss(reads_its_reward, batch_of([4.0, 1.0, 9.0], weight=[2.0, 1.0, 0.0]))
+    cost = np.logaddexp(0, [-4.0, -1.0])
+    assert second.loss.item() == pytest.approx((2 * cost[0] * 2 / 4 + cost[1] * 2 / 1) / 3, rel=1e-5)
+    metrics = step.metrics({name: float(value) for name, value in second.totals.items()})
+    assert metrics["norm_bt_weight"] == pytest.approx((2 / 4 + 2 / 1) / 2, rel=1e-5)
+    step.finish(OneProcess())
+    third = norm_bt.apply(batch_of([0.0]), seen(0.0, distances=(1.0,)))
+    assert third.weight.item() == pytest.approx((DECAY * 4 + 5) / (DECAY * 2 + 2), rel=1e-5)
+
+
+def test_micro_batches_and_processes_have_one_usual_distance() -> None:
+    whole, parts, shared = NormBT(), NormBT(), NormBT()
+    RewardStep(corrections=(whole,)).loss(reads_its_reward, batch_of([1.0, 2.0, 6.0]))
+    for gaps in ([1.0, 2.0], [6.0]):
+        RewardStep(corrections=(parts,)).loss(reads_its_reward, batch_of(gaps))
+    RewardStep(corrections=(shared,)).loss(reads_its_reward, batch_of([1.0, 2.0]))
+    for norm_bt, accelerator in (
+        (whole, OneProcess()),
+        (parts, OneProcess()),
+        (shared, WithOther(torch.tensor([6.0, 1.0]))),
+    ):
+        norm_bt.finish(accelerator)
+        assert norm_bt.apply(batch_of([0.0]), seen(0.0, distances=(1.5,))).weight.item() == pytest.approx(2.0)
+
+
+def test_a_pair_of_equal_states_keeps_a_finite_weight() -> None:
+    norm_bt = NormBT()
+    norm_bt.load_state({"norm_bt": torch.tensor([4.0, 2.0])})
+    assert norm_bt.apply(batch_of([0.0]), seen(0.0)).weight.isfinite().all()
+
+
 def test_a_state_brings_back_what_comes_next() -> None:
     def steps(step: RewardStep, number: int) -> float:
         for i in range(number):
@@ -230,7 +276,7 @@ def test_a_state_brings_back_what_comes_next() -> None:
         return output.loss.item()
 
     def fresh() -> RewardStep:
-        return RewardStep(corrections=(smoothing([1.0, 0.9], 0.3), BatchMargin(0.7)))
+        return RewardStep(corrections=(smoothing([1.0, 0.9], 0.3), BatchMargin(0.7), NormBT()))
 
     whole, first, second = fresh(), fresh(), fresh()
     steps(first, 3)
@@ -248,7 +294,7 @@ def test_a_doubtful_label_is_believed_as_far_as_the_model_allows() -> None:
     rates = np.array([[0.0, 0.0], [0.25, 0.25], [0.1, 0.4], [0.1, 0.4]], dtype=np.float32)
     step = RewardStep(corrections=(NoiseAware(rates),))
     batch = batch_of([-1.0, 0.5, 0.0, 2.0], indices=[0, 1, 2, 3], target=[1.0, 1.0, 0.0, 0.0], margin=[0.0, 0.5, 0, 1])
-    learned = step.corrections[0].apply(batch, torch.tensor([-1.0, 0.5, 0.0, 2.0]))
+    learned = step.corrections[0].apply(batch, seen(-1.0, 0.5, 0.0, 2.0))
     better = 1 / (1 + np.exp(-1.0))
     by_hand = [1.0, 0.75, 0.4 / 1.3, 0.4 * better / (0.4 * better + 0.9 * (1 - better))]
     np.testing.assert_allclose(learned.target, by_hand, rtol=1e-6)

@@ -132,7 +132,17 @@ def test_log_has_a_line_every_few_steps_and_the_last(tiny_llama: Path, tmp_path:
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 5]
     assert lines[-1]["epoch"] == 1.0
-    expected = {"step", "epoch", "learning_rate", "grad_norm", "loss", "accuracy", "gap_mean", "mean_reward"}
+    expected = {
+        "step",
+        "epoch",
+        "learning_rate",
+        "grad_norm",
+        "loss",
+        "accuracy",
+        "gap_mean",
+        "mean_reward",
+        "within_prompt_std",
+    }
     assert set(lines[0]) == expected | {"pairs_per_s", "tokens_per_s", "max_memory_gib"}
     assert 0.05 < lines[0]["max_memory_gib"] < 50
 

@@ -56,6 +56,7 @@ def test_metrics_are_means_over_pairs_with_ties_apart() -> None:
     assert metrics["accuracy"] == pytest.approx(2 / 3)  # right, wrong, and right again by a target of 0
     assert metrics["gap_mean"] == pytest.approx((1 - 3 + 0 + 4 - 1) / 5)
     assert metrics["mean_reward"] == pytest.approx(15 / 10)
+    assert metrics["within_prompt_std"] == pytest.approx(math.sqrt((1 + 9 + 0 + 16 + 1) / 5) / 2)
     assert metrics["loss"] == pytest.approx(float(RewardStep().loss(reads_its_reward, batch).loss))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from five_subjects import SUBJECTS, Bandit, DrawnBatches, Draws, Killed, Perturbed, Reinforce, run, weights
+from five_subjects import SUBJECTS, Bandit, DrawnBatches, Draws, Killed, Reinforce, moved_by_samples, run, weights
 from safetensors.torch import load_file
 
 from rewardsmith.engine.training.loop import Moment
@@ -56,7 +56,7 @@ def test_two_processes_do_what_one_does_whole_or_interrupted(tmp_path: Path) -> 
 
 def test_a_perturbation_of_size_zero_is_the_plain_step_to_the_bit() -> None:
     plain, moved = (weights(run(SUBJECTS[name])[0]) for name in ("rewards", "perturbed"))
-    still = weights(run(SUBJECTS["perturbed"], step=Perturbed(size=0.0))[0])
+    still = weights(run(SUBJECTS["perturbed"], step=moved_by_samples(meta_step_size=0.0))[0])
     for parameter, value in plain.items():
         assert torch.equal(still[parameter], value)
     assert not torch.equal(moved["worth.weight"], plain["worth.weight"])

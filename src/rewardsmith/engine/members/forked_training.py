@@ -163,3 +163,5 @@ def _refuse_what_members_lack(options: TrainOptions) -> None:
             f"forked members have neither `data_smoothing` ({options.data_smoothing}) nor `batch_margin` "
             f"({options.batch_margin}), which follow one model's gaps while they have many: set both to 0."
         )
+    if options.norm_bt:
+        raise ConfigError("`norm_bt`: forked members have none, since it goes by the states of one model.")

@@ -43,7 +43,8 @@ def accumulate_jointly(
     """Adds up the gradient of ``objective`` of all rows that count, and of the losses that micro-batches have alone.
 
     ``run`` calls the model on a micro-batch; ``rows`` and ``own`` read what it gave. Gives the outputs of ``own`` and
-    the objective's value, which is the same on all processes. Random numbers are drawn as by one run of the model.
+    the objective's value, which is the same on all processes. What else the objective reads (prototypes) gets its
+    gradient as from ``backward``. Random numbers are drawn as by one run of the model.
     """
     kept: list[O] = []
     if len(batches) == 1:
@@ -88,7 +89,8 @@ def _gradients(
     every, which = accelerator.gather(padded), accelerator.gather(real)
     every = every.requires_grad_()
     value = objective(every[which])
-    (gradient,) = torch.autograd.grad(value, every)
+    value.backward()  # type: ignore[no-untyped-call]
+    assert every.grad is not None
     begin = accelerator.process_index * size
-    mine = gradient[begin : begin + len(values)]
+    mine = every.grad[begin : begin + len(values)]
     return value.detach(), list(mine.split([len(rows.values) for rows in found]))

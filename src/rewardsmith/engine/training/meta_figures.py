@@ -69,14 +69,6 @@ def figures_of_head(move: Perturbation, head: Sequence[Tensor]) -> Figures:
     }
 
 
-def figure_of_gradients(move: Perturbation, trained: Sequence[Tensor]) -> Figures:
-    """Cosine of the gradient of the objective and of what the parameters hold now; unknown where nothing moved."""
-    if not move.moves_anything:
-        return {}
-    found = sum_of_squares([parameter.grad for parameter in trained if parameter.grad is not None]).sqrt()
-    return {"meta_gradient_cosine": move.along() / (move.gradient_norm * found).clamp_min(TINY)}
-
-
 def meta_metrics(totals: dict[str, float]) -> dict[str, float | None]:
     """What is logged of the figures' sums over steps."""
     means = {name: totals[name] / totals[STEPS] if name in totals else None for name in MEANS}

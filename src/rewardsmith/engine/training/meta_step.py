@@ -23,14 +23,13 @@ from rewardsmith.engine.training.first_order import check_first_order
 from rewardsmith.engine.training.joint_gradient import Rows, accumulate_jointly, same_draws_again
 from rewardsmith.engine.training.meta_figures import (
     Figures,
-    figure_of_gradients,
     figures_of_head,
     figures_of_rewards,
     gathered,
     meta_metrics,
 )
 from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.perturbation import Perturbation, parts_of
+from rewardsmith.engine.training.perturbation import Perturbation
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput, accumulate
 from rewardsmith.models.heads import RewardOutput, core_of, output_layer
@@ -62,7 +61,7 @@ class MetaStep(Step):
         module = accelerator.unwrap_model(model)
         with same_draws_again(accelerator):
             outputs, rewards = self._climb(model, samples, accelerator)
-            move = Perturbation(parts_of(module), self._size, self.options.meta_step_unit)
+            move = Perturbation(module, self._size, self.options.meta_step_unit)
             if not self._checked:
                 self._check(move, model, samples, accelerator)
         figures = figures_of_rewards(*gathered(rewards, samples, accelerator))
@@ -70,7 +69,8 @@ class MetaStep(Step):
         move.apply()
         model.zero_grad()
         inner = self.inner.gradient(model, pairs, accelerator)
-        figures |= figure_of_gradients(move, list(module.parameters()))
+        if move.moves_anything:
+            figures["meta_gradient_cosine"] = move.cosine()
         move.restore()
         return [_with_figures(outputs[0], figures, accelerator), *outputs[1:], *inner]
 

@@ -49,6 +49,9 @@ class TrainOptions:
     batch_margin: float = 0.0
     """Scale, from 0 to 1, of a margin that the model estimates itself: the running mean of its gaps (arXiv
     2404.04932)."""
+    norm_bt: bool = False
+    """Divide the weight of every pair by the distance between the states of its responses, relative to the usual one
+    (arXiv 2512.06343)."""
     logging_steps: int = 10
     """Optimiser steps between two lines of metrics.jsonl."""
     train_layers: int = -1

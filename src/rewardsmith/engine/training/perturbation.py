@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from rewardsmith.models.effective_weights import LowRankWeight, adapted_weights, whole
 
@@ -56,13 +57,13 @@ def parts_of(module: Any) -> list[Part]:
 
 
 class Perturbation:
-    """A move of parts along the gradients that they hold now, ``size`` long; below 0 against them."""
+    """A move of a module's parts along the gradients that they hold now, ``size`` long; below 0 against them."""
 
-    def __init__(self, parts: Sequence[Part], size: float, unit: Unit) -> None:
-        self._size = size
+    def __init__(self, module: nn.Module, size: float, unit: Unit) -> None:
+        self._module, self._size = module, size
+        parts = parts_of(module)
         squares = torch.stack([sum_of_squares([_gradient(tensor) for tensor in part.tensors]) for part in parts])
         factors = _factors(parts, unit)
-        self.gradient_norm = squares.sum().sqrt()
         self.squared_length = (factors.square() * squares).sum()
         """Of the move of size 1."""
         self.rise = size * (factors * squares).sum()
@@ -90,21 +91,32 @@ class Perturbation:
         """Moves the parts from where they were, by the gradients, which have to be there still; -1: the other way."""
         for (tensor, _), own in zip(self._moved, self._own, strict=False):
             tensor.copy_(own).add_(_gradient(tensor), alpha=sign * self._size)
+        self._let_go_of_gathered()
 
     @torch.no_grad()
     def restore(self) -> None:
         """The parts are as they were, to the bit."""
         for (tensor, _), own in zip(self._moved, self._own, strict=False):
             tensor.copy_(own)
+        self._let_go_of_gathered()
 
     @torch.no_grad()
-    def along(self) -> Float[Tensor, ""]:
-        """<gradient of the move, gradient that the parts hold now>; the first is had from where they are."""
-        total = torch.zeros_like(self.rise)
+    def cosine(self) -> Float[Tensor, ""]:
+        """Of the gradient of the move, had from where the parts are, and what they hold now; over all that moved."""
+        product = own_square = found_square = torch.zeros_like(self.rise)
         for (tensor, factor), own in zip(self._moved, self._own, strict=False):
-            product = dot(tensor - own, _gradient(tensor))
-            total += torch.where(factor > 0, product / (self._size * factor), 0.0)
-        return total
+            step = torch.where(factor > 0, 1 / (self._size * factor), 0.0)
+            change, found = tensor - own, _gradient(tensor)
+            product = product + step * dot(change, found)
+            own_square = own_square + (step * _norm(change)).square()
+            found_square = found_square + torch.where(factor > 0, _norm(found), 0.0).square()
+        return product / (own_square * found_square).sqrt().clamp_min(torch.finfo(product.dtype).tiny)
+
+    def _let_go_of_gathered(self) -> None:
+        """A sharded module that ran without a backward pass computes on with the weights that it gathered before."""
+        for module in self._module.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
 
 def sum_of_squares(tensors: Sequence[Tensor]) -> Float[Tensor, ""]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,9 +13,10 @@ from torch import Tensor
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.training.corrections.batch_margin import BatchMargin
-from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.correction import Correction, Seen
 from rewardsmith.engine.training.corrections.data_smoothing import DataSmoothing
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
+from rewardsmith.engine.training.corrections.norm_bt import NormBT
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.subject import Step, StepOutput
 from rewardsmith.models.heads import RewardOutput
@@ -45,7 +47,7 @@ class RewardStep(Step):
         """What the pairs of a batch cost by what the model gives for them. All views of a pair count alike."""
         chosen, rejected = batch.by_pair(output.rewards)
         gap = chosen - rejected
-        seen = gap.detach().mean(0)
+        seen = Seen(gap.detach().mean(0), batch.by_pair(output.states.detach()))
         learned = batch
         for correction in self.corrections:
             learned = correction.apply(learned, seen)
@@ -67,6 +69,7 @@ class RewardStep(Step):
             "accuracy": totals["num_correct"] / num_clear if num_clear else None,
             "gap_mean": totals["gap"] / num_pairs,
             "mean_reward": totals["reward"] / (2 * num_pairs),
+            "within_prompt_std": math.sqrt(totals["squared_gap"] / num_pairs) / 2,
             **{correction.metric: totals[correction.metric] / num_pairs for correction in self.corrections},
         }
 
@@ -92,6 +95,8 @@ def reward_step(pairs: EncodedPairs, options: TrainOptions) -> RewardStep:
         corrections.append(NoiseAware(pairs.error_rates))
     if options.batch_margin:
         corrections.append(BatchMargin(options.batch_margin))
+    if options.norm_bt:
+        corrections.append(NormBT())
     return RewardStep(options.center_rewards_coefficient, tuple(corrections))
 
 
@@ -106,6 +111,7 @@ def _totals(chosen: Tensor, rejected: Tensor, per_pair: Tensor, batch: PairBatch
         "num_clear": agreement.abs().sum(),
         "num_correct": (agreement > 0).sum(),
         "gap": ((chosen - rejected) * counts).sum(),
+        "squared_gap": ((chosen - rejected).square() * counts).sum(),
         "reward": ((chosen + rejected) * counts).sum(),
         "num_tokens": torch.tensor(batch.inputs.num_tokens, device=chosen.device),
     }

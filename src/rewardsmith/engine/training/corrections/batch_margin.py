@@ -15,11 +15,10 @@ from dataclasses import replace
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
-from jaxtyping import Float
 from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
-from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.correction import Correction, Seen
 
 DECAY = 0.9  # of what a step counts, from one step to the next: a memory of about ten
 STATE = "batch_margin"
@@ -36,17 +35,17 @@ class BatchMargin(Correction):
         self._past = torch.zeros(2)  # decayed sums over steps: weight times gap, weight
         self._step = torch.zeros(2)
 
-    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
+    def apply(self, batch: PairBatch, seen: Seen) -> PairBatch:
         """The batch with its margin widened in the direction of each label."""
         self._to(batch.margin.device)
         return replace(batch, margin=batch.margin + (2 * batch.target - 1) * self._margin().to(batch.margin))
 
-    def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
+    def observe(self, given: PairBatch, learned: PairBatch, seen: Seen) -> Tensor:
         """Adds the gaps to those of this step."""
         lean = 2 * learned.target - 1
-        sums = torch.stack([(learned.weight * lean * gap).sum(), (learned.weight * lean.abs()).sum()])
+        sums = torch.stack([(given.weight * lean * seen.gap).sum(), (given.weight * lean.abs()).sum()])
         self._step = self._step + sums.to(self._step)
-        return self._margin() * (learned.weight > 0).sum()
+        return self._margin() * (given.weight > 0).sum()
 
     def finish(self, accelerator: Accelerator) -> None:
         """The step becomes the newest one of the past, over all its processes."""

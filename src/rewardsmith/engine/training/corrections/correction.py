@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -13,6 +14,16 @@ from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a model gives for the pairs of a batch, without a graph."""
+
+    gap: Float[Tensor, " B"]
+    """The mean of all views."""
+    states: Float[Tensor, "2 V B D"]
+    """What the head reads, of chosen and of rejected."""
+
+
 class Correction(ABC):
     """State of a run that decides what its pairs teach. It changes only between optimiser steps, for all processes."""
 
@@ -20,12 +31,12 @@ class Correction(ABC):
     """What ``observe`` sums up, as it is called in the log."""
 
     @abstractmethod
-    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
-        """The batch as it is to be learned, by detached gaps; no gradient flows through what was changed."""
+    def apply(self, batch: PairBatch, seen: Seen) -> PairBatch:
+        """The batch as it is to be learned, by what the model gives; no gradient flows through what was changed."""
 
     @abstractmethod
-    def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
-        """Takes note of detached gaps; gives the sum over pairs of weight of what is logged as ``metric``."""
+    def observe(self, given: PairBatch, learned: PairBatch, seen: Seen) -> Tensor:
+        """Takes note of what the model gives; the sum over pairs of weight of what is logged as ``metric``."""
 
     def finish(self, accelerator: Accelerator) -> None:
         """All micro-batches of an optimiser step were seen. Every process calls it."""

@@ -17,13 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
-from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.correction import Correction, Seen
 
 STATE = "smoothed_target"
 SMOOTHED_LABELS = "smoothed_labels.parquet"
@@ -45,15 +44,15 @@ class DataSmoothing(Correction):
         """The pairs with their labels as they stand."""
         return replace(pairs, target=self._labels.cpu().numpy())
 
-    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
+    def apply(self, batch: PairBatch, seen: Seen) -> PairBatch:
         """The batch with labels as they stand."""
         self._to(batch.target.device)
         return replace(batch, target=self._labels[self._positions(batch)])
 
-    def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
+    def observe(self, given: PairBatch, learned: PairBatch, seen: Seen) -> Tensor:
         """Lays down where the labels of the pairs move to; copies of weight 0 are another process's to move."""
         counts, positions = learned.weight > 0, self._positions(learned)
-        predicted = torch.sigmoid(gap - learned.margin)
+        predicted = torch.sigmoid(seen.gap - learned.margin)
         self._next[positions] = torch.where(
             counts, torch.lerp(learned.target, predicted, self._beta), self._next[positions]
         )

@@ -10,12 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.batches.pair_batches import PairBatch
-from rewardsmith.engine.training.corrections.correction import Correction
+from rewardsmith.engine.training.corrections.correction import Correction, Seen
 from rewardsmith.objectives.noise_aware import believed_target
 
 
@@ -28,11 +27,12 @@ class NoiseAware(Correction):
     def __init__(self, error_rates: NDArray[np.float32]) -> None:
         self._rates = torch.from_numpy(error_rates)
 
-    def apply(self, batch: PairBatch, gap: Float[Tensor, " B"]) -> PairBatch:
+    def apply(self, batch: PairBatch, seen: Seen) -> PairBatch:
         """The batch with the targets that gaps and labels make likely."""
-        chosen_rate, rejected_rate = self._rates[torch.from_numpy(batch.indices)].to(gap).unbind(1)
-        return replace(batch, target=believed_target(gap - batch.margin, batch.target, chosen_rate, rejected_rate))
+        chosen_rate, rejected_rate = self._rates[torch.from_numpy(batch.indices)].to(seen.gap).unbind(1)
+        shifted = seen.gap - batch.margin
+        return replace(batch, target=believed_target(shifted, batch.target, chosen_rate, rejected_rate))
 
-    def observe(self, given: PairBatch, learned: PairBatch, gap: Float[Tensor, " B"]) -> Tensor:
+    def observe(self, given: PairBatch, learned: PairBatch, seen: Seen) -> Tensor:
         """Only counts."""
         return ((learned.target - given.target).abs() * (learned.weight > 0)).sum()

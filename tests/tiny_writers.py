@@ -1,4 +1,4 @@
-"""Tiny random policies of many architectures, with tokenizers made on the fly."""
+"""Tiny random causal models of many architectures, with tokenizers made on the fly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from tiny_architectures import DECODERS, tokenizer_for
 
 
-def tiny_policy(architecture: str = "llama", tokenizer: Any = None, seed: int = 0) -> tuple[Any, Any]:
+def tiny_writer(architecture: str = "llama", tokenizer: Any = None, seed: int = 0) -> tuple[Any, Any]:
     """A random causal model of three layers, its scores far from uniform, and its tokenizer."""
     tokenizer = tokenizer or tokenizer_for(architecture)
     names = ("pad_token_id", "bos_token_id", "eos_token_id")
@@ -24,9 +24,9 @@ def tiny_policy(architecture: str = "llama", tokenizer: Any = None, seed: int = 
     return model.eval(), tokenizer
 
 
-def save_tiny_policy(folder: Path, architecture: str = "llama", tokenizer: Any = None, seed: int = 0) -> Path:
+def save_tiny_writer(folder: Path, architecture: str = "llama", tokenizer: Any = None, seed: int = 0) -> Path:
     """The same as a Hugging Face folder."""
-    model, tokenizer = tiny_policy(architecture, tokenizer, seed)
+    model, tokenizer = tiny_writer(architecture, tokenizer, seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -25,6 +25,7 @@ OPTIONS = changed(
     num_rollouts=3,
     prompts_per_rollout=3,
     num_samples=2,
+    max_prompt_length=64,
     max_new_tokens=6,
     num_ppo_epochs=2,
     num_minibatches=2,

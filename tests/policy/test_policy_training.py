@@ -183,6 +183,7 @@ def test_a_reward_that_is_no_number_ends_the_run() -> None:
         ({"advantage": "rloo", "num_samples": 1}, "`advantage` rloo compares the responses to a prompt"),
         ({"advantage": "rloo", "critic_warmup_rollouts": 1}, "`advantage` rloo has no critic"),
         ({"kl_target": 6.0, "kl_coef": 0.0}, "`kl_target` 6.0: a `kl_coef` of 0 stays 0"),
+        ({"temperature": 0.0}, "`temperature` 0 draws the same response"),
         ({"top_p": 0.0}, "`top_p` 0.0 must be above 0"),
         ({"num_minibatches": 7}, "`num_minibatches` 7: a roll-out has 6 responses"),
         ({"aggregate": "min"}, "`aggregate` min needs several members, and this is one model"),

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import DynamicCache, LlamaConfig
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.policy.critic import Critic
 from rewardsmith.policy.options import PolicyOptions
 from stub_scorer import StubScorer
-from tiny_policies import tiny_policy
 from tiny_reward_models import tiny_tokenizer
+from tiny_writers import tiny_writer
 
 ACTIONS = ("red", "green", "blue", "one", "two")
 WORTH = dict(zip(ACTIONS, (-1.0, -0.5, 0.0, 0.25, 0.5), strict=True))
@@ -32,7 +32,7 @@ PROMPTS = [talk(text) for text in ("a", "a longer one", "why", "a prompt of some
 @torch.no_grad()
 def toy_policy(architecture: str = "llama", seed: int = 0) -> tuple[Any, Any]:
     """A tiny decoder that ends a response at about every fourth token, and its tokenizer."""
-    model, tokenizer = tiny_policy(architecture, seed=seed)
+    model, tokenizer = tiny_writer(architecture, seed=seed)
     head = model.get_output_embeddings()
     head.weight = nn.Parameter(head.weight.clone())  # not the embedding's, where the two are tied
     states = model(torch.arange(100)[None], output_hidden_states=True).hidden_states[-1][0]
@@ -61,7 +61,7 @@ class Bandit(nn.Module):
     def __init__(self, logits: Sequence[float]) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.tensor(logits))
-        self.device = torch.device("cpu")
+        self.device, self.config = torch.device("cpu"), LlamaConfig()
         tokenizer = tiny_tokenizer()
         self._ids = torch.tensor(tokenizer.convert_tokens_to_ids(list(ACTIONS)))
         self._size = len(tokenizer)

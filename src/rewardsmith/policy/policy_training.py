@@ -24,6 +24,7 @@ from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.optimizers import FUSED_DEVICES
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.positions import position_limit
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.critic import Critic, critic_of_policy
 from rewardsmith.policy.options import PolicyOptimizerOptions, PolicyOptions, check_policy_options
@@ -69,6 +70,7 @@ def train_policy(
     """
     check_policy_options(options)
     _check_processes(options, accelerator)
+    _check_length(policy, options)
     if not options.sampling.settings().on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
     model = _actor_critic(policy, critic, options)
@@ -138,6 +140,16 @@ def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions
         max_grad_norm=own.policy_max_grad_norm,
         logging_steps=options.steps_per_rollout * logging_rollouts,
     )
+
+
+def _check_length(policy: Any, options: PolicyOptions) -> None:
+    prompt, response = options.rollouts.max_prompt_length, options.sampling.max_new_tokens
+    limit = position_limit(policy.config)
+    if limit is not None and prompt + response > limit:
+        raise ConfigError(
+            f"`max_prompt_length` {prompt} and `max_new_tokens` {response} make {prompt + response} tokens; the policy "
+            f"reads {limit}. Lower one of them."
+        )
 
 
 def _check_processes(options: PolicyOptions, accelerator: Accelerator) -> None:

@@ -10,6 +10,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rewardsmith.engine.training.accelerators import computes_in_bf16
 from rewardsmith.models.counter_random import number_of
 from rewardsmith.policy.actor_critic import response_logprobs
 from rewardsmith.policy.options import PolicyOptions
@@ -101,7 +102,8 @@ class RolloutMaker:
     def _drawn(self, policy: Any, prompts: Sequence[Tokens], seeds: Sequence[int]) -> list[Tokens]:
         """A response to each prompt, with the token that ended it."""
         longest = self._options.sampling.max_new_tokens
-        drawing = Drawing(policy, self._choice, self.prompts.ends, self.prompts.pad_id, longest)
+        bf16 = computes_in_bf16(self._accelerator)
+        drawing = Drawing(policy, self._choice, self.prompts.ends, self.prompts.pad_id, longest, bf16)
         responses: dict[int, Tokens] = {}
         for rows in drawing.batches(prompts, self._how.rollout_max_tokens):
             drawn = drawing.draw([prompts[row] for row in rows], [seeds[row] for row in rows])
@@ -120,7 +122,7 @@ class RolloutMaker:
             rows = slice(begin, begin + per_pass)
             some = sequences.rows(mine[rows]).to(self._accelerator.device)
             output = model(some)
-            with self.reference.opened() as reference:
+            with self.reference.opened() as reference, self._accelerator.autocast():
                 ref_logprobs = response_logprobs(reference, some)
             values = torch.zeros_like(ref_logprobs) if output.values is None else output.values
             found = torch.stack([output.logprobs, ref_logprobs, values]).where(some.response_mask, 0.0)

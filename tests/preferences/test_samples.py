@@ -40,6 +40,7 @@ def test_a_row_with_everything() -> None:
         "logprob": [-1.5, -2, None, "-3.5"],
         "gold": [0.25, None, 9.0, 1.0],
         "policy": "sha256:ab",
+        "on_policy": False,
         "seed": 3,
     }
     samples = loaded([row])
@@ -53,13 +54,14 @@ def test_a_row_with_everything() -> None:
         "logprob": [-1.5, -2.0, -3.5],
         "gold": [0.25, None, 1.0],
         "policy": "sha256:ab",
+        "on_policy": False,
         "seed": 3,
     }
 
 
 def test_what_is_not_known_is_null() -> None:
     (made,) = loaded([{"prompt": "Is it?", "responses": ["Yes.", "No."]}]).table.to_pylist()
-    assert [made[name] for name in ("finish_reason", "logprob", "gold", "policy", "seed")] == [None] * 5
+    assert [made[name] for name in ("finish_reason", "logprob", "gold", "policy", "on_policy", "seed")] == [None] * 6
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,7 @@ GOOD = {"prompt": "Is it?", "responses": ["Yes.", "No."]}
         ({"gold": ["good", 1]}, "wrong_type", "\"gold\" is 'good', not a number"),
         ({"logprob": [float("nan"), 1]}, "nan_score", '"logprob" is nan'),
         ({"finish_reason": "stop"}, "wrong_type", "\"finish_reason\" is 'stop', not a list of 2"),
+        ({"on_policy": "yes"}, "wrong_type", "\"on_policy\" is 'yes', not true or false"),
         ({"seed": 1.5}, "wrong_type", '"seed" is 1.5, not a whole number'),
     ],
 )

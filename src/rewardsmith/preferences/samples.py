@@ -52,8 +52,8 @@ def load_samples(dataset: Any, options: RowOptions, refusals: Refusals = lambda 
     """Reads samples in any form in which `score` takes several responses to a prompt; of pairs, both responses.
 
     Whatever labels there are is not read. Columns besides: ``finish_reason``, ``logprob`` and ``gold``, a list with an
-    entry for each response, and ``policy`` and ``seed`` of the row. Quarantined are rows with fewer than two responses,
-    and those of which ``refusals`` names one.
+    entry for each response, and ``policy``, ``on_policy`` and ``seed`` of the row. Quarantined are rows with fewer than
+    two responses, and those of which ``refusals`` names one.
 
     ``DataError`` where no row is usable, and with ``on_bad_row error`` at the first bad one.
     """
@@ -112,6 +112,7 @@ def _sample(row: ScoringRow, refusals: Refusals) -> dict[str, Any]:
         REASON: _kept(lists[REASON], there, str),
         **{name: _kept(lists[name], there, partial(read_number, key=name)) for name in _NUMBERS},
         "policy": None if record.get("policy") is None else str(record["policy"]),
+        "on_policy": _yes_or_no(record.get("on_policy")),
         "seed": _seed(record.get("seed")),
     }
 
@@ -128,6 +129,12 @@ def _entries(record: Mapping[str, object], key: str, number: int) -> list[object
 
 def _kept(values: list[object] | None, there: list[int], read: Callable[[object], Any]) -> list[Any] | None:
     return None if values is None else [None if values[i] is None else read(values[i]) for i in there]
+
+
+def _yes_or_no(value: object) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise BadRowError("wrong_type", f'"on_policy" is {shown(value)}, not true or false')
+    return value
 
 
 def _seed(value: object) -> int | None:

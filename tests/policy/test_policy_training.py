@@ -102,8 +102,10 @@ def test_an_adaptive_coefficient_a_reset_and_samples_are_seen(whole_run: Whole) 
 def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         run(folder=tmp_path, kill_at=2)
-    with pytest.raises(ConfigError, match="checkpoint of another run"):
+    with pytest.raises(ConfigError, match="checkpoint of another run .options"):
         run(folder=tmp_path, clip_range=0.3)
+    with pytest.raises(ConfigError, match="checkpoint of another run .reference"):
+        run(toy_policy(seed=1)[0], folder=tmp_path)
 
 
 @pytest.mark.distributed

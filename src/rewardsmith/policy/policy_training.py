@@ -18,6 +18,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.scoring.local_scorer import state_fingerprint
 from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16
 from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
@@ -88,6 +89,7 @@ def train_policy(
             "options": fingerprint_json(flatten(options)),
             "prompts": fingerprint_json(list(answered.tokens)),
             "rewards of": scorer.fingerprint,
+            "reference": state_fingerprint(policy if reference is None else reference),
             "seed": seed,
             BF16: computes_in_bf16(accelerator),
         }

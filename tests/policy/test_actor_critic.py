@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.policy.actor_critic import ActorCritic, response_logprobs
 from rewardsmith.policy.critic import critic_of_policy, critic_of_reward_model
-from rewardsmith.policy.reference import AdaptersOff, FrozenCopy, reference_of
+from rewardsmith.policy.reference import EarlierAdapters, FrozenCopy, reference_of
 from rewardsmith.policy.sequences import Sequences
 from tiny_architectures import save_tiny_model, tokenizer_for
 
@@ -90,29 +91,38 @@ def test_an_encoder_or_another_vocabulary_is_no_critic(tmp_path: Path) -> None:
         critic_of_reward_model(decoder, policy)
 
 
+@torch.no_grad()
+def move(policy: Any) -> None:
+    for parameter in policy.parameters():
+        if parameter.requires_grad:
+            parameter.add_(0.02 * torch.arange(parameter.shape[-1]).sin())
+
+
 def test_the_reference_is_the_start_to_the_bit_however_the_policy_moves() -> None:
     sequences = of_rows([0, 1, 2])
-    for policy, kind in ((adapted(), AdaptersOff), (toy_policy()[0], FrozenCopy)):
+    for policy, kind in ((adapted(), EarlierAdapters), (toy_policy()[0], FrozenCopy)):
         start, reference = response_logprobs(policy, sequences), reference_of(policy)
         assert isinstance(reference, kind)
-        with torch.no_grad():
-            for parameter in policy.parameters():
-                if parameter.requires_grad:
-                    parameter.add_(0.1)
+        move(policy)
         with reference.opened() as model:
             assert torch.equal(response_logprobs(model, sequences), start)
         assert not torch.equal(response_logprobs(policy, sequences), start)
 
 
-def test_a_reset_reference_is_the_policy_as_it_is_then_and_can_be_brought_back() -> None:
-    sequences, (policy, _) = of_rows([0, 1, 2]), toy_policy()
-    reference, another = FrozenCopy(policy), FrozenCopy(policy)
+@pytest.mark.parametrize("make", [adapted, lambda: toy_policy()[0]])
+def test_a_reset_reference_is_the_policy_as_it_is_then_and_can_be_brought_back(make: Callable[[], Any]) -> None:
+    sequences, policy, twin = of_rows([0, 1, 2]), make(), make()
+    reference, another = reference_of(policy), reference_of(twin)
     assert reference.state() == {}
-    with torch.no_grad():
-        policy.get_input_embeddings().weight.add_(torch.randn(1, 32))
+    move(policy)
     reference.reset(policy)
-    another.load_state({name: value.clone() for name, value in reference.state().items()})
     then = response_logprobs(policy, sequences)
-    with reference.opened() as one, another.opened() as other:
-        assert torch.equal(response_logprobs(one, sequences), then)
-        assert torch.equal(response_logprobs(other, sequences), then)
+    another.load_state({name: value.clone() for name, value in reference.state().items()})
+    for model in (policy, twin):
+        move(model)
+        move(model)
+    moved = response_logprobs(policy, sequences)
+    for one in (reference, another):
+        with one.opened() as opened:
+            assert torch.equal(response_logprobs(opened, sequences), then)
+    assert torch.equal(response_logprobs(policy, sequences), moved) and not torch.equal(moved, then)

@@ -196,9 +196,10 @@ def test_options_that_cannot_be(changes: dict[str, Any], message: str) -> None:
         run(**changes)
 
 
-def test_adapters_cannot_become_a_new_reference() -> None:
-    with pytest.raises(ConfigError, match="merge the adapters between runs"):
-        run(adapted(), reference_reset_rollouts=1)
+def test_adapters_as_they_are_may_become_the_reference() -> None:
+    log = Lines()
+    run(adapted(), log=log, reference_reset_rollouts=2)
+    assert log.lines[1]["kl"] != 0 and log.lines[2]["kl"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_no_prompts_are_an_error() -> None:

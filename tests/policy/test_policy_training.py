@@ -170,8 +170,8 @@ def test_another_policy_may_be_the_reference() -> None:
 
 
 def test_off_policy_sampling_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    run(num_rollouts=1, temperature=0.8, top_p=0.9, repetition_penalty=1.1)
-    assert "off policy" in capsys.readouterr().err
+    _, trained = run(num_rollouts=1, sampling="paper")
+    assert "off policy" in capsys.readouterr().err and not trained.on_policy
 
 
 def test_a_reward_that_is_no_number_ends_the_run() -> None:

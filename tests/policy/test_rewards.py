@@ -74,6 +74,13 @@ def test_an_ensemble_gives_one_reward_and_its_disagreement(options: dict[str, An
     assert scored.disagreement.tolist() == pytest.approx([math.sqrt(14 / 3)])
 
 
+def test_what_the_reward_model_does_not_read_whole_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    rule = RewardRule(StubScorer(len, max_words=1), RewardOptions())
+    for _ in range(2):
+        rule.score([[{"role": "user", "content": "two words"}], [{"role": "user", "content": "one"}]])
+    assert capsys.readouterr().err.count("cuts 1 of 2 conversations") == 1
+
+
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="`aggregate` min needs several members"):
         RewardRule(StubScorer(len), RewardOptions(aggregate="min"))

@@ -18,6 +18,7 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint
 from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16
 from rewardsmith.engine.training.checkpoints import Checkpoints
@@ -43,6 +44,8 @@ class TrainedPolicy:
 
     outcome: TrainOutcome
     module: ActorCritic
+    on_policy: bool
+    """False: the logged KL, entropy and means are over responses that the policy itself would not draw so."""
 
 
 def train_policy(
@@ -69,10 +72,13 @@ def train_policy(
     policy to stay near; None: this one as it is now. ``save_to`` is a folder for checkpoints, made and read as
     ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out.
     """
+    if accelerator.device.type == "cpu":
+        use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
     check_policy_options(options)
     _check_processes(options, accelerator)
     _check_length(policy, options)
-    if not options.sampling.settings().on_policy:
+    on_policy = options.sampling.settings().on_policy
+    if not on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
     model = _actor_critic(policy, critic, options)
     staying_near = reference_of(policy) if reference is None else FrozenCopy(reference)
@@ -107,7 +113,7 @@ def train_policy(
         description="Improving the policy",
         quiet=quiet,
     )
-    return TrainedPolicy(outcome, model)
+    return TrainedPolicy(outcome, model, on_policy)
 
 
 def make_policy_optimizer(

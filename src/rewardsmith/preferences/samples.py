@@ -110,16 +110,10 @@ def _sample(row: ScoringRow, refusals: Refusals) -> dict[str, Any]:
         "prompt_id": prompt_id(prompt),
         "prompt": prompt,
         "responses": [conversation[-1:] for conversation in conversations],
-<<<<<<< HEAD
-        REASON: _kept(lists[REASON], there, str),
-        **{name: _kept(lists[name], there, partial(read_number, key=name)) for name in _NUMBERS},
-        "policy": None if record.get("policy") is None else str(record["policy"]),
-        "on_policy": _yes_or_no(record.get("on_policy")),
-=======
         REASON: _kept(lists[REASON], there, partial(_text, key=REASON)),
         **{name: _kept(lists[name], there, partial(_number, key=name)) for name in _NUMBERS},
         "policy": _text(record.get("policy"), "policy"),
->>>>>>> meta
+        "on_policy": _yes_or_no(record.get("on_policy")),
         "seed": _seed(record.get("seed")),
     }
 

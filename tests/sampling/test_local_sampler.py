@@ -13,7 +13,8 @@ from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.sampling.local_sampler import LocalSampler
 from rewardsmith.sampling.open_sampler import open_sampler
 from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
-from tiny_architectures import STRICT_TEMPLATE, byte_tokenizer, save_tiny_model
+from rewardsmith.sampling.settings import NAMED
+from tiny_architectures import ROLE_TOKENS, STRICT_TEMPLATE, byte_tokenizer, save_tiny_model
 from tiny_writers import save_tiny_writer, tiny_writer
 
 NEW = 12
@@ -61,6 +62,23 @@ def test_prompt_seed_and_number_decide_and_nothing_else(four: list[Answers]) -> 
     assert not set(texts(sampler().sample(PROMPTS[:1], 4, seed=1))[0]) & set(texts(four)[0])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("named", NAMED)
+def test_batches_change_nothing_of_a_real_policy(named: Any) -> None:
+    how = SamplingOptions(sampling=named, max_new_tokens=24)
+    found = []
+    for max_tokens in (8192, 1):
+        where = LocalSamplingOptions(max_tokens_per_batch=max_tokens, device="cpu")
+        policy = open_sampler("embedded/smollm2-135m", None, how, where, EndpointOptions())
+        found.append(policy.sample(PROMPTS, 3, seed=0))
+        policy.close()
+    together, alone = found
+    assert texts(together) == texts(alone)
+    for one, other in zip(together, alone, strict=True):
+        logprobs = [sample.logprob for sample in other.samples]
+        assert [sample.logprob for sample in one.samples] == pytest.approx(logprobs, abs=1e-3)
+
+
 def test_no_random_state_of_the_process_is_read_or_changed(four: list[Answers]) -> None:
     torch.manual_seed(123)
     before = torch.get_rng_state()
@@ -83,6 +101,16 @@ def test_a_response_is_what_comes_before_the_end_of_turn() -> None:
         expected = torch.log_softmax(model.lm_head.bias, 0)
         other = (sample.num_tokens - 1) * expected[-1].item()
         assert sample.logprob == pytest.approx(expected[tokenizer.eos_token_id].item() + other, abs=1e-3)
+
+
+def test_special_tokens_in_a_response_are_no_text() -> None:
+    model, tokenizer = tiny_writer()
+    with torch.no_grad():
+        model.lm_head.weight.zero_()  # one token in sixty or so is that of a role
+    how, where = SamplingOptions(max_new_tokens=40), LocalSamplingOptions(device="cpu")
+    [one] = LocalSampler(model, tokenizer, how, where).sample(PROMPTS[:1], 20, 0)
+    written = " ".join(texts([one])[0])
+    assert len(written) > 400 and not any(role in written for role in ROLE_TOKENS)
 
 
 def test_what_is_cut_off_says_so(four: list[Answers]) -> None:

@@ -96,9 +96,8 @@ def test_an_adaptive_coefficient_a_reset_and_samples_are_seen(whole_run: Whole) 
     assert first["kl"] == 0 and second["kl"] != 0 and third["kl"] == 0  # the third roll-out has a new reference
     assert second["kl_coef"] == pytest.approx(first["kl_coef"] * (1 - 0.2 * 6 / 10))
     samples = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    assert [(one["step"], one["rollout"]) for one in samples] == [(1, 0)] * 2 + [(5, 1)] * 2 + [(9, 2)] * 2 + [
-        (13, 3)
-    ] * 2
+    assert [(one["step"], one["rollout"]) for one in samples[::2]] == [(1, 0), (5, 1), (9, 2), (13, 3)]
+    assert len(samples) == 8
     assert set(samples[0]) == {"step", "rollout", "prompt", "response", "score", "reward", "kl", "ended"}
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.identity import prompt_id
@@ -85,7 +86,8 @@ def test_a_table_of_samples_is_read_again_and_scored(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "samples.parquet")
     again = loaded(str(tmp_path / "samples.parquet"))
     assert again.table.equals(table)
-    assert list(again.sources) == [str(tmp_path / "samples.parquet")]
+    file = tmp_path / "samples.parquet"
+    assert again.sources == {str(file): fingerprint_file(file)}
     stream = stream_rows(str(tmp_path / "samples.parquet"), RowOptions())
     (row,) = stream.rows
     assert stream.kind == "responses" and len(row.conversations) == 2 and not stream.not_read

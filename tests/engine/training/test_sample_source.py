@@ -51,6 +51,12 @@ def test_a_pass_has_every_prompt_once_and_steps_run_over_its_end(samples: Encode
     assert prompts_of(source, 0) != prompts_of(source_of(samples, seed=1), 0)
 
 
+def test_every_pass_has_an_order_of_its_own(samples: EncodedSamples) -> None:
+    source = source_of(samples, prompts_per_step=1)
+    order = [i for step in range(2 * NUM_PROMPTS) for i in prompts_of(source, step)]
+    assert order[:NUM_PROMPTS] != order[NUM_PROMPTS:] and sorted(order[:NUM_PROMPTS]) == list(range(NUM_PROMPTS))
+
+
 def test_cuts_and_processes_change_nothing_about_a_step(samples: EncodedSamples) -> None:
     whole = source_of(samples, num_samples=2)
     small = source_of(samples, num_samples=2, max_tokens=60)

@@ -45,7 +45,7 @@ def figures_of_rewards(rewards: Float[Tensor, "M k"], gold: Float[Tensor, "M k"]
     """How far apart the rewards of a prompt are, and how often they agree with gold, pair by pair."""
     k = rewards.shape[1]
     i, j = torch.triu_indices(k, k, offset=1)
-    lean = (gold[:, i] - gold[:, j]).sign().nan_to_num()
+    lean = (gold[:, i] - gold[:, j]).nan_to_num().sign()
     agreement = (rewards[:, i] - rewards[:, j]).sign() * lean
     return {
         STEPS: torch.tensor(1.0),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.evaluate import EvaluateResult
     from rewardsmith.workflows.export import ExportResult
     from rewardsmith.workflows.refine import RefineResult
+    from rewardsmith.workflows.sample import SampleResult
     from rewardsmith.workflows.score import ScoreResult
     from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult
     from rewardsmith.workflows.study_noise import StudyResult
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate",
     "export",
     "refine",
+    "sample",
     "score",
     "study_arms",
     "study_noise",
@@ -83,6 +85,15 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
+
+
+def sample(model_name_or_path: str, dataset: Any, **options: Any) -> SampleResult:
+    """Writes several responses of a policy to each prompt of a set. Options: ``rewardsmith sample --help``."""
+    from rewardsmith.workflows.options import SampleConfig
+    from rewardsmith.workflows.sample import run_sample
+
+    options = {"model_name_or_path": model_name_or_path, **options}
+    return run_sample(_config(SampleConfig, dataset, options), **_in_memory(dataset))
 
 
 def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:

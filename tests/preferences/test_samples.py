@@ -41,6 +41,7 @@ def test_a_row_with_everything() -> None:
         "logprob": [-1.5, -2, None, "-3.5"],
         "gold": [0.25, None, 9.0, 1.0],
         "policy": "sha256:ab",
+        "on_policy": False,
         "seed": 3,
     }
     samples = loaded([row])
@@ -54,13 +55,14 @@ def test_a_row_with_everything() -> None:
         "logprob": [-1.5, -2.0, -3.5],
         "gold": [0.25, None, 1.0],
         "policy": "sha256:ab",
+        "on_policy": False,
         "seed": 3,
     }
 
 
 def test_what_is_not_known_is_null() -> None:
     (made,) = loaded([{"prompt": "Is it?", "responses": ["Yes.", "No."]}]).table.to_pylist()
-    assert [made[name] for name in ("finish_reason", "logprob", "gold", "policy", "seed")] == [None] * 5
+    assert [made[name] for name in ("finish_reason", "logprob", "gold", "policy", "on_policy", "seed")] == [None] * 6
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,7 @@ GOOD = {"prompt": "Is it?", "responses": ["Yes.", "No."]}
         ({"gold": ["good", 1]}, "wrong_type", "\"gold\" is 'good', not a number"),
         ({"logprob": [float("nan"), 1]}, "nan_score", '"logprob" is nan'),
         ({"finish_reason": "stop"}, "wrong_type", "\"finish_reason\" is 'stop', not a list of 2"),
+        ({"on_policy": "yes"}, "wrong_type", "\"on_policy\" is 'yes', not true or false"),
         ({"gold": [1e31, 0]}, "out_of_range", '"gold" is 1e+31, beyond 1e+30'),
         ({"policy": "\ud83d"}, "bad_utf8", '"policy" holds half of a surrogate pair'),
         ({"seed": 1.5}, "wrong_type", '"seed" is 1.5, not a whole number'),

@@ -45,6 +45,7 @@ SAMPLES = pa.schema(
         ("logprob", pa.list_(pa.float32())),  # of the response given the prompt, by the policy that drew it
         ("gold", pa.list_(pa.float32())),  # true rewards, where there is a truth
         ("policy", pa.string()),  # fingerprint of the policy
+        ("on_policy", pa.bool_()),  # drawn from its own distribution: temperature 1, nothing cut off or penalised
         ("seed", pa.int64()),  # that it drew with
     ]
 )

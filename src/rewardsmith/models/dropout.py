@@ -10,7 +10,6 @@ and Qwen have no hidden dropout of their own. Kept values are multiplied by 1 / 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import transformer_blocks
+from rewardsmith.models.counter_random import INCREMENT, mixed, number_of
 from rewardsmith.tokens.encoding import Encoded
 
 TokenKeys = Callable[[Encoded], NDArray[np.int64]]
@@ -41,9 +41,6 @@ SITES = (
 
 LANES, LEVELS = 4, 1 << 16
 """A word of 64 bits decides about four channels; rates are rounded to 1/65536."""
-
-# Increment and multipliers of SplitMix64 (Steele, Lea and Flood 2014), as signed numbers.
-INCREMENT, FIRST, SECOND = -7046029254386353131, -4658895280553007687, -7723592293110705685
 
 _pass_seeds: ContextVar[Tensor | None] = ContextVar("seeds of the tokens [R, T] in the forward pass", default=None)
 
@@ -63,14 +60,14 @@ def whole_keys(encoded: Encoded) -> NDArray[np.int64]:
 
 def _keys(encoded: Encoded, num_known: int) -> NDArray[np.int64]:
     ids = torch.tensor([0, *encoded.input_ids])
-    read = _mixed((torch.arange(len(ids)) << 32) + ids).cumsum(0)  # wraps around, as integers do
-    return _mixed(read[1:] + _mixed(read[num_known] + encoded.view)).numpy()
+    read = mixed((torch.arange(len(ids)) << 32) + ids).cumsum(0)  # wraps around, as integers do
+    return mixed(read[1:] + mixed(read[num_known] + encoded.view)).numpy()
 
 
 def keep_mask(seeds: Int[Tensor, "R T"], num_channels: int, rate: float) -> Bool[Tensor, "R T {num_channels}"]:
     """Which channels of each token stay: each with probability 1 - ``rate``, whatever the others do."""
     counters = INCREMENT * torch.arange(1, -(-num_channels // LANES) + 1, device=seeds.device)
-    lanes = _mixed(seeds[..., None] + counters).view(torch.int16)
+    lanes = mixed(seeds[..., None] + counters).view(torch.int16)
     return lanes[..., :num_channels] >= _num_dropped(rate) - LEVELS // 2
 
 
@@ -92,7 +89,7 @@ class Dropout:
     @contextmanager
     def at_tokens(self, keys: Int[Tensor, "R T"]) -> Iterator[None]:
         """Within it, a forward pass over these tokens drops; outside of it none does."""
-        token = _pass_seeds.set(keys ^ _number("step", self._seed, self._step))
+        token = _pass_seeds.set(keys ^ number_of("step", self._seed, self._step))
         try:
             yield
         finally:
@@ -119,7 +116,7 @@ def dropout_sites(model: Any, rate: float, seed: int, all_blocks: bool = False) 
         return
     dropout = Dropout(rate, seed)
     sites = list(_sites(model, rate, all_blocks))
-    handles = [layer.register_forward_hook(partial(dropout._drop, _number("site", site))) for site, layer in sites]
+    handles = [layer.register_forward_hook(partial(dropout._drop, number_of("site", site))) for site, layer in sites]
     try:
         yield dropout
     finally:
@@ -141,17 +138,3 @@ def _sites(model: Any, rate: float, all_blocks: bool) -> Iterator[tuple[int, nn.
         yield from ((2 * number + i, modules[name]) for i, name in enumerate(names))
     if not num_found:
         raise ConfigError(f"`dropout` {rate}: {type(model).__name__} has no list of blocks that are trained; use 0.")
-
-
-def _mixed(numbers: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-    """SplitMix64's scrambling of 64-bit numbers; shifts of signed ones would bring in copies of the sign."""
-    numbers = numbers ^ ((numbers >> 30) & 0x3FFFFFFFF)
-    numbers.mul_(FIRST)
-    numbers ^= (numbers >> 27) & 0x1FFFFFFFFF
-    numbers.mul_(SECOND)
-    numbers ^= (numbers >> 31) & 0x1FFFFFFFF
-    return numbers
-
-
-def _number(*parts: str | int) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little", signed=True)

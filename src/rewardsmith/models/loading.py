@@ -71,7 +71,7 @@ def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
                 f"{files.name}: {name} has the shape {tuple(found)} in the weights, and {tuple(wanted)} by the "
                 "configuration. One of the two belongs to another model."
             )
-    _forget_quantisation(model)
+    forget_quantisation(model)
     return model, report
 
 
@@ -178,7 +178,7 @@ def read_extra(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _forget_quantisation(model: Any) -> None:
+def forget_quantisation(model: Any) -> None:
     """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
     model.hf_quantizer = None
     for name in ("quantization_config", "_pre_quantization_dtype"):

@@ -24,15 +24,12 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
     BERT's pooler counts as head: checkpoints often lack it, and a frozen random one could not be reloaded.
     """
     heads = [*head_names(model), *pooler_names(model)]
-    targets: str | list[str] = options.lora_target_modules
-    if targets != "all-linear":
-        targets = [name.strip() for name in options.lora_target_modules.split(",") if name.strip()]
     config = LoraConfig(
         task_type=TaskType.SEQ_CLS,
         r=options.lora_r,
         lora_alpha=options.lora_alpha,
         lora_dropout=options.lora_dropout,
-        target_modules=targets,
+        target_modules=target_modules(options),
         exclude_modules=[f"{name}.dense" for name in pooler_names(model)] or None,
         modules_to_save=heads,
         base_model_name_or_path=model.config.name_or_path,
@@ -42,6 +39,12 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
         return get_peft_model(model, config)
     except ValueError as error:
         raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error
+
+
+def target_modules(options: LoraOptions) -> str | list[str]:
+    """The layers that get adapters, as peft takes them."""
+    named = options.lora_target_modules
+    return named if named == "all-linear" else [name.strip() for name in named.split(",") if name.strip()]
 
 
 def pooler_names(model: Any) -> list[str]:

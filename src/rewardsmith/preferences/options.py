@@ -64,3 +64,27 @@ class RowOptions:
         """The part that reads preferences."""
         names = ("dataset_name", "dataset_config", "dataset_split", "format", "prompt_key", "chosen_key")
         return DataOptions(**{name: getattr(self, name) for name in (*names, "rejected_key", "on_bad_row")})
+
+
+@dataclass(frozen=True)
+class PromptOptions:
+    """Where the prompts to answer come from."""
+
+    dataset_name: str = ""
+    """File (JSONL, JSON, Parquet, CSV; gzipped or not), folder of files or of `datasets`, Hub id, or
+    `embedded/dialogues`: of prompts, or of pairs or responses, whose prompts are then answered."""
+    dataset_config: str | None = None
+    """Configuration of a Hub data set that has several."""
+    dataset_split: str = "train"
+    """Split of a Hub data set, of a `datasets` folder, or of a folder whose files are named after splits."""
+    prompt_key: str | None = None
+    """Column of the prompt (text or messages), for names that no reader knows."""
+    max_prompts: int | None = None
+    """Answer the first so many distinct prompts."""
+    on_bad_row: Literal["quarantine", "error"] = "quarantine"
+    """Leave out unusable rows and give the reason, or stop at the first one with status 2."""
+
+    def reading(self) -> RowOptions:
+        """The part that reads rows."""
+        names = ("dataset_name", "dataset_config", "dataset_split", "prompt_key", "on_bad_row")
+        return RowOptions(**{name: getattr(self, name) for name in names})

@@ -53,8 +53,8 @@ def load_samples(dataset: Any, options: RowOptions, refusals: Refusals = lambda 
     """Reads samples in any form in which `score` takes several responses to a prompt; of pairs, both responses.
 
     Whatever labels there are is not read. Columns besides: ``finish_reason``, ``logprob`` and ``gold``, a list with an
-    entry for each response, and ``policy`` and ``seed`` of the row. Quarantined are rows with fewer than two responses,
-    and those of which ``refusals`` names one.
+    entry for each response, and ``policy``, ``on_policy`` and ``seed`` of the row. Quarantined are rows with fewer than
+    two responses, and those of which ``refusals`` names one.
 
     ``DataError`` where no row is usable, and with ``on_bad_row error`` at the first bad one.
     """
@@ -113,6 +113,7 @@ def _sample(row: ScoringRow, refusals: Refusals) -> dict[str, Any]:
         REASON: _kept(lists[REASON], there, partial(_text, key=REASON)),
         **{name: _kept(lists[name], there, partial(_number, key=name)) for name in _NUMBERS},
         "policy": _text(record.get("policy"), "policy"),
+        "on_policy": _yes_or_no(record.get("on_policy")),
         "seed": _seed(record.get("seed")),
     }
 
@@ -145,6 +146,12 @@ def _number(value: object, key: str) -> float | None:
     if number is not None and abs(number) > LARGEST:
         raise BadRowError("out_of_range", f'"{key}" is {number:g}, beyond {LARGEST:g}')
     return number
+
+
+def _yes_or_no(value: object) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise BadRowError("wrong_type", f'"on_policy" is {shown(value)}, not true or false')
+    return value
 
 
 def _seed(value: object) -> int | None:

@@ -78,7 +78,7 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
         raise ConfigError("`response_key` names responses to score, and the other options pairs: drop one of them.")
     reading = options.reading()
     name, sources = find_sources(dataset, reading)
-    first = _Opened(sources[0])
+    first = OpenedSource(sources[0])
     if first.is_empty:
         raise DataError(f"{first.source.name} is empty: it has no rows to score.")
     kind, form = _kind_of(first.records, reading, options.response_key, first.source.name)
@@ -90,7 +90,7 @@ def stream_rows(dataset: Any, options: RowOptions) -> RowStream:
     return RowStream(name, kind, described, rows, not_read, fingerprints, form if isinstance(form, str) else None)
 
 
-class _Opened:
+class OpenedSource:
     """A source with its first rows looked at."""
 
     def __init__(self, source: Source) -> None:
@@ -110,7 +110,7 @@ class _Opened:
 
 def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: str | None) -> bool:
     """Looks at a further source before any is scored: False for an empty one, DataError for one of another kind."""
-    opened = _Opened(source)
+    opened = OpenedSource(source)
     if opened.is_empty:
         say(f"{source.name} is empty.")
         return False
@@ -121,7 +121,7 @@ def _is_of_kind(source: Source, kind: Kind, options: DataOptions, response_key: 
 
 
 def _read(
-    opened: _Opened,
+    opened: OpenedSource,
     others: Sequence[Source],
     kind: Kind,
     options: DataOptions,
@@ -131,7 +131,7 @@ def _read(
 ) -> Iterator[ScoringRow]:
     number = 0
     for source in (None, *others):
-        opened = opened if source is None else _Opened(source)
+        opened = opened if source is None else OpenedSource(source)
         _, form = _kind_of(opened.records, options, response_key, opened.source.name)
         digest = hashlib.sha256()
         for raw in opened.rows:
@@ -147,7 +147,7 @@ def _read(
 
 
 def _scoring_row(
-    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: _Opened
+    raw: RawRow, number: int, kind: Kind, form: Format | str, prompt_key: str | None, opened: OpenedSource
 ) -> ScoringRow:
     place = opened.source.place(raw.line)
     try:

@@ -16,9 +16,10 @@ from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
 from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.preferences.options import DataOptions, RowOptions
+from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptions
 from rewardsmith.refining.options import RefineOptions
 from rewardsmith.report.options import ReportOptions
+from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 from rewardsmith.studies.arms.options import ArmsStudyOptions
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
@@ -178,6 +179,44 @@ class EvaluateConfig:
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Draw several responses to each prompt of a set from a policy: a model here, or one behind an endpoint.
+
+    `score` and `train --meta_dataset` read the file. Interrupted, the same command goes on where it was.
+
+    Examples:
+      rewardsmith sample prompts.jsonl --model_name_or_path embedded/smollm2-135m --num_samples 16
+      rewardsmith sample prefs.jsonl --model_name_or_path runs/policy --max_prompts 500 --output_file samples.jsonl
+      rewardsmith sample prompts.jsonl --model_name_or_path Qwen/Qwen3-8B --base_url http://localhost:8000/v1
+    """
+
+    data: PromptOptions = field(default_factory=PromptOptions)
+    model_name_or_path: str = "embedded/smollm2-135m"
+    """The policy: Hub id, local folder (adapters too), or embedded model; with --base_url, its name there."""
+    model_revision: str | None = None
+    """Branch, tag or commit of a Hub model."""
+    num_samples: int = 4
+    """Responses to each prompt."""
+    output_file: str | None = None
+    """JSON Lines file to write; default: runs/sample-<name of the data set>.jsonl."""
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    local: LocalSamplingOptions = field(default_factory=LocalSamplingOptions)
+    endpoint: EndpointOptions = field(default_factory=EndpointOptions)
+    window: int = 64
+    """Prompts answered and saved at a time; an interrupted run loses at most these."""
+    seed: int = 0
+    """Every response is a function of policy, prompt, this seed and its number."""
+    overwrite: bool = False
+    """Replace a file that is there."""
+    quiet: bool = False
+    """No progress on stderr."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""The step of PPO: what tokens of a roll-out cost policy and critic, and what is logged of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
+from torch import Tensor
+
+from rewardsmith.engine.training.subject import Step, StepOutput
+from rewardsmith.objectives.policy import clipped_ratio_cost, clipped_value_cost, kl_k3
+from rewardsmith.policy.actor_critic import PolicyOutput
+from rewardsmith.policy.options import PPOOptions
+from rewardsmith.policy.rollout import Rollout
+from rewardsmith.policy.rollout_source import RolloutBatch
+
+
+@dataclass(frozen=True)
+class PPOStep(Step):
+    """Clipped ratio, and the clipped error of the critic where there is one (`objectives/policy.py`)."""
+
+    options: PPOOptions
+    counted: ClassVar[tuple[str, ...]] = ("responses", "tokens")
+    shown: ClassVar[tuple[str, ...]] = ("score", "kl", "response_length")
+
+    def loss(self, model: Any, batch: RolloutBatch) -> StepOutput:
+        rollout, mask = batch.rollout, batch.rollout.sequences.response_mask
+        output: PolicyOutput = model(rollout.sequences)
+        of_policy, is_clipped = clipped_ratio_cost(
+            output.logprobs, rollout.logprobs, rollout.advantages, self.options.clip_range
+        )
+        per_token = of_policy if batch.learns_policy else 0.0 * of_policy
+        of_critic = torch.zeros_like(of_policy)
+        if output.values is not None:
+            clip_range = self.options.value_clip_range
+            of_critic = clipped_value_cost(output.values, rollout.values, rollout.returns, clip_range)
+            per_token = per_token + self.options.value_coefficient * of_critic
+        weighted = (per_token * batch.weights).where(mask, 0.0)
+        by_token = {
+            "clipped": is_clipped.float(),
+            "policy_loss": of_policy,
+            "value_loss": of_critic,
+            "entropy": output.entropy,
+            "moved": kl_k3(rollout.logprobs, output.logprobs),
+            **_returns(rollout),
+        }
+        sums = {name: value.detach().where(mask, 0.0).sum() for name, value in by_token.items()}
+        return StepOutput(weighted.sum(), weighted.detach().sum(1), {**sums, **_of_responses(rollout)})
+
+    def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
+        """Means over the tokens or responses since the last line; every pass over a roll-out counts."""
+        num, num_tokens = totals["num_responses"], totals["num_tokens"]
+        by_token = {name: totals[name] / num_tokens for name in ("policy_loss", "value_loss", "entropy")}
+        by_response = ("score", "reward", "kl", "kl_k3", "spread", "disagreement", "kl_coef")
+        return {
+            "loss": by_token["policy_loss"] + self.options.value_coefficient * by_token["value_loss"],
+            **by_token,
+            **{name: totals[name] / num for name in by_response},
+            "ref_perplexity": _exp(-totals["ref_logprob"] / num_tokens),
+            "response_length": num_tokens / num,
+            "share_without_end": 1 - totals["ended"] / num,
+            "clip_share": totals["clipped"] / num_tokens,
+            "kl_to_rollout": totals["moved"] / num_tokens,
+            "explained_variance": _explained_variance(totals) if self.options.advantage == "gae" else None,
+        }
+
+    def clip(self, model: Any, max_norm: float, accelerator: Accelerator) -> Tensor:
+        """Policy and critic by themselves: the errors of one must not slow the other. Gives the norm of both."""
+        module = accelerator.unwrap_model(model)
+        parts = [part for part in (module.policy, module.critic) if part is not None]
+        norms = torch.stack([super(PPOStep, self).clip(part, max_norm, accelerator) for part in parts])
+        return norms.square().sum().sqrt()
+
+
+def _of_responses(rollout: Rollout) -> dict[str, Tensor]:
+    mask = rollout.sequences.response_mask
+    k3 = kl_k3(rollout.logprobs, rollout.ref_logprobs).where(mask, 0.0)
+    num = torch.tensor(len(rollout.places), device=mask.device)
+    return {
+        "num_responses": num,
+        "num_tokens": mask.sum(),
+        "ended": rollout.ended.sum(),
+        "score": rollout.scores.sum(),
+        "reward": rollout.rewards.sum(),
+        "disagreement": rollout.disagreement.sum(),
+        "spread": rollout.spread.sum(),
+        "kl": rollout.kl.sum(),
+        "kl_k3": k3.sum(),
+        "kl_coef": rollout.kl_coef * num,
+        "ref_logprob": rollout.ref_logprobs.where(mask, 0.0).sum(),
+    }
+
+
+def _returns(rollout: Rollout) -> dict[str, Tensor]:
+    """Moments of the returns and of the critic's errors."""
+    errors = rollout.returns - rollout.values
+    return {
+        "return": rollout.returns,
+        "return_squared": rollout.returns.square(),
+        "error": errors,
+        "error_squared": errors.square(),
+    }
+
+
+def _explained_variance(totals: dict[str, float]) -> float | None:
+    """1 - Var(R - V) / Var(R), V as it was when the responses were drawn; None where all returns are equal."""
+    num = totals["num_tokens"]
+    variance, left = (totals[f"{name}_squared"] / num - (totals[name] / num) ** 2 for name in ("return", "error"))
+    return 1 - left / variance if variance > 0 else None
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))

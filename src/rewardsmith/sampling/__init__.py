@@ -1,0 +1,1 @@
+"""A policy and prompts in, responses out: models that run here, and endpoints."""

@@ -149,6 +149,9 @@ def _number(value: object, key: str) -> float | None:
 
 def _seed(value: object) -> int | None:
     number = read_number(value, "seed")
-    if number is not None and not (number.is_integer() and abs(number) < 2**63):
+    if number is None:
+        return None
+    seed = value if isinstance(value, int) else int(number)  # a float has no place for 64 bits
+    if not (number.is_integer() and abs(seed) < 2**63):
         raise BadRowError("wrong_type", f'"seed" is {shown(value)}, not a whole number of 64 bits')
-    return None if number is None else int(number)
+    return seed

@@ -99,6 +99,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     other_inputs = other_inputs | audited | meta_inputs(samples)
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
+    if main:
+        write_meta_quarantine(path, samples)
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = train_model(config, path, train_pairs, accelerator, eval_pairs, samples)
@@ -112,7 +114,6 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with _into(path) as saving:
         save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
-    write_meta_quarantine(path, samples)
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:

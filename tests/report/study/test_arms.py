@@ -111,7 +111,7 @@ def test_rates_are_shown_with_the_choice(metrics: dict[str, Any]) -> None:
 def test_what_differs_besides_the_options_is_named(metrics: dict[str, Any]) -> None:
     words = dict(measured(metrics))
     assert words["arms"].endswith("the same for all arms of a seed, but for x<b>")
-    assert words["rates"].endswith("(10% of the pairs): the first seed, for all")
+    assert words["rates"].endswith("(10% of what is not tested on): the first seed, for all")
     metrics["failed"] = [{"arm": "x", "learning_rate": 1e-3, "seed": 0, "reason": "it diverged"}]
     metrics["tests"][0] |= {"num_prompts_trained_on": 7, "num_prompts_sampled": 5}
     words = dict(measured(metrics))

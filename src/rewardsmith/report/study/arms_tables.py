@@ -135,7 +135,7 @@ def _rates_in_words(metrics: Mapping[str, Any]) -> str:
         return f"{rates}, for all arms"
     whose = "the first seed, for all" if metrics["choose_rates_on"] == "first" else "each seed for itself"
     share = percent(metrics["held_out_share"])
-    return f"of {rates}, for each arm, by the likelihood of held-out labels ({share} of the pairs): {whose}"
+    return f"of {rates}, for each arm, by the likelihood of held-out labels ({share} of what is not tested on): {whose}"
 
 
 def _test_in_words(test: Mapping[str, Any]) -> str:

@@ -111,7 +111,10 @@ def test_a_model_without_sites_is_refused() -> None:
     model = Blocks()
     model.layers[1].mlp = None
     with (
-        pytest.raises(ConfigError, match=r"`dropout` 0.1: no attention and MLP can be told in Block"),
+        pytest.raises(
+            ConfigError,
+            match=r"Dropout 0.1: no attention and MLP can be told in Block\. Neither",
+        ),
         dropout_sites(model, 0.1, 0),
     ):
         pass

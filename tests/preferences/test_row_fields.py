@@ -64,6 +64,12 @@ def test_columns_that_could_be_part_of_the_conversation_are_named(load, capsys) 
     assert stream.not_read == {"tools": 1, "context": 1}
 
 
+def test_known_columns_about_a_pair_are_not_named_where_responses_are_read() -> None:
+    stream = stream_rows([{**ROW, "category": "debates on what a city should do"}], RowOptions())
+    list(stream.rows)
+    assert not stream.not_read
+
+
 def test_what_is_read_or_repeats_it_is_not_named(load) -> None:
     chosen = [user("p"), assistant("a")]
     row = {"system": "s", "prompt": "p", "chosen": chosen, "rejected": [user("p"), assistant("b")], "messages": chosen}

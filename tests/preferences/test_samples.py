@@ -150,3 +150,8 @@ def test_nothing_usable_is_an_error_that_says_why() -> None:
 def test_the_schema_has_lists_beside_the_responses() -> None:
     lists = [name for name in SAMPLES.names if pa.types.is_list(SAMPLES.field(name).type)]
     assert lists == ["prompt", "responses", "finish_reason", "logprob", "gold"]
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 1 - 2**63])
+def test_a_seed_of_64_bits_is_kept_to_the_last(seed: int) -> None:
+    assert loaded([{**GOOD, "seed": seed}]).table["seed"].to_pylist() == [seed]

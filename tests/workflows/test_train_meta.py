@@ -104,11 +104,21 @@ def test_what_it_writes(tiny_llama: Path, samples: Path, tmp_path: Path, capsys:
     assert all(isinstance(line[name], float) for name in line if name.startswith("meta_"))
     said = capsys.readouterr().err
     assert "Each step moves the weights by 4 responses to each of 5 of 5 meta prompts." in said
-    assert "1 rows of samples cannot be used: see meta_quarantine.jsonl" in said
+    assert "1 of 6 rows of samples cannot be used: 1 missing_field." in said
+    assert said.index("see meta_quarantine.jsonl") < said.index("Each step")
     (bad,) = [json.loads(row) for row in (tmp_path / "out" / "meta_quarantine.jsonl").read_text().splitlines()]
     assert bad["reason"] == "missing_field" and bad["line"] == 6
     manifest = read_manifest(tmp_path / "out")
     assert f"meta: {path}" in manifest["inputs"] and "meta_quarantine.jsonl" in manifest["outputs"]
+
+
+def test_what_is_said_of_samples_that_are_cut_or_only_measured(
+    tiny_llama: Path, samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(tiny_llama, tmp_path / "out", meta_dataset=str(samples), max_length=8, max_steps=1, meta_step_size=0.0)
+    said = capsys.readouterr().err
+    assert "Each step measures 4 responses to each of 5 of 5 meta prompts." in said
+    assert "20 samples (100.0%) are cut on the left (`max_length`)." in said
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 
@@ -24,6 +24,9 @@ EXTRA = (*REASONING, *TOOL_CALLS, "tool_call_id", "name")
 
 Conversation = Sequence[Message]
 """Turns in order. A conversation that is scored ends with the response: its last message."""
+
+Refusals = Callable[[Sequence[Conversation]], Mapping[int, str]]
+"""Gives place and reason of each conversation that a model does not take."""
 
 
 def with_fields(message: Message) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from rewardsmith.models.blocks import transformer_blocks
 from rewardsmith.models.counter_random import INCREMENT, mixed, number_of
 from rewardsmith.tokens.encoding import Encoded
 
+NO_DROPOUT = "Neither `dropout` nor `contrastive` goes with it."
+
 TokenKeys = Callable[[Encoded], NDArray[np.int64]]
 """64 bits for each token of a conversation: which tokens drop alike."""
 
@@ -134,7 +136,11 @@ def _sites(model: Any, rate: float, all_blocks: bool) -> Iterator[tuple[int, nn.
         modules = dict(block.named_modules())
         names = next((pair for pair in SITES if all(name in modules for name in pair)), None)
         if names is None:
-            raise ConfigError(f"`dropout` {rate}: no attention and MLP can be told in {type(block).__name__}; use 0.")
+            raise ConfigError(
+                f"Dropout {rate}: no attention and MLP can be told in {type(block).__name__}. {NO_DROPOUT}"
+            )
         yield from ((2 * number + i, modules[name]) for i, name in enumerate(names))
     if not num_found:
-        raise ConfigError(f"`dropout` {rate}: {type(model).__name__} has no list of blocks that are trained; use 0.")
+        raise ConfigError(
+            f"Dropout {rate}: {type(model).__name__} has no list of blocks that are trained. {NO_DROPOUT}"
+        )

@@ -7,11 +7,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from rewardsmith.contracts.conversations import EXTRA
 from rewardsmith.preferences.formats.ratings import LISTS, RANKS, SCORES
 from rewardsmith.preferences.messages import ROLES, is_message_list
+from rewardsmith.preferences.optional_columns import TEXTS
 from rewardsmith.preferences.problems import BadRowError
 
 _OPENS = re.compile(r"""\s*(array\()?\[?\s*\{\s*["']""")
@@ -28,6 +30,8 @@ _SAID = re.compile(
 """A column with one of these words in its name could be part of the conversation."""
 _ABOUT = re.compile(r"(?<![a-z])(ids?|models?|source|hash|type|category|lang|length|tokens|num|score|rating)(?![a-z])")
 """One with one of these says something about it."""
+_OF_A_PAIR = frozenset(chain.from_iterable(TEXTS.values()))
+"""Known columns about a pair, also where responses alone are read."""
 _FEW_WORDS = 4
 _FIELDS = frozenset(("role", "from", "content", "value", *EXTRA))
 """Those of a message that are read."""
@@ -59,7 +63,7 @@ class RowFields:
         """Counts what of a row that was read could be part of the conversation, and was not asked for."""
         self._num_rows += 1
         for key, value in record.items():
-            if key in self._read or not _could_be_said(str(key), value):
+            if key in self._read or key in _OF_A_PAIR or not _could_be_said(str(key), value):
                 continue
             self._unread[key] += not any(_holds(record.get(read), value) for read in self._read)
         self._unread.update({part for key in self._read for part in _parts_not_read(key, record.get(key))})

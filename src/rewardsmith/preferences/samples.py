@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.progress import progress
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.raw_row import valid_text
@@ -43,10 +43,6 @@ class SampleSet:
     def quarantine_by_reason(self) -> dict[str, int]:
         """Reason code -> number of rows, the most frequent first."""
         return dict(Counter(bad.reason for bad in self.quarantine).most_common())
-
-
-Refusals = Callable[[Sequence[Conversation]], Mapping[int, str]]
-"""Place of each conversation that a model does not take, with the reason."""
 
 
 def load_samples(dataset: Any, options: RowOptions, refusals: Refusals = lambda _: {}) -> SampleSet:
@@ -156,6 +152,9 @@ def _yes_or_no(value: object) -> bool | None:
 
 def _seed(value: object) -> int | None:
     number = read_number(value, "seed")
-    if number is not None and not (number.is_integer() and abs(number) < 2**63):
+    if number is None:
+        return None
+    seed = value if isinstance(value, int) else int(number)  # a float has no place for 64 bits
+    if not (number.is_integer() and abs(seed) < 2**63):
         raise BadRowError("wrong_type", f'"seed" is {shown(value)}, not a whole number of 64 bits')
-    return None if number is None else int(number)
+    return seed

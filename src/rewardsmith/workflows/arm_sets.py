@@ -16,7 +16,7 @@ from rewardsmith.artifacts.atomic import write_table
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
@@ -32,7 +32,7 @@ from rewardsmith.workflows.arm_files import ArmFiles
 from rewardsmith.workflows.arm_plan import OWN_TEST, ArmPlan
 from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import StudyArmsConfig, TrainConfig
-from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
+from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.train import load_other
 from rewardsmith.workflows.train_model import with_known_errors
 

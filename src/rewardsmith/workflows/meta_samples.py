@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.progress import say
+from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.samples import SampleSet, load_samples
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import META_INPUT
-from rewardsmith.workflows.refused_rows import Refusals
 
 META_QUARANTINE = "meta_quarantine.jsonl"
 
@@ -28,6 +28,10 @@ def meta_samples(config: TrainConfig, refusals: Refusals) -> SampleSet | None:
         RowOptions(dataset_name=config.meta.meta_dataset, on_bad_row=config.data.on_bad_row),
         refusals,
     )
+    if samples.quarantine:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in samples.quarantine_by_reason.items())
+        num_rows = len(samples.table) + len(samples.quarantine)
+        say(f"{len(samples.quarantine):,} of {num_rows:,} rows of {samples.name} cannot be used: {reasons}.")
     if samples.columns_not_read:
         say(f"{samples.name}: {columns_not_read(samples.columns_not_read)}")
     return samples
@@ -42,7 +46,7 @@ def write_meta_quarantine(folder: Path, samples: SampleSet | None) -> None:
     """Keeps the rows that cannot be used."""
     if samples is not None and samples.quarantine:
         write_jsonl(folder / META_QUARANTINE, (asdict(row) for row in samples.quarantine))
-        say(f"{len(samples.quarantine):,} rows of {samples.name} cannot be used: see {META_QUARANTINE}.")
+        say(f"Rows of {samples.name} that cannot be used: see {META_QUARANTINE}.")
 
 
 def say_shared_prompts(samples: SampleSet | None, eval_pairs: pa.Table | None) -> None:

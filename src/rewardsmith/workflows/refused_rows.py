@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from rewardsmith.artifacts.progress import progress
-from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
@@ -16,8 +14,6 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 CHUNK = 2048
-
-Refusals = Callable[[Sequence[Conversation]], dict[int, str]]
 
 
 def refusals_of(model: ModelOptions) -> Refusals:

@@ -15,6 +15,7 @@ from rewardsmith.artifacts.atomic import write_jsonl, write_table
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
@@ -40,7 +41,7 @@ from rewardsmith.workflows.meta_samples import meta_inputs, meta_samples, say_sh
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
-from rewardsmith.workflows.refused_rows import Refusals, refusals_of, set_aside_refused
+from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
 
 LEFT_OUT = "left_out.jsonl"
@@ -99,6 +100,8 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     other_inputs = other_inputs | audited | meta_inputs(samples)
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
+    if main:
+        write_meta_quarantine(path, samples)
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = train_model(config, path, train_pairs, accelerator, eval_pairs, samples)
@@ -112,7 +115,6 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     with _into(path) as saving:
         save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
-    write_meta_quarantine(path, samples)
     if encoded.left_out:
         write_jsonl(path / LEFT_OUT, map(asdict, encoded.left_out))
     if config.train.data_smoothing:

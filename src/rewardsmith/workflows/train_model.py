@@ -94,7 +94,7 @@ def train_model(
 
 def check_training(config: TrainConfig) -> None:
     check_options(config.train)
-    check_contrastive(config.contrastive, config.train.dropout)
+    check_contrastive(config.contrastive, config.train)
     check_meta(config.meta)
     check_saving(config.checkpoints)
     check_trackers(config.trackers)

@@ -178,13 +178,18 @@ def test_a_collapse_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_options_that_no_run_can_have_or_would_read_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_contrastive(ContrastiveOptions(**given), dropout=0.0)
+        check_contrastive(ContrastiveOptions(**given), TrainOptions())
+
+
+def test_a_contrast_of_states_that_stay_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`contrastive` simcse is about the states, and with `train_layers` 0"):
+        check_contrastive(ContrastiveOptions(contrastive="simcse"), TrainOptions(train_layers=0))
 
 
 def test_two_kinds_of_dropout_are_refused() -> None:
     with pytest.raises(ConfigError, match="`dropout` 0.1: the two views drop as `contrast_dropout` says"):
-        check_contrastive(ContrastiveOptions(contrastive="simcse"), dropout=0.1)
-    check_contrastive(ContrastiveOptions(), dropout=0.1)
+        check_contrastive(ContrastiveOptions(contrastive="simcse"), TrainOptions(dropout=0.1))
+    check_contrastive(ContrastiveOptions(), TrainOptions(dropout=0.1))
 
 
 def test_defaults_follow_the_method() -> None:

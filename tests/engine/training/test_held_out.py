@@ -115,3 +115,11 @@ def test_rewards_that_are_no_numbers_are_told_by_row(tiny_llama: Path) -> None:
 def test_pairs_of_weight_zero_alone_are_refused_before_training(tiny_llama: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="all 1 that are held out have weight 0"):
         trained(tiny_llama, tmp_path / "log", 1, [{**some_rows(1)[0], "weight": 0.0}])
+
+
+def test_a_run_that_ends_before_a_measurement_says_so(
+    tiny_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *_, lines = trained(tiny_llama, tmp_path / "log", 3, max_steps=2)
+    assert not any("eval_loss" in line for line in lines)
+    assert "`eval_steps` 3 measures nothing on the way: the run has 2 steps." in capsys.readouterr().err

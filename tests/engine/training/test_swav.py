@@ -93,3 +93,10 @@ def test_too_few_states_are_said_once_unless_past_ones_help(capsys: pytest.Captu
     assert capsys.readouterr().err.count("8 states to contrast for 9 prototypes") == 1
     step(made(9, queue_steps=1), 1)
     assert "prototypes" not in capsys.readouterr().err
+
+
+def test_a_queue_without_a_part_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    swav = made(8, queue_steps=2)
+    for seed in (1, 2):
+        step(swav, seed)
+    assert capsys.readouterr().err.count("8 prototypes: `contrast_queue_steps` 2 adds nothing to it.") == 1

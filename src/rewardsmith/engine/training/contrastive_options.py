@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.errors import ConfigError
 
 
@@ -66,8 +67,8 @@ OF_ONE_METHOD = {
 }
 
 
-def check_contrastive(options: ContrastiveOptions, dropout: float) -> None:
-    """``ConfigError`` for a value that no run can have, or that this one would not read. ``dropout``: the run's."""
+def check_contrastive(options: ContrastiveOptions, train: TrainOptions) -> None:
+    """``ConfigError`` for a value that no run can have, or that this one would not read."""
     defaults, method = ContrastiveOptions(), options.contrastive
     for name, value in vars(options).items():
         if value == getattr(defaults, name) or name == "contrastive":
@@ -78,8 +79,12 @@ def check_contrastive(options: ContrastiveOptions, dropout: float) -> None:
             raise ConfigError(f"`{name}` {value} belongs to `contrastive` {OF_ONE_METHOD[name]}; this is {method}.")
     if method == "none":
         return
-    if dropout:
-        raise ConfigError(f"`dropout` {dropout}: the two views drop as `contrast_dropout` says; leave `dropout` at 0.")
+    if train.train_layers == 0:
+        raise ConfigError(f"`contrastive` {method} is about the states, and with `train_layers` 0 no state changes.")
+    if train.dropout:
+        raise ConfigError(
+            f"`dropout` {train.dropout}: the two views drop as `contrast_dropout` says; leave `dropout` at 0."
+        )
     if not 0 < options.contrast_dropout < 1:
         raise ConfigError(
             f"`contrast_dropout` {options.contrast_dropout} must be above 0, or both views are the same, and below 1."

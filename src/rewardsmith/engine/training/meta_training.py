@@ -11,7 +11,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.batches.batch_forms import BatchForm, usual_training_tokens
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
-from rewardsmith.engine.batches.sample_batches import encode_samples, usual_number
+from rewardsmith.engine.batches.sample_batches import EncodedSamples, encode_samples, usual_number
 from rewardsmith.engine.training.accelerators import computes_in_bf16
 from rewardsmith.engine.training.meta_options import MetaOptions
 from rewardsmith.engine.training.meta_source import MetaSource
@@ -55,14 +55,21 @@ class MetaTraining:
             process=self.accelerator.process_index,
             num_processes=self.accelerator.num_processes,
         )
-        say(_in_words(samples))
+        say(_in_words(samples, self.meta.meta_step_size > 0))
+        _say_what_is_cut(encoded, self.encoder)
         return MetaSource(pairs, samples)
 
 
-def _in_words(samples: SampleSource) -> str:
+def _in_words(samples: SampleSource, moves: bool) -> str:
     left_out = f"; {samples.num_left_out:,} prompts with fewer are left out" if samples.num_left_out else ""
     num_prompts = len(samples.samples) - samples.num_left_out
     return (
-        f"Each step moves the weights by {samples.num_samples} responses to each of {samples.prompts_per_step} of "
-        f"{num_prompts:,} meta prompts{left_out}."
+        f"Each step {'moves the weights by' if moves else 'measures'} {samples.num_samples} responses to each of "
+        f"{samples.prompts_per_step} of {num_prompts:,} meta prompts{left_out}."
     )
+
+
+def _say_what_is_cut(samples: EncodedSamples, encoder: ConversationEncoder) -> None:
+    cut = samples.responses.num_cut > 0
+    if cut.any():
+        say(f"{cut.sum():,} samples ({cut.mean():.1%}) are cut on the {encoder.truncation_side} (`max_length`).")

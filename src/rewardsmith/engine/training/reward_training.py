@@ -99,6 +99,8 @@ def train_reward_model(
     step = make_step(encoded, options)
     watch = None
     if held_out is not None:
+        if held_out.every > source.num_steps:
+            say(f"`eval_steps` {held_out.every} measures nothing on the way: the run has {source.num_steps:,} steps.")
         watch = HeldOutWatch(held_out, encoder, form, source.max_tokens, accelerator, log)
     again = what_again(model, encoder, form, options, accelerator.device.type)
     with recomputed_blocks(model, again), dropout_sites(model, options.dropout, seed) as dropout:

@@ -53,18 +53,27 @@ class SwAV(Contrast):
         return swapped_prediction(one, other, self._prototypes, self._temperature, self._past(len(one)))
 
     def _past(self, num_states: int) -> tuple[Tensor, Tensor] | None:
-        if num_states >= len(self._prototypes):
-            return None
-        if not self._queue.maxlen and not self._has_spoken:
-            self._has_spoken = True
-            say(
-                f"A step has {num_states} states to contrast for {len(self._prototypes)} prototypes: codes are coarse. "
-                "`contrast_queue_steps` adds states of past steps, `num_prototypes` lowers their number."
-            )
-        if not self._queue:
+        is_enough = num_states >= len(self._prototypes)
+        self._say_what_a_queue_would_do(num_states, is_enough)
+        if is_enough or not self._queue:
             return None
         ones, others = zip(*self._queue, strict=True)
         return torch.cat(ones), torch.cat(others)
+
+    def _say_what_a_queue_would_do(self, num_states: int, is_enough: bool) -> None:
+        """Once, where there is one for nothing, or none though there is need of one."""
+        queue_steps = self._queue.maxlen
+        if self._has_spoken or is_enough != bool(queue_steps):
+            return
+        self._has_spoken = True
+        found = f"A step has {num_states} states to contrast for {len(self._prototypes)} prototypes: "
+        if queue_steps:
+            say(f"{found}`contrast_queue_steps` {queue_steps} adds nothing to it.")
+        else:
+            say(
+                f"{found}codes are coarse. `contrast_queue_steps` adds states of past steps, `num_prototypes` lowers "
+                "their number."
+            )
 
     def finish(self) -> None:
         """Prototypes move and are of length 1 again; the step's states enter the queue."""

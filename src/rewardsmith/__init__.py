@@ -120,8 +120,8 @@ def study_arms(
 
     ``arms``: options of ``train`` by name of the arm, or a YAML file of them. ``options``: those of the command.
     """
-    from rewardsmith.workflows.options import StudyArmsConfig
     from rewardsmith.workflows.study_arms import run_study_arms
+    from rewardsmith.workflows.study_options import StudyArmsConfig
 
     if isinstance(arms, Mapping):
         return run_study_arms(_config(StudyArmsConfig, dataset, options), **_in_memory(dataset), arms=arms)
@@ -133,8 +133,8 @@ def study_noise(dataset: Any, **options: Any) -> StudyResult:
 
     Options: ``rewardsmith study noise --help``.
     """
-    from rewardsmith.workflows.options import StudyNoiseConfig
     from rewardsmith.workflows.study_noise import run_study_noise
+    from rewardsmith.workflows.study_options import StudyNoiseConfig
 
     return run_study_noise(_config(StudyNoiseConfig, dataset, options), **_in_memory(dataset))
 

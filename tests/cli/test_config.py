@@ -9,7 +9,8 @@ import pytest
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig, StudyArmsConfig
+from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
+from rewardsmith.workflows.study_options import StudyArmsConfig
 
 
 def parse(*arguments: str) -> AuditConfig:

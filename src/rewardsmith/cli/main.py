@@ -31,11 +31,10 @@ from rewardsmith.workflows.options import (
     ScoreConfig,
     ShowConfig,
     SimulateConfig,
-    StudyArmsConfig,
-    StudyNoiseConfig,
     TrainConfig,
     UndoConfig,
 )
+from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
 
 COMMANDS: dict[str, type] = {
     "audit": AuditConfig,

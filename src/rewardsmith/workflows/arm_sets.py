@@ -31,8 +31,9 @@ from rewardsmith.studies.arms.parts import Parts
 from rewardsmith.workflows.arm_files import ArmFiles
 from rewardsmith.workflows.arm_plan import OWN_TEST, ArmPlan
 from rewardsmith.workflows.meta_samples import meta_samples
-from rewardsmith.workflows.options import StudyArmsConfig, TrainConfig
+from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.study_options import StudyArmsConfig
 from rewardsmith.workflows.train import load_other
 from rewardsmith.workflows.train_model import with_known_errors
 

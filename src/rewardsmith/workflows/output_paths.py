@@ -14,7 +14,8 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, StudyArmsConfig, StudyNoiseConfig, TrainConfig
+from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, TrainConfig
+from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
 
 RUNS = Path("runs")
 QUARANTINE = "quarantine.jsonl"

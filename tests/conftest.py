@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rewardsmith.artifacts.progress import set_quiet
+
 # Before anything imports transformers or datasets, which read them once.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -18,6 +20,12 @@ REAL_DATA = REPOSITORY.parent / "shared" / "data"
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["REWARDSMITH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _talkative() -> None:
+    """A verb that ran quietly, in a test or for a fixture, leaves the process quiet."""
+    set_quiet(False)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-from rewardsmith.artifacts.progress import set_quiet
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -39,10 +37,3 @@ def learnable_rows() -> Callable[[int, float], list[dict[str, Any]]]:
         return rows
 
     return made
-
-
-@pytest.fixture(autouse=True)
-def _talkative_again() -> Iterator[None]:
-    """A verb that ran quietly leaves the process quiet, which other tests do not expect."""
-    yield
-    set_quiet(False)

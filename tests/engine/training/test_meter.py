@@ -12,7 +12,7 @@ from rewardsmith.engine.training.meter import Meter
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import StepOutput
 
-SUMS = ("weighted_loss", "weight", "num_clear", "num_correct", "gap", "reward")
+SUMS = ("weighted_loss", "weight", "num_clear", "num_correct", "gap", "squared_gap", "reward")
 
 
 def test_time_in_a_pause_is_no_time_of_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_policies import ACTIONS, PROMPTS, WORTH, Bandit, blind_critic, changed
+from toy_policies import ACTIONS, PROMPTS, WORTH, Bandit, blind_critic, changed
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.policy.options import PolicyOptions

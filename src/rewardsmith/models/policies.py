@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from rewardsmith.artifacts.atomic import told_to_users
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.embedded import ModelSource, local_source
+from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import (
@@ -35,13 +35,16 @@ def load_policy(source: ModelSource) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(source)
     if layout_of(tokenizer) == "encoder":
         raise ModelError(f"{source.name} is an encoder: it reads and does not write. A policy is a causal model.")
-    files = local_source(source)
-    model = _merged(files) if holds_adapter(files) else _causal_model(files)
+    model = _loaded(local_source(source))
     refuse_foreign_tokenizer(model, tokenizer, source.name)
     set_padding(model, tokenizer)
     model.name_or_path = model.config.name_or_path = lasting_name(source)
     model.base_revision = source.revision  # for adapters, which have to find these very weights again
     return model.eval(), tokenizer
+
+
+def _loaded(files: ModelSource) -> Any:
+    return _merged(files) if holds_adapter(files) else _causal_model(files)
 
 
 def _causal_model(files: ModelSource) -> Any:
@@ -62,11 +65,12 @@ def _causal_model(files: ModelSource) -> Any:
 def _merged(files: ModelSource) -> Any:
     from peft import PeftConfig, PeftModel  # only needed for adapters
 
-    from rewardsmith.models.embedded import resolve_model
-
     with as_model_error(files, "adapter"):
         config = PeftConfig.from_pretrained(files.path_or_id)
-        base = _causal_model(local_source(resolve_model(config.base_model_name_or_path, config.revision)))
+    if not config.base_model_name_or_path:
+        raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
+    base = _loaded(local_source(resolve_model(config.base_model_name_or_path, config.revision)))
+    with as_model_error(files, "adapter"):
         model: Any = PeftModel.from_pretrained(base, files.path_or_id, use_safetensors=True)
     return model.merge_and_unload().requires_grad_(True)
 
@@ -100,5 +104,6 @@ def save_policy(model: Any, tokenizer: Any, path: str | Path) -> None:
     """Writes a folder that ``load_policy`` and plain transformers (or peft) read back."""
     folder = Path(path)
     with quiet_transformers(), told_to_users(folder, folder), trouble_as_os_error(folder):
-        model.save_pretrained(folder)
+        # peft would ask the Hub whether the vocabulary was changed, and it never is
+        model.save_pretrained(folder, **({"save_embedding_layers": False} if hasattr(model, "peft_config") else {}))
         tokenizer.save_pretrained(folder)

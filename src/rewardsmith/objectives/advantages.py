@@ -26,7 +26,6 @@ def generalised_advantages(
     ahead = next_value = torch.zeros_like(rewards[:, 0])
     for t in reversed(range(rewards.shape[1])):
         ahead = rewards[:, t] + gamma * next_value - values[:, t] + gamma * gae_lambda * ahead
-        ahead = ahead.where(mask[:, t], 0.0)
         advantages[:, t], next_value = ahead, values[:, t]
     return advantages, advantages + values
 

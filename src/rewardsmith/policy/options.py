@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewardsmith.errors import ConfigError
+from rewardsmith.sampling.options import SamplingOptions
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,8 @@ class RolloutOptions:
     """Responses to each of them."""
     max_prompt_length: int = 256
     """Longest prompt in tokens; longer ones lose their beginning, and are counted."""
-    max_new_tokens: int = 64
-    """Longest response in tokens, the end of turn included."""
-    temperature: float = 1.0
-    """Of the sampler. Other than 1, the responses are not the policy's own, and its KL is biased."""
-    top_p: float = 1.0
-    """Draw from the most likely tokens that hold this much probability; below 1 as with --temperature."""
-    repetition_penalty: float = 1.0
-    """Divides the odds of tokens that were there before; other than 1 as with --temperature."""
     rollout_max_tokens: int = 4096
     """Tokens in one forward pass, prompt and response, which bounds memory."""
-
-    @property
-    def on_policy(self) -> bool:
-        """Whether what is drawn follows the policy's own distribution."""
-        return self.temperature == self.top_p == self.repetition_penalty == 1.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +115,7 @@ class PolicyOptimizerOptions:
 class PolicyOptions:
     """One run of PPO."""
 
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
     rollouts: RolloutOptions = field(default_factory=RolloutOptions)
     rewards: RewardOptions = field(default_factory=RewardOptions)
     kl: KLOptions = field(default_factory=KLOptions)
@@ -147,14 +136,8 @@ class PolicyOptions:
 SETTINGS = {
     "summarize": PolicyOptions(rewards=RewardOptions(no_end="replace", no_end_penalty=1.0)),
     "paper": PolicyOptions(
-        rollouts=RolloutOptions(
-            num_rollouts=2000,
-            prompts_per_rollout=32,
-            max_new_tokens=512,
-            temperature=0.8,
-            top_p=0.9,
-            repetition_penalty=1.1,
-        ),
+        sampling=SamplingOptions(sampling="paper", max_new_tokens=512),
+        rollouts=RolloutOptions(num_rollouts=2000, prompts_per_rollout=32),
         rewards=RewardOptions(reward_clip=0.8, no_end_penalty=0.0),
         ppo=PPOOptions(num_ppo_epochs=1),
         optimizer=PolicyOptimizerOptions(policy_learning_rate=5e-7, critic_learning_rate=1.5e-6),
@@ -170,6 +153,8 @@ def check_policy_options(options: PolicyOptions) -> None:
         for name in names:
             if not fits(getattr(part, name)):
                 raise ConfigError(f"`{name}` {getattr(part, name)} {words}.")
+    if not options.sampling.settings().temperature:
+        raise ConfigError("`temperature` 0 draws the same response whenever a prompt comes: nothing can be learned.")
     if options.kl.kl_target is not None and not options.kl.kl_target > 0:
         raise ConfigError(f"`kl_target` {options.kl.kl_target} must be above 0.")
     if options.kl.kl_target is not None and not options.kl.kl_coef:
@@ -184,7 +169,7 @@ def check_policy_options(options: PolicyOptions) -> None:
 def _limits(options: PolicyOptions) -> list[tuple[object, tuple[str, ...], Callable[[float], bool], str]]:
     """Part, names of its options, what their values must fulfil, and that in words."""
     rollouts, ppo, kl, optimizer = options.rollouts, options.ppo, options.kl, options.optimizer
-    counts = ("num_rollouts", "prompts_per_rollout", "num_samples", "max_prompt_length", "max_new_tokens")
+    counts = ("num_rollouts", "prompts_per_rollout", "num_samples", "max_prompt_length")
     clips = ("clip_range", "value_clip_range", "value_coefficient", "critic_warmup_rollouts")
     rates = ("policy_learning_rate", "critic_learning_rate", "policy_max_grad_norm")
     return [
@@ -196,10 +181,8 @@ def _limits(options: PolicyOptions) -> list[tuple[object, tuple[str, ...], Calla
         (options.rewards, ("reward_clip", "no_end_penalty"), lambda value: value >= 0, "must not be negative"),
         (optimizer, rates, lambda value: value >= 0, "must not be negative"),
         (options, ("samples_to_read",), lambda value: value >= 0, "must not be negative"),
-        (rollouts, ("temperature", "repetition_penalty"), lambda value: value > 0, "must be above 0"),
         (options.rewards, ("reward_std",), lambda value: value > 0, "must be above 0"),
         (optimizer, ("adam_epsilon",), lambda value: value > 0, "must be above 0"),
-        (rollouts, ("top_p",), lambda value: 0 < value <= 1, "must be above 0 and at most 1"),
         (ppo, ("gamma", "gae_lambda"), lambda value: 0 <= value <= 1, "must be between 0 and 1"),
         (optimizer, ("policy_warmup_ratio",), lambda value: 0 <= value <= 1, "must be between 0 and 1"),
     ]

@@ -18,12 +18,15 @@ from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.hardware.devices import use_all_cores
+from rewardsmith.engine.scoring.local_scorer import state_fingerprint
 from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16
 from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.optimizers import FUSED_DEVICES
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.errors import ConfigError
+from rewardsmith.models.positions import position_limit
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.critic import Critic, critic_of_policy
 from rewardsmith.policy.options import PolicyOptimizerOptions, PolicyOptions, check_policy_options
@@ -41,6 +44,8 @@ class TrainedPolicy:
 
     outcome: TrainOutcome
     module: ActorCritic
+    on_policy: bool
+    """False: the logged KL, entropy and means are over responses that the policy itself would not draw so."""
 
 
 def train_policy(
@@ -67,9 +72,13 @@ def train_policy(
     policy to stay near; None: this one as it is now. ``save_to`` is a folder for checkpoints, made and read as
     ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out.
     """
+    if accelerator.device.type == "cpu":
+        use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
     check_policy_options(options)
     _check_processes(options, accelerator)
-    if not options.rollouts.on_policy:
+    _check_length(policy, options)
+    on_policy = options.sampling.settings().on_policy
+    if not on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
     model = _actor_critic(policy, critic, options)
     staying_near = reference_of(policy) if reference is None else FrozenCopy(reference)
@@ -86,6 +95,7 @@ def train_policy(
             "options": fingerprint_json(flatten(options)),
             "prompts": fingerprint_json(list(answered.tokens)),
             "rewards of": scorer.fingerprint,
+            "reference": state_fingerprint(policy if reference is None else reference),
             "seed": seed,
             BF16: computes_in_bf16(accelerator),
         }
@@ -103,7 +113,7 @@ def train_policy(
         description="Improving the policy",
         quiet=quiet,
     )
-    return TrainedPolicy(outcome, model)
+    return TrainedPolicy(outcome, model, on_policy)
 
 
 def make_policy_optimizer(
@@ -138,6 +148,16 @@ def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions
         max_grad_norm=own.policy_max_grad_norm,
         logging_steps=options.steps_per_rollout * logging_rollouts,
     )
+
+
+def _check_length(policy: Any, options: PolicyOptions) -> None:
+    prompt, response = options.rollouts.max_prompt_length, options.sampling.max_new_tokens
+    limit = position_limit(policy.config)
+    if limit is not None and prompt + response > limit:
+        raise ConfigError(
+            f"`max_prompt_length` {prompt} and `max_new_tokens` {response} make {prompt + response} tokens; the policy "
+            f"reads {limit}. Lower one of them."
+        )
 
 
 def _check_processes(options: PolicyOptions, accelerator: Accelerator) -> None:

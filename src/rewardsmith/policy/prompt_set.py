@@ -9,7 +9,7 @@ from typing import Any
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.errors import DataError, ModelError
-from rewardsmith.tokens.turns import encode_prompts, end_tokens
+from rewardsmith.tokens.turns import encode_prompts, end_tokens, response_text
 
 Tokens = list[int]
 
@@ -31,8 +31,7 @@ class PromptSet:
     def answered(self, place: int, response: Tokens) -> list[Message]:
         """The conversation with a response as text, without its end token."""
         kept = response[:-1] if response[-1] in self.ends else response
-        text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return [*self.conversations[place], {"role": "assistant", "content": text}]
+        return [*self.conversations[place], {"role": "assistant", "content": response_text(self.tokenizer, kept)}]
 
 
 def prompt_set(tokenizer: Any, prompts: Sequence[Conversation], max_prompt_length: int) -> PromptSet:

@@ -1,54 +1,76 @@
-"""The reference that a policy is held near: the policy without its adapters, or a frozen copy."""
+"""The reference that a policy is held near: the policy with its adapters as they were, or a frozen copy."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from rewardsmith.errors import ConfigError
+Weights = Mapping[str, Tensor]
 
 
 class Reference(ABC):
     """A policy that does not learn."""
 
     @abstractmethod
-    def opened(self) -> Any:
-        """A context whose value is the causal model."""
+    def opened(self) -> AbstractContextManager[Any]:
+        """Its causal model, as long as the context lasts."""
 
+    @abstractmethod
     def reset(self, policy: Any) -> None:
         """Becomes the policy as it is now."""
-        raise ConfigError(
-            "`reference_reset_rollouts`: the reference is the policy without its adapters, which cannot be moved. "
-            "Train whole weights, or merge the adapters between runs."
-        )
 
+    @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """What a resumed run has to know of it."""
-        return {}
+        """What a resumed run has to know of it: nothing as long as it was never reset."""
 
+    @abstractmethod
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Goes on from ``state``."""
 
 
-class AdaptersOff(Reference):
-    """The policy itself with its adapters off: no memory, and exactly what it began with."""
+class EarlierAdapters(Reference):
+    """The policy itself: without its adapters, exactly what it began with; after a reset, with those of that moment."""
 
     def __init__(self, policy: Any) -> None:
         self._policy = policy
+        self._then: Weights | None = None
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
-        with self._policy.disable_adapter():
+        if self._then is None:
+            with self._policy.disable_adapter():
+                yield self._policy
+            return
+        now = _copied(_trained(self._policy))
+        self._put(self._then)
+        try:
             yield self._policy
+        finally:
+            self._put(now)
+
+    def reset(self, policy: Any) -> None:
+        self._then = _copied(_trained(policy))
+
+    def state(self) -> dict[str, Tensor]:
+        return _on_cpu(self._then or {})
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        self._then = tensors or None
+
+    @torch.no_grad()
+    def _put(self, weights: Weights) -> None:
+        for name, parameter in _trained(self._policy).items():
+            parameter.copy_(weights[name])
 
 
 class FrozenCopy(Reference):
-    """A model of its own; ``policy`` as it is when this is made, or another one."""
+    """A model of its own: ``policy`` as it is when this is made."""
 
     def __init__(self, policy: Any) -> None:
         self.model = deepcopy(policy).requires_grad_(False).eval()
@@ -63,9 +85,7 @@ class FrozenCopy(Reference):
         self._was_reset = True
 
     def state(self) -> dict[str, Tensor]:
-        if not self._was_reset:
-            return {}
-        return {name: parameter.detach().cpu().contiguous() for name, parameter in self.model.named_parameters()}
+        return _on_cpu(dict(self.model.named_parameters())) if self._was_reset else {}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         if tensors:
@@ -74,5 +94,17 @@ class FrozenCopy(Reference):
 
 
 def reference_of(policy: Any) -> Reference:
-    """The policy as it is now."""
-    return AdaptersOff(policy) if hasattr(policy, "peft_config") else FrozenCopy(policy)
+    """The policy as it is now, before its adapters have learned."""
+    return EarlierAdapters(policy) if hasattr(policy, "peft_config") else FrozenCopy(policy)
+
+
+def _trained(policy: Any) -> Weights:
+    return {name: parameter for name, parameter in policy.named_parameters() if parameter.requires_grad}
+
+
+def _copied(weights: Weights) -> Weights:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+def _on_cpu(weights: Weights) -> dict[str, Tensor]:
+    return {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.errors import ConfigError, RunError
@@ -31,6 +32,7 @@ class RewardRule:
     def __init__(self, scorer: Scorer, options: RewardOptions) -> None:
         self.options = options
         self._scorer = scorer
+        self._said_cut = False
         try:
             self._aggregation = Aggregation(options.aggregate, options.aggregate_coefficient)
         except ValueError as error:
@@ -45,11 +47,14 @@ class RewardRule:
 
     def score(self, conversations: Sequence[Conversation]) -> Scored:
         """The last message of each conversation is its response; ``RunError`` where a reward is not finite."""
-        members = self._scorer.score(conversations).members
-        scores = torch.from_numpy(self._aggregation(members)).float()
+        found = self._scorer.score(conversations)
+        if found.num_truncated and not self._said_cut:
+            say(f"The reward model cuts {found.num_truncated} of {len(conversations)} conversations (`max_length`).")
+            self._said_cut = True
+        scores = torch.from_numpy(self._aggregation(found.members)).float()
         if not bool(scores.isfinite().all()):
             raise RunError(f"{int((~scores.isfinite()).sum())} of {len(scores)} rewards are not finite numbers.")
-        return Scored(scores, torch.from_numpy(members.std(0)).float())
+        return Scored(scores, torch.from_numpy(found.members.std(0)).float())
 
     def rewards(
         self, scores: Float[Tensor, " N"], reference: Float[Tensor, " N"] | None, ended: Bool[Tensor, " N"]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rewardsmith.engine.training.accelerators import computes_in_bf16
+from rewardsmith.models.counter_random import number_of
 from rewardsmith.policy.actor_critic import response_logprobs
-from rewardsmith.policy.drawing import draw_responses
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.prompt_set import PromptSet, Tokens
 from rewardsmith.policy.reference import Reference
 from rewardsmith.policy.rewards import RewardRule
 from rewardsmith.policy.rollout import Rollout, with_advantages
 from rewardsmith.policy.sequences import Sequences
+from rewardsmith.sampling.drawing import Drawing
+from rewardsmith.sampling.token_choice import TokenChoice
 
-PROMPTS, RESPONSES, REFERENCE = range(3)
-"""What random numbers are for."""
+NO_TOKEN = -1
 
 
 class RolloutMaker:
@@ -39,6 +41,7 @@ class RolloutMaker:
         self.reference = reference
         self._rule, self._options, self._how = rule, options, options.rollouts
         self._accelerator, self._seed = accelerator, seed
+        self._choice = TokenChoice(options.sampling.settings())
 
     @torch.no_grad()
     def make(self, model: Any, number: int, kl_coef: float) -> Rollout:
@@ -46,11 +49,14 @@ class RolloutMaker:
         k = self._how.num_samples
         asked = self._places(number)
         places = asked.repeat_interleave(k)
-        responses, scores, disagreement = self._answered(model.policy, places, RESPONSES, number)
+        responses, scores, disagreement = self._answered(
+            model.policy, places, [number_of("response", self._seed, number, row) for row in range(len(places))]
+        )
         reference_scores = None
-        if self._rule.needs_reference:  # the same response whenever a prompt comes
+        if self._rule.needs_reference:
+            seeds = [number_of("reference", self._seed, place) for place in asked.tolist()]  # whenever a prompt comes
             with self.reference.opened() as reference:
-                reference_scores = self._answered(reference, asked, REFERENCE, 0)[1].repeat_interleave(k)
+                reference_scores = self._answered(reference, asked, seeds)[1].repeat_interleave(k)
         sequences = Sequences.of([self.prompts.tokens[place] for place in places], responses, self.prompts.pad_id)
         ended = torch.tensor([response[-1] in self.prompts.ends for response in responses])
         logprobs, ref_logprobs, values = self._read(model, sequences)
@@ -74,37 +80,35 @@ class RolloutMaker:
     def _places(self, number: int) -> Int[Tensor, " P"]:
         """Prompts of a roll-out: all in a random order, then all in another one, and so on."""
         num, total = self._how.prompts_per_rollout, len(self.prompts.tokens)
-        places = []
-        for position in range(number * num, (number + 1) * num):
-            epoch, place = divmod(position, total)
-            places.append(int(np.random.default_rng([self._seed, PROMPTS, epoch]).permutation(total)[place]))
-        return torch.tensor(places)
+        begin, end = number * num, (number + 1) * num
+        first, last = begin // total, (end - 1) // total
+        orders = [permutation(total, "prompts", self._seed, epoch) for epoch in range(first, last + 1)]
+        return torch.cat(orders)[begin - first * total : end - first * total]
 
     def _answered(
-        self, policy: Any, places: Int[Tensor, " N"], purpose: int, number: int
+        self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]
     ) -> tuple[list[Tokens], Float[Tensor, " N"], Float[Tensor, " N"]]:
         """Responses to these prompts, their scores, and how far the members of an ensemble disagree."""
         mine = self._mine(len(places)).tolist()
         asked = [int(places[row]) for row in mine]
-        # A response to a prompt of a roll-out is one by its place; that of a reference by its prompt.
-        keys = asked if purpose == REFERENCE else mine
-        longest = self._how.max_new_tokens
-        uniforms = [np.random.default_rng([self._seed, purpose, number, key]).random(longest) for key in keys]
-        drawn = draw_responses(
-            policy,
-            [self.prompts.tokens[place] for place in asked],
-            torch.from_numpy(np.stack(uniforms)),
-            self.prompts.ends,
-            self.prompts.pad_id,
-            self._how,
-        )
+        drawn = self._drawn(policy, [self.prompts.tokens[place] for place in asked], [seeds[row] for row in mine])
         scored = self._rule.score(list(map(self.prompts.answered, asked, drawn)))
-        tokens = torch.full((len(mine), longest), -1)
+        tokens = torch.full((len(mine), self._options.sampling.max_new_tokens), NO_TOKEN)
         for row, response in enumerate(drawn):
             tokens[row, : len(response)] = torch.tensor(response)
-        everyone = self._shared(tokens, len(places))
-        responses = [row[row >= 0].tolist() for row in everyone]
+        responses = [row[row != NO_TOKEN].tolist() for row in self._shared(tokens, len(places))]
         return responses, self._shared(scored.scores, len(places)), self._shared(scored.disagreement, len(places))
+
+    def _drawn(self, policy: Any, prompts: Sequence[Tokens], seeds: Sequence[int]) -> list[Tokens]:
+        """A response to each prompt, with the token that ended it."""
+        longest = self._options.sampling.max_new_tokens
+        bf16 = computes_in_bf16(self._accelerator)
+        drawing = Drawing(policy, self._choice, self.prompts.ends, self.prompts.pad_id, longest, bf16)
+        responses: dict[int, Tokens] = {}
+        for rows in drawing.batches(prompts, self._how.rollout_max_tokens):
+            drawn = drawing.draw([prompts[row] for row in rows], [seeds[row] for row in rows])
+            responses |= {row: one.ids for row, one in zip(rows.tolist(), drawn, strict=True)}
+        return [responses[row] for row in range(len(prompts))]
 
     def _read(
         self, model: Any, sequences: Sequences
@@ -118,7 +122,7 @@ class RolloutMaker:
             rows = slice(begin, begin + per_pass)
             some = sequences.rows(mine[rows]).to(self._accelerator.device)
             output = model(some)
-            with self.reference.opened() as reference:
+            with self.reference.opened() as reference, self._accelerator.autocast():
                 ref_logprobs = response_logprobs(reference, some)
             values = torch.zeros_like(ref_logprobs) if output.values is None else output.values
             found = torch.stack([output.logprobs, ref_logprobs, values]).where(some.response_mask, 0.0)
@@ -138,3 +142,9 @@ class RolloutMaker:
         whole[self._mine(num)] = own
         summed: Tensor = self._accelerator.reduce(whole.to(self._accelerator.device), reduction="sum").cpu()
         return summed
+
+
+def permutation(num: int, *purpose: str | int) -> Int[Tensor, " {num}"]:
+    """A random order that is a function of what it is for."""
+    generator = torch.Generator().manual_seed(number_of(*purpose) % 2**63)
+    return torch.randperm(num, generator=generator)

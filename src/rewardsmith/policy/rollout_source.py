@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float
@@ -18,10 +17,8 @@ from rewardsmith.objectives.policy import mean_weights
 from rewardsmith.policy.kl_control import next_coefficient
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.rollout import Rollout
-from rewardsmith.policy.rollout_maker import RolloutMaker
+from rewardsmith.policy.rollout_maker import RolloutMaker, permutation
 
-ORDER = 3
-"""What random numbers are for, beside those of ``rollout_maker``."""
 REFERENCE = "reference."
 
 
@@ -102,26 +99,25 @@ class RolloutSource(Source):
         rollout, ppo = self._rollout, self._options.ppo
         assert rollout is not None
         epoch, part = divmod(place, ppo.num_minibatches)
-        order = np.random.default_rng([self._seed, ORDER, number, epoch]).permutation(len(rollout.places))
-        step = np.array_split(order, ppo.num_minibatches)[part]
+        order = permutation(len(rollout.places), "minibatches", self._seed, number, epoch)
+        step = order.tensor_split(ppo.num_minibatches)[part]
         mask = rollout.sequences.response_mask
         weights = torch.zeros(mask.shape)
         weights[step] = mean_weights(mask[step], ppo.loss_mean)
         learns_policy = number >= ppo.critic_warmup_rollouts
         return [
             RolloutBatch(rows := rollout.rows(index), weights[index, : rows.sequences.num_columns], learns_policy)
-            for index in self._micro_batches(step, mask.sum(1).numpy(), rollout.sequences.input_ids.shape[1])
+            for index in self._micro_batches(step, mask.sum(1), rollout.sequences.input_ids.shape[1])
         ]
 
-    def _micro_batches(self, step: Any, lengths: Any, width: int) -> list[Tensor]:
+    def _micro_batches(self, step: Tensor, lengths: Tensor, width: int) -> Sequence[Tensor]:
         """Rows of this process, in as many parts as every other one makes."""
         num_processes = self._accelerator.num_processes
         rows_per_pass = max(1, self._options.rollouts.rollout_max_tokens // width)
         largest, smallest = -(-len(step) // num_processes), len(step) // num_processes
         mine = step[self._accelerator.process_index :: num_processes]
-        mine = mine[np.argsort(-lengths[mine], kind="stable")]
-        parts = np.array_split(mine, min(smallest, -(-largest // rows_per_pass)))
-        return [torch.from_numpy(part) for part in parts]
+        mine = mine[lengths[mine].argsort(descending=True, stable=True)]
+        return mine.tensor_split(min(smallest, -(-largest // rows_per_pass)))
 
     def _write(self, samples: MetricsLog, rollout: Rollout, number: int) -> None:
         prompts = self._maker.prompts

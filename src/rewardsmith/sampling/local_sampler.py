@@ -22,8 +22,8 @@ from rewardsmith.preferences.messages import assistant
 from rewardsmith.sampling.drawing import Drawing, Drawn
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.sampling.token_choice import TokenChoice
-from rewardsmith.tokens.encoding import ConversationEncoder, layout_of, tokenizer_state
-from rewardsmith.tokens.turns import ANSWER, encode_prompts, end_tokens
+from rewardsmith.tokens.encoding import ConversationEncoder, tokenizer_state
+from rewardsmith.tokens.turns import ANSWER, encode_prompts, end_tokens, response_text
 
 
 class LocalSampler:
@@ -100,11 +100,8 @@ class LocalSampler:
 
     def _sample(self, drawn: Drawn) -> Sample:
         written = drawn.ids[:-1] if drawn.ended else drawn.ids
-        text = self._tokenizer.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        if layout_of(self._tokenizer) == "plain":
-            text = text.removeprefix(" ")  # the one behind "Assistant:", which belongs to the first token
         reason = "stop" if drawn.ended else "length"
-        return Sample(assistant(text), reason, sum(drawn.logprobs), len(drawn.ids))
+        return Sample(assistant(response_text(self._tokenizer, written)), reason, sum(drawn.logprobs), len(drawn.ids))
 
 
 def load_local_sampler(

@@ -7,7 +7,7 @@ from typing import Any
 
 from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.tokens.data_tokenizer import DataTokenizer
-from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
+from rewardsmith.tokens.encoding import ConversationEncoder, Encoded, layout_of
 
 ANSWER: Message = {"role": "assistant", "content": "a"}
 
@@ -29,6 +29,13 @@ def end_tokens(tokenizer: Any) -> frozenset[int]:
     special = set(DataTokenizer(tokenizer).specials.values())
     ends = {tokenizer.eos_token_id, *sample.input_ids[sample.response_end : sample.response_end + 1]}
     return frozenset(ends & special)
+
+
+def response_text(tokenizer: Any, ids: Sequence[int]) -> str:
+    """What tokens of a response, less the one that ended it, say behind their prompt."""
+    text = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    # A plain transcript ends in "Assistant:", and the space behind that belongs to the first token.
+    return text.removeprefix(" ") if layout_of(tokenizer) == "plain" else text
 
 
 def _sample(tokenizer: Any) -> Encoded:

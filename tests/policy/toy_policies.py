@@ -1,4 +1,4 @@
-"""Policies that are small enough to be known: random decoders, and a bandit that knows five words."""
+"""Policies to be improved: random decoders that end now and then, and a bandit that knows five words."""
 
 from __future__ import annotations
 
@@ -9,60 +9,50 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import DynamicCache, LlamaConfig
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.policy.critic import Critic
 from rewardsmith.policy.options import PolicyOptions
 from stub_scorer import StubScorer
 from tiny_reward_models import tiny_tokenizer
+from tiny_writers import tiny_writer
 
 ACTIONS = ("red", "green", "blue", "one", "two")
 WORTH = dict(zip(ACTIONS, (-1.0, -0.5, 0.0, 0.25, 0.5), strict=True))
-
-
-def tiny_policy(kind: str = "llama", seed: int = 0) -> Any:
-    """Two layers, with the words of the tiny tokenizer."""
-    tokenizer = tiny_tokenizer()
-    size = {"vocab_size": len(tokenizer), "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        if kind == "gpt2":
-            config = GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3)
-            return GPT2LMHeadModel(config).eval()
-        return LlamaForCausalLM(
-            LlamaConfig(
-                **size,
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=2,
-                max_position_embeddings=256,
-                initializer_range=0.3,
-            )
-        ).eval()
 
 
 def talk(text: str) -> list[Message]:
     return [{"role": "user", "content": text}]
 
 
-PROMPTS = [talk(text) for text in ("red cat", "green dog fish tree stone", "one", "two three four", "five six")]
+PROMPTS = [talk(text) for text in ("a", "a longer one", "why", "a prompt of some more words", "so?")]
+
+
+@torch.no_grad()
+def toy_policy(architecture: str = "llama", seed: int = 0) -> tuple[Any, Any]:
+    """A tiny decoder that ends a response at about every fourth token, and its tokenizer."""
+    model, tokenizer = tiny_writer(architecture, seed=seed)
+    head = model.get_output_embeddings()
+    head.weight = nn.Parameter(head.weight.clone())  # not the embedding's, where the two are tied
+    states = model(torch.arange(100)[None], output_hidden_states=True).hidden_states[-1][0]
+    usual = states.mean(0)
+    head.weight[tokenizer.eos_token_id] += 4 * usual / usual.square().sum()
+    return model, tokenizer
 
 
 def changed(options: PolicyOptions, **changes: Any) -> PolicyOptions:
     """The options with some changed by their flat names."""
-    for part in ("rollouts", "rewards", "kl", "ppo", "optimizer"):
+    for part in ("sampling", "rollouts", "rewards", "kl", "ppo", "optimizer"):
         inner = getattr(options, part)
-        mine = {name: value for name, value in changes.items() if hasattr(inner, name)}
+        mine = {name: changes.pop(name) for name in list(changes) if hasattr(inner, name)}
         options = replace(options, **{part: replace(inner, **mine)})
-    return options
+    return replace(options, **changes)
 
 
-def words_scorer() -> StubScorer:
-    """More of the words of a few letters, more reward."""
-    return StubScorer(lambda text: sum(len(word) < 4 for word in text.split()) - 0.1 * len(text.split()))
+def letter_scorer() -> StubScorer:
+    """Every letter has a worth of its own."""
+    return StubScorer(lambda text: sum(ord(letter) % 7 - 3 for letter in text) / 4)
 
 
 class Bandit(nn.Module):
@@ -71,7 +61,7 @@ class Bandit(nn.Module):
     def __init__(self, logits: Sequence[float]) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.tensor(logits))
-        self.device = torch.device("cpu")
+        self.device, self.config = torch.device("cpu"), LlamaConfig()
         tokenizer = tiny_tokenizer()
         self._ids = torch.tensor(tokenizer.convert_tokens_to_ids(list(ACTIONS)))
         self._size = len(tokenizer)

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 TURN = re.compile(r"\n\n(Human|Assistant): ")
@@ -29,7 +30,7 @@ def read_exchanges(paths: Sequence[Path]) -> list[Exchange]:
 def exchanges_of(dialogue: str) -> Iterator[Exchange]:
     parts = TURN.split(dialogue)[1:]
     turns = [(role, " ".join(text.split())) for role, text in zip(parts[::2], parts[1::2], strict=True)]
-    for (role, said), (next_role, answered) in zip(turns, turns[1:], strict=False):
+    for (role, said), (next_role, answered) in pairwise(turns):
         if (role, next_role) == ("Human", "Assistant") and said and answered:
             yield said, answered
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 IGNORED = -100
-WARMUP_STEPS = 30
+WARMUP_STEPS, WINDOW_STEPS = 30, 16
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def _batches(rows: Sequence[list[int]], size: int, seed: int) -> Iterator[tuple[
     generator = torch.Generator().manual_seed(seed)
     while True:
         order: list[int] = torch.randperm(len(rows), generator=generator).tolist()
-        windows = [
-            sorted(order[i : i + 16 * size], key=lambda i: len(rows[i])) for i in range(0, len(order), 16 * size)
-        ]
-        batches = [w[i : i + size] for w in windows for i in range(0, len(w) - size + 1, size)]
+        batches: list[list[int]] = []
+        for begin in range(0, len(order), WINDOW_STEPS * size):
+            window = sorted(order[begin : begin + WINDOW_STEPS * size], key=lambda row: len(rows[row]))
+            batches += [window[i : i + size] for i in range(0, len(window) - size + 1, size)]
         for place in torch.randperm(len(batches), generator=generator).tolist():
             yield padded([rows[i] for i in batches[place]])

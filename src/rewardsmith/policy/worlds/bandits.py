@@ -22,8 +22,9 @@ class BanditWorld:
     def tilted(self, beta: float) -> Floats:
         """pi_ref exp(proxy / beta) / Z: the best policy for proxy - beta KL(pi, pi_ref)."""
         scores = np.log(self.reference) + np.array(self.proxy) / beta
-        weights: Floats = np.exp(scores - scores.max())
-        return weights / weights.sum()
+        weights = np.exp(scores - scores.max())
+        policy: Floats = weights / weights.sum()
+        return policy
 
     def best_of(self, n: int) -> Floats:
         """Which action the best of n draws by proxy is; of equally good ones the first drawn."""

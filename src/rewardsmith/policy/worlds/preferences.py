@@ -65,9 +65,7 @@ def draw_pairs(
     for number in range(MAX_ROUNDS * -(-num_pairs // len(prompts))):
         asked = prompts[: num_pairs - len(pairs)]
         answers = sampler.sample(asked, 2, seed + 7919 * number)
-        drawn = [
-            (list(prompt), answer.samples) for prompt, answer in zip(asked, answers, strict=True) if answer.samples
-        ]
+        drawn = [(prompt, answer.samples) for prompt, answer in zip(asked, answers, strict=True) if answer.samples]
         talks = [[*prompt, sample.response] for prompt, samples in drawn for sample in samples]
         golds = gold.score(talks).rewards.reshape(-1, 2).tolist()
         for (prompt, (first, second)), (better, worse) in zip(drawn, golds, strict=True):

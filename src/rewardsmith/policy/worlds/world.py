@@ -50,9 +50,9 @@ def open_world(options: WorldOptions = WorldOptions()) -> World:  # noqa: B008 -
     gold = GoldReward(options.world, reference, encoder, exchanges[:NUM_USUAL], options.world_seed)
     prompts = [talk[:-1] for talk in exchanges]
     order = np.random.default_rng([options.world_seed, 3]).permutation(len(prompts))
-    first, second = (np.cumsum(SHARES)[:2] * len(prompts)).round().astype(int)
-    parts = (order[:first], order[first:second], order[second:])
-    return World(gold, *([prompts[i] for i in part] for part in parts))
+    ends = (np.cumsum(SHARES)[:2] * len(prompts)).round().astype(int)
+    of_preferences, of_policy, of_tests = ([prompts[i] for i in part] for part in np.split(order, ends))
+    return World(gold, of_preferences, of_policy, of_tests)
 
 
 def read_exchanges() -> list[Conversation]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ USUAL = read_exchanges()[:200]
 FRESH = read_exchanges()[200:260]
 
 
+@cache
 def gold_of(world: str) -> GoldReward:
     reference, tokenizer = load_policy(resolve_model("embedded/tiny-chat"))
     return GoldReward(world, reference, ConversationEncoder(tokenizer), USUAL, 0)  # type: ignore[arg-type]

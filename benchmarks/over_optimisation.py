@@ -164,10 +164,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     set_quiet(True)
-    results = [run(arguments, seed) for seed in arguments.seeds]
-    for result in results:
-        shown = [f"{key} {value}" for key, value in result.items() if key != "path"]
-        print(", ".join(shown))
+    results = []
+    for seed in arguments.seeds:
+        results.append(result := run(arguments, seed))
+        print(", ".join(f"{key} {value}" for key, value in result.items() if key != "path"), flush=True)
         for number, line in enumerate(result["path"]):
             if number % 5 == 0 or number + 1 == len(result["path"]):
                 print(f"  {number:3d}  " + "  ".join(f"{key} {value:.2f}" for key, value in line.items()))

@@ -86,6 +86,7 @@ def test_prompts_are_used_in_their_order_and_again_when_there_are_too_few() -> N
     pairs = draw_pairs(Numbers(), GOLD, PROMPTS[:3], 20, 0)
     assert len(pairs) == 20 and all(pair.gap for pair in pairs)
     assert {pair.prompt[0]["content"] for pair in pairs} == {f"prompt {i}" for i in range(3)}
+    assert len({pair.gold for pair in pairs}) > 10  # what a prompt is answered with is drawn anew
 
 
 def test_a_policy_that_always_writes_the_same_makes_no_pairs() -> None:

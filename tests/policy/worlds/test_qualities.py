@@ -16,6 +16,7 @@ def worth(seed: int) -> np.ndarray:
 def test_half_of_the_ranks_10_to_400_have_a_worth_and_no_other() -> None:
     weights = worth(0)
     assert not weights[:9].any() and not weights[400:].any()
+    assert {9, 399} <= {int(token) for seed in range(8) for token in worth(seed).nonzero()[0]}
     assert np.count_nonzero(weights[9:400]) == pytest.approx(391 / 2, abs=1)
     assert weights[weights != 0].std() == pytest.approx(1, abs=0.15)
 

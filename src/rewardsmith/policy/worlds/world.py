@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +49,15 @@ def open_world(options: WorldOptions = WorldOptions()) -> World:  # noqa: B008 -
     reference, tokenizer = load_policy(resolve_model(options.world_language_model))
     encoder = ConversationEncoder(tokenizer, MAX_LENGTH)
     gold = GoldReward(options.world, reference, encoder, exchanges[:NUM_USUAL], options.world_seed)
-    prompts = [talk[:-1] for talk in exchanges]
-    order = np.random.default_rng([options.world_seed, 3]).permutation(len(prompts))
-    ends = (np.cumsum(SHARES)[:2] * len(prompts)).round().astype(int)
-    of_preferences, of_policy, of_tests = ([prompts[i] for i in part] for part in np.split(order, ends))
+    of_preferences, of_policy, of_tests = shared_out([talk[:-1] for talk in exchanges], options.world_seed)
     return World(gold, of_preferences, of_policy, of_tests)
+
+
+def shared_out(prompts: Sequence[Conversation], seed: int) -> list[list[Conversation]]:
+    """Prompts of the preferences, the policy and the tests."""
+    order = np.random.default_rng([seed, 3]).permutation(len(prompts))
+    ends = (np.cumsum(SHARES)[:2] * len(prompts)).round().astype(int)
+    return [[prompts[i] for i in part] for part in np.split(order, ends)]
 
 
 def read_exchanges() -> list[Conversation]:

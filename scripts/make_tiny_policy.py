@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=src python scripts/make_tiny_policy.py --hh_rlhf DIR
 
-DIR holds the `helpful-*.jsonl.gz` of HH-RLHF (github.com/anthropics/hh-rlhf, MIT). One thread, about seven minutes of
+DIR holds the `helpful-*.jsonl.gz` of HH-RLHF (github.com/anthropics/hh-rlhf, MIT). One thread, about six minutes of
 processor time. The same seed, text and version of PyTorch give the same weights on the same kind of processor. With
 another `--seed` and `--output_dir` it makes another pair of models, for worlds whose language differs. A model that is
 there already is not trained again.

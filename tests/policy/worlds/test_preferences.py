@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ PROMPTS: list[Conversation] = [[user(f"prompt {i}")] for i in range(40)]
 
 
 class Numbers:
-    """Writes numbers from 0 to 9, gold of which is a tenth."""
+    """Writes numbers up to 9, gold of which is a tenth, and nothing in place of 0."""
 
     fingerprint, on_policy = "numbers", True
 
@@ -39,12 +40,12 @@ class Numbers:
     def sample(self, prompts: Sequence[Conversation], num_samples: int, seed: int) -> list[Answers]:
         rng = np.random.default_rng(seed)
         drawn = rng.integers(self.highest + 1, size=(len(prompts), num_samples))
-        return [Answers([Sample(assistant(str(n)), "stop", None, None) for n in row]) for row in drawn]
+        return [Answers([Sample(assistant(str(n or "")), "stop", None, None) for n in row]) for row in drawn]
 
     def close(self) -> None: ...
 
 
-GOLD = StubScorer(lambda text: int(text) / 10)
+GOLD = StubScorer(lambda text: int(text or 0) / 10)
 
 
 def pairs_of(gaps: Sequence[float]) -> list[DrawnPair]:
@@ -84,9 +85,15 @@ def test_the_same_seed_makes_the_same_rows_and_another_one_others() -> None:
 
 def test_prompts_are_used_in_their_order_and_again_when_there_are_too_few() -> None:
     pairs = draw_pairs(Numbers(), GOLD, PROMPTS[:3], 20, 0)
-    assert len(pairs) == 20 and all(pair.gap for pair in pairs)
+    assert len(pairs) == 20 and all(pair.gap and all(pair.gold) for pair in pairs)
     assert {pair.prompt[0]["content"] for pair in pairs} == {f"prompt {i}" for i in range(3)}
     assert len({pair.gold for pair in pairs}) > 10  # what a prompt is answered with is drawn anew
+
+
+def test_equal_texts_are_no_pair_whatever_their_gold() -> None:
+    worths = count()
+    pairs = draw_pairs(Numbers(), StubScorer(lambda _: next(worths)), PROMPTS, 60, 0)
+    assert len(pairs) == 60 and all(first != second for first, second in (pair.responses for pair in pairs))
 
 
 def test_a_policy_that_always_writes_the_same_makes_no_pairs() -> None:

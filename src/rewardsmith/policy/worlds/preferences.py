@@ -58,18 +58,22 @@ def draw_preferences(
 def draw_pairs(
     sampler: Sampler, gold: Scorer, prompts: Sequence[Conversation], num_pairs: int, seed: int
 ) -> list[DrawnPair]:
-    """Pairs of unequal gold. ``RunError`` where the policy hardly writes any."""
+    """Pairs of unequal gold, neither response empty. ``RunError`` where the policy hardly writes any."""
     if num_pairs < 1 or not prompts:
         raise ConfigError(f"num_pairs {num_pairs} and {len(prompts)} prompts: at least 1 of each is needed.")
     pairs: list[DrawnPair] = []
     for number in range(MAX_ROUNDS * -(-num_pairs // len(prompts))):
         asked = prompts[: num_pairs - len(pairs)]
         answers = sampler.sample(asked, 2, seed + 7919 * number)
-        drawn = [(prompt, answer.samples) for prompt, answer in zip(asked, answers, strict=True) if answer.samples]
+        drawn = [
+            (prompt, answer.samples)
+            for prompt, answer in zip(asked, answers, strict=True)
+            if answer.samples and all(sample.response["content"].strip() for sample in answer.samples)
+        ]
         talks = [[*prompt, sample.response] for prompt, samples in drawn for sample in samples]
         golds = gold.score(talks).rewards.reshape(-1, 2).tolist()
         for (prompt, (first, second)), (better, worse) in zip(drawn, golds, strict=True):
-            if better != worse:
+            if better != worse and first.response != second.response:  # equal texts may differ by rounding
                 pairs.append(DrawnPair(prompt, (first.response, second.response), (better, worse)))
         if len(pairs) == num_pairs:
             return pairs

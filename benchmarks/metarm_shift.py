@@ -28,6 +28,7 @@ from metarm_shift_record import Shift, Tested
 from metarm_shift_sets import SETS, shift_of
 from torch import Tensor
 
+from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.objectives.meta import meta_objective
 from rewardsmith.trials.cell_log import CellLog, credits_as_text, credits_from_text
 from rewardsmith.trials.paired_results import PairedResults
@@ -57,11 +58,13 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
     parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS, help="plain is always among them")
     parser.add_argument("--learning_rate", type=float, default=1e-2)
+    parser.add_argument("--weight_decay", type=float, default=0.01)
     parser.add_argument("--seeds", type=int, default=8)
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     log = CellLog(args.output_dir / "cells.jsonl", ShiftCell)
+    options = TrainOptions(learning_rate=args.learning_rate, weight_decay=args.weight_decay, logging_steps=10**9)
     seeds, arms = range(args.seeds), list(dict.fromkeys([PLAIN, *args.arms]))
     for seed in seeds:
         for name in args.sets:
@@ -69,7 +72,7 @@ def main() -> None:
             shift = shift_of(name, args.data, seed) if missing else None
             for cell in missing:
                 assert shift is not None
-                log.add(measured(cell, shift, args.learning_rate))
+                log.add(measured(cell, shift, options))
     found = []
     for name in args.sets:
         tested = {seed: shift_of(name, args.data, seed) for seed in seeds}
@@ -77,10 +80,10 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def measured(cell: ShiftCell, shift: Shift, learning_rate: float) -> dict[str, Any]:
+def measured(cell: ShiftCell, shift: Shift, options: TrainOptions) -> dict[str, Any]:
     """Credits on the shifted test and on that within, and J of the shifted responses."""
     began = time.perf_counter()
-    reward = trained(cell.arm, shift, cell.seed, learning_rate)
+    reward = trained(cell.arm, shift, cell.seed, options)
     rewards = reward(shift.samples)
     return {
         **asdict(cell),

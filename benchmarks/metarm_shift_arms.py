@@ -27,7 +27,6 @@ from rewardsmith.engine.training.subject import Source, Step, StepOutput
 from rewardsmith.models.heads import RewardOutput
 
 NUM_HIDDEN, STEP_SIZE, NUM_EPOCHS = 64, 64, 2
-OPTIONS = TrainOptions(weight_decay=0.01, logging_steps=10**9)
 NUM_MEMBERS, VIEW_DROPOUT = 4, 0.1
 
 
@@ -182,21 +181,23 @@ FAMILIES: dict[str, tuple[Callable[[float], Step], tuple[float, ...]]] = {
     "two views": (lambda weight: TwoViews(weight=weight), (0.03, 0.1)),
     "self-training": (lambda weight: SelfTraining(weight=weight), (0.1, 0.3)),
     "CORAL": (lambda weight: Coral(weight=weight), (0.03, 0.1)),
+    "own responses": (meta(), (0.03, 0.1)),
+    "weight decay": (lambda _: Plain(), (0.3, 1.0, 3.0)),
 }
-"""Step and sizes (or weights of the second loss) of each kind of arm; size 0 of any of them is plain training."""
+"""Step and sizes (or weights of the second loss, or AdamW's decay) of each kind of arm; size 0 is plain training. The
+last two need no samples: `own responses` moves the weights by the responses of the preferences themselves."""
 PLAIN, ENSEMBLE = "plain", "ensemble"
 ARMS = (PLAIN, ENSEMBLE, *(f"{family} {size:g}" for family, (_, sizes) in FAMILIES.items() for size in sizes))
 
 Reward = Callable[[Tensor], Tensor]
 
 
-def trained(arm: str, shift: Shift, seed: int, learning_rate: float) -> Reward:
+def trained(arm: str, shift: Shift, seed: int, options: TrainOptions) -> Reward:
     """All arms of a seed have the same first weights and order; those of the ensemble but one have others."""
 
     def run(step: Step, weights: int = seed, teacher: Reward = unknown) -> Reward:
         accelerator, network = make_accelerator("cpu"), Network(shift.chosen.shape[1], weights)
         torch.manual_seed(seed)
-        options = replace(OPTIONS, learning_rate=learning_rate)
         train(network, ShiftSource(shift, seed, teacher), step, options, accelerator, quiet=True)
         return network.rewards
 
@@ -207,7 +208,13 @@ def trained(arm: str, shift: Shift, seed: int, learning_rate: float) -> Reward:
         return run(Plain())
     family, size = arm.rsplit(" ", 1)
     step = FAMILIES[family][0](float(size))
-    return run(step, teacher=run(Plain())) if isinstance(step, SelfTraining) else run(step)
+    if family == "self-training":
+        return run(step, teacher=run(Plain()))
+    if family == "own responses":
+        shift = replace(shift, samples=torch.stack([shift.chosen, shift.rejected], dim=1))
+    if family == "weight decay":
+        options = replace(options, weight_decay=float(size))
+    return run(step)
 
 
 def unknown(values: Float[Tensor, "... D"]) -> Float[Tensor, ...]:

@@ -1,12 +1,12 @@
 """What does an optimiser step of each objective cost, against a plain one?
 
-Question   Processor time of whole optimiser steps (gradient, clipping, AdamW, what the objective itself learns) of each arm
-           over that of a plain step on the same pairs, cut into micro-batches alike.
+Question   Processor time of whole optimiser steps (gradient, clipping, AdamW, what the objective itself learns) of each
+           arm over that of a plain step on the same pairs, cut into micro-batches alike.
 Workload   --num_pairs pairs of the embedded dialogues, cut to --max_length tokens, the same in every step; `whole`: one
            micro-batch; `cut`: as many as --max_tokens_per_batch makes of them. All arms in turns, --repeats times, in
            one process with one thread.
-Ceiling    Two views are two plain steps, 2.0; a second pass without a gradient adds 2/3 of a plain step's time where a
-           backward pass costs twice a forward pass.
+Ceiling    Two views are two plain steps, 2.0, and so are samples of as many tokens as the pairs have; a second pass
+           without a gradient adds 2/3 of a plain step's time where a backward pass costs twice a forward pass.
 Command    python benchmarks/step_cost.py --model embedded/minilm
 """
 
@@ -25,16 +25,22 @@ import torch
 from side_by_side import machine, shown
 
 from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs
 from rewardsmith.engine.batches.reward_module import RewardModule
+from rewardsmith.engine.batches.sample_batches import encode_samples
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
 from rewardsmith.engine.training.contrastive_step import contrastive_step
+from rewardsmith.engine.training.meta_options import MetaOptions
+from rewardsmith.engine.training.meta_source import MetaSource
+from rewardsmith.engine.training.meta_step import MetaStep
 from rewardsmith.engine.training.optimizers import make_optimizer
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
+from rewardsmith.engine.training.sample_source import SampleSource
 from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.models.options import ModelOptions
@@ -54,6 +60,8 @@ class Arm:
     """Whether the step has several micro-batches."""
     train: dict[str, Any] = field(default_factory=dict)
     contrastive: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] | None = None
+    """Its samples are the responses of the pairs, so they have as many tokens."""
 
 
 ARMS = {
@@ -65,6 +73,11 @@ ARMS = {
     "simcse, cut": Arm("plain, cut", cut=True, contrastive={"contrastive": "simcse"}),
     "swav": Arm("plain", contrastive={"contrastive": "swav"}),
     "swav, cut": Arm("plain, cut", cut=True, contrastive={"contrastive": "swav"}),
+    "metarm": Arm("plain", meta={}),
+    "metarm, cut": Arm("plain, cut", cut=True, meta={}),
+    "metarm global": Arm("plain", meta={"meta_step_unit": "global"}),
+    "metarm standardised": Arm("plain", meta={"meta_objective": "standardised"}),
+    "metarm standardised, cut": Arm("plain, cut", cut=True, meta={"meta_objective": "standardised"}),
 }
 
 
@@ -94,7 +107,7 @@ def main() -> None:
         times = [turn[arm.against] for turn in turns]
         ratios = [turn[name] / base for turn, base in zip(turns, times, strict=True)]
         table[name] = {"seconds": median(turn[name] for turn in turns), "ratios": ratios}
-        print(f"{name:14} {table[name]['seconds']:7.2f} s   {shown(ratios)} times {arm.against}")
+        print(f"{name:24} {table[name]['seconds']:7.2f} s   {shown(ratios)} times {arm.against}")
     print(json.dumps({**vars(given), "arms": table, "machine": machine()}))
 
 
@@ -114,8 +127,15 @@ def _step(start: StartingModel, pairs: pa.Table, optimizer: Any, arm: Arm, max_t
         seed=0,
         num_views=contrastive.num_views,
     )
-    [(_, batches)] = source.steps()
     step = contrastive_step(encoded, options, contrastive, output_layer(core_of(start.model)).in_features)
+    if arm.meta is not None:
+        samples = encode_samples(start.encoder, _as_samples(pairs), quiet=True)
+        num, budget = len(encoded), source.max_tokens
+        source = MetaSource(
+            source, SampleSource(samples, form, prompts_per_step=num, num_samples=2, seed=0, max_tokens=budget)
+        )
+        step = MetaStep(step, MetaOptions(**arm.meta))
+    [(_, batches)] = source.steps(0, None)
     again = what_again(start.model, start.encoder, form, options, "cpu")
 
     def take() -> None:
@@ -128,6 +148,13 @@ def _step(start: StartingModel, pairs: pa.Table, optimizer: Any, arm: Arm, max_t
             step.finish(accelerator)
 
     return take
+
+
+def _as_samples(pairs: pa.Table) -> pa.Table:
+    """The pairs without their labels."""
+    both = zip(pairs["chosen"].to_pylist(), pairs["rejected"].to_pylist(), strict=True)
+    columns = {"responses": list(both), "prompt": pairs["prompt"].to_pylist(), "row": pairs["row"].to_pylist()}
+    return pa.table({name: columns.get(name, [None] * len(pairs)) for name in SAMPLES.names}, schema=SAMPLES)
 
 
 def _seconds(step: Callable[[], None]) -> float:

@@ -32,7 +32,13 @@ OPTIONS = changed(
     policy_learning_rate=1e-3,
     critic_learning_rate=1e-3,
 )
-EVERYTHING = {"kl_target": 0.5, "kl_horizon": 10, "reference_reset_rollouts": 2, "reward_shape": "par"}
+EVERYTHING = {
+    "num_rollouts": 4,
+    "kl_target": 0.5,
+    "kl_horizon": 10,
+    "reference_reset_rollouts": 2,
+    "reward_shape": "par",
+}
 """What a resumed run has to bring back besides weights."""
 
 
@@ -101,7 +107,7 @@ def main(folder: Path) -> None:
     """Leaves the weights of a run, and of one that was killed and taken up. All processes die at the same step."""
     _, whole = run(**EVERYTHING)
     with suppress(Killed):
-        run(folder=folder / "run", kill_at=6, **EVERYTHING)
+        run(folder=folder / "run", kill_at=13, **EVERYTHING)
     _, resumed = run(folder=folder / "run", **EVERYTHING)
     if make_accelerator("cpu").is_main_process:
         save_file(weights(whole.module), folder / "whole.safetensors")

@@ -109,6 +109,8 @@ GOOD = {"prompt": "Is it?", "responses": ["Yes.", "No."]}
         ({"logprob": [float("nan"), 1]}, "nan_score", '"logprob" is nan'),
         ({"finish_reason": "stop"}, "wrong_type", "\"finish_reason\" is 'stop', not a list of 2"),
         ({"on_policy": "yes"}, "wrong_type", "\"on_policy\" is 'yes', not true or false"),
+        ({"gold": [1e31, 0]}, "out_of_range", '"gold" is 1e+31, beyond 1e+30'),
+        ({"policy": "\ud83d"}, "bad_utf8", '"policy" holds half of a surrogate pair'),
         ({"seed": 1.5}, "wrong_type", '"seed" is 1.5, not a whole number'),
     ],
 )

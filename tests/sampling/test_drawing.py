@@ -67,11 +67,12 @@ def test_log_probabilities_are_the_policys_own_at_temperature_1(named: str) -> N
         assert drawn.logprobs == pytest.approx(expected.tolist(), abs=1e-5)
 
 
-def test_a_response_that_ends_leaves_the_others_as_they_are() -> None:
+@pytest.mark.parametrize("named", NAMED)
+def test_a_response_that_ends_leaves_the_others_as_they_are(named: str) -> None:
     model, _ = tiny_writer()
-    endless = drawing(model, ends=()).draw(PROMPTS, SEEDS)
+    endless = drawing(model, NAMED[named], ends=()).draw(PROMPTS, SEEDS)
     end = endless[1].ids[4]  # so that the second response ends at its fifth token at the latest
-    how = drawing(model, ends=(end,))
+    how = drawing(model, NAMED[named], ends=(end,))
     found = how.draw(PROMPTS, SEEDS)
     assert_same(found, alone(how))
     assert found[1].ended and len(found[1].ids) <= 5

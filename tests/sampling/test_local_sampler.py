@@ -129,6 +129,13 @@ def test_more_tokens_than_positions_are_refused() -> None:
         LocalSampler(model, tokenizer, SamplingOptions(max_new_tokens=65), LocalSamplingOptions(max_prompt_length=64))
 
 
+@pytest.mark.parametrize("name", ["max_prompt_length", "max_tokens_per_batch"])
+def test_lengths_that_hold_nothing_are_refused(name: str) -> None:
+    model, tokenizer = tiny_writer()
+    with pytest.raises(ConfigError, match=f"`{name}` 0 must be at least"):
+        LocalSampler(model, tokenizer, SamplingOptions(), LocalSamplingOptions(**{name: 0}))
+
+
 def test_a_folder_is_opened_and_what_cannot_write_is_not(tmp_path: Path) -> None:
     options = (SamplingOptions(max_new_tokens=NEW), LocalSamplingOptions(device="cpu"), EndpointOptions())
     opened = open_sampler(str(save_tiny_writer(tmp_path / "llama")), None, *options)

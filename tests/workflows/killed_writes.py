@@ -41,6 +41,7 @@ STABLE = ("pairs.parquet", "strengths.parquet", "doubtful.csv", "ledger.parquet"
 STABLE_ENDINGS = (".safetensors", ".jsonl")
 AUDIT = ["--ensemble", "given", "--planted_rate", "0", "--no-stability"]
 MODEL = ["--device", "cpu", "--max_length", "64"]
+SAMPLED = ["--num_samples", "2", "--max_new_tokens", "4", "--window", "2", "--device", "cpu"]
 
 
 def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
@@ -57,6 +58,7 @@ def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
         "export_folder": ["export", str(inputs / "refined"), "--to", "llamafactory", *folder],
         "train": [*trained(inputs), "--max_steps", "2", "--save_steps", "1", "--eval_fraction", "0.3", *folder],
         "evaluate": ["evaluate", pairs, *model, *folder],
+        "sample": ["sample", pairs, "--model_name_or_path", str(inputs / "policy"), *SAMPLED, *file],
         "score": [*score, *file],
         "score_parquet": [*score, "--output_file", str(place / "out.parquet")],
     }[verb]
@@ -71,6 +73,10 @@ def prepare(inputs: Path, verb: str) -> None:
     inputs.mkdir()
     pairs = inputs / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in scored_rows(24)))
+    if verb == "sample":
+        from tiny_writers import save_tiny_writer  # loads torch
+
+        save_tiny_writer(inputs / "policy")
     if BEFORE.get(verb) == REFINED:
         run(["audit", str(pairs), *AUDIT, "--output_dir", str(inputs / "audit")])
         run(["refine", "--audit_dir", str(inputs / "audit"), "--output_dir", str(inputs / "refined")])

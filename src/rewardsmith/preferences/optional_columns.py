@@ -24,8 +24,9 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "category": ("category",),
     "annotator_id": ("annotator_id",),
 }
-_LARGEST = 1e30  # beyond this the tables' 32-bit floats, and every loss made of them, overflow
-_RANGES = {"target": (0.0, 1.0), "weight": (0.0, _LARGEST)}
+LARGEST = 1e30
+"""Beyond this the tables' 32-bit floats, and every loss made of them, overflow."""
+_RANGES = {"target": (0.0, 1.0), "weight": (0.0, LARGEST)}
 
 
 def read_optional_columns(record: Mapping[str, object], pair: Pair) -> Pair:
@@ -34,7 +35,7 @@ def read_optional_columns(record: Mapping[str, object], pair: Pair) -> Pair:
     for field, key in numbers:
         number = read_number(record[key], key)
         if number is not None:
-            low, high = _RANGES.get(field, (-_LARGEST, _LARGEST))
+            low, high = _RANGES.get(field, (-LARGEST, LARGEST))
             if not low <= number <= high:
                 raise BadRowError("out_of_range", f'"{key}" is {number:g}, not between {low:g} and {high:g}')
             setattr(pair, field, number)

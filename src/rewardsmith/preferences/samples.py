@@ -14,8 +14,9 @@ from rewardsmith.artifacts.progress import progress
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.errors import DataError
+from rewardsmith.preferences.files.raw_row import valid_text
 from rewardsmith.preferences.identity import prompt_id
-from rewardsmith.preferences.optional_columns import read_number
+from rewardsmith.preferences.optional_columns import LARGEST, read_number
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL, BadRowError, shown
@@ -109,9 +110,9 @@ def _sample(row: ScoringRow, refusals: Refusals) -> dict[str, Any]:
         "prompt_id": prompt_id(prompt),
         "prompt": prompt,
         "responses": [conversation[-1:] for conversation in conversations],
-        REASON: _kept(lists[REASON], there, str),
-        **{name: _kept(lists[name], there, partial(read_number, key=name)) for name in _NUMBERS},
-        "policy": None if record.get("policy") is None else str(record["policy"]),
+        REASON: _kept(lists[REASON], there, partial(_text, key=REASON)),
+        **{name: _kept(lists[name], there, partial(_number, key=name)) for name in _NUMBERS},
+        "policy": _text(record.get("policy"), "policy"),
         "on_policy": _yes_or_no(record.get("on_policy")),
         "seed": _seed(record.get("seed")),
     }
@@ -128,7 +129,23 @@ def _entries(record: Mapping[str, object], key: str, number: int) -> list[object
 
 
 def _kept(values: list[object] | None, there: list[int], read: Callable[[object], Any]) -> list[Any] | None:
-    return None if values is None else [None if values[i] is None else read(values[i]) for i in there]
+    return None if values is None else [read(values[i]) for i in there]
+
+
+def _text(value: object, key: str) -> str | None:
+    if value is None:
+        return None
+    text = str(value)
+    if text != valid_text(text):
+        raise BadRowError("bad_utf8", f'"{key}" holds half of a surrogate pair, which is no character')
+    return text
+
+
+def _number(value: object, key: str) -> float | None:
+    number = read_number(value, key)
+    if number is not None and abs(number) > LARGEST:
+        raise BadRowError("out_of_range", f'"{key}" is {number:g}, beyond {LARGEST:g}')
+    return number
 
 
 def _yes_or_no(value: object) -> bool | None:

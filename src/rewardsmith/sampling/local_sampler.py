@@ -22,7 +22,7 @@ from rewardsmith.preferences.messages import assistant
 from rewardsmith.sampling.drawing import Drawing, Drawn
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.sampling.token_choice import TokenChoice
-from rewardsmith.tokens.encoding import ConversationEncoder, tokenizer_state
+from rewardsmith.tokens.encoding import MIN_MAX_LENGTH, ConversationEncoder, tokenizer_state
 from rewardsmith.tokens.turns import ANSWER, encode_prompts, end_tokens, response_text
 
 
@@ -115,8 +115,10 @@ def load_local_sampler(
 
 def _check_lengths(model: Any, how: SamplingOptions, where: LocalSamplingOptions) -> None:
     limit, wanted = position_limit(model.config), where.max_prompt_length + how.max_new_tokens
-    if where.max_prompt_length < 1 or where.max_tokens_per_batch < 1:
-        raise ConfigError("`max_prompt_length` and `max_tokens_per_batch` must be at least 1.")
+    if where.max_prompt_length < MIN_MAX_LENGTH:
+        raise ConfigError(f"`max_prompt_length` {where.max_prompt_length} must be at least {MIN_MAX_LENGTH}.")
+    if where.max_tokens_per_batch < 1:
+        raise ConfigError(f"`max_tokens_per_batch` {where.max_tokens_per_batch} must be at least 1.")
     if limit is not None and wanted > limit:
         raise ConfigError(
             f"`max_prompt_length` {where.max_prompt_length} and `max_new_tokens` {how.max_new_tokens} make {wanted} "

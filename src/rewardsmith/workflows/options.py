@@ -133,6 +133,7 @@ class TrainConfig:
       rewardsmith train prefs.jsonl --model_name_or_path embedded/smollm2-135m --eval_fraction 0.1
       rewardsmith train prefs.jsonl --model_name_or_path Qwen/Qwen3-0.6B --use_peft --learning_rate 1e-4
       rewardsmith train prefs.jsonl --contrastive simcse --per_device_train_batch_size 16
+      rewardsmith train prefs.jsonl --meta_dataset samples.jsonl
       rewardsmith train --dataset_name embedded/dialogues --center_rewards_coefficient 0.01 --output_dir rm
     """
 

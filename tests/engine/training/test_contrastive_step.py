@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from five_subjects import HalfBlindReward, pairs_of
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.contrast import SimCSE
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
 )
 WIDTH = 32
-FOUR_PARTS = {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 4, "max_tokens_per_batch": 160}
+PARTS = {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 2, "max_tokens_per_batch": 160}
 METHODS = [
     {"contrastive": "simcse"},
     {"contrastive": "simcse", "contrast_on": "differences", "symmetric_contrast": True},
@@ -44,7 +46,7 @@ def train(
 ) -> tuple[dict[str, torch.Tensor], Trained[RewardStep]]:
     contrastive = ContrastiveOptions(**{"contrast_dropout": 0.2, **method})
     dropout = contrastive.contrast_dropout if contrastive.num_views == 2 else 0.2
-    defaults = {"learning_rate": 3e-3, "per_device_train_batch_size": 12, "max_tokens_per_batch": 4096}
+    defaults = {"learning_rate": 3e-3, "per_device_train_batch_size": 6, "max_tokens_per_batch": 4096}
     options = TrainOptions(**{**defaults, "dropout": dropout, **changes})
     source = resolve_model(str(folder))
     tokenizer = load_tokenizer(source)
@@ -56,7 +58,7 @@ def train(
         done = train_reward_model(
             model,
             encoder,
-            pair_table(some_rows(24) if rows is None else rows),
+            pair_table(some_rows(12) if rows is None else rows),
             options,
             make_accelerator("cpu"),
             lambda pairs, options: contrastive_step(pairs, options, contrastive, WIDTH),
@@ -70,25 +72,38 @@ def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tens
 
 
 @every_method
-def test_the_cut_of_a_step_changes_nothing_and_the_method_does(tiny_llama: Path, method: dict[str, Any]) -> None:
+def test_the_cut_of_a_step_changes_nothing(tiny_llama: Path, method: dict[str, Any]) -> None:
     whole, done = train(tiny_llama, method)
-    parts, cut = train(tiny_llama, method, **FOUR_PARTS)
+    parts, cut = train(tiny_llama, method, **PARTS)
     # Adam divides by the size of a gradient, so rounding of the smallest ones shows.
     assert largest_difference(whole, parts) < 5e-5
     assert cut.outcome.last["contrastive_loss"] == pytest.approx(done.outcome.last["contrastive_loss"], rel=1e-4)
-    plain, _ = train(tiny_llama, {**method, "contrastive_coefficient": 0.0})
-    assert largest_difference(whole, plain) > 1e-3
+
+
+def test_copies_that_fill_up_a_process_are_not_contrasted() -> None:
+    accelerator = make_accelerator("cpu")
+    [_, batch], *_ = pairs_of(accelerator, num_views=2).steps()
+    gradients = []
+    for batches in (batch, [*batch, replace(batch[0], weight=torch.zeros_like(batch[0].weight))]):
+        model = HalfBlindReward()
+        step = ContrastiveStep(contrast=SimCSE("pairs", 0.1), coefficient=1.0)
+        step.gradient(model, batches, accelerator)
+        gradients.append(model.worth.weight.grad)
+    torch.testing.assert_close(*gradients)
 
 
 def test_packed_equals_padded(tiny_llama: Path) -> None:
-    all_pairs = {"per_device_train_batch_size": 24, "num_train_epochs": 2.0}  # else other ones would share a step
+    all_pairs = {"per_device_train_batch_size": 12, "num_train_epochs": 2.0}  # else other ones would share a step
     packed, _ = train(tiny_llama, METHODS[0], **all_pairs)
     padded, _ = train(tiny_llama, METHODS[0], packing="off", **all_pairs)
     assert largest_difference(packed, padded) < 5e-5
 
 
-@pytest.mark.parametrize("less", [{"selective_checkpointing": "on"}, {"gradient_checkpointing": True}])
-@pytest.mark.parametrize("cut", [{}, FOUR_PARTS], ids=["one pass", "two passes"])
+@pytest.mark.parametrize(
+    ("cut", "less"),
+    [({}, {"gradient_checkpointing": True}), (PARTS, {"selective_checkpointing": "on"})],
+    ids=["one pass", "two passes"],
+)
 def test_adapters_with_dropout_learn_the_same_where_activations_are_recomputed(
     tiny_llama: Path, cut: dict[str, Any], less: dict[str, Any]
 ) -> None:
@@ -98,15 +113,15 @@ def test_adapters_with_dropout_learn_the_same_where_activations_are_recomputed(
 
 
 def test_a_step_says_once_how_often_the_model_runs(tiny_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train(tiny_llama, METHODS[0], num_train_epochs=2.0)
+    train(tiny_llama, METHODS[0])
     assert capsys.readouterr().err.count("the model runs once") == 1
-    train(tiny_llama, METHODS[0], num_train_epochs=2.0, **FOUR_PARTS)
+    train(tiny_llama, METHODS[0], **PARTS)
     assert capsys.readouterr().err.count("the model runs twice") == 1
 
 
 @pytest.mark.parametrize("method", [METHODS[0], METHODS[2]], ids=["simcse", "swav"])
 def test_weights_of_pairs_leave_the_contrast_alone(tiny_llama: Path, method: dict[str, Any]) -> None:
-    rows = some_rows(12)
+    rows = some_rows(6)
     weighted = [{**row, "weight": 0.1 + i % 3} for i, row in enumerate(rows)]
     losses = [train(tiny_llama, method, rows=given)[1].outcome.last for given in (rows, weighted)]
     assert losses[0]["contrastive_loss"] == pytest.approx(losses[1]["contrastive_loss"], rel=1e-6)
@@ -122,8 +137,9 @@ def test_without_a_coefficient_two_views_teach_as_their_mean(tiny_llama: Path) -
     assert largest_difference(silent, plain) < 5e-5
 
 
+@pytest.mark.slow
 def test_views_differ_and_the_contrast_draws_them_together_and_others_apart(tiny_llama: Path) -> None:
-    changes = {"max_steps": 16, "logging_steps": 16}
+    changes = {"max_steps": 10, "per_device_train_batch_size": 8}
     figures = {}
     for coefficient in (0.0, 1.0):
         method = {**METHODS[0], "contrastive_coefficient": coefficient}
@@ -132,11 +148,10 @@ def test_views_differ_and_the_contrast_draws_them_together_and_others_apart(tiny
     assert without["alignment"] is not None and without["alignment"] > 1e-3
     assert contrasted["contrastive_loss"] < 0.5 * without["contrastive_loss"]  # type: ignore[operator]
     assert contrasted["uniformity"] < without["uniformity"] - 0.3  # type: ignore[operator]
-    assert contrasted["effective_rank"] > without["effective_rank"]  # type: ignore[operator]
     assert contrasted["collapsed"] == 0.0
 
 
-def test_a_collapse_is_said(tiny_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_collapse_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     step = ContrastiveStep(contrast=SimCSE("pairs", 0.05), coefficient=1.0)
     step.watch.look(torch.ones(6, 2, 2, 4), num_runs=1)
     assert step.watch.figures()["collapsed"] == 1.0

@@ -11,8 +11,7 @@ from rewardsmith.errors import ConfigError
 
 @dataclass(frozen=True)
 class MetaOptions:
-    """MetaRM (arXiv 2401.06080, Algorithm 1): each step moves the weights so that unlabelled responses of another
-    distribution lie further apart, takes the gradient of the preference loss there, and applies it where it was."""
+    """MetaRM (arXiv 2401.06080, Algorithm 1): gradients are taken at weights that unlabelled responses have moved."""
 
     meta_dataset: str | None = None
     """Unlabelled samples: prompts with several responses each (docs/formats.md), with or without gold rewards."""

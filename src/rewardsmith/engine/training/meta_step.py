@@ -139,14 +139,13 @@ class MetaStep(Step):
 
         @torch.no_grad()
         def objective() -> float:
-            with accelerator.no_sync(model):
+            with same_draws_again(accelerator), accelerator.no_sync(model):
                 moved = [batch.to(accelerator.device) for batch in batches]
                 rewards = [batch.by_prompt(model(batch.inputs).rewards) for batch in moved]
             every, _ = gathered(rewards, batches, accelerator)
             return float(meta_objective(every, self.options.meta_objective))
 
-        with same_draws_again(accelerator):
-            check_first_order(move, objective, self.options, computes_in_bf16(accelerator))
+        check_first_order(move, objective, self.options, computes_in_bf16(accelerator))
 
 
 def _with_figures(output: StepOutput, figures: Figures, accelerator: Accelerator) -> StepOutput:

@@ -18,6 +18,7 @@ from torch import Tensor
 from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, Indices
 from rewardsmith.engine.batches.pair_batches import PairBatch, collate_pairs
+from rewardsmith.engine.batches.shares import share_of
 from rewardsmith.engine.training.subject import Source
 from rewardsmith.errors import DataError
 
@@ -80,17 +81,11 @@ class PairSource(Source):
         total_weight = float(self.pairs.weight[step].sum(dtype=np.float64))
         units = [self.pairs.views(int(i), self._num_views) for i in step]
         parts = [step[members] for members in self._form.plan(units, self.max_tokens)]
-        while len(parts) < min(self._num_processes, len(step)):  # nobody idles while there is work to share
-            largest = parts.pop(max(range(len(parts)), key=lambda i: len(parts[i])))
-            parts += np.array_split(largest, 2)
-        num_real = len(parts)
-        parts += [parts[-1]] * (-num_real % self._num_processes)
-        mine = range(self._process, len(parts), self._num_processes)
-        batches = [collate_pairs(self.pairs, parts[i], total_weight, self._form, self._num_views) for i in mine]
-        return [
-            batch if i < num_real else replace(batch, weight=torch.zeros_like(batch.weight))
-            for i, batch in zip(mine, batches, strict=True)
-        ]
+        batches = []
+        for indices, counts in share_of(self._process, self._num_processes, parts):
+            batch = collate_pairs(self.pairs, indices, total_weight, self._form, self._num_views)
+            batches.append(batch if counts else replace(batch, weight=torch.zeros_like(batch.weight)))
+        return batches
 
 
 def token_budget(

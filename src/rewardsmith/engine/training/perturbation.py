@@ -87,10 +87,10 @@ class Perturbation:
         return [_gradient(tensor) for tensor in tensors]
 
     @torch.no_grad()
-    def apply(self, sign: int = 1) -> None:
-        """Moves the parts from where they were, by the gradients, which have to be there still; -1: the other way."""
+    def apply(self) -> None:
+        """Moves the parts from where they were, by the gradients, which have to be there still."""
         for (tensor, _), own in zip(self._moved, self._own, strict=False):
-            tensor.copy_(own).add_(_gradient(tensor), alpha=sign * self._size)
+            tensor.copy_(own).add_(_gradient(tensor), alpha=self._size)
         self._let_go_of_gathered()
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ from torch import Tensor
 from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.batches.encoded_pairs import Indices
 from rewardsmith.engine.batches.sample_batches import EncodedSamples, SampleBatch, collate_samples
+from rewardsmith.engine.batches.shares import share_of
 from rewardsmith.errors import DataError
 
 
@@ -53,17 +54,9 @@ class SampleSource:
         prompts, drawn = self._drawn(step)
         units = [self.samples.encoded(responses) for responses in drawn]
         parts = self._form.plan(units, self._max_tokens)
-        while len(parts) < min(self._num_processes, len(prompts)):
-            largest = parts.pop(max(range(len(parts)), key=lambda i: len(parts[i])))
-            parts += np.array_split(largest, 2)
-        num_real = len(parts)
-        parts += [parts[-1]] * (-num_real % self._num_processes)
-        mine = range(self._process, len(parts), self._num_processes)
         return [
-            collate_samples(
-                self.samples, prompts[parts[i]], drawn[parts[i]], len(prompts), self._form, counts=i < num_real
-            )
-            for i in mine
+            collate_samples(self.samples, prompts[i], drawn[i], len(prompts), self._form, counts)
+            for i, counts in share_of(self._process, self._num_processes, parts)
         ]
 
     def names(self, batch: SampleBatch, which: Tensor | None = None) -> list[str]:

@@ -46,8 +46,8 @@ class StateWatch:
         if seen.collapse is not None:
             self._once(
                 seen.collapse,
-                f"The states of the newest step {COLLAPSED[seen.collapse]}. Lower `learning_rate` or "
-                "`contrastive_coefficient`, or raise `contrast_temperature`.",
+                f"The states of the newest step {COLLAPSED[seen.collapse]}. A lower `learning_rate` or a higher "
+                "`contrastive_coefficient` works against it.",
             )
         found = {
             "alignment": float(alignment(states[:, 0], states[:, 1])),

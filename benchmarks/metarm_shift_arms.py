@@ -17,8 +17,8 @@ from torch.nn.functional import cosine_similarity, dropout, logsigmoid
 from rewardsmith.engine.batches.sample_batches import SampleBatch
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import train
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput

@@ -31,16 +31,16 @@ from rewardsmith.engine.batches.encoded_pairs import encode_pairs
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.batches.sample_batches import encode_samples
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
-from rewardsmith.engine.training.contrastive_step import contrastive_step
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.meta_source import MetaSource
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions
+from rewardsmith.engine.training.contrastive.contrastive_step import contrastive_step
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.meta_source import MetaSource
+from rewardsmith.engine.training.meta.meta_step import MetaStep
+from rewardsmith.engine.training.meta.sample_source import SampleSource
 from rewardsmith.engine.training.optimizers import make_optimizer
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
-from rewardsmith.engine.training.sample_source import SampleSource
 from rewardsmith.models.dropout import dropout_sites
 from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.models.options import ModelOptions

@@ -12,8 +12,8 @@ from tyro.conf import arg
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
-from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
-from rewardsmith.engine.training.meta_options import MetaOptions
+from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptions

@@ -23,7 +23,7 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards

@@ -16,12 +16,12 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
-from rewardsmith.engine.training.contrastive_options import check_contrastive
-from rewardsmith.engine.training.contrastive_step import contrastive_step
+from rewardsmith.engine.training.contrastive.contrastive_options import check_contrastive
+from rewardsmith.engine.training.contrastive.contrastive_step import contrastive_step
 from rewardsmith.engine.training.held_out import HeldOut
-from rewardsmith.engine.training.meta_options import check_meta
-from rewardsmith.engine.training.meta_step import MetaStep
-from rewardsmith.engine.training.meta_training import MetaTraining
+from rewardsmith.engine.training.meta.meta_options import check_meta
+from rewardsmith.engine.training.meta.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_training import MetaTraining
 from rewardsmith.engine.training.options import TrainOptions, check_options, check_saving
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model

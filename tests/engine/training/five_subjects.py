@@ -25,17 +25,17 @@ from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.batches.sample_batches import encode_samples
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import Checkpoints
-from rewardsmith.engine.training.contrastive_step import ContrastiveStep
+from rewardsmith.engine.training.contrastive.contrastive_step import ContrastiveStep
+from rewardsmith.engine.training.contrastive.swav import SwAV
 from rewardsmith.engine.training.loop import TrainOutcome, Watch, train
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.meta_source import MetaSource
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.meta_source import MetaSource
+from rewardsmith.engine.training.meta.meta_step import MetaStep
+from rewardsmith.engine.training.meta.sample_source import SampleSource
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.engine.training.sample_source import SampleSource
 from rewardsmith.engine.training.subject import Source, Step, StepOutput
-from rewardsmith.engine.training.swav import SwAV
 from rewardsmith.models.heads import RewardOutput
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, sample_table, some_rows, tiny_tokenizer

@@ -48,8 +48,9 @@ def accumulate_jointly(
     """
     kept: list[O] = []
     if len(batches) == 1:
-        kept = [run(model, batches[0].to(accelerator.device))]
-        found = [_detached(rows(kept[0], batches[0].to(accelerator.device)))]
+        batches = [batches[0].to(accelerator.device)]
+        kept = [run(model, batches[0])]
+        found = [_detached(rows(kept[0], batches[0]))]
     else:
         with torch.no_grad(), same_draws_again(accelerator), accelerator.no_sync(model):
             moved = (batch.to(accelerator.device) for batch in batches)

@@ -13,13 +13,13 @@ from rewardsmith.engine.batches.batch_forms import BatchForm, usual_training_tok
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.sample_batches import EncodedSamples, encode_samples, usual_number
 from rewardsmith.engine.training.accelerators import computes_in_bf16
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.meta_source import MetaSource
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.meta_source import MetaSource
+from rewardsmith.engine.training.meta.meta_step import MetaStep
+from rewardsmith.engine.training.meta.sample_source import SampleSource
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.engine.training.sample_source import SampleSource
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 MakeStep = Callable[[EncodedPairs, TrainOptions], RewardStep | MetaStep]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.perturbation import Perturbation
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.perturbation import Perturbation
 from rewardsmith.errors import RunError
 
 LEAST_SHARE = 0.5

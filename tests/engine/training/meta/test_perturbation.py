@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from rewardsmith.engine.training.meta_step import head_of
-from rewardsmith.engine.training.perturbation import Perturbation, parts_of
+from rewardsmith.engine.training.meta.meta_step import head_of
+from rewardsmith.engine.training.meta.perturbation import Perturbation, parts_of
 from rewardsmith.models.effective_weights import adapted_weights
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer

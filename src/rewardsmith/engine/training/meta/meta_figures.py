@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rewardsmith.engine.batches.sample_batches import SampleBatch
-from rewardsmith.engine.training.perturbation import Perturbation, dot, sum_of_squares
+from rewardsmith.engine.training.meta.perturbation import Perturbation, dot, sum_of_squares
 from rewardsmith.objectives.meta import meta_objective, within_prompt_std
 
 MEANS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rewardsmith.engine.training.swav import SwAV
+from rewardsmith.engine.training.contrastive.swav import SwAV
 from rewardsmith.objectives.contrastive import contrasted, swapped_prediction
 
 

@@ -11,7 +11,7 @@ import torch
 
 from rewardsmith.engine.batches.batch_forms import PackedForm, PaddedForm
 from rewardsmith.engine.batches.sample_batches import EncodedSamples, encode_samples, usual_number
-from rewardsmith.engine.training.sample_source import SampleSource
+from rewardsmith.engine.training.meta.sample_source import SampleSource
 from rewardsmith.errors import DataError
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import sample_table, tiny_tokenizer

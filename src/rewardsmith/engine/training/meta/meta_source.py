@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from rewardsmith.engine.batches.sample_batches import SampleBatch
-from rewardsmith.engine.training.sample_source import SampleSource
+from rewardsmith.engine.training.meta.sample_source import SampleSource
 from rewardsmith.engine.training.subject import Source
 
 

@@ -19,17 +19,17 @@ from torch import Tensor
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.sample_batches import SampleBatch
 from rewardsmith.engine.training.accelerators import computes_in_bf16
-from rewardsmith.engine.training.first_order import check_first_order
 from rewardsmith.engine.training.joint_gradient import Rows, accumulate_jointly, same_draws_again
-from rewardsmith.engine.training.meta_figures import (
+from rewardsmith.engine.training.meta.first_order import check_first_order
+from rewardsmith.engine.training.meta.meta_figures import (
     Figures,
     figures_of_head,
     figures_of_rewards,
     gathered,
     meta_metrics,
 )
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.perturbation import Perturbation
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.perturbation import Perturbation
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput, accumulate
 from rewardsmith.models.heads import RewardOutput, core_of, output_layer

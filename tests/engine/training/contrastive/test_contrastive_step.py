@@ -12,9 +12,9 @@ import torch
 from five_subjects import HalfBlindReward, pairs_of
 
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.engine.training.contrast import SimCSE
-from rewardsmith.engine.training.contrastive_options import ContrastiveOptions, check_contrastive
-from rewardsmith.engine.training.contrastive_step import ContrastiveStep, contrastive_step
+from rewardsmith.engine.training.contrastive.contrast import SimCSE
+from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions, check_contrastive
+from rewardsmith.engine.training.contrastive.contrastive_step import ContrastiveStep, contrastive_step
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.pair_batches import PairBatch
-from rewardsmith.engine.training.contrast import Contrast, SimCSE
-from rewardsmith.engine.training.contrastive_options import ContrastiveOptions
+from rewardsmith.engine.training.contrastive.contrast import Contrast, SimCSE
+from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions
+from rewardsmith.engine.training.contrastive.state_watch import StateWatch
+from rewardsmith.engine.training.contrastive.swav import SwAV
 from rewardsmith.engine.training.joint_gradient import Rows, accumulate_jointly
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
-from rewardsmith.engine.training.state_watch import StateWatch
 from rewardsmith.engine.training.subject import StepOutput
-from rewardsmith.engine.training.swav import SwAV
 from rewardsmith.models.heads import RewardOutput
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.engine.training.contrast import Contrast
+from rewardsmith.engine.training.contrastive.contrast import Contrast
 from rewardsmith.engine.training.optimizers import load_optimizer_tensors, optimizer_tensors
 from rewardsmith.objectives.contrastive import ContrastOn, contrasted, swapped_prediction
 

@@ -25,9 +25,9 @@ from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.sample_batches import SampleBatch
 from rewardsmith.engine.training.accelerators import BF16, make_accelerator
 from rewardsmith.engine.training.loop import train
-from rewardsmith.engine.training.meta_options import MetaOptions
-from rewardsmith.engine.training.meta_source import MetaSource
-from rewardsmith.engine.training.meta_step import MetaStep
+from rewardsmith.engine.training.meta.meta_options import MetaOptions
+from rewardsmith.engine.training.meta.meta_source import MetaSource
+from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import StepOutput
 from rewardsmith.errors import RunError

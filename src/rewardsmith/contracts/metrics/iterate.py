@@ -1,0 +1,149 @@
+"""``metrics.json`` of ``iterate``. Rewards are those of a round's reward model as it gives them, KLs are in nats."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers
+
+Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
+StopRuleName = Literal["spread_collapsed", "ran_away", "no_gain"]
+
+
+class StageNumbers(TypedDict):
+    """What a stage cost, over all the sittings it took."""
+
+    stage: Stage
+    forecast_s: float | None
+    """Before it began; None where nothing like it had been measured yet."""
+    seconds: float
+    tokens: int
+    """Written, read for training, or scored, each time they were."""
+    memory_gib: float
+    """Peak of the process."""
+
+
+class LabelNumbers(TypedDict):
+    """Fresh labels of a round."""
+
+    num_pairs: int
+    by: Literal["gold", "judge", "person"]
+    wrong_share: float | None
+    """That gold contradicts; None without gold."""
+
+
+class RewardModelNumbers(TypedDict):
+    """The reward model of a round, on what the policy wrote at the beginning of it."""
+
+    num_pairs: int
+    """Learned from."""
+    held_out_accuracy: float | None
+    """On the preferences held out; None where none are."""
+    spread_here: float
+    """Standard deviation of the rewards within a prompt, mean over prompts."""
+    spread_first: float
+    """The same on what the first policy wrote."""
+    objective: float
+    """J of MetaRM's Eq. 11 here; it grows with the scale of rewards."""
+    disagreement: float | None
+    """Standard deviation between members over the spread; None of a single model."""
+    drift: float
+    """Mean reward here less that of the first policy's samples, in standard deviations of the latter."""
+    gold_accuracy: IntervalNumbers
+    """How often it prefers what gold prefers, of two responses of the policy to one prompt; clustered by prompt."""
+    num_gold_pairs: int
+
+
+class MatchNumbers(TypedDict):
+    """A policy against another on the same prompts; shares of prompts."""
+
+    win: float
+    tie: float
+    lose: float
+    rate: EstimateNumbers
+    """Wins and half of the ties; interval over prompts."""
+
+
+class PolicyNumbers(TypedDict):
+    """A policy on the test prompts."""
+
+    reward: float
+    """By the round's reward model."""
+    gold: IntervalNumbers
+    """Mean, clustered by prompt; null without gold."""
+    kl: float
+    """To the first policy: mean of log pi - log pi_sft a response (k1)."""
+    kl_k3: float
+    """The same by the estimator that is never negative."""
+    perplexity: float
+    """Of its responses under the first policy, a token."""
+    length: float
+    """Tokens of a response."""
+    share_without_end: float
+    against_first: MatchNumbers | None
+    """Judged by gold, else by the judge; null where there is neither."""
+    against_last: MatchNumbers | None
+    reward_gap_first: float
+    """Mean reward less that of the first policy's responses, in standard deviations of the latter."""
+
+
+class PathPoint(TypedDict):
+    """A roll-out on the way."""
+
+    rollout: int
+    kl: float
+    """To the reference of the round."""
+    reward: float
+    """As the reward model gave it, before scaling, mean over the roll-out."""
+    gold: float | None
+
+
+class StopNumbers(TypedDict):
+    """A rule that held after a round."""
+
+    rule: StopRuleName
+    value: float
+    bar: float
+
+
+class RoundNumbers(TypedDict):
+    round: int
+    """From 1."""
+    labels: LabelNumbers | None
+    reward_model: RewardModelNumbers
+    policy: PolicyNumbers
+    path: list[PathPoint]
+    stops: list[StopNumbers]
+    stages: list[StageNumbers]
+
+
+class IterateMetrics(TypedDict):
+    dataset: str
+    policy: str
+    """The first."""
+    reward_model: str
+    """What reward models begin as."""
+    adapt: Literal["none", "retrain", "metarm", "ocrm"]
+    labels: Literal["none", "gold", "judge", "person"]
+    judged_by: Literal["gold", "judge"] | None
+    """Of win rates."""
+    num_pairs: int
+    """Preferences given."""
+    wrong_share: float | None
+    """Of them that gold contradicts."""
+    num_policy_prompts: int
+    num_test_prompts: int
+    start: PolicyNumbers
+    """The first policy, by the first reward model."""
+    rounds: list[RoundNumbers]
+    best_round: int | None
+    """Whose policy is judged best; 0: the first policy; None where nobody judges."""
+    stopped_after: int | None
+    """Round after which a rule ended the run."""
+    should_have_stopped: int | None
+    """First round after which a rule held."""
+    waiting_for: str | None
+    """File of decisions that a person has yet to write."""
+    seconds: float

@@ -1,0 +1,1 @@
+"""What a round of iterated RLHF is made of, apart from where it is kept."""

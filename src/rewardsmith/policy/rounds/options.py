@@ -1,0 +1,84 @@
+"""Options of iterated RLHF. Free of heavy imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rewardsmith.errors import ConfigError
+
+Adapt = Literal["none", "retrain", "metarm", "ocrm"]
+Labels = Literal["none", "gold", "judge", "person"]
+LabelChoice = Literal["random", "disagreement", "extremes"]
+
+
+@dataclass(frozen=True)
+class RoundOptions:
+    """Rounds of: sample, look at the reward model, adapt it, improve the policy, evaluate, decide."""
+
+    num_rounds: int = 3
+    """Rounds at most."""
+    adapt: Adapt = "retrain"
+    """The reward model of a round: `none`: the first one for all; `retrain`: trained anew, with another seed;
+    `metarm`: with gradients taken where the policy's samples move it (arXiv 2401.06080); `ocrm`: pairs weighted by how
+    likely the policy makes them (arXiv 2507.15507)."""
+    preference_data: Literal["first", "last", "all"] = "all"
+    """What it learns from: the preferences given, those labelled in the last round, or both with all rounds'."""
+    policy_start: Literal["sft", "last"] = "last"
+    """Where the policy of a round begins: at the first one, or at that of the round before."""
+    reference: Literal["sft", "last"] = "sft"
+    """What it is held near: the first policy, or that of the round before."""
+    standardise_rewards: bool = True
+    """Shift and scale each round's rewards to mean 0 and variance 1 on what the first policy writes: one scale, so that
+    a KL coefficient means the same in all rounds."""
+    ocrm_coefficient: float = 0.01
+    """c of the weight exp(c (log pi / pi_sft of chosen + the same of rejected)) with --adapt ocrm."""
+    num_members: int = 1
+    """Reward models of a round, with seeds of their own; from two on their disagreement is measured."""
+    num_shift_prompts: int = 128
+    """Prompts of the policy's that it answers at the beginning of a round."""
+    shift_samples: int = 4
+    """Responses to each of them, and to each test prompt."""
+    num_test_prompts: int = 128
+    """Prompts, never trained on, whose responses are judged after a round."""
+    stop_early: bool = True
+    """End after the round in which a stop rule holds, and not only say so."""
+
+
+@dataclass(frozen=True)
+class LabellingOptions:
+    """Fresh labels for what the policy writes."""
+
+    labels: Labels = "none"
+    """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model; `person`: the run stops,
+    says where to decide, and goes on when `decisions.jsonl` is there."""
+    labels_per_round: int = 200
+    """Pairs that are labelled in a round."""
+    label_choice: LabelChoice = "random"
+    """Which: any; those on which the members of the reward model disagree most (the smallest gap for a single one); or
+    the best against the worst response of a prompt."""
+    label_flip_rate: float = 0.25
+    """Share of the labels of gold or a judge that are then flipped: how often a labeller errs."""
+    judge_model_path: str = ""
+    """Reward model that judges, for --labels judge and for win rates where there is no gold."""
+
+
+def check_rounds(rounds: RoundOptions, labelling: LabellingOptions, in_world: bool) -> None:
+    """``ConfigError`` for values that no run can have, and for parts that do not go together."""
+    for name in ("num_rounds", "num_members", "num_shift_prompts", "num_test_prompts"):
+        if getattr(rounds, name) < 1:
+            raise ConfigError(f"`{name}` {getattr(rounds, name)} must be at least 1.")
+    if rounds.shift_samples < 2:
+        raise ConfigError(f"`shift_samples` {rounds.shift_samples} must be at least 2: one response is told from none.")
+    if labelling.labels_per_round < 1:
+        raise ConfigError(f"`labels_per_round` {labelling.labels_per_round} must be at least 1.")
+    if not 0 <= labelling.label_flip_rate < 0.5:
+        raise ConfigError(f"`label_flip_rate` {labelling.label_flip_rate} must be at least 0 and below 0.5.")
+    if labelling.labels == "gold" and not in_world:
+        raise ConfigError("`labels` gold: only a world has a gold reward. Name `judge` or `person`, or embedded/world.")
+    if labelling.labels == "judge" and not labelling.judge_model_path:
+        raise ConfigError("`labels` judge needs a reward model to judge by: name it with `judge_model_path`.")
+    if labelling.labels != "none" and rounds.adapt == "none":
+        raise ConfigError(f"`labels` {labelling.labels}: with `adapt` none no reward model would learn from them.")
+    if labelling.labels == "none" and rounds.preference_data == "last":
+        raise ConfigError("`preference_data` last: without `labels` there are no preferences but those given.")

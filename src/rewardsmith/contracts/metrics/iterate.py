@@ -10,6 +10,7 @@ from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers
 
 Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
 StopRuleName = Literal["spread_collapsed", "ran_away", "no_gain"]
+GAP_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class StageNumbers(TypedDict):
@@ -51,6 +52,10 @@ class RewardModelNumbers(TypedDict):
     """Standard deviation between members over the spread; None of a single model."""
     drift: float
     """Mean reward here less that of the first policy's samples, in standard deviations of the latter."""
+    gap_quantiles_here: list[float]
+    """Of the distance between the rewards of two responses to a prompt, at ``GAP_QUANTILES``."""
+    gap_quantiles_first: list[float]
+    """The same on what the first policy wrote."""
     gold_accuracy: IntervalNumbers
     """How often it prefers what gold prefers, of two responses of the policy to one prompt; clustered by prompt."""
     num_gold_pairs: int
@@ -87,6 +92,9 @@ class PolicyNumbers(TypedDict):
     against_last: MatchNumbers | None
     reward_gap_first: float
     """Mean reward less that of the first policy's responses, in standard deviations of the latter."""
+    samples: str
+    """File of these responses in the run's folder: JSON Lines of a prompt, its ``responses``, and ``gold`` and
+    ``reward`` of each of them where they are known."""
 
 
 class PathPoint(TypedDict):
@@ -127,6 +135,9 @@ class IterateMetrics(TypedDict):
     """What reward models begin as."""
     adapt: Literal["none", "retrain", "metarm", "ocrm"]
     labels: Literal["none", "gold", "judge", "person"]
+    preference_data: Literal["first", "last", "all"]
+    policy_start: Literal["sft", "last"]
+    reference: Literal["sft", "last"]
     judged_by: Literal["gold", "judge"] | None
     """Of win rates."""
     num_pairs: int
@@ -135,15 +146,20 @@ class IterateMetrics(TypedDict):
     """Of them that gold contradicts."""
     num_policy_prompts: int
     num_test_prompts: int
+    samples_per_prompt: int
     start: PolicyNumbers
     """The first policy, by the first reward model."""
     rounds: list[RoundNumbers]
     best_round: int | None
     """Whose policy is judged best; 0: the first policy; None where nobody judges."""
+    best_against_plain: MatchNumbers | None
+    """The best policy against that of round 1, which is plain RL; None where they are one, or nobody judges."""
     stopped_after: int | None
     """Round after which a rule ended the run."""
     should_have_stopped: int | None
     """First round after which a rule held."""
     waiting_for: str | None
     """File of decisions that a person has yet to write."""
+    label_next: str | None
+    """File of the folder with pairs of the newest samples whose labels are worth most now, as preferences."""
     seconds: float

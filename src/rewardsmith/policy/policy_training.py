@@ -71,8 +71,8 @@ def train_policy(
 
     ``critic``: None for one that begins as a copy of the policy, where the options ask for one. ``reference``: another
     policy to stay near; None: this one as it is now. ``save_to`` is a folder for checkpoints, made and read as
-    ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out. ``gold``: true rewards,
-    which are logged beside the others and never learned from.
+    ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out.
+    ``gold``: true rewards, which are logged beside the others and never learned from.
     """
     if accelerator.device.type == "cpu":
         use_all_cores()  # as scorers do, which would else change rounding in the middle of the run

@@ -87,9 +87,7 @@ class RolloutMaker:
         orders = [permutation(total, "prompts", self._seed, epoch) for epoch in range(first, last + 1)]
         return torch.cat(orders)[begin - first * total : end - first * total]
 
-    def _answered(
-        self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]
-    ) -> tuple[list[Tokens], Scored]:
+    def _answered(self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]) -> tuple[list[Tokens], Scored]:
         """Responses to these prompts, and what is thought of them."""
         mine = self._mine(len(places)).tolist()
         asked = [int(places[row]) for row in mine]

@@ -26,6 +26,11 @@ class LoopFiles:
         return self.path / "preferences.jsonl"
 
     @property
+    def label_next(self) -> Path:
+        """Pairs whose labels are worth most now."""
+        return self.path / "label_next.jsonl"
+
+    @property
     def start(self) -> RoundFiles:
         """What is known of the first policy."""
         return RoundFiles(self.path / "start")

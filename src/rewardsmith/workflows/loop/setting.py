@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.policy.worlds.preferences import draw_preferences
@@ -47,7 +48,7 @@ class Setting:
     """None: they are drawn in the world."""
     world: World | None
     judge: Scorer | None
-    """Gold in a world, else a reward model, else nobody."""
+    """A reward model that labels and, where there is no gold, judges policies."""
     policy_prompts: list[Conversation]
     test_prompts: list[Conversation]
     """Of both, empty: some of the preferences' own."""
@@ -55,6 +56,11 @@ class Setting:
     @property
     def gold(self) -> Scorer | None:
         return None if self.world is None else self.world.gold
+
+    @property
+    def judged_by(self) -> Literal["gold", "judge"] | None:
+        """Who says which policy is better."""
+        return "gold" if self.world is not None else "judge" if self.judge is not None else None
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -85,15 +91,15 @@ def open_setting(config: IterateConfig, dataset: Any = None) -> Setting:
     data = config.loop_data
     world = open_world(config.world) if config.in_world else None
     config = _filled_in(config, world)
+    judge = open_scorer(path, config.scoring) if (path := config.labelling.judge_model_path) else None
     prompts = _prompts(data.prompts, config.data.on_bad_row) if data.prompts else []
     tests = _prompts(data.test_prompts, config.data.on_bad_row) if data.test_prompts else []
     if world is not None:
         name = f"world-{config.world.world}"
         prompts, tests = prompts or world.policy_prompts, tests or world.test_prompts
-        return Setting(config, name, None, world, world.gold, prompts, tests)
+        return Setting(config, name, None, world, judge, prompts, tests)
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     given = set_aside_refused(given, refusals_of(config.model), config.data)
-    judge = open_scorer(path, config.scoring) if (path := config.labelling.judge_model_path) else None
     return Setting(config, given.name, given, None, judge, prompts, tests)
 
 
@@ -147,7 +153,8 @@ def _filled_in(config: IterateConfig, world: World | None) -> IterateConfig:
         if sampling.max_new_tokens > world.max_new_tokens:
             say(f"`max_new_tokens` is {world.max_new_tokens}: what is longer has no gold in this world.")
             sampling = replace(sampling, max_new_tokens=world.max_new_tokens)
-    model = replace(model, model_name_or_path=model.model_name_or_path or DEFAULT_REWARD_MODEL)
+    name = model.model_name_or_path or DEFAULT_REWARD_MODEL
+    model = replace(model, model_name_or_path=name, device=choose_device(model.device))
     if not policy.policy_name_or_path:
         raise ConfigError("`policy_name_or_path` is missing: name the policy to begin with.")
     return replace(config, model=model, policy_model=policy, policy=replace(config.policy, sampling=sampling))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.evaluation import evaluated, match_of
 from rewardsmith.workflows.loop.files import LoopFiles
+from rewardsmith.workflows.loop.forecast import forecast_of
 from rewardsmith.workflows.loop.labels import Waiting, write_label_next
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.one_round import run_round
@@ -43,7 +43,6 @@ def run_iterate(config: IterateConfig, dataset: Any = None) -> IterateResult:
     """Runs the rounds that are missing. Where a person has to decide, it ends, and the same command goes on."""
     set_quiet(config.run.quiet)
     _check(config)
-    began = time.monotonic()
     setting = open_setting(config, dataset)
     if setting.config.model.device == "cpu":
         use_all_cores()
@@ -51,22 +50,17 @@ def run_iterate(config: IterateConfig, dataset: Any = None) -> IterateResult:
     with folder.abandoned_on_input_error(unless="round-1"):
         loop = Loop(setting, gather(setting, LoopFiles(folder.path)), LoopFiles(folder.path))
     rounds: list[RoundNumbers] = []
-    metrics = None
     for number in range(1, config.rounds.num_rounds + 1):
-        found = run_round(loop, number)
+        found = run_round(loop, number, forecast_of(loop, number))
         if isinstance(found, Waiting):
-            metrics = _metrics(loop, rounds, found, time.monotonic() - began)
-            write_metrics(folder.path, metrics, IterateMetrics)
-            return IterateResult(str(folder.path), metrics)
+            return _shown(loop, rounds, found)
         rounds.append(found)
         write_label_next(loop, number)
-        metrics = _metrics(loop, rounds, None, time.monotonic() - began)
-        write_metrics(folder.path, metrics, IterateMetrics)
+        result = _shown(loop, rounds)
         if found["stops"] and config.rounds.stop_early:
             break
-    assert metrics is not None
     folder.finish(device=loop.device)
-    return IterateResult(str(folder.path), metrics)
+    return result
 
 
 def _check(config: IterateConfig) -> None:
@@ -92,7 +86,14 @@ def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
     return folder
 
 
-def _metrics(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None, seconds: float) -> IterateMetrics:
+def _shown(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None = None) -> IterateResult:
+    """Numbers and report as of now: a loop can be watched."""
+    metrics = _metrics(loop, rounds, waiting)
+    write_metrics(loop.files.path, metrics, IterateMetrics)
+    return IterateResult(str(loop.files.path), metrics)
+
+
+def _metrics(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None) -> IterateMetrics:
     config, material, start = loop.config, loop.material, evaluated(loop, 0)
     best, last = best_round(start, rounds), rounds[-1] if rounds else None
     stopped = last is not None and bool(last["stops"]) and config.rounds.stop_early
@@ -119,5 +120,5 @@ def _metrics(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None, se
         "should_have_stopped": should_have_stopped(rounds),
         "waiting_for": None if waiting is None else str(waiting.decisions),
         "label_next": loop.files.label_next.name if loop.files.label_next.is_file() else None,
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(stage["seconds"] for one in rounds for stage in one["stages"]), 2),
     }

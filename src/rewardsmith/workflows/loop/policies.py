@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.looks import scale_of
 from rewardsmith.workflows.loop.loop import Loop
@@ -22,11 +24,11 @@ from rewardsmith.workflows.loop.reward_models import reward_model
 from rewardsmith.workflows.train_model import LOG
 
 
-def improve(loop: Loop, number: int) -> int:
-    """Trains the policy of a round against its reward model; gives the tokens written and learned from."""
+def improve(loop: Loop, number: int) -> Spent:
+    """Trains the policy of a round against its reward model."""
     made = loop.files.round(number).policy
     if is_there(made):
-        return 0
+        return Spent()
     config = loop.config
     names = {"sft": loop.policy(0), "last": loop.policy(number - 1)}
     start, near = names[config.rounds.policy_start], names[config.rounds.reference]
@@ -36,6 +38,7 @@ def improve(loop: Loop, number: int) -> int:
     options, work = policy_options(loop, number), workshop(made)
     accelerator = make_accelerator(loop.device, config.train.bf16, work_before(checkpoints_of(made)))
     with closing(open_scorer(str(reward_model(loop, number)), config.scoring)) as scorer:
+        began = time.perf_counter()
         trained = train_policy(
             policy,
             tokenizer,
@@ -53,10 +56,10 @@ def improve(loop: Loop, number: int) -> int:
             ),
             gold=loop.setting.gold,
         )
+        spent = Spent.of(trained.outcome, time.perf_counter() - began)
     with finished(made) as saving:
         save_policy(policy, tokenizer, saving)
-    learned = trained.outcome.counts["tokens"]
-    return learned + learned // options.ppo.num_ppo_epochs
+    return replace(spent, tokens=spent.tokens + spent.tokens // options.ppo.num_ppo_epochs)  # written once
 
 
 def policy_options(loop: Loop, number: int) -> PolicyOptions:

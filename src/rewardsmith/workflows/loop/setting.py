@@ -154,7 +154,7 @@ def _filled_in(config: IterateConfig, world: World | None) -> IterateConfig:
             say(f"`max_new_tokens` is {world.max_new_tokens}: what is longer has no gold in this world.")
             sampling = replace(sampling, max_new_tokens=world.max_new_tokens)
     name = model.model_name_or_path or DEFAULT_REWARD_MODEL
-    model = replace(model, model_name_or_path=name, device=choose_device(model.device))
+    model = replace(model, model_name_or_path=name, device=choose_device(model.device))  # type: ignore[arg-type] # one of these
     if not policy.policy_name_or_path:
         raise ConfigError("`policy_name_or_path` is missing: name the policy to begin with.")
     return replace(config, model=model, policy_model=policy, policy=replace(config.policy, sampling=sampling))

@@ -1,0 +1,53 @@
+"""What to do after a run of iterated RLHF, or after the round that it stands at."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rewardsmith.contracts.metrics.iterate import IterateFindings
+from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.report.commands import command_words
+
+
+def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[NextStep]:
+    """Each with the command that does it. ``options``: those of the run, where they are not the defaults."""
+    folder = Path(str(options["output_dir"]))
+    again = _iterate(options)
+    if waiting := metrics["waiting_for"]:
+        text = (
+            f"Decide the pairs of {metrics['label_next']}: into {waiting} goes a line with its `pair_id` and a "
+            "`decision` (keep, flip, tie or drop) for each. Then the same command goes on."
+        )
+        return [{"text": text, "command": again}]
+    steps = []
+    if best := metrics["best_round"]:
+        policy = shlex.quote(str(folder / f"round-{best}" / "policy"))
+        steps.append(_step(f"Use the policy of round {best}.", f"rewardsmith sample prompts.jsonl --model_name_or_path {policy}"))
+    if pairs := metrics["label_next"]:
+        text = (
+            f"Label the pairs of {pairs} next: they are where the reward model knows least. With a person in the loop "
+            "the run stops after sampling and waits for decisions."
+        )
+        adapt = "retrain" if metrics["adapt"] == "none" else metrics["adapt"]
+        changes = {**_beside(folder, "labelled"), "labels": "person", "adapt": adapt}
+        steps.append(_step(text, _iterate({**options, **changes})))
+    if (end := metrics["should_have_stopped"]) and end < len(metrics["rounds"]):
+        text = f"Do it again and end where a stop rule holds: after round {end}."
+        changes = {**_beside(folder, "stopped"), "stop_early": True}
+        steps.append(_step(text, _iterate({**options, **changes})))
+    return steps
+
+
+def _iterate(options: Mapping[str, Any]) -> str:
+    return " ".join(("rewardsmith iterate", *command_words(options)))
+
+
+def _beside(folder: Path, suffix: str) -> dict[str, str]:
+    return {"output_dir": f"{folder}-{suffix}"}
+
+
+def _step(text: str, command: str) -> NextStep:
+    return {"text": text, "command": command}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     again = _iterate(options)
     if waiting := metrics["waiting_for"]:
         text = (
-            f"Decide the pairs of {metrics['label_next']}: into {waiting} goes a line with its `pair_id` and a "
-            "`decision` (keep, flip, tie or drop) for each. Then the same command goes on."
+            f"Decide the pairs of {metrics['label_next']}: into {waiting} goes a line with its pair_id and a "
+            "decision (keep, flip, tie or drop) for each. Then the same command goes on."
         )
         return [{"text": text, "command": again}]
     steps = []
     if best := metrics["best_round"]:
-        policy = shlex.quote(str(folder / f"round-{best}" / "policy"))
-        steps.append(_step(f"Use the policy of round {best}.", f"rewardsmith sample prompts.jsonl --model_name_or_path {policy}"))
+        policy = {"dataset_name": "prompts.jsonl", "model_name_or_path": folder / f"round-{best}" / "policy"}
+        command = " ".join(("rewardsmith sample", *command_words(policy)))
+        steps.append(_step(f"Use the policy of round {best}.", command))
     if pairs := metrics["label_next"]:
         text = (
             f"Label the pairs of {pairs} next: they are where the reward model knows least. With a person in the loop "
@@ -36,8 +36,7 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         steps.append(_step(text, _iterate({**options, **changes})))
     if (end := metrics["should_have_stopped"]) and end < len(metrics["rounds"]):
         text = f"Do it again and end where a stop rule holds: after round {end}."
-        changes = {**_beside(folder, "stopped"), "stop_early": True}
-        steps.append(_step(text, _iterate({**options, **changes})))
+        steps.append(_step(text, _iterate({**options, **_beside(folder, "stopped"), "stop_early": True})))
     return steps
 
 

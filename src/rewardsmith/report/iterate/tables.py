@@ -1,0 +1,188 @@
+"""The numbers of a run of iterated RLHF as rows of words, for the report and the terminal alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewardsmith.contracts.metrics.iterate import (
+    IterateFindings,
+    MatchNumbers,
+    PolicyNumbers,
+    RoundNumbers,
+    Stage,
+    StageNumbers,
+)
+from rewardsmith.contracts.metrics.parts import IntervalNumbers
+from rewardsmith.report.iterate.words import gold_words, rate_words
+from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, percent, percent_range
+
+STAGES: dict[Stage, str] = {
+    "sample": "sample",
+    "label": "label",
+    "adapt": "adapt the reward model",
+    "look": "look at it",
+    "improve": "improve the policy",
+    "evaluate": "evaluate",
+}
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """A policy on the test prompts."""
+
+    name: str
+    is_best: bool
+    gold: str
+    gain: str
+    """Of the reward over the first policy, in standard deviations."""
+    against_first: str
+    against_last: str
+    kl: str
+    perplexity: str
+    length: str
+    without_end: str
+
+
+@dataclass(frozen=True)
+class MatchRow:
+    """Two policies on the same prompts, in percent of them, as win / tie / lose."""
+
+    name: str
+    shares: str
+    rate: str
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A reward model on what the policy wrote at the beginning of its round."""
+
+    name: str
+    num_pairs: str
+    held_out: str
+    accuracy: str
+    spread: str
+    objective: str
+    drift: str
+    disagreement: str
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """A stage: time taken (forecast) of each round and of all, tokens of all, peak memory."""
+
+    stage: str
+    rounds: tuple[str, ...]
+    total: str
+    tokens: str
+    memory: str
+
+
+def policy_rows(metrics: IterateFindings) -> list[PolicyRow]:
+    """The first policy, and that of every round."""
+    rows = [_policy_row("first", metrics["start"], metrics["best_round"] == 0)]
+    rows += [
+        _policy_row(f"round {each['round']}", each["policy"], metrics["best_round"] == each["round"])
+        for each in metrics["rounds"]
+    ]
+    return rows
+
+
+def _policy_row(name: str, policy: PolicyNumbers, is_best: bool) -> PolicyRow:
+    first, last = policy["against_first"], policy["against_last"]
+    return PolicyRow(
+        name=name,
+        is_best=is_best,
+        gold=gold_words(policy),
+        gain=decimal(policy["reward_gap_first"], 1),
+        against_first=rate_words(first) if first else MISSING,
+        against_last=rate_words(last) if last else MISSING,
+        kl=f"{decimal(policy['kl'], 1)} / {decimal(policy['kl_k3'], 1)}",
+        perplexity=decimal(policy["perplexity"], 1),
+        length=decimal(policy["length"], 1),
+        without_end=percent(policy["share_without_end"]),
+    )
+
+
+def match_rows(metrics: IterateFindings) -> list[MatchRow]:
+    """Every round against the first policy, then the best one against round 1."""
+    rows = [
+        _match_row(f"round {each['round']} against the first policy", match)
+        for each in metrics["rounds"]
+        if (match := each["policy"]["against_first"])
+    ]
+    if plain := metrics["best_against_plain"]:
+        rows.append(_match_row(f"round {metrics['best_round']}, the best, against round 1 (plain RL)", plain))
+    return rows
+
+
+def _match_row(name: str, match: MatchNumbers) -> MatchRow:
+    shares = " / ".join(f"{100 * share:.0f}" for share in (match["win"], match["tie"], match["lose"]))
+    return MatchRow(name, shares, rate_words(match))
+
+
+def model_rows(metrics: IterateFindings) -> list[ModelRow]:
+    """The reward model of every round."""
+    return [_model_row(each) for each in metrics["rounds"]]
+
+
+def _model_row(each: RoundNumbers) -> ModelRow:
+    model = each["reward_model"]
+    return ModelRow(
+        name=f"round {each['round']}",
+        num_pairs=count(model["num_pairs"]),
+        held_out=percent(model["held_out_accuracy"]),
+        accuracy=share_words(model["gold_accuracy"]),
+        spread=f"{decimal(model['spread_here'])} / {decimal(model['spread_first'])}",
+        objective=decimal(model["objective"], 3),
+        drift=decimal(model["drift"], 1),
+        disagreement=decimal(model["disagreement"]),
+    )
+
+
+def share_words(share: IntervalNumbers) -> str:
+    """``62% (58 to 66%)``."""
+    low, high = share["low"], share["high"]
+    interval = f" ({percent_range(low, high)})" if known(low) and known(high) else ""
+    return f"{percent(share['value'])}{interval}"
+
+
+def label_rows(metrics: IterateFindings) -> list[tuple[str, str, str, str]]:
+    """Round, fresh labels, by whom, and the share of them that gold contradicts."""
+    return [
+        (f"round {each['round']}", count(labels["num_pairs"]), labels["by"], percent(labels["wrong_share"]))
+        for each in metrics["rounds"]
+        if (labels := each["labels"])
+    ]
+
+
+def cost_rows(metrics: IterateFindings) -> list[CostRow]:
+    """Stages that some round had, then all of them together."""
+    by_round = [{stage["stage"]: stage for stage in each["stages"]} for each in metrics["rounds"]]
+    rows = []
+    for stage, name in STAGES.items():
+        found = [stages.get(stage) for stages in by_round]
+        if any(found):
+            rows.append(_cost_row(name, [[one] if one else [] for one in found]))
+    if rows:
+        rows.append(_cost_row("all", [each["stages"] for each in metrics["rounds"]]))
+    return rows
+
+
+def _cost_row(name: str, by_round: list[list[StageNumbers]]) -> CostRow:
+    every = [stage for stages in by_round for stage in stages]
+    return CostRow(
+        stage=name,
+        rounds=tuple(_time(stages) for stages in by_round),
+        total=_time(every),
+        tokens=count(sum(stage["tokens"] for stage in every)),
+        memory=f"{decimal(max(stage['memory_gib'] for stage in every), 1)} GiB",
+    )
+
+
+def _time(stages: list[StageNumbers]) -> str:
+    """``12 s (10 s)``: taken, and forecast where there was one for each."""
+    if not stages:
+        return MISSING
+    took, forecasts = duration(sum(stage["seconds"] for stage in stages)), [stage["forecast_s"] for stage in stages]
+    told = [seconds for seconds in forecasts if seconds is not None]
+    return f"{took} ({duration(sum(told))})" if len(told) == len(forecasts) else took

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,3 +139,19 @@ def made_up_run() -> dict[str, Any]:
             }
         ],
     }
+
+
+def write_samples(folder: Path, num_prompts: int = 8) -> None:
+    """Two responses of every policy to the same prompts, where the metrics say that they lie."""
+    for number, gold in enumerate(GOLD):
+        rows = [
+            {
+                "prompt": f"what is good about prompt {i}?",
+                "responses": [f"policy {number} says {'a good deal ' * (2 + 3 * number)}of {i}.", ""],
+                "gold": [gold, 0.0],
+            }
+            for i in range(num_prompts)
+        ]
+        file = folder / policy(number)["samples"]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

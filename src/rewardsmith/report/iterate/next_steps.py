@@ -17,8 +17,8 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     again = _iterate(options)
     if waiting := metrics["waiting_for"]:
         text = (
-            f"Decide the pairs of {metrics['label_next']}: into {waiting} goes a line with its pair_id and a "
-            "decision (keep, flip, tie or drop) for each. Then the same command goes on."
+            f"Decide the pairs of to_label.jsonl, which lies beside it: into {waiting} goes a line for each, with its "
+            "pair_id and a decision (keep, flip, tie or drop). Then the same command goes on."
         )
         return [{"text": text, "command": again}]
     steps = []
@@ -28,8 +28,8 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         steps.append(_step(f"Use the policy of round {best}.", command))
     if pairs := metrics["label_next"]:
         text = (
-            f"Label the pairs of {pairs} next: they are where the reward model knows least. With a person in the loop "
-            "the run stops after sampling and waits for decisions."
+            f"Label the pairs of {pairs} next: they are what the policy writes by now, and no label says anything of "
+            "that yet. With a person in the loop every round waits for such decisions."
         )
         adapt = "retrain" if metrics["adapt"] == "none" else metrics["adapt"]
         changes = {**_beside(folder, "labelled"), "labels": "person", "adapt": adapt}

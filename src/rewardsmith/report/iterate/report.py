@@ -8,6 +8,8 @@ from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.report.glossary import TermLinks
 from rewardsmith.report.iterate import tables, words
 from rewardsmith.report.iterate.path_figures import path_figures
+from rewardsmith.report.iterate.round_figures import accuracy_figure, gap_figure, match_figure
+from rewardsmith.report.iterate.side_by_side import answered_prompts
 from rewardsmith.report.iterate.terms import ITERATE_TERMS
 from rewardsmith.report.page import render_page
 
@@ -22,10 +24,12 @@ def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
         paths=path_figures(metrics),
         policies=tables.policy_rows(metrics),
         matches=tables.match_rows(metrics),
+        match_figure=match_figure(metrics),
+        model_figures=[figure for figure in (accuracy_figure(metrics), gap_figure(metrics)) if figure],
+        answered=answered_prompts(metrics, folder),
         models=tables.model_rows(metrics),
         labels=tables.label_rows(metrics),
         costs=tables.cost_rows(metrics),
-        stop=words.stop_sentence(metrics),
         not_judged=words.not_judged(metrics),
         measured=words.measured(metrics),
         linked=TermLinks(ITERATE_TERMS),

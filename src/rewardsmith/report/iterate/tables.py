@@ -12,9 +12,8 @@ from rewardsmith.contracts.metrics.iterate import (
     Stage,
     StageNumbers,
 )
-from rewardsmith.contracts.metrics.parts import IntervalNumbers
-from rewardsmith.report.iterate.words import gold_words, rate_words
-from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, percent, percent_range
+from rewardsmith.report.iterate.words import gold_words, rate_words, share_words
+from rewardsmith.report.numbers import MISSING, count, decimal, duration, percent
 
 STAGES: dict[Stage, str] = {
     "sample": "sample",
@@ -45,9 +44,10 @@ class PolicyRow:
 
 @dataclass(frozen=True)
 class MatchRow:
-    """Two policies on the same prompts, in percent of them, as win / tie / lose."""
+    """Two policies on the same prompts; as words, percent of win / tie / lose."""
 
     name: str
+    match: MatchNumbers
     shares: str
     rate: str
 
@@ -106,18 +106,18 @@ def _policy_row(name: str, policy: PolicyNumbers, is_best: bool) -> PolicyRow:
 def match_rows(metrics: IterateFindings) -> list[MatchRow]:
     """Every round against the first policy, then the best one against round 1."""
     rows = [
-        _match_row(f"round {each['round']} against the first policy", match)
+        _match_row(f"round {each['round']} against the first", match)
         for each in metrics["rounds"]
         if (match := each["policy"]["against_first"])
     ]
     if plain := metrics["best_against_plain"]:
-        rows.append(_match_row(f"round {metrics['best_round']}, the best, against round 1 (plain RL)", plain))
+        rows.append(_match_row(f"round {metrics['best_round']} against round 1", plain))
     return rows
 
 
 def _match_row(name: str, match: MatchNumbers) -> MatchRow:
     shares = " / ".join(f"{100 * share:.0f}" for share in (match["win"], match["tie"], match["lose"]))
-    return MatchRow(name, shares, rate_words(match))
+    return MatchRow(name, match, shares, rate_words(match))
 
 
 def model_rows(metrics: IterateFindings) -> list[ModelRow]:
@@ -137,13 +137,6 @@ def _model_row(each: RoundNumbers) -> ModelRow:
         drift=decimal(model["drift"], 1),
         disagreement=decimal(model["disagreement"]),
     )
-
-
-def share_words(share: IntervalNumbers) -> str:
-    """``62% (58 to 66%)``."""
-    low, high = share["low"], share["high"]
-    interval = f" ({percent_range(low, high)})" if known(low) and known(high) else ""
-    return f"{percent(share['value'])}{interval}"
 
 
 def label_rows(metrics: IterateFindings) -> list[tuple[str, str, str, str]]:

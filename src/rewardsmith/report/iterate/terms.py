@@ -33,7 +33,10 @@ ITERATE_TERMS: Terms = (
         "perplexity",
         "exp(mean negative log-probability of a token): low where the first policy would have written the same",
     ),
-    Term("win rate", "share of prompts on which one policy is judged better than another, ties half"),
+    Term(
+        "win rate",
+        "share of meetings of two policies' responses to one prompt that the one wins, ties half",
+    ),
     Term(
         "spread within a prompt",
         "standard deviation of the rewards of several responses to one prompt: 0 where they are all one to the model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rewardsmith.contracts.metrics.iterate import IterateFindings, MatchNumbers, PolicyNumbers, StopNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers
 from rewardsmith.report.numbers import count, decimal, known, percent, percent_range
 
 ADAPT = {
@@ -28,9 +29,9 @@ REFERENCE = POLICY_START
 
 def verdict(metrics: IterateFindings) -> str:
     """Where the run stands, which round is best, and whether it should have stopped."""
-    if metrics["waiting_for"]:
+    if waiting := metrics["waiting_for"]:
         number = len(metrics["rounds"]) + 1
-        return f"Round {number} waits for a person to decide the pairs of {metrics['label_next']}. {_so_far(metrics)}"
+        return f"Round {number} waits for a person's decisions, in {waiting}. {_so_far(metrics)}"
     return _so_far(metrics)
 
 
@@ -99,12 +100,21 @@ def stop_sentence(metrics: IterateFindings) -> str:
 
 def stop_words(stop: StopNumbers) -> str:
     """Why a rule held."""
-    value, bar = decimal(stop["value"]), decimal(stop["bar"])
+    value, bar = stop["value"], stop["bar"]
     if stop["rule"] == "spread_collapsed":
-        return f"the reward model hardly tells responses apart any more (spread {value} of round 1's, bar {bar})"
+        return (
+            "the reward model hardly told the policy's responses apart any more: its rewards spread "
+            f"{percent(value)} as far within a prompt as on the first policy's (bar {percent(bar)})"
+        )
     if stop["rule"] == "ran_away":
-        return f"the policy moved on while its judged quality did not rise ({value}, bar {bar})"
-    return f"the round gained nothing that can be told from noise (win rate over the round before {value}, bar {bar})"
+        return (
+            "the policy ran away: its KL or perplexity grew by a factor of "
+            f"{decimal(value, 1)} (bar {decimal(bar)}) and its responses are not judged better than the round before's"
+        )
+    return (
+        "the round gained nothing that is sure: its win rate over the round before may be as low as "
+        f"{percent(value)} (bar {percent(bar)})"
+    )
 
 
 def not_judged(metrics: IterateFindings) -> list[tuple[str, str]]:
@@ -169,6 +179,11 @@ def gold_words(policy: PolicyNumbers) -> str:
 
 def rate_words(match: MatchNumbers) -> str:
     """``61% (54 to 68%)``."""
-    rate = match["rate"]
-    interval = f" ({percent_range(rate['low'], rate['high'])})" if known(rate["low"]) and known(rate["high"]) else ""
-    return f"{percent(rate['value'])}{interval}"
+    return share_words(match["rate"])
+
+
+def share_words(share: EstimateNumbers | IntervalNumbers) -> str:
+    """``61% (54 to 68%)``."""
+    low, high = share["low"], share["high"]
+    interval = f" ({percent_range(low, high)})" if known(low) and known(high) else ""
+    return f"{percent(share['value'])}{interval}"

@@ -142,7 +142,7 @@ def _figure(
         layers = [
             marks_of(lines).mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour, order="order:Q"),
             marks_of(ends)
-            .mark_text(align="left", dx=6, fontWeight="bold", aria=False)
+            .mark_text(align="left", dx=4, dy=-10, fontWeight="bold", aria=False)
             .encode(x=x, y=y, color=colour, text="round:N"),
         ]
         if tests:

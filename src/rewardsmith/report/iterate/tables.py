@@ -12,8 +12,9 @@ from rewardsmith.contracts.metrics.iterate import (
     Stage,
     StageNumbers,
 )
-from rewardsmith.report.iterate.words import gold_words, rate_words, share_words
-from rewardsmith.report.numbers import MISSING, count, decimal, duration, percent
+from rewardsmith.report.iterate.words import gold_words, policy_of, rate_words, share_words
+from rewardsmith.report.numbers import MISSING, count, decimal, duration, percent, percent_range
+from rewardsmith.report.sections import KeyNumber
 
 STAGES: dict[Stage, str] = {
     "sample": "sample",
@@ -75,6 +76,32 @@ class CostRow:
     total: str
     tokens: str
     memory: str
+
+
+def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:
+    """What a reader takes away; what nobody judged is left out."""
+    if not metrics["rounds"]:
+        return []
+    best, last = metrics["best_round"], metrics["rounds"][-1]
+    numbers = []
+    if best:
+        policy = policy_of(metrics, best)
+        if policy["gold"]["value"] is not None:
+            first = decimal(metrics["start"]["gold"]["value"])
+            numbers.append(KeyNumber(f"gold after round {best}", decimal(policy["gold"]["value"]), f"{first} at first"))
+        for name, match in (("the first policy", policy["against_first"]), ("plain RL", metrics["best_against_plain"])):
+            if match:
+                low, high = match["rate"]["low"], match["rate"]["high"]
+                wins = percent(match["rate"]["value"])
+                numbers.append(
+                    KeyNumber(f"win rate over {name}", wins, "" if low is None else percent_range(low, high))
+                )
+    accuracy = last["reward_model"]["gold_accuracy"]
+    if accuracy["value"] is not None:
+        label = f"reward model right, round {last['round']}"
+        numbers.append(KeyNumber(label, percent(accuracy["value"]), "on what the policy writes"))
+    kl = KeyNumber("KL to the first policy", decimal(last["policy"]["kl"], 1), f"nats, after round {last['round']}")
+    return [*numbers, kl]
 
 
 def policy_rows(metrics: IterateFindings) -> list[PolicyRow]:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.report.iterate.tables import model_rows, policy_rows
-from rewardsmith.report.iterate.words import not_judged, verdict
-from rewardsmith.report.terminal import TEXT_WIDTH, flags, plain, print_next_steps
+from rewardsmith.report.iterate.words import headline, not_judged, points
+from rewardsmith.report.terminal import TEXT_WIDTH, flags, plain, print_next_steps, print_points
 
 
 def print_iterate(metrics: IterateMetrics, console: Console, report_path: str) -> None:
@@ -18,8 +18,9 @@ def print_iterate(metrics: IterateMetrics, console: Console, report_path: str) -
     console.print()
     console.print(plain(f"Iterated RLHF of {metrics['policy']}", "bold"))
     console.print()
-    console.print(plain(verdict(metrics)), width=width)
+    console.print(plain(headline(metrics), "bold"), width=width)
     console.print()
+    print_points(points(metrics), console, width)
     console.print(_policies(metrics))
     console.print()
     console.print(_models(metrics))

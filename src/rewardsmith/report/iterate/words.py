@@ -27,19 +27,20 @@ POLICY_START = {"sft": "the first policy", "last": "the policy of the round befo
 REFERENCE = POLICY_START
 
 
-def verdict(metrics: IterateFindings) -> str:
-    """Where the run stands, which round is best, and whether it should have stopped."""
-    if waiting := metrics["waiting_for"]:
-        number = len(metrics["rounds"]) + 1
-        return f"Round {number} waits for a person's decisions, in {waiting}. {_so_far(metrics)}"
-    return _so_far(metrics)
+def headline(metrics: IterateFindings) -> str:
+    """Where the run stands, or which round is best."""
+    if metrics["waiting_for"]:
+        return f"Round {len(metrics['rounds']) + 1} waits for a person's decisions, in {metrics['waiting_for']}."
+    return best_sentence(metrics) if metrics["rounds"] else "No round is finished yet."
 
 
-def _so_far(metrics: IterateFindings) -> str:
+def points(metrics: IterateFindings) -> list[str]:
+    """What else a reader takes away: how good the best round is, what became of gold, when to stop."""
     if not metrics["rounds"]:
-        return "No round is finished yet."
-    sentences = (best_sentence(metrics), fall_sentence(metrics), stop_sentence(metrics))
-    return " ".join(sentence for sentence in sentences if sentence)
+        return []
+    best = best_sentence(metrics) if metrics["waiting_for"] else ""
+    said = (best, gain_sentence(metrics), fall_sentence(metrics), stop_sentence(metrics))
+    return [sentence for sentence in said if sentence]
 
 
 def best_sentence(metrics: IterateFindings) -> str:
@@ -49,15 +50,24 @@ def best_sentence(metrics: IterateFindings) -> str:
         return "Nobody judged the policies: which round is best is not known, and rewards alone do not tell."
     if best == 0:
         return f"No round of {number} made a policy that is judged better than the first one."
-    policy = policy_of(metrics, best)
-    said = f"Best of {number} rounds is round {best}" if number > 1 else "After its one round"
-    against = policy["against_first"]
-    if against:
-        said += f": judged by {judge_words(metrics)} its policy wins {rate_words(against)} against the first one"
-    if known(policy["gold"]["value"]):
-        gold, first = gold_words(policy), decimal(metrics["start"]["gold"]["value"])
-        said += f"; mean gold is {gold}, of the first {first}"
-    return f"{said}."
+    if number == 1:
+        return "The policy of the only round is judged better than the first one."
+    return f"The policy of round {best} is judged best of {number} rounds."
+
+
+def gain_sentence(metrics: IterateFindings) -> str:
+    """How much better the best round is than the first policy, and than plain RL; nothing where none is."""
+    if not metrics["best_round"]:
+        return ""
+    best, said = policy_of(metrics, metrics["best_round"]), []
+    if against := best["against_first"]:
+        plain = metrics["best_against_plain"]
+        more = f", and {rate_words(plain)} against round 1 alone, which is plain RL" if plain else ""
+        said.append(f"judged by {judge_words(metrics)} it wins {rate_words(against)} against the first policy{more}")
+    if known(best["gold"]["value"]):
+        said.append(f"its mean gold is {gold_words(best)}, that of the first policy {gold_words(metrics['start'])}")
+    sentence = "; ".join(said)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def fall_sentence(metrics: IterateFindings) -> str:
@@ -69,8 +79,8 @@ def fall_sentence(metrics: IterateFindings) -> str:
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     seen, best_seen = (decimal(policy["reward_gap_first"], 1) for policy in (last, before))
     return (
-        f"After round {number} it is down to {gold_words(last)}, although the reward model sees a gain of {seen} "
-        f"standard deviations instead of {best_seen}: over-optimisation."
+        f"Over-optimisation: after round {number} mean gold is down to {gold_words(last)}, although the reward model "
+        f"sees a gain of {seen} standard deviations instead of {best_seen}."
     )
 
 
@@ -88,13 +98,13 @@ def stop_sentence(metrics: IterateFindings) -> str:
     """When the run should have stopped, and why."""
     end, number = metrics["should_have_stopped"], len(metrics["rounds"])
     if end is None:
-        limits = "" if metrics["judged_by"] else " as far as that can be told without a judge"
+        limits = "" if metrics["judged_by"] else ", as far as that can be told without a judge"
         return f"No stop rule held after any round{limits}."
     reasons = "; ".join(stop_words(stop) for stop in metrics["rounds"][end - 1]["stops"])
     if metrics["stopped_after"] == end:
-        return f"It stopped in time, after round {end}: {reasons}."
+        return f"It stopped after round {end}, the first after which a rule held: {reasons}."
     if end == number:
-        return f"This is where to stop, after round {end}: {reasons}."
+        return f"Here is where to stop, after round {end}: {reasons}."
     return f"It should have stopped after round {end}: {reasons}."
 
 

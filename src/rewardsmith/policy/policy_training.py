@@ -65,12 +65,14 @@ def train_policy(
     watch: Watch | None = None,
     logging_rollouts: int = 1,
     quiet: bool = False,
+    gold: Scorer | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy`` (what ``load_policy`` gives, adapters or not) in place for the rewards of ``scorer``.
 
     ``critic``: None for one that begins as a copy of the policy, where the options ask for one. ``reference``: another
     policy to stay near; None: this one as it is now. ``save_to`` is a folder for checkpoints, made and read as
     ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out.
+    ``gold``: true rewards, which are logged beside the others and never learned from.
     """
     if accelerator.device.type == "cpu":
         use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
@@ -86,7 +88,7 @@ def train_policy(
     if isinstance(staying_near, FrozenCopy):
         staying_near.model.to(accelerator.device)
     answered = prompt_set(tokenizer, prompts, options.rollouts.max_prompt_length)
-    maker = RolloutMaker(answered, RewardRule(scorer, options.rewards), staying_near, options, accelerator, seed)
+    maker = RolloutMaker(answered, RewardRule(scorer, options.rewards, gold), staying_near, options, accelerator, seed)
     read = samples if accelerator.is_main_process and options.samples_to_read else None
     source = RolloutSource(maker, options, accelerator, seed, read)
     checkpoints = None
@@ -103,7 +105,7 @@ def train_policy(
     outcome = train(
         model,
         source,
-        PPOStep(options.ppo),
+        PPOStep(options.ppo, sees_gold=gold is not None),
         _loop_options(options, logging_rollouts),
         accelerator,
         log,

@@ -23,6 +23,8 @@ class PPOStep(Step):
     """Clipped ratio, and the clipped error of the critic where there is one (`objectives/policy.py`)."""
 
     options: PPOOptions
+    sees_gold: bool = False
+    """Whether there is a truth, whose mean is logged."""
     counted: ClassVar[tuple[str, ...]] = ("responses", "tokens")
     shown: ClassVar[tuple[str, ...]] = ("score", "kl", "response_length")
 
@@ -64,6 +66,7 @@ class PPOStep(Step):
             "share_without_end": 1 - totals["ended"] / num,
             "clip_share": totals["clipped"] / num_tokens,
             "kl_to_rollout": totals["moved"] / num_tokens,
+            "gold": totals["gold"] / num if self.sees_gold else None,
             "explained_variance": _explained_variance(totals) if self.options.advantage == "gae" else None,
         }
 
@@ -85,6 +88,7 @@ def _of_responses(rollout: Rollout) -> dict[str, Tensor]:
         "ended": rollout.ended.sum(),
         "score": rollout.scores.sum(),
         "reward": rollout.rewards.sum(),
+        "gold": rollout.gold.sum(),
         "disagreement": rollout.disagreement.sum(),
         "spread": rollout.spread.sum(),
         "kl": rollout.kl.sum(),

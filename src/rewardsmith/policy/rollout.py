@@ -32,6 +32,8 @@ class Rollout:
     disagreement: Float[Tensor, " N"]
     spread: Float[Tensor, " N"]
     """Standard deviation (divisor k) of the scores of the responses to the same prompt."""
+    gold: Float[Tensor, " N"]
+    """True rewards, to look at; 0 where there is no truth."""
     rewards: Float[Tensor, " N"]
     """What is made of the scores, before the KL cost."""
     kl_coef: Float[Tensor, ""]

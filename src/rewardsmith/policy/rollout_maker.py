@@ -16,7 +16,7 @@ from rewardsmith.policy.actor_critic import response_logprobs
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.prompt_set import PromptSet, Tokens
 from rewardsmith.policy.reference import Reference
-from rewardsmith.policy.rewards import RewardRule
+from rewardsmith.policy.rewards import RewardRule, Scored
 from rewardsmith.policy.rollout import Rollout, with_advantages
 from rewardsmith.policy.sequences import Sequences
 from rewardsmith.sampling.drawing import Drawing
@@ -49,14 +49,15 @@ class RolloutMaker:
         k = self._how.num_samples
         asked = self._places(number)
         places = asked.repeat_interleave(k)
-        responses, scores, disagreement = self._answered(
+        responses, scored = self._answered(
             model.policy, places, [number_of("response", self._seed, number, row) for row in range(len(places))]
         )
+        scores = scored.scores
         reference_scores = None
         if self._rule.needs_reference:
             seeds = [number_of("reference", self._seed, place) for place in asked.tolist()]  # whenever a prompt comes
             with self.reference.opened() as reference:
-                reference_scores = self._answered(reference, asked, seeds)[1].repeat_interleave(k)
+                reference_scores = self._answered(reference, asked, seeds)[1].scores.repeat_interleave(k)
         sequences = Sequences.of([self.prompts.tokens[place] for place in places], responses, self.prompts.pad_id)
         ended = torch.tensor([response[-1] in self.prompts.ends for response in responses])
         logprobs, ref_logprobs, values = self._read(model, sequences)
@@ -68,8 +69,9 @@ class RolloutMaker:
             ref_logprobs=ref_logprobs,
             values=values,
             scores=scores,
-            disagreement=disagreement,
+            disagreement=scored.disagreement,
             spread=scores.view(-1, k).std(1, correction=0).repeat_interleave(k),
+            gold=scored.gold,
             rewards=self._rule.rewards(scores, reference_scores, ended),
             kl_coef=torch.tensor(kl_coef),
             advantages=torch.zeros_like(values),
@@ -85,10 +87,8 @@ class RolloutMaker:
         orders = [permutation(total, "prompts", self._seed, epoch) for epoch in range(first, last + 1)]
         return torch.cat(orders)[begin - first * total : end - first * total]
 
-    def _answered(
-        self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]
-    ) -> tuple[list[Tokens], Float[Tensor, " N"], Float[Tensor, " N"]]:
-        """Responses to these prompts, their scores, and how far the members of an ensemble disagree."""
+    def _answered(self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]) -> tuple[list[Tokens], Scored]:
+        """Responses to these prompts, and what is thought of them."""
         mine = self._mine(len(places)).tolist()
         asked = [int(places[row]) for row in mine]
         drawn = self._drawn(policy, [self.prompts.tokens[place] for place in asked], [seeds[row] for row in mine])
@@ -97,7 +97,7 @@ class RolloutMaker:
         for row, response in enumerate(drawn):
             tokens[row, : len(response)] = torch.tensor(response)
         responses = [row[row != NO_TOKEN].tolist() for row in self._shared(tokens, len(places))]
-        return responses, self._shared(scored.scores, len(places)), self._shared(scored.disagreement, len(places))
+        return responses, Scored(*(self._shared(part, len(places)) for part in scored))
 
     def _drawn(self, policy: Any, prompts: Sequence[Tokens], seeds: Sequence[int]) -> list[Tokens]:
         """A response to each prompt, with the token that ended it."""

@@ -49,7 +49,7 @@ class RewardModelNumbers(TypedDict):
     objective: float
     """J of MetaRM's Eq. 11 here; it grows with the scale of rewards."""
     disagreement: float | None
-    """Standard deviation between members over the spread; None of a single model."""
+    """Standard deviation between members over the spread; None of a single model, or without any spread."""
     drift: float
     """Mean reward here less that of the first policy's samples, in standard deviations of the latter."""
     gap_quantiles_here: list[float]
@@ -62,7 +62,7 @@ class RewardModelNumbers(TypedDict):
 
 
 class MatchNumbers(TypedDict):
-    """A policy against another on the same prompts; shares of prompts."""
+    """A policy against another on the same prompts: shares of the meetings of two responses, mean over prompts."""
 
     win: float
     tie: float

@@ -136,12 +136,11 @@ def gap_figure(metrics: IterateFindings) -> Figure | None:
 
 def gap_finding(metrics: IterateFindings) -> str:
     """Whether the last reward model still tells the policy's responses apart."""
-    last = metrics["rounds"][-1]
-    ratio = last["reward_model"]["spread_here"] / last["reward_model"]["spread_first"]
-    number = last["round"]
-    if number == 1:
+    number, model = metrics["rounds"][-1]["round"], metrics["rounds"][-1]["reward_model"]
+    if number == 1 or not model["spread_first"]:
         return "How far apart the rewards of two responses lie"
-    return f"In round {number} rewards spread {decimal(ratio)} times as far as on the first policy's responses"
+    ratio = decimal(model["spread_here"] / model["spread_first"])
+    return f"In round {number} rewards spread {ratio} times as far as on the first policy's responses"
 
 
 def _tip(name: str, model: RewardModelNumbers) -> str:

@@ -14,14 +14,16 @@ GAP_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class StageNumbers(TypedDict):
-    """What a stage cost, over all the sittings it took."""
+    """What a stage cost; sittings that were interrupted count as far as a checkpoint knows of them."""
 
     stage: Stage
     forecast_s: float | None
-    """Before it began; None where nothing like it had been measured yet."""
+    """Before it began; None where nothing like it had been measured yet, as for the two below."""
+    forecast_tokens: int | None
+    forecast_gib: float | None
     seconds: float
     tokens: int
-    """Written, read for training, or scored, each time they were."""
+    """Written by the policy or learned from, each time they were."""
     memory_gib: float
     """Peak of the process."""
 

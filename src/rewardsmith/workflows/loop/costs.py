@@ -52,6 +52,8 @@ class Costs:
             {
                 "stage": stage,
                 "forecast_s": self.forecast(stage),
+                "forecast_tokens": None,
+                "forecast_gib": None,
                 "seconds": round(time.monotonic() - began, 2),
                 "tokens": cost.tokens,
                 "memory_gib": round(max_memory_gib(torch.device(self._loop.device)), 2),

@@ -83,6 +83,8 @@ def stages(with_forecast: bool) -> list[dict[str, Any]]:
         {
             "stage": stage,
             "forecast_s": 1.1 * seconds if with_forecast else None,
+            "forecast_tokens": int(3100 * seconds) if with_forecast else None,
+            "forecast_gib": 0.9 if with_forecast else None,
             "seconds": seconds,
             "tokens": int(3000 * seconds),
             "memory_gib": 0.9,

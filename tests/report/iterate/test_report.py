@@ -74,6 +74,6 @@ def test_the_terminal_shows_the_best_round_the_numbers_and_what_to_do(run: dict[
 def test_the_terminal_says_what_was_not_judged(run: dict[str, Any]) -> None:
     run["rounds"][-1]["reward_model"]["disagreement"] = None
     assert (
-        "Not judged: how sure the reward model is; one model cannot disagree with itself (--num_members)."
+        "Not judged: how sure the reward model is; no two models differ in their rewards (--num_members)."
         in printed(run)
     )

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 from rewardsmith.report.iterate.tables import (
-    cost_rows,
     key_numbers,
     label_rows,
     match_rows,
@@ -34,21 +33,6 @@ def test_reward_models_show_spread_beside_that_on_the_first_policy(run: dict[str
     assert (last.spread, last.accuracy, last.num_pairs) == ("0.20 / 0.90", "49% (45 to 52%)", "2,200")
     run["rounds"][2]["reward_model"] |= {"disagreement": None, "held_out_accuracy": None}
     assert (model_rows(run)[2].disagreement, model_rows(run)[2].held_out) == ("\N{EN DASH}", "\N{EN DASH}")
-
-
-def test_times_have_their_forecast_beside_them_where_there_was_one(run: dict[str, Any]) -> None:
-    sample, *_, every = cost_rows(run)
-    assert sample.rounds == ("11 s", "11 s (12 s)", "11 s (12 s)")
-    assert sample.total == "33 s"  # round 1 had none
-    assert (every.stage, every.total, every.memory) == ("all", "5 min 42 s", "0.9 GiB")
-    assert every.tokens == "1,026,000"
-
-
-def test_a_stage_that_a_round_did_not_have_is_a_dash(run: dict[str, Any]) -> None:
-    run["rounds"][1]["stages"] = [each for each in run["rounds"][1]["stages"] if each["stage"] != "adapt"]
-    adapt = next(row for row in cost_rows(run) if row.stage == "adapt the reward model")
-    assert adapt.rounds[1] == "\N{EN DASH}"
-    assert "label" not in [row.stage for row in cost_rows(run)]
 
 
 def test_fresh_labels_are_counted_by_round(run: dict[str, Any]) -> None:

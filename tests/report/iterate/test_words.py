@@ -81,7 +81,7 @@ def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
     assert points(run) == ["No stop rule held after any round, as far as that can be told without a judge."]
     told = dict(not_judged(run))
     assert "Win rates, the best round" in told
-    assert told["How sure the reward model is"] == "one model cannot disagree with itself (`num_members`)"
+    assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
     assert dict(measured(run))["Judged by"] == "nobody"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.report.glossary import TermLinks
 from rewardsmith.report.iterate import tables, words
+from rewardsmith.report.iterate.cost_table import cost_rows
 from rewardsmith.report.iterate.path_figures import path_figures
 from rewardsmith.report.iterate.round_figures import accuracy_figure, gap_figure, match_figure
 from rewardsmith.report.iterate.side_by_side import answered_prompts
@@ -31,7 +32,7 @@ def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
         answered=answered_prompts(metrics, folder),
         models=tables.model_rows(metrics),
         labels=tables.label_rows(metrics),
-        costs=tables.cost_rows(metrics),
+        costs=cost_rows(metrics),
         not_judged=words.not_judged(metrics),
         measured=words.measured(metrics),
         linked=TermLinks(ITERATE_TERMS),

@@ -9,21 +9,10 @@ from rewardsmith.contracts.metrics.iterate import (
     MatchNumbers,
     PolicyNumbers,
     RoundNumbers,
-    Stage,
-    StageNumbers,
 )
 from rewardsmith.report.iterate.words import gold_words, policy_of, rate_words, share_words
-from rewardsmith.report.numbers import MISSING, count, decimal, duration, percent, percent_range
+from rewardsmith.report.numbers import MISSING, count, decimal, percent, percent_range
 from rewardsmith.report.sections import KeyNumber
-
-STAGES: dict[Stage, str] = {
-    "sample": "sample",
-    "label": "label",
-    "adapt": "adapt the reward model",
-    "look": "look at it",
-    "improve": "improve the policy",
-    "evaluate": "evaluate",
-}
 
 
 @dataclass(frozen=True)
@@ -65,17 +54,6 @@ class ModelRow:
     objective: str
     drift: str
     disagreement: str
-
-
-@dataclass(frozen=True)
-class CostRow:
-    """A stage: time taken (forecast) of each round and of all, tokens of all, peak memory."""
-
-    stage: str
-    rounds: tuple[str, ...]
-    total: str
-    tokens: str
-    memory: str
 
 
 def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:
@@ -173,36 +151,3 @@ def label_rows(metrics: IterateFindings) -> list[tuple[str, str, str, str]]:
         for each in metrics["rounds"]
         if (labels := each["labels"])
     ]
-
-
-def cost_rows(metrics: IterateFindings) -> list[CostRow]:
-    """Stages that some round had, then all of them together."""
-    by_round = [{stage["stage"]: stage for stage in each["stages"]} for each in metrics["rounds"]]
-    rows = []
-    for stage, name in STAGES.items():
-        found = [stages.get(stage) for stages in by_round]
-        if any(found):
-            rows.append(_cost_row(name, [[one] if one else [] for one in found]))
-    if rows:
-        rows.append(_cost_row("all", [each["stages"] for each in metrics["rounds"]]))
-    return rows
-
-
-def _cost_row(name: str, by_round: list[list[StageNumbers]]) -> CostRow:
-    every = [stage for stages in by_round for stage in stages]
-    return CostRow(
-        stage=name,
-        rounds=tuple(_time(stages) for stages in by_round),
-        total=_time(every),
-        tokens=count(sum(stage["tokens"] for stage in every)),
-        memory=f"{decimal(max(stage['memory_gib'] for stage in every), 1)} GiB",
-    )
-
-
-def _time(stages: list[StageNumbers]) -> str:
-    """``12 s (10 s)``: taken, and forecast where there was one for each."""
-    if not stages:
-        return MISSING
-    took, forecasts = duration(sum(stage["seconds"] for stage in stages)), [stage["forecast_s"] for stage in stages]
-    told = [seconds for seconds in forecasts if seconds is not None]
-    return f"{took} ({duration(sum(told))})" if len(told) == len(forecasts) else took

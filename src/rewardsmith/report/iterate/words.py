@@ -138,7 +138,7 @@ def not_judged(metrics: IterateFindings) -> list[tuple[str, str]]:
     if last and not known(last["gold_accuracy"]["value"]):
         told.append(("Whether the reward model is right on the policy's responses", "only gold could tell"))
     if last and last["disagreement"] is None:
-        told.append(("How sure the reward model is", "one model cannot disagree with itself (`num_members`)"))
+        told.append(("How sure the reward model is", "no two models differ in their rewards (`num_members`)"))
     if last and last["held_out_accuracy"] is None:
         told.append(("Its accuracy on preferences", "none are held out"))
     return told

@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers, NextStep
 
 Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
 StopRuleName = Literal["spread_collapsed", "ran_away", "no_gain"]
@@ -129,7 +129,7 @@ class RoundNumbers(TypedDict):
     stages: list[StageNumbers]
 
 
-class IterateMetrics(TypedDict):
+class IterateFindings(TypedDict):
     dataset: str
     policy: str
     """The first."""
@@ -165,3 +165,7 @@ class IterateMetrics(TypedDict):
     label_next: str | None
     """File of the folder with pairs of the newest samples whose labels are worth most now, as preferences."""
     seconds: float
+
+
+class IterateMetrics(IterateFindings):
+    next_steps: list[NextStep]

@@ -58,7 +58,7 @@ def test_members_that_contradict_each_other_disagree_by_as_much_as_they_say() ->
     one = np.array([[0.0, 2.0], [2.0, 0.0]])
     assert disagreement(SampleScores(one, np.stack([one, -one]))) == pytest.approx(1)
     assert disagreement(SampleScores(3 * one, np.stack([3 * one, -3 * one]))) == pytest.approx(1)
-    assert disagreement(SampleScores(np.zeros((2, 2)), np.stack([one, -one]))) is None
+    assert disagreement(SampleScores(np.full((3, 3), 0.1), np.stack([one, -one]))) is None
     assert disagreement(SampleScores(one, one[None])) is None
 
 

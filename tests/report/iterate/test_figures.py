@@ -134,3 +134,12 @@ def test_rewards_that_never_differ_have_no_picture(run: dict[str, Any]) -> None:
     for each in run["rounds"]:
         each["reward_model"]["spread_first"] = 0.0
     assert gap_figure(run) is None
+
+
+def test_the_sixth_round_is_told_from_the_first(run: dict[str, Any]) -> None:
+    run["rounds"] = [run["rounds"][0] | {"round": number} for number in range(1, 7)]
+    gold, _ = path_figures(run)
+    first, *_, sixth = gold.legend
+    assert (first.shape, sixth.shape) == ("line", "dashed")
+    assert first.colour == sixth.colour
+    assert str(gold.wide).count('stroke-dasharray="5,3"') == 1

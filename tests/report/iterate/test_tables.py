@@ -51,6 +51,7 @@ def test_key_numbers_are_those_that_were_judged(run: dict[str, Any]) -> None:
     }
     run["best_round"] = None
     run["rounds"][2]["reward_model"]["gold_accuracy"] = {"value": None, "low": None, "high": None}
-    assert [number.label for number in key_numbers(run)] == ["KL to the first policy"]
+    values = {number.label: number.value for number in key_numbers(run)}
+    assert values == {"gain in reward": "3.1", "perplexity": "61.0", "KL to the first policy": "17.5"}
     run["rounds"] = []
     assert key_numbers(run) == []

@@ -57,7 +57,11 @@ def test_a_fall_within_the_intervals_or_with_less_reward_is_no_over_optimisation
     [
         ({"stopped_after": None}, "Here is where to stop, after round 3: "),
         ({"should_have_stopped": 2, "stopped_after": None}, "It should have stopped after round 2: "),
-        ({"should_have_stopped": None, "stopped_after": None}, "No stop rule held after any round."),
+        ({"should_have_stopped": None, "best_round": 3}, "No stop rule held after any round."),
+        (
+            {"should_have_stopped": None},
+            "No stop rule held after any round, although the last one is not",
+        ),
     ],
 )
 def test_when_it_should_have_stopped(run: dict[str, Any], changes: dict[str, Any], words: str) -> None:

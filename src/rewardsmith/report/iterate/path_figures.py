@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -16,7 +16,9 @@ from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 COLOURS = ("blue", "orange", "amber", "sky", "muted")
-"""Of the rounds, in turn; each line bears its number too."""
+"""Of the rounds, in turn, dashed from the sixth on; each line bears its number too."""
+Shape = Literal["line", "dashed"]
+DASHES: dict[Shape, list[int]] = {"line": [1, 0], "dashed": [5, 3]}
 WINDOW = 5
 """Roll-outs that a point of a line is the mean of: single ones scatter."""
 HEIGHT = 230
@@ -127,6 +129,7 @@ def _figure(
     caption: str,
 ) -> Figure:
     colours = {str(each["round"]): COLOURS[i % len(COLOURS)] for i, each in enumerate(rounds)}
+    shapes: list[Shape] = ["line" if i < len(COLOURS) else "dashed" for i in range(len(rounds))]
     ends = [max((row for row in lines if row["round"] == number), key=lambda row: row["order"]) for number in colours]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
@@ -139,8 +142,11 @@ def _figure(
         y = alt.Y("y:Q", title=what, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
         domain, shades = ["0", *colours], [light("muted"), *(light(colour) for colour in colours.values())]
         colour = alt.Color("round:N", scale=alt.Scale(domain=domain, range=shades), legend=None)
+        dashes = alt.Scale(domain=list(colours), range=[DASHES[shape] for shape in shapes])
+        dash = alt.StrokeDash("round:N", scale=dashes, legend=None)
+        line = marks_of(lines).mark_line(strokeWidth=2, aria=False)
         layers = [
-            marks_of(lines).mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour, order="order:Q"),
+            line.encode(x=x, y=y, color=colour, strokeDash=dash, order="order:Q"),
             marks_of(ends)
             .mark_text(align="left", dx=4, dy=-10, fontWeight="bold", aria=False)
             .encode(x=x, y=y, color=colour, text="round:N"),
@@ -152,5 +158,8 @@ def _figure(
             layers.append(dots.encode(y=y, description="tip:N"))
         return layered(*layers, height=HEIGHT)
 
-    legend = tuple(LegendEntry("line", colour, f"round {number}") for number, colour in colours.items())
+    legend = tuple(
+        LegendEntry(shape, colour, f"round {number}")
+        for shape, (number, colour) in zip(shapes, colours.items(), strict=True)
+    )
     return draw(f"path-{name}", finding, f"{what} over the square root of KL. {finding}.", chart, caption, legend)

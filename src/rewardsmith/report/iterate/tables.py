@@ -78,8 +78,13 @@ def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:
     if accuracy["value"] is not None:
         label = f"reward model right, round {last['round']}"
         numbers.append(KeyNumber(label, percent(accuracy["value"]), "on what the policy writes"))
-    kl = KeyNumber("KL to the first policy", decimal(last["policy"]["kl"], 1), f"nats, after round {last['round']}")
-    return [*numbers, kl]
+    after = f"after round {last['round']}"
+    if not numbers:
+        gain = KeyNumber(
+            "gain in reward", decimal(last["policy"]["reward_gap_first"], 1), f"standard deviations, {after}"
+        )
+        numbers = [gain, KeyNumber("perplexity", decimal(last["policy"]["perplexity"], 1), after)]
+    return [*numbers, KeyNumber("KL to the first policy", decimal(last["policy"]["kl"], 1), f"nats, {after}")]
 
 
 def policy_rows(metrics: IterateFindings) -> list[PolicyRow]:

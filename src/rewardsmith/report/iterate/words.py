@@ -99,7 +99,9 @@ def stop_sentence(metrics: IterateFindings) -> str:
     end, number = metrics["should_have_stopped"], len(metrics["rounds"])
     if end is None:
         limits = "" if metrics["judged_by"] else ", as far as that can be told without a judge"
-        return f"No stop rule held after any round{limits}."
+        best = metrics["best_round"]
+        although = "" if best in (None, number) else ", although the last one is not judged the best"
+        return f"No stop rule held after any round{limits}{although}."
     reasons = "; ".join(stop_words(stop) for stop in metrics["rounds"][end - 1]["stops"])
     if metrics["stopped_after"] == end:
         return f"It stopped after round {end}, the first after which a rule held: {reasons}."

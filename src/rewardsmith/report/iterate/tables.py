@@ -80,10 +80,9 @@ def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:
         numbers.append(KeyNumber(label, percent(accuracy["value"]), "on what the policy writes"))
     after = f"after round {last['round']}"
     if not numbers:
-        gain = KeyNumber(
-            "gain in reward", decimal(last["policy"]["reward_gap_first"], 1), f"standard deviations, {after}"
-        )
-        numbers = [gain, KeyNumber("perplexity", decimal(last["policy"]["perplexity"], 1), after)]
+        gain, perplexity = (decimal(last["policy"][name], 1) for name in ("reward_gap_first", "perplexity"))
+        numbers.append(KeyNumber("gain in reward", gain, f"standard deviations, {after}"))
+        numbers.append(KeyNumber("perplexity", perplexity, after))
     return [*numbers, KeyNumber("KL to the first policy", decimal(last["policy"]["kl"], 1), f"nats, {after}")]
 
 

@@ -23,7 +23,7 @@ def lines_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]
 
 def test_gold_stands_above_the_proxy_over_the_same_axis(run: dict[str, Any]) -> None:
     gold, proxy = path_figures(run)
-    assert gold.title == "Gold rises from 0.40 to 0.53 after round 2, then falls to 0.31"
+    assert gold.title == "Gold goes from 0.40 to 0.53 after round 2, then to 0.31"
     assert proxy.title == "The proxy reward rises in every round"
     assert [entry.text for entry in gold.legend] == ["round 1", "round 2", "round 3"]
     assert "after round 3: gold 0.31 (0.28 to 0.34), KL 17.5 nats" in str(gold.wide)
@@ -78,8 +78,8 @@ def test_without_gold_only_the_proxy_is_drawn(run: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("golds", "words"),
     [
-        ((0.4, 0.45, 0.5, 0.6), "Gold rises from 0.40 to 0.60 by the last round"),
-        ((0.4, 0.39, 0.3, 0.2), "Gold falls: 0.40 of the first policy, 0.20 of the last"),
+        ((0.4, 0.45, 0.5, 0.6), "Gold goes from 0.40 to 0.60, its highest, by the last round"),
+        ((0.4, 0.39, 0.3, 0.2), "Gold is highest for the first policy: 0.40, and 0.20 for the last"),
     ],
 )
 def test_the_title_says_what_became_of_gold(run: dict[str, Any], golds: tuple[float, ...], words: str) -> None:

@@ -59,10 +59,10 @@ def gold_finding(metrics: IterateFindings) -> str:
     peak, last = int(np.argmax(values)), len(values) - 1
     first, end = decimal(values[0]), decimal(values[-1])
     if peak == last:
-        return f"Gold rises from {first} to {end} by the last round"
+        return f"Gold goes from {first} to {end}, its highest, by the last round"
     if peak == 0:
-        return f"Gold falls: {first} of the first policy, {end} of the last"
-    return f"Gold rises from {first} to {decimal(values[peak])} after round {peak}, then falls to {end}"
+        return f"Gold is highest for the first policy: {first}, and {end} for the last"
+    return f"Gold goes from {first} to {decimal(values[peak])} after round {peak}, then to {end}"
 
 
 def proxy_finding(metrics: IterateFindings) -> str:
@@ -130,7 +130,7 @@ def _figure(
 ) -> Figure:
     colours = {str(each["round"]): COLOURS[i % len(COLOURS)] for i, each in enumerate(rounds)}
     shapes: list[Shape] = ["line" if i < len(COLOURS) else "dashed" for i in range(len(rounds))]
-    ends = [max((row for row in lines if row["round"] == number), key=lambda row: row["order"]) for number in colours]
+    ends = list({row["round"]: row for row in lines}.values())
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         x = alt.X(

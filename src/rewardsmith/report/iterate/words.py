@@ -87,7 +87,7 @@ def fall_sentence(metrics: IterateFindings) -> str:
 def over_optimised(metrics: IterateFindings) -> bool:
     """Whether the last policy has more reward and, by intervals that do not meet, less gold than the best one."""
     best, number = metrics["best_round"], len(metrics["rounds"])
-    if best is None or best == number:
+    if best is None:
         return False
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     high, low = last["gold"]["high"], before["gold"]["low"]

@@ -17,7 +17,7 @@ from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 Floats = NDArray[np.float64]
 ROWS_PER_PASS = 128
-TOKENS_PER_PASS = 16_384
+TOKENS_PER_PASS = 4096
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def train_policy(
         use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
     check_policy_options(options)
     _check_processes(options, accelerator)
-    _check_length(policy, options)
+    check_length(policy, options)
     on_policy = options.sampling.settings().on_policy
     if not on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
@@ -106,7 +106,7 @@ def train_policy(
         model,
         source,
         PPOStep(options.ppo, sees_gold=gold is not None),
-        _loop_options(options, logging_rollouts),
+        loop_options(options, logging_rollouts),
         accelerator,
         log,
         checkpoints,
@@ -136,12 +136,13 @@ def _actor_critic(policy: Any, critic: Critic | None, options: PolicyOptions) ->
     for module in policy.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # a ratio of two draws of it would be noise
-    if options.ppo.advantage == "rloo":
+    if options.ppo.advantage != "gae":
         return ActorCritic(policy)
     return ActorCritic(policy, critic_of_policy(policy) if critic is None else critic)
 
 
-def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
+def loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
+    """What the loop goes by: how the rates fall, and when a line is written."""
     own = options.optimizer
     return TrainOptions(
         learning_rate=own.policy_learning_rate,
@@ -152,7 +153,8 @@ def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions
     )
 
 
-def _check_length(policy: Any, options: PolicyOptions) -> None:
+def check_length(policy: Any, options: PolicyOptions) -> None:
+    """``ConfigError`` where prompt and response may be longer than what the policy reads."""
     prompt, response = options.rollouts.max_prompt_length, options.sampling.max_new_tokens
     limit = position_limit(policy.config)
     if limit is not None and prompt + response > limit:

@@ -46,6 +46,11 @@ class RewardRule:
             raise ConfigError(f"`aggregate` {options.aggregate} needs several members, and this is one model.")
 
     @property
+    def sees_gold(self) -> bool:
+        """Whether there is a truth."""
+        return self._gold is not None
+
+    @property
     def needs_reference(self) -> bool:
         """Whether a response of the reference to the same prompt has to be scored as well."""
         return self.options.reward_shape != "plain"

@@ -39,7 +39,7 @@ class RolloutMaker:
     ) -> None:
         self.prompts = prompts
         self.reference = reference
-        self._rule, self._options, self._how = rule, options, options.rollouts
+        self.rule, self._options, self._how = rule, options, options.rollouts
         self._accelerator, self._seed = accelerator, seed
         self._choice = TokenChoice(options.sampling.settings())
 
@@ -52,12 +52,25 @@ class RolloutMaker:
         responses, scored = self._answered(
             model.policy, places, [number_of("response", self._seed, number, row) for row in range(len(places))]
         )
-        scores = scored.scores
         reference_scores = None
-        if self._rule.needs_reference:
+        if self.rule.needs_reference:
             seeds = [number_of("reference", self._seed, place) for place in asked.tolist()]  # whenever a prompt comes
             with self.reference.opened() as reference:
                 reference_scores = self._answered(reference, asked, seeds)[1].scores.repeat_interleave(k)
+        return self.of_responses(model, places, responses, scored, kl_coef, reference_scores)
+
+    @torch.no_grad()
+    def of_responses(
+        self,
+        model: Any,
+        places: Int[Tensor, " N"],
+        responses: Sequence[Tokens],
+        scored: Scored,
+        kl_coef: float,
+        reference_scores: Float[Tensor, " N"] | None = None,
+    ) -> Rollout:
+        """From responses that were drawn and judged, those to one prompt behind each other."""
+        k, scores = self._how.num_samples, scored.scores
         sequences = Sequences.of([self.prompts.tokens[place] for place in places], responses, self.prompts.pad_id)
         ended = torch.tensor([response[-1] in self.prompts.ends for response in responses])
         logprobs, ref_logprobs, values = self._read(model, sequences)
@@ -72,7 +85,7 @@ class RolloutMaker:
             disagreement=scored.disagreement,
             spread=scores.view(-1, k).std(1, correction=0).repeat_interleave(k),
             gold=scored.gold,
-            rewards=self._rule.rewards(scores, reference_scores, ended),
+            rewards=self.rule.rewards(scores, reference_scores, ended),
             kl_coef=torch.tensor(kl_coef),
             advantages=torch.zeros_like(values),
             returns=torch.zeros_like(values),
@@ -92,7 +105,7 @@ class RolloutMaker:
         mine = self._mine(len(places)).tolist()
         asked = [int(places[row]) for row in mine]
         drawn = self._drawn(policy, [self.prompts.tokens[place] for place in asked], [seeds[row] for row in mine])
-        scored = self._rule.score(list(map(self.prompts.answered, asked, drawn)))
+        scored = self.rule.score(list(map(self.prompts.answered, asked, drawn)))
         tokens = torch.full((len(mine), self._options.sampling.max_new_tokens), NO_TOKEN)
         for row, response in enumerate(drawn):
             tokens[row, : len(response)] = torch.tensor(response)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from rewardsmith.contracts.conversations import Message, key_of
@@ -42,9 +43,11 @@ def choose_pairs(
     """
     pairs = _candidates(samples, scores.rewards)
     order = np.random.default_rng(seed).permutation(len(pairs))
-    if how != "random":
-        worth = _disagreement(pairs, scores) if how == "disagreement" else _extremeness(pairs, scores.rewards)
-        order = order[np.argsort(-worth[order], kind="stable")]
+    if how == "disagreement":
+        order = order[np.argsort(-_disagreement(pairs, scores)[order], kind="stable")]
+    elif how == "extremes":
+        gaps = _gaps(pairs, scores.rewards)
+        order = order[np.lexsort((-gaps[order], _ranks(pairs, gaps)[order]))]
     ranked = [pairs[i] for i in order]
     most = MOST_PER_PROMPT
     while len(chosen := _at_most(ranked, most)) < min(num_pairs, len(ranked)):
@@ -84,17 +87,14 @@ def _disagreement(pairs: list[SamplePair], scores: SampleScores) -> Floats:
     return spread
 
 
-def _extremeness(pairs: list[SamplePair], rewards: Floats) -> Floats:
-    """Orders by rank within the prompt, then by gap."""
-    gaps = _gaps(pairs, rewards)
-    worth = np.zeros(len(pairs))
-    ranks: Counter[int] = Counter()
-    rank = np.zeros(len(pairs))
+def _ranks(pairs: list[SamplePair], gaps: Floats) -> NDArray[np.int64]:
+    """Of each among the pairs of its prompt, the widest gap first."""
+    found = np.zeros(len(pairs), dtype=np.int64)
+    passed: Counter[int] = Counter()
     for i in np.argsort(-gaps, kind="stable"):
-        rank[i] = ranks[pairs[i].prompt]
-        ranks[pairs[i].prompt] += 1
-    worth[np.lexsort((gaps, -rank))] = np.arange(len(pairs))
-    return worth
+        found[i] = passed[pairs[i].prompt]
+        passed[pairs[i].prompt] += 1
+    return found
 
 
 def _at_most(ranked: list[SamplePair], most: int) -> list[SamplePair]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rewardsmith.contracts.metrics.iterate import PolicyNumbers, RoundNumbers, StopNumbers, StopRuleName
 
+EVEN = 0.5
+"""Win rate of a policy over itself."""
+
 Value = Callable[[PolicyNumbers, RoundNumbers], float | None]
 
 
@@ -19,7 +22,6 @@ class StopRule:
     value: Value
     """None: it does not hold whatever the bar is, or cannot be judged."""
     holds_below: bool
-    needs_judge: bool
 
 
 def spread_left(before: PolicyNumbers, now: RoundNumbers) -> float | None:
@@ -32,41 +34,34 @@ def spread_left(before: PolicyNumbers, now: RoundNumbers) -> float | None:
 
 
 def growth_without_gain(before: PolicyNumbers, now: RoundNumbers) -> float | None:
-    """Factor by which 1 + KL or the perplexity has grown over the round, whichever grew more.
+    """Factor by which 1 + KL or the perplexity has grown over the round, whichever grew more; both by the first policy.
 
-    KL and perplexity are by the first policy. None where the responses are judged better than those of the round
-    before (a win rate above one half), and where nobody judges.
+    None where the responses are judged better than those of the round before: a win rate above one half. None where
+    nobody judges.
     """
-    rate = win_rate_low_and_value(now)
-    if rate is None or rate[1] > 0.5:
-        return None
     policy = now["policy"]
+    match = policy["against_last"]
+    if match is None or match["rate"]["value"] > EVEN:
+        return None
     by_kl = (1 + max(0.0, policy["kl"])) / (1 + max(0.0, before["kl"]))
     return max(by_kl, policy["perplexity"] / before["perplexity"])
 
 
 def sure_win_rate(before: PolicyNumbers, now: RoundNumbers) -> float | None:
-    """Low end of the interval of the win rate over the round before. None where there is no interval."""
-    rate = win_rate_low_and_value(now)
-    return None if rate is None else rate[0]
-
-
-def win_rate_low_and_value(now: RoundNumbers) -> tuple[float, float] | None:
+    """Low end of the interval of the win rate over the round before. None where nobody judges, or of one prompt."""
     match = now["policy"]["against_last"]
-    if match is None or match["rate"]["low"] is None:
-        return None
-    return match["rate"]["low"], match["rate"]["value"]
+    return None if match is None else match["rate"]["low"]
 
 
 RULES = (
-    StopRule("spread_collapsed", 0.25, spread_left, holds_below=True, needs_judge=False),
-    StopRule("ran_away", 1.25, growth_without_gain, holds_below=False, needs_judge=True),
-    StopRule("no_gain", 0.5, sure_win_rate, holds_below=True, needs_judge=True),
+    StopRule("spread_collapsed", 0.25, spread_left, holds_below=True),
+    StopRule("ran_away", 1.25, growth_without_gain, holds_below=False),
+    StopRule("no_gain", EVEN, sure_win_rate, holds_below=True),
 )
 
 
 def stops_after(before: PolicyNumbers, now: RoundNumbers) -> list[StopNumbers]:
-    """The rules that hold after a round. ``before``: the policy that it began with; ``now`` may have no ``stops``."""
+    """The rules that hold after a round. ``before``: the policy of the round before, or the first one."""
     found: list[StopNumbers] = []
     for rule in RULES:
         value = rule.value(before, now)
@@ -86,7 +81,7 @@ def best_round(start: PolicyNumbers, rounds: Sequence[RoundNumbers]) -> int | No
     if len(known) == len(golds):
         return known.index(max(known))
     matches = [one["policy"]["against_first"] for one in rounds]
-    rates = [0.5, *(one["rate"]["value"] for one in matches if one is not None)]
+    rates = [EVEN, *(one["rate"]["value"] for one in matches if one is not None)]
     return rates.index(max(rates)) if len(rates) == len(golds) and rounds else None
 
 

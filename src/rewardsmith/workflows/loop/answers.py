@@ -16,6 +16,7 @@ from rewardsmith.contracts.conversations import Conversation, with_fields
 from rewardsmith.policy.rounds.round_samples import RoundSamples
 from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.sampling.local_sampler import load_local_sampler
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop
 
 Floats = NDArray[np.float64]
@@ -51,11 +52,11 @@ def with_column(rows: Sequence[Row], name: str, values: NDArray[Any]) -> list[Ro
     return [row | {name: own.tolist()} for row, own in zip(rows, values, strict=True)]
 
 
-def sample(loop: Loop, number: int) -> int:
-    """The responses with which a round begins; gives the tokens written."""
+def sample(loop: Loop, number: int) -> Spent:
+    """The responses with which a round begins."""
     rows, num_tokens = answer(loop, loop.policy(number - 1), loop.shift_prompts, loop.seed(number))
     write_jsonl(loop.files.round(number).samples, rows)
-    return num_tokens
+    return Spent(num_tokens)
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -18,6 +18,7 @@ from rewardsmith.policy.rounds.judged import JudgedSamples, match, policy_number
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.loop.answers import Floats, Row, answer, column_of, read_rows, with_column
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import RoundFiles
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import reward_model
@@ -25,14 +26,14 @@ from rewardsmith.workflows.loop.reward_models import reward_model
 GOLD, JUDGED = "gold", "judged"
 
 
-def evaluate(loop: Loop, number: int) -> int:
-    """Writes answers to the test prompts and what they say; gives the tokens written. The first policy's come first."""
+def evaluate(loop: Loop, number: int) -> Spent:
+    """Writes answers to the test prompts and what they say; the first policy's come first."""
     with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
         num_tokens = evaluate_start(loop, scorer)
         if not loop.files.round(number).tests.is_file():
             num_tokens += _answer_tests(loop, number, scorer)
         write_json(loop.files.round(number).evaluation, _numbers(loop, number, scorer))
-    return num_tokens
+    return Spent(num_tokens)
 
 
 def evaluate_start(loop: Loop, scorer: Scorer) -> int:

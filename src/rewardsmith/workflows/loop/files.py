@@ -31,6 +31,11 @@ class LoopFiles:
         return self.path / "label_next.jsonl"
 
     @property
+    def forecast(self) -> Path:
+        """What was measured before the first round."""
+        return self.path / "forecast.json"
+
+    @property
     def start(self) -> RoundFiles:
         """What is known of the first policy."""
         return RoundFiles(self.path / "start")

@@ -20,10 +20,11 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.refining.decisions_file import read_decisions
 from rewardsmith.workflows.loop.answers import read_rows
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.evaluation import evaluate_start
 from rewardsmith.workflows.loop.files import RoundFiles
 from rewardsmith.workflows.loop.loop import Loop
-from rewardsmith.workflows.loop.reward_models import reward_model, train_members
+from rewardsmith.workflows.loop.reward_models import is_trained, reward_model, train_members
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,34 @@ class Waiting:
     """Not there yet."""
 
 
-def label(loop: Loop, number: int) -> int | Waiting:
-    """Writes the labels of a round, no token of which is written or learned from here."""
+def waiting(loop: Loop, number: int) -> Waiting | None:
+    """Writes the pairs that a person is to decide; None where nobody is asked, or the decisions are there."""
+    folder = loop.files.round(number)
+    if loop.config.labelling.labels != "person" or folder.decisions.is_file():
+        return None
+    if not folder.to_label.is_file():
+        samples, pairs = _chosen(loop, number)
+        write_jsonl(folder.to_label, rows_to_decide(samples, pairs, number))
+    if number == 1:
+        with closing(open_scorer(str(loop.files.start.reward_model), loop.config.scoring)) as scorer:
+            evaluate_start(loop, scorer)
+    return Waiting(folder.to_label, folder.decisions)
+
+
+def label(loop: Loop, number: int) -> Spent:
+    """Writes the labels of a round."""
     how, folder = loop.config.labelling, loop.files.round(number)
-    samples = RoundSamples.of_rows(read_rows(folder.samples))
-    with _model_so_far(loop, number) as scorer:
-        scores = _all_alike(samples) if scorer is None else score_samples(scorer, samples)
-        pairs = choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
-        if how.labels == "person":
-            write_jsonl(folder.to_label, rows_to_decide(samples, pairs, number))
-            if not folder.decisions.is_file():
-                if number == 1:
-                    assert scorer is not None
-                    evaluate_start(loop, scorer)
-                return Waiting(folder.to_label, folder.decisions)
-    fresh = labelled(samples, pairs, _decisions(loop, number, samples, pairs), number, _by(loop), loop.setting.gold)
+    samples, pairs = _chosen(loop, number)
+    decisions: Sequence[str | None]
+    if how.labels == "person":
+        decisions = _of_a_person(folder, len(pairs))
+    else:
+        labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
+        assert labeller is not None
+        decisions = decisions_by(labeller, samples, pairs, how.label_flip_rate, loop.seed(number))
+    fresh = labelled(samples, pairs, decisions, number, _by(loop), loop.setting.gold)
     write_jsonl(folder.labels, fresh.rows)
-    return 0
+    return Spent()
 
 
 def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
@@ -64,15 +76,24 @@ def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
     return {"num_pairs": len(rows), "by": _by(loop), "wrong_share": float(np.mean(wrong)) if wrong else None}
 
 
-def write_label_next(loop: Loop, number: int) -> Path:
+def write_label_next(loop: Loop, number: int) -> None:
     """Pairs of the newest samples, chosen by the newest reward model, for whoever wants to label some."""
-    how, path = loop.config.labelling, loop.files.label_next
     samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
     with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
-        scores = score_samples(scorer, samples)
-    pairs = choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
-    write_jsonl(path, rows_to_decide(samples, pairs, number))
-    return path
+        pairs = _pairs(loop, number, samples, score_samples(scorer, samples))
+    write_jsonl(loop.files.label_next, rows_to_decide(samples, pairs, number))
+
+
+def _chosen(loop: Loop, number: int) -> tuple[RoundSamples, list[SamplePair]]:
+    samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
+    with _model_so_far(loop, number) as scorer:
+        scores = _all_alike(samples) if scorer is None else score_samples(scorer, samples)
+    return samples, _pairs(loop, number, samples, scores)
+
+
+def _pairs(loop: Loop, number: int, samples: RoundSamples, scores: SampleScores) -> list[SamplePair]:
+    how = loop.config.labelling
+    return choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
 
 
 @contextmanager
@@ -86,7 +107,8 @@ def _model_so_far(loop: Loop, number: int) -> Iterator[Scorer | None]:
         folder = reward_model(loop, number - 1)
     elif how.labels == "person" or how.label_choice != "random":
         folder = loop.files.start.reward_model
-        train_members(loop, folder, loop.material.pairs, loop.seed(0))
+        if not is_trained(loop, folder):
+            train_members(loop, folder, loop.material.pairs, loop.seed(0))
     else:
         yield None
         return
@@ -103,15 +125,6 @@ def _by(loop: Loop) -> Labeller:
     labels = loop.config.labelling.labels
     assert labels != "none"
     return labels
-
-
-def _decisions(loop: Loop, number: int, samples: RoundSamples, pairs: Sequence[SamplePair]) -> Sequence[str | None]:
-    how = loop.config.labelling
-    if how.labels == "person":
-        return _of_a_person(loop.files.round(number), len(pairs))
-    labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
-    assert labeller is not None
-    return decisions_by(labeller, samples, pairs, how.label_flip_rate, loop.seed(number))
 
 
 def _of_a_person(folder: RoundFiles, num_pairs: int) -> list[str | None]:

@@ -18,12 +18,13 @@ from rewardsmith.policy.rounds.looks import reward_model_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
 from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.workflows.loop.answers import column_of, read_rows
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import pairs_of, reward_model, round_of_model
 
 
-def look(loop: Loop, number: int) -> int:
-    """Writes what is seen, and the scale of the rewards. No token is written or learned from."""
+def look(loop: Loop, number: int) -> Spent:
+    """Writes what is seen, and the scale of the rewards."""
     rows, first_rows = (read_rows(loop.files.round(one).samples) for one in (number, 1))
     samples, first = RoundSamples.of_rows(rows), RoundSamples.of_rows(first_rows)
     with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
@@ -33,7 +34,7 @@ def look(loop: Loop, number: int) -> int:
     numbers = reward_model_numbers(samples, here, there, column_of(rows, "gold"), num_pairs, accuracy)
     mean, std = usual_scale(there.rewards)
     write_json(loop.files.round(number).look, {"reward_model": numbers, "reward_mean": mean, "reward_std": std})
-    return 0
+    return Spent()
 
 
 def seen(loop: Loop, number: int) -> RewardModelNumbers:

@@ -9,65 +9,71 @@ from typing import cast
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.progress import say
-from rewardsmith.contracts.metrics.iterate import RoundNumbers, Stage
-from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
+from rewardsmith.contracts.metrics.iterate import RoundNumbers, Stage, StageNumbers
 from rewardsmith.policy.rounds.stop_rules import stops_after
+from rewardsmith.report.numbers import duration
 from rewardsmith.workflows.loop.answers import sample
-from rewardsmith.workflows.loop.costs import Costs
+from rewardsmith.workflows.loop.costs import Costs, Forecast, Spent
 from rewardsmith.workflows.loop.evaluation import evaluate, evaluated
-from rewardsmith.workflows.loop.files import RoundFiles, is_there
-from rewardsmith.workflows.loop.labels import Waiting, label, label_numbers
+from rewardsmith.workflows.loop.files import is_there
+from rewardsmith.workflows.loop.labels import Waiting, label, label_numbers, waiting
 from rewardsmith.workflows.loop.looks import look, seen
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.policies import improve, path_of
-from rewardsmith.workflows.loop.reward_models import adapt, round_of_model
+from rewardsmith.workflows.loop.reward_models import adapt, is_trained, round_of_model
+
+STAGES: dict[Stage, Callable[[Loop, int], Spent]] = {
+    "sample": sample,
+    "label": label,
+    "adapt": adapt,
+    "look": look,
+    "improve": improve,
+    "evaluate": evaluate,
+}
+"""In their order."""
 
 
-def run_round(loop: Loop, number: int) -> RoundNumbers | Waiting:
+def run_round(loop: Loop, number: int, forecast: Forecast) -> RoundNumbers | Waiting:
     """What the round did; it is found if it was done before."""
     folder = loop.files.round(number)
     if folder.numbers.is_file():
         return cast(RoundNumbers, json.loads(folder.numbers.read_text(encoding="utf-8")))
-    costs = Costs(loop, number)
-    for stage, is_done, run in _stages(loop, number):
-        if is_done():
+    costs = Costs(folder.costs, loop.device, forecast)
+    for stage, run in STAGES.items():
+        if not _is_part(loop, number, stage) or _is_done(loop, number, stage):
             continue
-        say(f"Round {number}: {stage}{costs.forecast_words(stage)}.")
-        with costs.measured(stage) as cost:
-            found = run()
-            if isinstance(found, Waiting):
-                return found
-            cost.tokens = found
-    numbers = _decided(loop, number, costs)
+        if stage == "label" and (found := waiting(loop, number)) is not None:
+            return found
+        expected = forecast.get(stage)
+        say(f"Round {number}: {stage}" + (f", about {duration(expected.seconds)}." if expected else "."))
+        costs.measured(stage, partial(run, loop, number))
+    numbers = _decided(loop, number, costs.stages)
     write_json(folder.numbers, numbers)
     return numbers
 
 
-def _stages(loop: Loop, number: int) -> list[tuple[Stage, Callable[[], bool], Callable[[], int | Waiting]]]:
-    """Each with whether it is done, and what does it and gives its tokens."""
+def _is_part(loop: Loop, number: int, stage: Stage) -> bool:
+    if stage == "label":
+        return loop.config.labelling.labels != "none"
+    return stage != "adapt" or round_of_model(loop, number) == number
+
+
+def _is_done(loop: Loop, number: int, stage: Stage) -> bool:
     folder = loop.files.round(number)
-    labels = loop.config.labelling.labels != "none"
-    adapts = round_of_model(loop, number) == number
-    stages: dict[Stage, tuple[bool, Callable[[], bool], Callable[[Loop, int], int | Waiting]]] = {
-        "sample": (True, folder.samples.is_file, sample),
-        "label": (labels, folder.labels.is_file, label),
-        "adapt": (adapts, partial(_is_adapted, loop, folder), adapt),
-        "look": (True, folder.look.is_file, look),
-        "improve": (True, partial(is_there, folder.policy), improve),
-        "evaluate": (True, folder.evaluation.is_file, evaluate),
+    if stage == "adapt":
+        return is_trained(loop, folder.reward_model)
+    if stage == "improve":
+        return is_there(folder.policy)
+    files = {
+        "sample": folder.samples,
+        "label": folder.labels,
+        "look": folder.look,
+        "evaluate": folder.evaluation,
     }
-    return [
-        (stage, is_done, partial(run, loop, number)) for stage, (is_part, is_done, run) in stages.items() if is_part
-    ]
+    return files[stage].is_file()
 
 
-def _is_adapted(loop: Loop, folder: RoundFiles) -> bool:
-    if loop.config.rounds.num_members > 1:
-        return (folder.reward_model / ENSEMBLE_FILE).is_file()
-    return is_there(folder.reward_model)
-
-
-def _decided(loop: Loop, number: int, costs: Costs) -> RoundNumbers:
+def _decided(loop: Loop, number: int, stages: list[StageNumbers]) -> RoundNumbers:
     numbers: RoundNumbers = {
         "round": number,
         "labels": label_numbers(loop, number),
@@ -75,6 +81,6 @@ def _decided(loop: Loop, number: int, costs: Costs) -> RoundNumbers:
         "policy": evaluated(loop, number),
         "path": path_of(loop, number),
         "stops": [],
-        "stages": costs.stages,
+        "stages": stages,
     }
     return {**numbers, "stops": stops_after(evaluated(loop, number - 1), numbers)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import RoundFiles, checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.meta_samples import meta_samples
@@ -50,8 +52,8 @@ def pairs_of(loop: Loop, number: int) -> pa.Table:
     return pairs
 
 
-def adapt(loop: Loop, number: int) -> int:
-    """Trains the reward model of a round, all its members; gives the tokens read."""
+def adapt(loop: Loop, number: int) -> Spent:
+    """Trains the reward model of a round, all its members."""
     folder = loop.files.round(number)
     samples = folder.samples if loop.config.rounds.adapt == "metarm" else None
     pairs = pairs_of(loop, number)
@@ -60,28 +62,35 @@ def adapt(loop: Loop, number: int) -> int:
     return train_members(loop, folder.reward_model, pairs, loop.seed(number), samples)
 
 
-def train_members(loop: Loop, folder: Path, pairs: pa.Table, seed: int, samples: Path | None = None) -> int:
-    """One model, or so many in a folder that is read as an ensemble; gives the tokens read."""
+def is_trained(loop: Loop, folder: Path) -> bool:
+    """Whether the model in a folder is finished, with all its members."""
+    return (folder / ENSEMBLE_FILE).is_file() if loop.config.rounds.num_members > 1 else is_there(folder)
+
+
+def train_members(loop: Loop, folder: Path, pairs: pa.Table, seed: int, samples: Path | None = None) -> Spent:
+    """One model, or so many in a folder that is read as an ensemble."""
     num = loop.config.rounds.num_members
     if num == 1:
         return _train(loop, folder, pairs, seed, samples)
     names = [f"member-{place + 1}" for place in range(num)]
-    num_tokens = [_train(loop, folder / name, pairs, seed + place, samples) for place, name in enumerate(names)]
+    spent = [_train(loop, folder / name, pairs, seed + place, samples) for place, name in enumerate(names)]
     write_json(folder / ENSEMBLE_FILE, {"kind": "rounds", "members": names})
-    return sum(num_tokens)
+    return Spent(sum(one.tokens for one in spent), sum(one.seconds_before for one in spent))
 
 
-def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | None) -> int:
+def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | None) -> Spent:
     if is_there(made):
-        return 0
+        return Spent()
     config = loop.config.training(seed, None if samples is None else str(samples))
     accelerator = make_accelerator(loop.device, config.train.bf16, work_before(checkpoints_of(made)))
     found = meta_samples(config, refusals_of(config.model))
+    began = time.perf_counter()
     trained = train_model(config, workshop(made), pairs, accelerator, samples=found)
+    spent = Spent.of(trained.run.outcome, time.perf_counter() - began)
     with finished(made) as saving:
         extra = {**trained.start.extra, "dataset": loop.setting.name}
         save_reward_model(trained.model, trained.start.tokenizer, saving, extra)
-    return trained.run.outcome.counts["tokens"]
+    return spent
 
 
 def _labels(folder: RoundFiles) -> pa.Table:

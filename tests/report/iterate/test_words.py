@@ -95,8 +95,11 @@ def test_where_everything_is_judged_nothing_is_missing(run: dict[str, Any]) -> N
 
 def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
     run["best_round"] = 0
-    assert headline(run) == "No round of 3 made a policy that is judged better than the first one."
+    assert headline(run) == "None of 3 rounds made a policy that is judged better than the first one."
     assert gain_sentence(run) == ""
+    assert points(run)[0].endswith(
+        "a gain of 3.1 standard deviations; that of the first policy is 0.40 (0.37 to 0.43)."
+    )
 
 
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:

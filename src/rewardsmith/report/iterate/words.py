@@ -49,7 +49,7 @@ def best_sentence(metrics: IterateFindings) -> str:
     if best is None:
         return "Nobody judged the policies: which round is best is not known, and rewards alone do not tell."
     if best == 0:
-        return f"No round of {number} made a policy that is judged better than the first one."
+        return f"None of {number} rounds made a policy that is judged better than the first one."
     if number == 1:
         return "The policy of the only round is judged better than the first one."
     return f"The policy of round {best} is judged best of {number} rounds."
@@ -61,7 +61,7 @@ def gain_sentence(metrics: IterateFindings) -> str:
         return ""
     best, said = policy_of(metrics, metrics["best_round"]), []
     if against := best["against_first"]:
-        plain = metrics["best_against_plain"]
+        plain = against_plain(metrics)
         more = f", and {rate_words(plain)} against round 1 alone, which is plain RL" if plain else ""
         said.append(f"judged by {judge_words(metrics)} it wins {rate_words(against)} against the first policy{more}")
     if known(best["gold"]["value"]):
@@ -78,9 +78,10 @@ def fall_sentence(metrics: IterateFindings) -> str:
     assert best is not None
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     seen, best_seen = (decimal(policy["reward_gap_first"], 1) for policy in (last, before))
+    instead = f" instead of {best_seen}" if best else f"; that of the first policy is {gold_words(before)}"
     return (
         f"Over-optimisation: after round {number} mean gold is down to {gold_words(last)}, although the reward model "
-        f"sees a gain of {seen} standard deviations instead of {best_seen}."
+        f"sees a gain of {seen} standard deviations{instead}."
     )
 
 
@@ -180,6 +181,11 @@ def judge_words(metrics: IterateFindings) -> str:
 def policy_of(metrics: IterateFindings, number: int) -> PolicyNumbers:
     """Of a round, or the first one for 0."""
     return metrics["rounds"][number - 1]["policy"] if number else metrics["start"]
+
+
+def against_plain(metrics: IterateFindings) -> MatchNumbers | None:
+    """The best round against round 1; None where they are one, no round is best, or nobody judges."""
+    return metrics["best_against_plain"] if metrics["best_round"] else None
 
 
 def gold_words(policy: PolicyNumbers) -> str:

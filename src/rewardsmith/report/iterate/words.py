@@ -78,10 +78,10 @@ def fall_sentence(metrics: IterateFindings) -> str:
     assert best is not None
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     seen, best_seen = (decimal(policy["reward_gap_first"], 1) for policy in (last, before))
-    instead = f" instead of {best_seen}" if best else f"; that of the first policy is {gold_words(before)}"
+    since, instead = (f"after round {best}", f" instead of {best_seen}") if best else ("of the first policy", "")
     return (
-        f"Over-optimisation: after round {number} mean gold is down to {gold_words(last)}, although the reward model "
-        f"sees a gain of {seen} standard deviations{instead}."
+        f"Over-optimisation: mean gold is down from {gold_words(before)} {since} to {gold_words(last)} after round "
+        f"{number}, although the reward model sees a gain of {seen} standard deviations{instead}."
     )
 
 

@@ -98,8 +98,8 @@ def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
     assert headline(run) == "None of 3 rounds made a policy that is judged better than the first one."
     assert gain_sentence(run) == ""
     assert points(run)[0] == (
-        "Over-optimisation: mean gold is down from 0.40 (0.37 to 0.43) of the first policy to 0.31 (0.28 to 0.34) after "
-        "round 3, although the reward model sees a gain of 3.1 standard deviations."
+        "Over-optimisation: mean gold is down from 0.40 (0.37 to 0.43) of the first policy to 0.31 (0.28 to 0.34) "
+        "after round 3, although the reward model sees a gain of 3.1 standard deviations."
     )
 
 

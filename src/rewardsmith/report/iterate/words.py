@@ -159,7 +159,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
         ("It learns from", PREFERENCE_DATA[metrics["preference_data"]]),
         ("Fresh labels", LABELS[metrics["labels"]]),
         ("A round begins at", POLICY_START[metrics["policy_start"]]),
-        ("It is held near", REFERENCE[metrics["reference"]]),
+        ("Its KL is counted from", REFERENCE[metrics["reference"]]),
         (
             "Prompts",
             f"{count(metrics['num_policy_prompts'])} to learn from, {count(metrics['num_test_prompts'])} to test on; "

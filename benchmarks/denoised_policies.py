@@ -17,26 +17,23 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from policy_paths import (
+    MATCHED_KLS,
     Climb,
-    Floats,
-    Line,
-    at_kl,
     gold_accuracy,
     improved,
+    outcome,
     rewards_of,
     rounded_path,
     sampler_of,
-    smooth,
+    trained_reward_model,
 )
 from seed_table import SeedTable
 
@@ -54,9 +51,6 @@ RECIPES = {"flip_margin": "flip+margin", "soft_label": "soft_label"}
 AGGREGATES: dict[str, Aggregate] = {"ensemble": "mean", "careful": "mean_minus_std"}
 ARMS = (PLAIN, *RECIPES, "contrastive", *AGGREGATES, "true_labels")
 NUM_PAIRS, NUM_TEST_PAIRS, NUM_MEMBERS = 2000, 400, 4
-QUICK: dict[str, Any] = {"packing": "off", "selective_checkpointing": "off", "max_tokens_per_batch": 8192}
-"""Twice as fast for a model so small, and the same numbers but for rounding."""
-MATCHED_KLS = (3.0, 6.0, 12.0)
 SHOWN = (
     "accuracy",
     "gold_peak",
@@ -113,19 +107,7 @@ class Bench:
     def _trained(self, name: str, preferences: Any, member: int = 0, **options: Any) -> Path:
         path = self.folder / f"reward-model-{name}"
         if not (path / "manifest.json").exists():
-            rewardsmith.train(
-                preferences,
-                model_name_or_path=self.world.reward_model,
-                output_dir=path,
-                learning_rate=1e-3,
-                num_train_epochs=2,
-                per_device_train_batch_size=32,
-                max_length=128,
-                **QUICK,
-                seed=self.seed + 1000 * member,
-                quiet=True,
-                **options,
-            )
+            trained_reward_model(preferences, self.world.reward_model, path, self.seed + 1000 * member, **options)
         return path
 
 
@@ -176,27 +158,6 @@ def measured(cell: ArmCell, bench: Bench, climb: Climb) -> dict[str, Any]:
         "seconds": time.process_time() - began,
         "path": rounded_path(lines),
     }
-
-
-def outcome(lines: Sequence[Line]) -> dict[str, float | None]:
-    """What a path comes to: gold, KL and perplexity, means over windows."""
-    gold, kl, perplexity = (smooth(lines, key) for key in ("gold", "kl", "ref_perplexity"))
-    return {
-        "gold_first": float(gold[0]),
-        "gold_peak": float(gold.max()),
-        "gold_last": float(gold[-1]),
-        **{f"gold_at_kl_{at:g}": at_kl(lines, at) for at in MATCHED_KLS},
-        "kl_last": float(kl[-1]),
-        "kl_line": straightness(kl),
-        "perplexity_first": float(perplexity[0]),
-        "perplexity_peak": float(perplexity[gold.argmax()]),
-        "perplexity_last": float(perplexity[-1]),
-    }
-
-
-def straightness(values: Floats) -> float:
-    """R^2 of a straight line through a path."""
-    return float(np.corrcoef(np.arange(len(values)), values)[0, 1] ** 2)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import rewardsmith
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer, Scores
 from rewardsmith.engine.training.accelerators import make_accelerator
@@ -31,6 +33,10 @@ from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 
 WINDOW = 5
 """Roll-outs that a number of a path is the mean of."""
+MATCHED_KLS = (3.0, 6.0, 12.0)
+"""Nats at which gold is compared."""
+QUICK: dict[str, Any] = {"packing": "off", "selective_checkpointing": "off", "max_tokens_per_batch": 8192}
+"""Twice as fast for a model so small, and the same numbers but for rounding."""
 PATH = ("kl", "reward", "gold", "ref_perplexity", "response_length", "spread")
 Floats = NDArray[np.float64]
 Line = dict[str, Any]
@@ -103,6 +109,25 @@ def sampler_of(world: World) -> LocalSampler:
     return load_local_sampler(world.policy, None, sampling, LocalSamplingOptions(device="cpu"))
 
 
+def trained_reward_model(
+    preferences: Any, begins_as: str, folder: Path, seed: int, num_epochs: float = 2, **options: Any
+) -> None:
+    """The reward model of these experiments, in a folder."""
+    rewardsmith.train(
+        preferences,
+        model_name_or_path=begins_as,
+        output_dir=folder,
+        learning_rate=1e-3,
+        num_train_epochs=num_epochs,
+        per_device_train_batch_size=32,
+        max_length=128,
+        seed=seed,
+        quiet=True,
+        **QUICK,
+        **options,
+    )
+
+
 def improved(
     world: World, proxy: Scorer, rewards: Floats, climb: Climb, seed: int, aggregate: Aggregate = "mean"
 ) -> tuple[Any, Any, list[Line]]:
@@ -141,6 +166,27 @@ def at_kl(lines: Sequence[Line], kl: float) -> float | None:
         return float(golds[0])
     share = (kl - kls[after - 1]) / (kls[after] - kls[after - 1])
     return float(golds[after - 1] + share * (golds[after] - golds[after - 1]))
+
+
+def outcome(lines: Sequence[Line]) -> dict[str, float | None]:
+    """What a path comes to: gold, KL and perplexity, means over windows."""
+    gold, kl, perplexity = (smooth(lines, key) for key in ("gold", "kl", "ref_perplexity"))
+    return {
+        "gold_first": float(gold[0]),
+        "gold_peak": float(gold.max()),
+        "gold_last": float(gold[-1]),
+        **{f"gold_at_kl_{at:g}": at_kl(lines, at) for at in MATCHED_KLS},
+        "kl_last": float(kl[-1]),
+        "kl_line": straightness(kl),
+        "perplexity_first": float(perplexity[0]),
+        "perplexity_peak": float(perplexity[gold.argmax()]),
+        "perplexity_last": float(perplexity[-1]),
+    }
+
+
+def straightness(values: Floats) -> float:
+    """R^2 of a straight line through a path."""
+    return float(np.corrcoef(np.arange(len(values)), values)[0, 1] ** 2)
 
 
 def rounded_path(lines: Sequence[Line]) -> dict[str, list[float]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
     from rewardsmith.workflows.export import ExportResult
+    from rewardsmith.workflows.iterate import IterateResult
     from rewardsmith.workflows.refine import RefineResult
     from rewardsmith.workflows.sample import SampleResult
     from rewardsmith.workflows.score import ScoreResult
@@ -30,6 +31,7 @@ __all__ = [
     "audit",
     "evaluate",
     "export",
+    "iterate",
     "refine",
     "sample",
     "score",
@@ -103,6 +105,17 @@ def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_score(_config(ScoreConfig, dataset, options), **_in_memory(dataset))
+
+
+def iterate(dataset: Any, **options: Any) -> IterateResult:
+    """Rounds of RLHF in which the reward model is looked at and adapted before each.
+
+    ``dataset``: preferences, or ``embedded/world``. Options: ``rewardsmith iterate --help``.
+    """
+    from rewardsmith.workflows.iterate import run_iterate
+    from rewardsmith.workflows.iterate_options import IterateConfig
+
+    return run_iterate(_config(IterateConfig, dataset, options), **_in_memory(dataset))
 
 
 def export(dataset: Any, **options: Any) -> ExportResult:

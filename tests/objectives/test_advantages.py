@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from rewardsmith.objectives.advantages import generalised_advantages, leave_one_out, rewards_by_token, whitened
+from rewardsmith.objectives.advantages import (
+    generalised_advantages,
+    leave_one_out,
+    over_spread,
+    rewards_by_token,
+    whitened,
+)
 
 REWARDS = torch.tensor([[1.0, 2.0, 3.0]])
 VALUES = torch.tensor([[0.5, 1.0, 1.5]])
@@ -51,6 +57,14 @@ def test_leaving_one_out() -> None:
     torch.testing.assert_close(three, torch.tensor([[1 - 4.0, 2 - 3.5, 6 - 1.5], [0.0, 0.0, 0.0]]))
     with pytest.raises(ValueError, match="two samples"):
         leave_one_out(torch.ones(3, 1))
+
+
+def test_over_the_spread_of_a_prompt() -> None:
+    found = over_spread(torch.tensor([[1.0, 2.0, 3.0], [10.0, 30.0, 20.0], [5.0, 5.0, 5.0]]))
+    expected = torch.tensor([[-1.0, 0.0, 1.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    torch.testing.assert_close(found, expected, atol=2e-4, rtol=0)  # 1e-4 is added to the deviation
+    with pytest.raises(ValueError, match="two samples"):
+        over_spread(torch.ones(3, 1))
 
 
 def test_whitening_with_the_mean_kept() -> None:

@@ -59,6 +59,9 @@ def test_means_over_tokens_and_over_responses() -> None:
     mask = torch.tensor([[True, True, True], [True, False, False]])
     assert (costs * mean_weights(mask)).sum().item() == 2.5
     torch.testing.assert_close((costs * mean_weights(mask, "sequences")).sum(), torch.tensor(3.0))
+    assert (costs * mean_weights(mask, "response_sums")).sum().item() == (1 + 2 + 3 + 4) / 2
+    with_empty = torch.cat([mask, torch.zeros(1, 3, dtype=torch.bool)])
+    assert mean_weights(with_empty, "response_sums").sum().item() == 2.0
     assert mean_weights(mask.logical_not().logical_and(mask)).sum() == 0
 
 

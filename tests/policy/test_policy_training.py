@@ -57,7 +57,10 @@ def test_learning_moves_policy_and_critic_and_says_how_far() -> None:
     assert line["spread"] > 0 and line["disagreement"] == 0 and line["explained_variance"] <= 1
 
 
-@pytest.mark.parametrize("variant", [{}, {"advantage": "rloo", "loss_mean": "sequences"}])
+@pytest.mark.parametrize(
+    "variant",
+    [{}, {"advantage": "rloo", "loss_mean": "sequences"}, {"advantage": "grpo", "loss_mean": "response_sums"}],
+)
 def test_how_a_step_is_cut_changes_nothing(variant: dict[str, str]) -> None:
     whole, first = run(num_rollouts=1, **variant)
     cut, other = run(num_rollouts=1, rollout_max_tokens=20, **variant)

@@ -94,6 +94,7 @@ def by_hand(**changes: Any) -> Rollout:
         scores=one,
         disagreement=one,
         spread=one,
+        gold=one,
         rewards=torch.tensor([4.0, 1.0]),
         kl_coef=torch.tensor(0.1),
         advantages=zeros,

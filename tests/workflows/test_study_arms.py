@@ -287,12 +287,13 @@ def test_arms_may_contrast_and_look_at_unlabelled_samples(
     tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any]
 ) -> None:
     samples = [{**row, "prompt": rows[0]["prompt"]} if i == 0 else row for i, row in enumerate(sample_rows(6, 3))]
-    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in samples))
     (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:40]))
     arms = {
         "plain": {},
         "simcse": {"contrastive": "simcse", "contrast_on": "differences"},
-        "metarm": {"meta_dataset": str(tmp_path / "samples.jsonl"), "meta_batch_size": 2},
+        "metarm": {"meta_dataset": str(tmp_path / "samples"), "meta_batch_size": 2},
     }
     asked = config(tiny_llama, tmp_path / "run", test=f"other={tmp_path / 'other.jsonl'}", test_share=0.0, **SMALL)
     found = run_study_arms(asked, rows, arms)
@@ -302,6 +303,8 @@ def test_arms_may_contrast_and_look_at_unlabelled_samples(
     assert "meta_objective" in metarm - plain
     assert found.metrics["tests"][0]["num_prompts_sampled"] == 1
     assert all(arm["same_course"] for arm in found.metrics["arms"])
+    inputs = json.loads((tmp_path / "run" / "manifest.json").read_text())["inputs"]
+    assert any(name.startswith("samples ") and name.endswith("some.jsonl") for name in inputs)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 SMALLEST_VARIANCE = 1e-8
+SMALLEST_SPREAD = 1e-4
 
 
 def generalised_advantages(
@@ -39,6 +40,17 @@ def leave_one_out(rewards: Float[Tensor, "P k"]) -> Float[Tensor, "P k"]:
     if k < 2:
         raise ValueError("leaving one out needs two samples of each prompt")
     return (rewards - rewards.mean(1, keepdim=True)) * (k / (k - 1))
+
+
+def over_spread(rewards: Float[Tensor, "P k"]) -> Float[Tensor, "P k"]:
+    """Reward less the mean of its prompt's k, over their standard deviation (GRPO; Shao et al. 2024, arXiv 2402.03300).
+
+    The divisor of the variance is k - 1, and 1e-4 is added to the deviation, as TRL does: equal rewards give 0.
+    ``ValueError`` for one sample a prompt.
+    """
+    if rewards.shape[1] < 2:
+        raise ValueError("a spread needs two samples of each prompt")
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + SMALLEST_SPREAD)
 
 
 def whitened(

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Averaging = Literal["tokens", "sequences"]
+Averaging = Literal["tokens", "sequences", "response_sums"]
 
 
 def token_logprobs(logits: Float[Tensor, "N T V"], tokens: Int[Tensor, "N T"]) -> Float[Tensor, "N T"]:
@@ -66,9 +66,12 @@ def kl_k3(logprobs: Float[Tensor, "*shape"], ref_logprobs: Float[Tensor, "*shape
 def mean_weights(mask: Bool[Tensor, "N T"], by: Averaging = "tokens") -> Float[Tensor, "N T"]:
     """Weights of a mean over the mask, which add up to 1: each token alike, or each response and its tokens alike.
 
-    A response without tokens counts for nothing; without any token all weights are 0.
+    ``response_sums`` is the mean over responses of sums over tokens, so they add up to the mean length. A response
+    without tokens counts for nothing; without any token all weights are 0.
     """
     weights = mask.float()
+    if by == "response_sums":
+        return weights / mask.any(1).sum().clamp_min(1)
     if by == "sequences":
         weights = weights / weights.sum(1, keepdim=True).clamp_min(1.0)
     return weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)

@@ -9,6 +9,8 @@ from typing import Literal
 from rewardsmith.errors import ConfigError
 from rewardsmith.sampling.options import SamplingOptions
 
+PolicyTrainer = Literal["ours", "trl_rloo", "trl_grpo"]
+
 
 @dataclass(frozen=True)
 class RolloutOptions:
@@ -69,8 +71,9 @@ class KLOptions:
 class PPOOptions:
     """How a roll-out is learned from."""
 
-    advantage: Literal["gae", "rloo"] = "gae"
-    """`gae`: by a critic; `rloo`: a response against the others of its prompt, without one."""
+    advantage: Literal["gae", "rloo", "grpo"] = "gae"
+    """`gae`: by a critic; without one: `rloo`: a response less the mean of the others of its prompt; `grpo`: less the
+    mean of all of them, over their standard deviation."""
     num_ppo_epochs: int = 4
     """Passes over a roll-out."""
     num_minibatches: int = 1
@@ -87,8 +90,9 @@ class PPOOptions:
     """0: advantages trust the critic alone; 1: the rewards alone."""
     whiten_advantages: bool = True
     """Shift and scale the advantages of a roll-out to mean 0 and variance 1."""
-    loss_mean: Literal["tokens", "sequences"] = "tokens"
-    """Whether all tokens count alike, or all responses."""
+    loss_mean: Literal["tokens", "sequences", "response_sums"] = "tokens"
+    """Whether all tokens count alike, or all responses; `response_sums`: the mean over responses of sums over their
+    tokens, the gradient of the expected reward, which grows with their length."""
     critic_warmup_rollouts: int = 0
     """First roll-outs, from which the critic alone learns."""
 
@@ -109,6 +113,15 @@ class PolicyOptimizerOptions:
     """Added to the root of the second moment."""
     policy_max_grad_norm: float = 1.0
     """Gradients above this norm are scaled down; 0 leaves them as they are."""
+
+
+@dataclass(frozen=True)
+class PolicyTrainerOptions:
+    """Who trains the policy."""
+
+    policy_trainer: PolicyTrainer = "ours"
+    """`ours`, or RLOO or GRPO by TRL (pip install 'rewardsmith[rl]') with the same prompts, rewards and rates; options
+    that TRL cannot mean are refused."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +155,16 @@ SETTINGS = {
         ppo=PPOOptions(num_ppo_epochs=1),
         optimizer=PolicyOptimizerOptions(policy_learning_rate=5e-7, critic_learning_rate=1.5e-6),
     ),
+    "rloo": PolicyOptions(
+        ppo=PPOOptions(advantage="rloo", num_ppo_epochs=1, whiten_advantages=False, loss_mean="response_sums"),
+    ),
+    "grpo": PolicyOptions(
+        kl=KLOptions(kl_coef=0.0), ppo=PPOOptions(advantage="grpo", num_ppo_epochs=1, whiten_advantages=False)
+    ),
 }
 """Named settings. `summarize`: of summarize-from-feedback, as arXiv 2403.17031 has it; `paper`: of arXiv 2401.06080,
-with the KL cost and clip of its MetaRM runs. What those do not tell is ours (docs/methods/ppo.md)."""
+with the KL cost and clip of its MetaRM runs; `rloo` and `grpo`: what TRL's trainers mean by the same options. What
+those do not tell is ours (docs/methods/ppo.md)."""
 
 
 def check_policy_options(options: PolicyOptions) -> None:
@@ -159,7 +179,7 @@ def check_policy_options(options: PolicyOptions) -> None:
         raise ConfigError(f"`kl_target` {options.kl.kl_target} must be above 0.")
     if options.kl.kl_target is not None and not options.kl.kl_coef:
         raise ConfigError(f"`kl_target` {options.kl.kl_target}: a `kl_coef` of 0 stays 0 however it is multiplied.")
-    if options.ppo.advantage == "rloo":
+    if options.ppo.advantage != "gae":
         _check_without_critic(options)
     num = options.rollouts.prompts_per_rollout * options.rollouts.num_samples
     if options.ppo.num_minibatches > num:
@@ -189,7 +209,8 @@ def _limits(options: PolicyOptions) -> list[tuple[object, tuple[str, ...], Calla
 
 
 def _check_without_critic(options: PolicyOptions) -> None:
+    name = options.ppo.advantage
     if options.rollouts.num_samples < 2:
-        raise ConfigError("`advantage` rloo compares the responses to a prompt: `num_samples` must be at least 2.")
+        raise ConfigError(f"`advantage` {name} compares the responses to a prompt: `num_samples` must be at least 2.")
     if options.ppo.critic_warmup_rollouts:
-        raise ConfigError("`advantage` rloo has no critic: `critic_warmup_rollouts` must be 0.")
+        raise ConfigError(f"`advantage` {name} has no critic: `critic_warmup_rollouts` must be 0.")

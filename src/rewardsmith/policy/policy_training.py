@@ -65,18 +65,20 @@ def train_policy(
     watch: Watch | None = None,
     logging_rollouts: int = 1,
     quiet: bool = False,
+    gold: Scorer | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy`` (what ``load_policy`` gives, adapters or not) in place for the rewards of ``scorer``.
 
     ``critic``: None for one that begins as a copy of the policy, where the options ask for one. ``reference``: another
     policy to stay near; None: this one as it is now. ``save_to`` is a folder for checkpoints, made and read as
     ``saving`` says: the run goes on from the newest in it. ``samples`` is told some responses of each roll-out.
+    ``gold``: true rewards, which are logged beside the others and never learned from.
     """
     if accelerator.device.type == "cpu":
         use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
     check_policy_options(options)
     _check_processes(options, accelerator)
-    _check_length(policy, options)
+    check_length(policy, options)
     on_policy = options.sampling.settings().on_policy
     if not on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
@@ -86,7 +88,7 @@ def train_policy(
     if isinstance(staying_near, FrozenCopy):
         staying_near.model.to(accelerator.device)
     answered = prompt_set(tokenizer, prompts, options.rollouts.max_prompt_length)
-    maker = RolloutMaker(answered, RewardRule(scorer, options.rewards), staying_near, options, accelerator, seed)
+    maker = RolloutMaker(answered, RewardRule(scorer, options.rewards, gold), staying_near, options, accelerator, seed)
     read = samples if accelerator.is_main_process and options.samples_to_read else None
     source = RolloutSource(maker, options, accelerator, seed, read)
     checkpoints = None
@@ -103,8 +105,8 @@ def train_policy(
     outcome = train(
         model,
         source,
-        PPOStep(options.ppo),
-        _loop_options(options, logging_rollouts),
+        PPOStep(options.ppo, sees_gold=gold is not None),
+        loop_options(options, logging_rollouts),
         accelerator,
         log,
         checkpoints,
@@ -134,12 +136,13 @@ def _actor_critic(policy: Any, critic: Critic | None, options: PolicyOptions) ->
     for module in policy.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # a ratio of two draws of it would be noise
-    if options.ppo.advantage == "rloo":
+    if options.ppo.advantage != "gae":
         return ActorCritic(policy)
     return ActorCritic(policy, critic_of_policy(policy) if critic is None else critic)
 
 
-def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
+def loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
+    """What the loop goes by: how the rates fall, and when a line is written."""
     own = options.optimizer
     return TrainOptions(
         learning_rate=own.policy_learning_rate,
@@ -150,7 +153,8 @@ def _loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions
     )
 
 
-def _check_length(policy: Any, options: PolicyOptions) -> None:
+def check_length(policy: Any, options: PolicyOptions) -> None:
+    """``ConfigError`` where prompt and response may be longer than what the policy reads."""
     prompt, response = options.rollouts.max_prompt_length, options.sampling.max_new_tokens
     limit = position_limit(policy.config)
     if limit is not None and prompt + response > limit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from rewardsmith.objectives.policy import clipped_ratio_cost, clipped_value_cost
 from rewardsmith.policy.actor_critic import PolicyOutput
 from rewardsmith.policy.options import PPOOptions
 from rewardsmith.policy.rollout import Rollout
+from rewardsmith.policy.rollout_figures import rollout_means, rollout_totals
 from rewardsmith.policy.rollout_source import RolloutBatch
 
 
@@ -23,6 +23,8 @@ class PPOStep(Step):
     """Clipped ratio, and the clipped error of the critic where there is one (`objectives/policy.py`)."""
 
     options: PPOOptions
+    sees_gold: bool = False
+    """Whether there is a truth, whose mean is logged."""
     counted: ClassVar[tuple[str, ...]] = ("responses", "tokens")
     shown: ClassVar[tuple[str, ...]] = ("score", "kl", "response_length")
 
@@ -48,20 +50,16 @@ class PPOStep(Step):
             **_returns(rollout),
         }
         sums = {name: value.detach().where(mask, 0.0).sum() for name, value in by_token.items()}
-        return StepOutput(weighted.sum(), weighted.detach().sum(1), {**sums, **_of_responses(rollout)})
+        return StepOutput(weighted.sum(), weighted.detach().sum(1), {**sums, **rollout_totals(rollout)})
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
         """Means over the tokens or responses since the last line; every pass over a roll-out counts."""
-        num, num_tokens = totals["num_responses"], totals["num_tokens"]
+        num_tokens = totals["num_tokens"]
         by_token = {name: totals[name] / num_tokens for name in ("policy_loss", "value_loss", "entropy")}
-        by_response = ("score", "reward", "kl", "kl_k3", "spread", "disagreement", "kl_coef")
         return {
             "loss": by_token["policy_loss"] + self.options.value_coefficient * by_token["value_loss"],
             **by_token,
-            **{name: totals[name] / num for name in by_response},
-            "ref_perplexity": _exp(-totals["ref_logprob"] / num_tokens),
-            "response_length": num_tokens / num,
-            "share_without_end": 1 - totals["ended"] / num,
+            **rollout_means(totals, self.sees_gold),
             "clip_share": totals["clipped"] / num_tokens,
             "kl_to_rollout": totals["moved"] / num_tokens,
             "explained_variance": _explained_variance(totals) if self.options.advantage == "gae" else None,
@@ -73,25 +71,6 @@ class PPOStep(Step):
         parts = [part for part in (module.policy, module.critic) if part is not None]
         norms = torch.stack([super(PPOStep, self).clip(part, max_norm, accelerator) for part in parts])
         return norms.square().sum().sqrt()
-
-
-def _of_responses(rollout: Rollout) -> dict[str, Tensor]:
-    mask = rollout.sequences.response_mask
-    k3 = kl_k3(rollout.logprobs, rollout.ref_logprobs).where(mask, 0.0)
-    num = torch.tensor(len(rollout.places), device=mask.device)
-    return {
-        "num_responses": num,
-        "num_tokens": mask.sum(),
-        "ended": rollout.ended.sum(),
-        "score": rollout.scores.sum(),
-        "reward": rollout.rewards.sum(),
-        "disagreement": rollout.disagreement.sum(),
-        "spread": rollout.spread.sum(),
-        "kl": rollout.kl.sum(),
-        "kl_k3": k3.sum(),
-        "kl_coef": rollout.kl_coef * num,
-        "ref_logprob": rollout.ref_logprobs.where(mask, 0.0).sum(),
-    }
 
 
 def _returns(rollout: Rollout) -> dict[str, Tensor]:
@@ -110,7 +89,3 @@ def _explained_variance(totals: dict[str, float]) -> float | None:
     num = totals["num_tokens"]
     variance, left = (totals[f"{name}_squared"] / num - (totals[name] / num) ** 2 for name in ("return", "error"))
     return 1 - left / variance if variance > 0 else None
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))

@@ -24,14 +24,19 @@ class Scored(NamedTuple):
     scores: Float[Tensor, " N"]
     disagreement: Float[Tensor, " N"]
     """Standard deviation (divisor M) between the members of an ensemble; 0 of a single model."""
+    gold: Float[Tensor, " N"]
+    """True rewards, which nothing learns from; 0 where there is no truth."""
 
 
 class RewardRule:
-    """A scorer, and how its scores become rewards. ``ConfigError`` for options that do not fit it."""
+    """A scorer, and how its scores become rewards. ``ConfigError`` for options that do not fit it.
 
-    def __init__(self, scorer: Scorer, options: RewardOptions) -> None:
+    ``gold`` is looked at beside it, where there is a truth.
+    """
+
+    def __init__(self, scorer: Scorer, options: RewardOptions, gold: Scorer | None = None) -> None:
         self.options = options
-        self._scorer = scorer
+        self._scorer, self._gold = scorer, gold
         self._said_cut = False
         try:
             self._aggregation = Aggregation(options.aggregate, options.aggregate_coefficient)
@@ -39,6 +44,11 @@ class RewardRule:
             raise ConfigError(f"`aggregate_coefficient`: {error}.") from error
         if scorer.num_members == 1 and self._aggregation != Aggregation():
             raise ConfigError(f"`aggregate` {options.aggregate} needs several members, and this is one model.")
+
+    @property
+    def sees_gold(self) -> bool:
+        """Whether there is a truth."""
+        return self._gold is not None
 
     @property
     def needs_reference(self) -> bool:
@@ -54,7 +64,10 @@ class RewardRule:
         scores = torch.from_numpy(self._aggregation(found.members)).float()
         if not bool(scores.isfinite().all()):
             raise RunError(f"{int((~scores.isfinite()).sum())} of {len(scores)} rewards are not finite numbers.")
-        return Scored(scores, torch.from_numpy(found.members.std(0)).float())
+        gold = torch.zeros_like(scores)
+        if self._gold is not None:
+            gold = torch.from_numpy(self._gold.score(conversations).rewards).float()
+        return Scored(scores, torch.from_numpy(found.members.std(0)).float(), gold)
 
     def rewards(
         self, scores: Float[Tensor, " N"], reference: Float[Tensor, " N"] | None, ended: Bool[Tensor, " N"]

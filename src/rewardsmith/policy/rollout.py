@@ -8,7 +8,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rewardsmith.objectives.advantages import generalised_advantages, leave_one_out, rewards_by_token, whitened
+from rewardsmith.objectives.advantages import (
+    generalised_advantages,
+    leave_one_out,
+    over_spread,
+    rewards_by_token,
+    whitened,
+)
 from rewardsmith.objectives.policy import kl_k1
 from rewardsmith.policy.options import PPOOptions
 from rewardsmith.policy.sequences import Sequences
@@ -32,6 +38,8 @@ class Rollout:
     disagreement: Float[Tensor, " N"]
     spread: Float[Tensor, " N"]
     """Standard deviation (divisor k) of the scores of the responses to the same prompt."""
+    gold: Float[Tensor, " N"]
+    """True rewards, to look at; 0 where there is no truth."""
     rewards: Float[Tensor, " N"]
     """What is made of the scores, before the KL cost."""
     kl_coef: Float[Tensor, ""]
@@ -77,10 +85,11 @@ def with_advantages(rollout: Rollout, num_samples: int, options: PPOOptions) -> 
     The KL cost is part of the reward and has no gradient: k1 so is unbiased (arXiv 2512.21852).
     """
     mask = rollout.sequences.response_mask
-    if options.advantage == "rloo":
+    if options.advantage != "gae":
         net = rollout.rewards - rollout.kl_coef * rollout.kl
-        baseline_free = leave_one_out(net.view(-1, num_samples)).flatten()
-        advantages = baseline_free[:, None].expand(mask.shape).where(mask, 0.0)
+        compared = leave_one_out if options.advantage == "rloo" else over_spread
+        of_response = compared(net.view(-1, num_samples)).flatten()
+        advantages = of_response[:, None].expand(mask.shape).where(mask, 0.0)
         returns = torch.zeros_like(advantages)
     else:
         costs = rollout.kl_coef * kl_k1(rollout.logprobs, rollout.ref_logprobs)

@@ -16,7 +16,7 @@ from rewardsmith.policy.actor_critic import response_logprobs
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.prompt_set import PromptSet, Tokens
 from rewardsmith.policy.reference import Reference
-from rewardsmith.policy.rewards import RewardRule
+from rewardsmith.policy.rewards import RewardRule, Scored
 from rewardsmith.policy.rollout import Rollout, with_advantages
 from rewardsmith.policy.sequences import Sequences
 from rewardsmith.sampling.drawing import Drawing
@@ -39,7 +39,7 @@ class RolloutMaker:
     ) -> None:
         self.prompts = prompts
         self.reference = reference
-        self._rule, self._options, self._how = rule, options, options.rollouts
+        self.rule, self._options, self._how = rule, options, options.rollouts
         self._accelerator, self._seed = accelerator, seed
         self._choice = TokenChoice(options.sampling.settings())
 
@@ -49,14 +49,28 @@ class RolloutMaker:
         k = self._how.num_samples
         asked = self._places(number)
         places = asked.repeat_interleave(k)
-        responses, scores, disagreement = self._answered(
+        responses, scored = self._answered(
             model.policy, places, [number_of("response", self._seed, number, row) for row in range(len(places))]
         )
         reference_scores = None
-        if self._rule.needs_reference:
+        if self.rule.needs_reference:
             seeds = [number_of("reference", self._seed, place) for place in asked.tolist()]  # whenever a prompt comes
             with self.reference.opened() as reference:
-                reference_scores = self._answered(reference, asked, seeds)[1].repeat_interleave(k)
+                reference_scores = self._answered(reference, asked, seeds)[1].scores.repeat_interleave(k)
+        return self.of_responses(model, places, responses, scored, kl_coef, reference_scores)
+
+    @torch.no_grad()
+    def of_responses(
+        self,
+        model: Any,
+        places: Int[Tensor, " N"],
+        responses: Sequence[Tokens],
+        scored: Scored,
+        kl_coef: float,
+        reference_scores: Float[Tensor, " N"] | None = None,
+    ) -> Rollout:
+        """From responses that were drawn and judged, those to one prompt behind each other."""
+        k, scores = self._how.num_samples, scored.scores
         sequences = Sequences.of([self.prompts.tokens[place] for place in places], responses, self.prompts.pad_id)
         ended = torch.tensor([response[-1] in self.prompts.ends for response in responses])
         logprobs, ref_logprobs, values = self._read(model, sequences)
@@ -68,9 +82,10 @@ class RolloutMaker:
             ref_logprobs=ref_logprobs,
             values=values,
             scores=scores,
-            disagreement=disagreement,
+            disagreement=scored.disagreement,
             spread=scores.view(-1, k).std(1, correction=0).repeat_interleave(k),
-            rewards=self._rule.rewards(scores, reference_scores, ended),
+            gold=scored.gold,
+            rewards=self.rule.rewards(scores, reference_scores, ended),
             kl_coef=torch.tensor(kl_coef),
             advantages=torch.zeros_like(values),
             returns=torch.zeros_like(values),
@@ -85,19 +100,17 @@ class RolloutMaker:
         orders = [permutation(total, "prompts", self._seed, epoch) for epoch in range(first, last + 1)]
         return torch.cat(orders)[begin - first * total : end - first * total]
 
-    def _answered(
-        self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]
-    ) -> tuple[list[Tokens], Float[Tensor, " N"], Float[Tensor, " N"]]:
-        """Responses to these prompts, their scores, and how far the members of an ensemble disagree."""
+    def _answered(self, policy: Any, places: Int[Tensor, " N"], seeds: Sequence[int]) -> tuple[list[Tokens], Scored]:
+        """Responses to these prompts, and what is thought of them."""
         mine = self._mine(len(places)).tolist()
         asked = [int(places[row]) for row in mine]
         drawn = self._drawn(policy, [self.prompts.tokens[place] for place in asked], [seeds[row] for row in mine])
-        scored = self._rule.score(list(map(self.prompts.answered, asked, drawn)))
+        scored = self.rule.score(list(map(self.prompts.answered, asked, drawn)))
         tokens = torch.full((len(mine), self._options.sampling.max_new_tokens), NO_TOKEN)
         for row, response in enumerate(drawn):
             tokens[row, : len(response)] = torch.tensor(response)
         responses = [row[row != NO_TOKEN].tolist() for row in self._shared(tokens, len(places))]
-        return responses, self._shared(scored.scores, len(places)), self._shared(scored.disagreement, len(places))
+        return responses, Scored(*(self._shared(part, len(places)) for part in scored))
 
     def _drawn(self, policy: Any, prompts: Sequence[Tokens], seeds: Sequence[int]) -> list[Tokens]:
         """A response to each prompt, with the token that ended it."""

@@ -17,6 +17,7 @@ from rewardsmith.objectives.policy import mean_weights
 from rewardsmith.policy.kl_control import next_coefficient
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.rollout import Rollout
+from rewardsmith.policy.rollout_figures import write_samples
 from rewardsmith.policy.rollout_maker import RolloutMaker, permutation
 
 REFERENCE = "reference."
@@ -92,7 +93,8 @@ class RolloutSource(Source):
         kl = float(rollout.kl.mean())
         self._kl_coef = next_coefficient(self._kl_coef, kl, len(rollout.places), self._options.kl)
         if self._samples is not None:
-            self._write(self._samples, rollout, number)
+            first_step, most = number * self._options.steps_per_rollout + 1, self._options.samples_to_read
+            write_samples(self._samples, rollout, self._maker.prompts, number, first_step, most)
 
     def _minibatch(self, number: int, place: int) -> list[RolloutBatch]:
         """This process's share of an optimiser step, in micro-batches of like lengths."""
@@ -118,20 +120,3 @@ class RolloutSource(Source):
         mine = step[self._accelerator.process_index :: num_processes]
         mine = mine[lengths[mine].argsort(descending=True, stable=True)]
         return mine.tensor_split(min(smallest, -(-largest // rows_per_pass)))
-
-    def _write(self, samples: MetricsLog, rollout: Rollout, number: int) -> None:
-        prompts = self._maker.prompts
-        mask = rollout.sequences.response_mask
-        for row in range(min(self._options.samples_to_read, len(rollout.places))):
-            place = int(rollout.places[row])
-            *prompt, response = prompts.answered(place, rollout.sequences.responses[row][mask[row]].tolist())
-            samples.log(
-                step=number * self._options.steps_per_rollout + 1,
-                rollout=number,
-                prompt=prompt,
-                response=response["content"],
-                score=rollout.scores[row],
-                reward=rollout.rewards[row],
-                kl=rollout.kl[row],
-                ended=bool(rollout.ended[row]),
-            )

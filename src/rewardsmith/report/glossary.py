@@ -1,4 +1,4 @@
-"""The terms of the audit's report: what each means, and links to that where it first stands.
+"""Terms of a report: what each means, and links to that where it first stands.
 
 ``docs/glossary.md`` says the same in the same words, and more (tested).
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
@@ -23,7 +23,9 @@ class Term:
         return "term-" + re.sub(r"\W+", "-", self.name.lower())
 
 
-TERMS = (
+Terms = tuple[Term, ...]
+
+AUDIT_TERMS: Terms = (
     Term("chosen, rejected", "the response that the label prefers, the other one"),
     Term("strength", "mean gap of the judges: how far they put the chosen response above the rejected one, in logits"),
     Term("spread", "standard deviation of the judges' gaps: how far they disagree"),
@@ -63,15 +65,19 @@ TERMS = (
 )
 
 
-@dataclass
 class TermLinks:
     """Escapes text, links the first of each term to its meaning, and shows `option` as a flag; one for each page."""
 
-    _linked: set[str] = field(default_factory=set)
+    def __init__(self, terms: Terms) -> None:
+        self._by_spelling = {name.lower(): term for term in terms for name in (term.name, *term.spellings)}
+        longest_first = sorted(self._by_spelling, key=len, reverse=True)
+        words = "|".join(re.escape(each) for each in longest_first)
+        self._pattern = re.compile(rf"`[a-z_]+`|\b(?:{words})\b", re.IGNORECASE)
+        self._linked: set[str] = set()
 
     def __call__(self, text: str) -> Markup:
         done, end = Markup(), 0
-        for match in _PATTERN.finditer(text):
+        for match in self._pattern.finditer(text):
             if shown := self._shown(match[0]):
                 done, end = done + escape(text[end : match.start()]) + shown, match.end()
         return done + escape(text[end:])
@@ -79,15 +85,8 @@ class TermLinks:
     def _shown(self, found: str) -> Markup | None:
         if found.startswith("`"):
             return Markup("<code>--{}</code>").format(found.strip("`"))
-        term = _BY_SPELLING[found.lower()]
+        term = self._by_spelling[found.lower()]
         if term.name in self._linked:
             return None
         self._linked.add(term.name)
         return Markup('<a class="term" href="#{}" title="{}">{}</a>').format(term.anchor, term.meaning, found)
-
-
-_BY_SPELLING = {spelling.lower(): term for term in TERMS for spelling in (term.name, *term.spellings)}
-_PATTERN = re.compile(
-    r"`[a-z_]+`|\b(?:" + "|".join(re.escape(each) for each in sorted(_BY_SPELLING, key=len, reverse=True)) + r")\b",
-    re.IGNORECASE,
-)

@@ -23,6 +23,7 @@ from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.preferences.conversations import distinct, pair_conversations, turns_of
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.studies.arms.findings import ScoredSet
 from rewardsmith.studies.arms.forecast import HELD_OUT, Workload
@@ -75,7 +76,9 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
     given = load_preferences(dataset if dataset is not None else data.dataset_name, data, seed)
     given = set_aside_refused(given, refusals, data)
     others = {name: load_other(place, data, refusals, seed) for name, place in plan.tests.items()}
+    samples = _samples(plan, refusals)
     own, prints = {}, _fingerprints(plan, others)
+    prints |= {f"samples {source}": mark for one in samples for source, mark in one.sources.items()}
     for arm in filter(plan.has_own_pairs, plan.configs):
         version = None if plan.reads_another_set(arm) else given
         own[arm], read = _own_pairs(plan.configs[arm], version, refusals, seed)
@@ -85,7 +88,8 @@ def read_sets(config: StudyArmsConfig, plan: ArmPlan, dataset: Any) -> ArmSets:
                 f"Arm {arm} learns from pairs that something has changed. If that saw the labels of the pairs that are "
                 f"tested on, {OWN_TEST} flatters the arm: look at sets named with `test`."
             )
-    return ArmSets(given, others, own, _sampled_prompts(plan, refusals), prints)
+    sampled = frozenset(chain.from_iterable(one.table["prompt_id"].to_pylist() for one in samples))
+    return ArmSets(given, others, own, sampled, prints)
 
 
 def scored_sets(sets: ArmSets, parts: Parts, study: ArmsStudyOptions) -> list[ScoredSet]:
@@ -136,10 +140,10 @@ def _refusals(plan: ArmPlan) -> Refusals:
     return found
 
 
-def _sampled_prompts(plan: ArmPlan, refusals: Refusals) -> frozenset[str]:
+def _samples(plan: ArmPlan, refusals: Refusals) -> list[SampleSet]:
+    """The unlabelled samples that arms name."""
     named = {config.meta.meta_dataset: config for config in plan.configs.values()}
-    found = (meta_samples(config, refusals) for config in named.values())
-    return frozenset(chain.from_iterable(one.table["prompt_id"].to_pylist() for one in found if one is not None))
+    return [found for config in named.values() if (found := meta_samples(config, refusals)) is not None]
 
 
 def _own_pairs(

@@ -6,21 +6,24 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers
+from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers, NextStep
 
 Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
 StopRuleName = Literal["spread_collapsed", "ran_away", "no_gain"]
+GAP_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class StageNumbers(TypedDict):
-    """What a stage cost, over all the sittings it took."""
+    """What a stage cost; sittings that were interrupted count as far as a checkpoint knows of them."""
 
     stage: Stage
     forecast_s: float | None
-    """Before it began; None where nothing like it had been measured yet."""
+    """Before it began; None where nothing like it had been measured yet, as for the two below."""
+    forecast_tokens: int | None
+    forecast_gib: float | None
     seconds: float
     tokens: int
-    """Written, read for training, or scored, each time they were."""
+    """Written by the policy or learned from, each time they were."""
     memory_gib: float
     """Peak of the process."""
 
@@ -48,16 +51,20 @@ class RewardModelNumbers(TypedDict):
     objective: float
     """J of MetaRM's Eq. 11 here; it grows with the scale of rewards."""
     disagreement: float | None
-    """Standard deviation between members over the spread; None of a single model."""
+    """Standard deviation between members over the spread; None of a single model, or without any spread."""
     drift: float
     """Mean reward here less that of the first policy's samples, in standard deviations of the latter."""
+    gap_quantiles_here: list[float]
+    """Of the distance between the rewards of two responses to a prompt, at ``GAP_QUANTILES``."""
+    gap_quantiles_first: list[float]
+    """The same on what the first policy wrote."""
     gold_accuracy: IntervalNumbers
     """How often it prefers what gold prefers, of two responses of the policy to one prompt; clustered by prompt."""
     num_gold_pairs: int
 
 
 class MatchNumbers(TypedDict):
-    """A policy against another on the same prompts; shares of prompts."""
+    """A policy against another on the same prompts: shares of the meetings of two responses, mean over prompts."""
 
     win: float
     tie: float
@@ -87,6 +94,9 @@ class PolicyNumbers(TypedDict):
     against_last: MatchNumbers | None
     reward_gap_first: float
     """Mean reward less that of the first policy's responses, in standard deviations of the latter."""
+    samples: str
+    """File of these responses in the run's folder: JSON Lines of a prompt, its ``responses``, and ``gold`` and
+    ``reward`` of each of them where they are known."""
 
 
 class PathPoint(TypedDict):
@@ -119,7 +129,7 @@ class RoundNumbers(TypedDict):
     stages: list[StageNumbers]
 
 
-class IterateMetrics(TypedDict):
+class IterateFindings(TypedDict):
     dataset: str
     policy: str
     """The first."""
@@ -127,6 +137,9 @@ class IterateMetrics(TypedDict):
     """What reward models begin as."""
     adapt: Literal["none", "retrain", "metarm", "ocrm"]
     labels: Literal["none", "gold", "judge", "person"]
+    preference_data: Literal["first", "last", "all"]
+    policy_start: Literal["sft", "last"]
+    reference: Literal["sft", "last"]
     judged_by: Literal["gold", "judge"] | None
     """Of win rates."""
     num_pairs: int
@@ -135,15 +148,24 @@ class IterateMetrics(TypedDict):
     """Of them that gold contradicts."""
     num_policy_prompts: int
     num_test_prompts: int
+    samples_per_prompt: int
     start: PolicyNumbers
     """The first policy, by the first reward model."""
     rounds: list[RoundNumbers]
     best_round: int | None
     """Whose policy is judged best; 0: the first policy; None where nobody judges."""
+    best_against_plain: MatchNumbers | None
+    """The best policy against that of round 1, which is plain RL; None where they are one, or nobody judges."""
     stopped_after: int | None
     """Round after which a rule ended the run."""
     should_have_stopped: int | None
     """First round after which a rule held."""
     waiting_for: str | None
     """File of decisions that a person has yet to write."""
+    label_next: str | None
+    """File of the folder with pairs of the newest samples whose labels are worth most now, as preferences."""
     seconds: float
+
+
+class IterateMetrics(IterateFindings):
+    next_steps: list[NextStep]

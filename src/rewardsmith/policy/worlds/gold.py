@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import expit
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint
-from rewardsmith.policy.actor_critic import response_logprobs
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.likelihood import token_logprobs_of
 from rewardsmith.policy.worlds.guards import Floats, length_guard, likelihood_guard, repetition_guard
 from rewardsmith.policy.worlds.options import WorldName
 from rewardsmith.policy.worlds.qualities import QUALITIES
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
-
-ROWS_PER_PASS = 128
 
 
 @dataclass(frozen=True)
@@ -102,18 +98,8 @@ class GoldReward:
 
     def _logprobs(self, encoded: Sequence[Encoded]) -> Floats:
         """Mean over the tokens of each response and its end of turn, in nats."""
-        found = np.zeros(len(encoded))
-        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].input_ids))
-        for begin in range(0, len(order), ROWS_PER_PASS):
-            rows = order[begin : begin + ROWS_PER_PASS]
-            sequences = Sequences.of(
-                [encoded[i].input_ids[: encoded[i].response_start] for i in rows],
-                [encoded[i].input_ids[encoded[i].response_start : encoded[i].response_end + 1] for i in rows],
-                pad_id=0,
-            ).to(torch.device(self.reference.device))
-            logprobs = response_logprobs(self.reference, sequences).where(sequences.response_mask, 0.0)
-            found[rows] = (logprobs.sum(1) / sequences.response_mask.sum(1)).double().cpu().numpy()
-        return found
+        found = token_logprobs_of(self.reference, encoded, [True] * len(encoded))
+        return np.array([own.mean() for own in found], dtype=np.float64)
 
 
 def standardised(values: Floats, usual: tuple[float, float]) -> Floats:

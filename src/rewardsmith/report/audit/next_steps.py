@@ -9,6 +9,7 @@ from typing import Any
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.report.commands import command_words
 from rewardsmith.strength.ensembles.kinds import KINDS
 
 STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
@@ -26,12 +27,12 @@ class AskedFor:
     """All others that differ from their defaults."""
 
     def train(self, **options: Any) -> str:
-        return " ".join(("rewardsmith train", *_words({**self.data, **options})))
+        return " ".join(("rewardsmith train", *command_words({**self.data, **options})))
 
     def audit(self, suffix: str, **changes: Any) -> str:
         """Into a folder beside this one. A change to None leaves the option out."""
         options = {**self.data, **self.options, **changes, "output_dir": f"{self.folder}-{suffix}"}
-        return " ".join(("rewardsmith audit", *_words(options)))
+        return " ".join(("rewardsmith audit", *command_words(options)))
 
 
 def next_steps(metrics: AuditFindings, asked: AskedFor, keeps_members: bool) -> list[NextStep]:
@@ -145,18 +146,3 @@ def _reuses(data: DataNumbers) -> bool:
 
 def _step(text: str, command: str) -> NextStep:
     return {"text": text, "command": command}
-
-
-def _words(options: Mapping[str, Any]) -> list[str]:
-    """Options as the command line takes them, the data set first and without its flag."""
-    words = []
-    for name, value in options.items():
-        if value is None:
-            continue
-        if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no_{name}")
-        elif name == "dataset_name" and not str(value).startswith("-"):
-            words.insert(0, shlex.quote(str(value)))
-        else:
-            words.append(f"--{name}{'=' if str(value).startswith('-') else ' '}{shlex.quote(str(value))}")
-    return words

@@ -16,7 +16,7 @@ from rewardsmith.report.audit.review_words import review_sentence
 from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
-from rewardsmith.report.glossary import TERMS, TermLinks
+from rewardsmith.report.glossary import AUDIT_TERMS, TermLinks
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.page import render_page
 
@@ -52,8 +52,8 @@ def render_audit_report(
         structured=metrics["structured"] or {},
         structured_categories=bar_tables.structured_table(metrics, with_text),
         galleries=galleries(pairs, strengths, options.report_examples, with_text, metrics["claim"]["level"]),
-        linked=TermLinks(),
-        glossary=TERMS,
+        linked=TermLinks(AUDIT_TERMS),
+        glossary=AUDIT_TERMS,
         is_held_out=is_held_out,
         measured=sections.measured(metrics),
         measured_notes=sections.measured_notes(metrics, is_held_out),

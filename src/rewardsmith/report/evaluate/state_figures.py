@@ -51,7 +51,7 @@ def state_figures(metrics: EvaluateMetrics, maps: pa.Table | None) -> list[Figur
         panels = (Panel(pca, _places(maps, "pca")), Panel("t-SNE", _places(maps, "tsne")))
         return [_picture("states", finding, panels, f"{PCA_CAPTION} t-SNE: {TSNE_CAPTION} {CAPTION}")]
     return [
-        _picture(f"states-{method}", f"{title}: {finding}", _of_both(maps, method), f"{caption} {CAPTION}")
+        _picture(f"states-{method}", f"{title}. This model: {finding}", _of_both(maps, method), f"{caption} {CAPTION}")
         for method, title, caption in (("pca", "Principal components", PCA_CAPTION), ("tsne", "t-SNE", TSNE_CAPTION))
     ]
 

@@ -1,0 +1,85 @@
+"""A look at the reward model of a round, where the policy is now and where it was first."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rewardsmith.contracts.conversations import key_of
+from rewardsmith.contracts.metrics.iterate import GAP_QUANTILES, RewardModelNumbers
+from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.metrics.intervals import Interval, group_bootstrap
+from rewardsmith.objectives.meta import meta_objective
+from rewardsmith.policy.rounds.round_samples import (
+    Floats,
+    RoundSamples,
+    SampleScores,
+    pairs_within,
+    usual_scale,
+    within_prompt_spread,
+)
+
+
+def reward_model_numbers(
+    samples: RoundSamples,
+    here: SampleScores,
+    first: SampleScores,
+    gold: Floats | None,
+    num_pairs: int,
+    held_out_accuracy: float | None,
+) -> RewardModelNumbers:
+    """Of a reward model that says ``here`` of the ``samples`` of the round and ``first`` of those of round 1.
+
+    ``gold`` [P, k] of the samples of the round, where it is known. ``RunError`` where ``first`` are all equal.
+    """
+    mean, std = usual_scale(first.rewards)
+    accuracy, num_gold_pairs = gold_accuracy(samples, here.rewards, gold)
+    return {
+        "num_pairs": num_pairs,
+        "held_out_accuracy": held_out_accuracy,
+        "spread_here": within_prompt_spread(here.rewards),
+        "spread_first": within_prompt_spread(first.rewards),
+        "objective": meta_objective(torch.from_numpy(here.rewards)).item(),
+        "disagreement": disagreement(here),
+        "drift": (float(here.rewards.mean()) - mean) / std,
+        "gap_quantiles_here": gap_quantiles(here.rewards),
+        "gap_quantiles_first": gap_quantiles(first.rewards),
+        "gold_accuracy": accuracy.as_dict(),
+        "num_gold_pairs": num_gold_pairs,
+    }
+
+
+def disagreement(scores: SampleScores) -> float | None:
+    """Standard deviation (divisor M) between the members' rewards over the spread within prompts.
+
+    Of each member the mean over a prompt's responses is taken off: what it adds to all of them changes no preference.
+    None of a single member, or where the rewards of each prompt are equal.
+    """
+    spread = within_prompt_spread(scores.rewards)
+    if len(scores.members) == 1 or not spread:
+        return None
+    around = scores.members - scores.members.mean(axis=2, keepdims=True)
+    return float(around.std(axis=0).mean()) / spread
+
+
+def gap_quantiles(rewards: Floats) -> list[float]:
+    """Of |gap| over all pairs of responses to a prompt, at ``GAP_QUANTILES``."""
+    i, j = pairs_within(rewards.shape[1])
+    found: list[float] = np.quantile(np.abs(rewards[:, i] - rewards[:, j]), GAP_QUANTILES).tolist()
+    return found
+
+
+def gold_accuracy(samples: RoundSamples, rewards: Floats, gold: Floats | None) -> tuple[Interval, int]:
+    """Share of the pairs of different texts and unequal gold, of one prompt, that ``rewards`` order as gold does.
+
+    Equal rewards are half right. The interval is clustered by prompt.
+    """
+    if gold is None:
+        return group_bootstrap([], []), 0
+    i, j = pairs_within(samples.num_samples)
+    texts = [[key_of(one) for one in own] for own in samples.responses]
+    differ = np.array([[own[a] != own[b] for a, b in zip(i, j, strict=True)] for own in texts])
+    kept = differ & (gold[:, i] != gold[:, j])
+    gaps, gold_gaps = (values[:, i] - values[:, j] for values in (rewards, gold))
+    prompts = np.broadcast_to(np.arange(len(gaps))[:, None], gaps.shape)[kept]
+    return group_bootstrap(pair_credit(gaps[kept], gold_gaps[kept] > 0), prompts), int(kept.sum())

@@ -1,0 +1,1 @@
+"""The stages of ``iterate``: what each reads and writes in the folder of a round."""

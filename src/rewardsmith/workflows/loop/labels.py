@@ -1,0 +1,135 @@
+"""Fresh labels of a round: which pairs of the policy's responses, and who says which is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.contracts.metrics.iterate import LabelNumbers
+from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
+from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
+from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.refining.decisions_file import read_decisions
+from rewardsmith.workflows.loop.answers import read_rows
+from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.evaluation import evaluate_start
+from rewardsmith.workflows.loop.files import RoundFiles
+from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.loop.reward_models import is_trained, reward_model, train_members
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A person has to decide before a round goes on."""
+
+    to_label: Path
+    decisions: Path
+    """Not there yet."""
+
+
+def waiting(loop: Loop, number: int) -> Waiting | None:
+    """Writes the pairs that a person is to decide; None where nobody is asked, or the decisions are there."""
+    folder = loop.files.round(number)
+    if loop.config.labelling.labels != "person" or folder.decisions.is_file():
+        return None
+    if not folder.to_label.is_file():
+        samples, pairs = _chosen(loop, number)
+        write_jsonl(folder.to_label, rows_to_decide(samples, pairs, number))
+    if number == 1:
+        with closing(open_scorer(str(loop.files.start.reward_model), loop.config.scoring)) as scorer:
+            evaluate_start(loop, scorer)
+    return Waiting(folder.to_label, folder.decisions)
+
+
+def label(loop: Loop, number: int) -> Spent:
+    """Writes the labels of a round."""
+    how, folder = loop.config.labelling, loop.files.round(number)
+    samples, pairs = _chosen(loop, number)
+    decisions: Sequence[str | None]
+    if how.labels == "person":
+        decisions = _of_a_person(folder, len(pairs))
+    else:
+        labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
+        assert labeller is not None
+        decisions = decisions_by(labeller, samples, pairs, how.label_flip_rate, loop.seed(number))
+    fresh = labelled(samples, pairs, decisions, number, _by(loop), loop.setting.gold)
+    write_jsonl(folder.labels, fresh.rows)
+    return Spent()
+
+
+def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
+    """Of the labels of a round; None without any."""
+    path = loop.files.round(number).labels
+    if not path.is_file():
+        return None
+    rows = read_rows(path)
+    wrong = [row["meta"]["truth"]["wrong"] for row in rows if "truth" in row["meta"] and "target" not in row]
+    return {"num_pairs": len(rows), "by": _by(loop), "wrong_share": float(np.mean(wrong)) if wrong else None}
+
+
+def write_label_next(loop: Loop, number: int) -> None:
+    """Pairs of the newest samples, chosen by the newest reward model, for whoever wants to label some."""
+    samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
+    with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
+        pairs = _pairs(loop, number, samples, score_samples(scorer, samples))
+    write_jsonl(loop.files.label_next, rows_to_decide(samples, pairs, number))
+
+
+def _chosen(loop: Loop, number: int) -> tuple[RoundSamples, list[SamplePair]]:
+    samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
+    with _model_so_far(loop, number) as scorer:
+        scores = _all_alike(samples) if scorer is None else score_samples(scorer, samples)
+    return samples, _pairs(loop, number, samples, scores)
+
+
+def _pairs(loop: Loop, number: int, samples: RoundSamples, scores: SampleScores) -> list[SamplePair]:
+    how = loop.config.labelling
+    return choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
+
+
+@contextmanager
+def _model_so_far(loop: Loop, number: int) -> Iterator[Scorer | None]:
+    """The reward model that pairs are chosen by: of the round before; in the first, of the preferences given.
+
+    None in the first round where no model is asked.
+    """
+    how = loop.config.labelling
+    if number > 1:
+        folder = reward_model(loop, number - 1)
+    elif how.labels == "person" or how.label_choice != "random":
+        folder = loop.files.start.reward_model
+        if not is_trained(loop, folder):
+            train_members(loop, folder, loop.material.pairs, loop.seed(0))
+    else:
+        yield None
+        return
+    with closing(open_scorer(str(folder), loop.config.scoring)) as scorer:
+        yield scorer
+
+
+def _all_alike(samples: RoundSamples) -> SampleScores:
+    rewards = np.zeros((len(samples.prompts), samples.num_samples))
+    return SampleScores(rewards, rewards[None])
+
+
+def _by(loop: Loop) -> Labeller:
+    labels = loop.config.labelling.labels
+    assert labels != "none"
+    return labels
+
+
+def _of_a_person(folder: RoundFiles, num_pairs: int) -> list[str | None]:
+    """By place in the file; None where nothing was decided."""
+    asked = load_preferences(str(folder.to_label), DataOptions(dataset_name=str(folder.to_label))).table
+    found, _ = read_decisions(folder.decisions, asked)
+    by_row = dict(zip(asked["row"].to_pylist(), found, strict=True))
+    return [by_row.get(row) for row in range(num_pairs)]

@@ -1,0 +1,62 @@
+"""A look at the reward model of a round, before the policy learns from it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.contracts.metrics.iterate import RewardModelNumbers
+from rewardsmith.contracts.scorer import Scorer
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.policy.rounds.looks import reward_model_numbers
+from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
+from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.workflows.loop.answers import column_of, read_rows
+from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.loop.reward_models import pairs_of, reward_model, round_of_model
+
+
+def look(loop: Loop, number: int) -> Spent:
+    """Writes what is seen, and the scale of the rewards."""
+    rows, first_rows = (read_rows(loop.files.round(one).samples) for one in (number, 1))
+    samples, first = RoundSamples.of_rows(rows), RoundSamples.of_rows(first_rows)
+    with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
+        here, there = score_samples(scorer, samples), score_samples(scorer, first)
+        accuracy = held_out_accuracy(scorer, loop.material.held_out)
+    num_pairs = len(pairs_of(loop, round_of_model(loop, number)))
+    numbers = reward_model_numbers(samples, here, there, column_of(rows, "gold"), num_pairs, accuracy)
+    mean, std = usual_scale(there.rewards)
+    write_json(loop.files.round(number).look, {"reward_model": numbers, "reward_mean": mean, "reward_std": std})
+    return Spent()
+
+
+def seen(loop: Loop, number: int) -> RewardModelNumbers:
+    return cast(RewardModelNumbers, _read(loop, number)["reward_model"])
+
+
+def scale_of(loop: Loop, number: int) -> tuple[float, float]:
+    """Mean and standard deviation of the rewards of the first policy's samples."""
+    found = _read(loop, number)
+    return found["reward_mean"], found["reward_std"]
+
+
+def held_out_accuracy(scorer: Scorer, pairs: pa.Table | None) -> float | None:
+    """On pairs that are no ties; equal rewards are half right. None without such pairs."""
+    if pairs is None:
+        return None
+    chosen, rejected = pair_conversations(pairs)
+    gaps = scorer.score(chosen).rewards - scorer.score(rejected).rewards
+    credit = pair_credit(gaps, pairs["target"].to_numpy())
+    return None if np.isnan(credit).all() else float(np.nanmean(credit))
+
+
+def _read(loop: Loop, number: int) -> dict[str, float]:
+    found: dict[str, float] = json.loads(loop.files.round(number).look.read_text(encoding="utf-8"))
+    return found

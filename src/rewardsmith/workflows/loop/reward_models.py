@@ -1,0 +1,114 @@
+"""The reward model of a round: what it learns from, and its training."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
+from rewardsmith.engine.training.accelerators import make_accelerator
+from rewardsmith.engine.training.checkpoints import work_before
+from rewardsmith.errors import DataError
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading import save_reward_model
+from rewardsmith.models.policies import load_policy
+from rewardsmith.objectives.ocrm import off_policy_weights
+from rewardsmith.policy.likelihood import likelihoods
+from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.files import RoundFiles, checkpoints_of, finished, is_there, workshop
+from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.meta_samples import meta_samples
+from rewardsmith.workflows.refused_rows import refusals_of
+from rewardsmith.workflows.train_model import train_model
+
+
+def round_of_model(loop: Loop, number: int) -> int:
+    """Whose reward model a round goes by."""
+    return 1 if loop.config.rounds.adapt == "none" else number
+
+
+def reward_model(loop: Loop, number: int) -> Path:
+    return loop.files.round(round_of_model(loop, number)).reward_model
+
+
+def pairs_of(loop: Loop, number: int) -> pa.Table:
+    """What the reward model of a round learns from (``PAIRS``). ``DataError`` where that is nothing."""
+    which = loop.config.rounds.preference_data
+    tables = [loop.material.pairs] if which != "last" else []
+    if loop.config.labelling.labels != "none" and which != "first":
+        rounds = [number] if which == "last" else range(1, number + 1)
+        tables += [_labels(loop.files.round(one)) for one in rounds]
+    pairs = pa.concat_tables(tables)
+    if not len(pairs):
+        raise DataError(f"`preference_data` {which}: round {number} has no label to learn from.")
+    return pairs
+
+
+def adapt(loop: Loop, number: int) -> Spent:
+    """Trains the reward model of a round, all its members."""
+    folder = loop.files.round(number)
+    samples = folder.samples if loop.config.rounds.adapt == "metarm" else None
+    pairs = pairs_of(loop, number)
+    if loop.config.rounds.adapt == "ocrm" and number > 1:
+        pairs = _weighted(loop, number, pairs)
+    return train_members(loop, folder.reward_model, pairs, loop.seed(number), samples)
+
+
+def is_trained(loop: Loop, folder: Path) -> bool:
+    """Whether the model in a folder is finished, with all its members."""
+    return (folder / ENSEMBLE_FILE).is_file() if loop.config.rounds.num_members > 1 else is_there(folder)
+
+
+def train_members(loop: Loop, folder: Path, pairs: pa.Table, seed: int, samples: Path | None = None) -> Spent:
+    """One model, or so many in a folder that is read as an ensemble."""
+    num = loop.config.rounds.num_members
+    if num == 1:
+        return _train(loop, folder, pairs, seed, samples)
+    names = [f"member-{place + 1}" for place in range(num)]
+    spent = [_train(loop, folder / name, pairs, seed + place, samples) for place, name in enumerate(names)]
+    write_json(folder / ENSEMBLE_FILE, {"kind": "rounds", "members": names})
+    return Spent(sum(one.tokens for one in spent), sum(one.seconds_before for one in spent))
+
+
+def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | None) -> Spent:
+    if is_there(made):
+        return Spent()
+    config = loop.config.training(seed, None if samples is None else str(samples))
+    accelerator = make_accelerator(loop.device, config.train.bf16, work_before(checkpoints_of(made)))
+    found = meta_samples(config, refusals_of(config.model))
+    began = time.perf_counter()
+    trained = train_model(config, workshop(made), pairs, accelerator, samples=found)
+    spent = Spent.of(trained.run.outcome, time.perf_counter() - began)
+    with finished(made) as saving:
+        extra = {**trained.start.extra, "dataset": loop.setting.name}
+        save_reward_model(trained.model, trained.start.tokenizer, saving, extra)
+    return spent
+
+
+def _labels(folder: RoundFiles) -> pa.Table:
+    if not folder.labels.stat().st_size:
+        return pa.table({})
+    return load_preferences(str(folder.labels), DataOptions(dataset_name=str(folder.labels))).table
+
+
+def _weighted(loop: Loop, number: int, pairs: pa.Table) -> pa.Table:
+    """The pairs, the weights of those given times OCRM's; fresh labels, on what this loop wrote, keep theirs."""
+    given = loop.material.pairs
+    talks = [talk for both in pair_conversations(given) for talk in both]
+    ratios = []
+    for name in (loop.policy(number - 1), loop.policy(0)):
+        policy, tokenizer = load_policy(resolve_model(name))
+        encoder = ConversationEncoder(tokenizer, loop.config.model.max_length)
+        ratios.append(torch.from_numpy(likelihoods(policy, encoder, talks).logprobs))
+    weights = off_policy_weights((ratios[0] - ratios[1]).view(2, -1), loop.config.rounds.ocrm_coefficient)
+    factors = torch.cat([weights, weights.new_ones(len(pairs) - len(given))])
+    column = pa.array((torch.tensor(pairs["weight"].to_pylist()) * factors).tolist(), pa.float32())
+    return pairs.set_column(pairs.schema.get_field_index("weight"), pairs.schema.field("weight"), column)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rewardsmith.report.iterate.words import (
+    gain_sentence,
+    headline,
+    measured,
+    not_judged,
+    over_optimised,
+    points,
+    stop_sentence,
+)
+
+
+def unjudged(run: dict[str, Any]) -> dict[str, Any]:
+    """The run as it is without gold, without a judge, and with a single reward model."""
+    nothing = {"value": None, "low": None, "high": None}
+    run |= {"judged_by": None, "best_round": None, "best_against_plain": None, "should_have_stopped": None}
+    for policy in (run["start"], *(each["policy"] for each in run["rounds"])):
+        policy |= {"gold": nothing, "against_first": None, "against_last": None}
+    for each in run["rounds"]:
+        each["reward_model"] |= {"gold_accuracy": nothing, "num_gold_pairs": 0, "disagreement": None}
+        each["path"] = [point | {"gold": None} for point in each["path"]]
+        each["stops"] = []
+    return run
+
+
+def test_the_best_round_comes_first_then_its_gain_the_fall_and_the_stop(run: dict[str, Any]) -> None:
+    assert headline(run) == "The policy of round 2 is judged best of 3 rounds."
+    gain, fall, stop = points(run)
+    assert gain == (
+        "Judged by gold it wins 68% (62 to 76%) against the first policy, and 57% (50 to 64%) against round 1 alone, "
+        "which is plain RL; its mean gold is 0.53 (0.50 to 0.56), that of the first policy 0.40 (0.37 to 0.43)."
+    )
+    assert fall == (
+        "Over-optimisation: after round 3 mean gold is down to 0.31 (0.28 to 0.34), although the reward model sees a "
+        "gain of 3.1 standard deviations instead of 1.9."
+    )
+    assert stop.startswith("It stopped after round 3, the first after which a rule held: ")
+
+
+def test_a_fall_within_the_intervals_or_with_less_reward_is_no_over_optimisation(run: dict[str, Any]) -> None:
+    last = run["rounds"][2]["policy"]
+    assert over_optimised(run)
+    assert not over_optimised(run | {"best_round": 3})
+    last["reward_gap_first"] = 1.8
+    assert not over_optimised(run)
+    last |= {"reward_gap_first": 3.1, "gold": {"value": 0.49, "low": 0.46, "high": 0.52}}
+    assert not over_optimised(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stopped_after": None}, "Here is where to stop, after round 3: "),
+        ({"should_have_stopped": 2, "stopped_after": None}, "It should have stopped after round 2: "),
+        ({"should_have_stopped": None, "stopped_after": None}, "No stop rule held after any round."),
+    ],
+)
+def test_when_it_should_have_stopped(run: dict[str, Any], changes: dict[str, Any], words: str) -> None:
+    run["rounds"][1]["stops"] = [{"rule": "ran_away", "value": 1.63, "bar": 1.25}]
+    assert stop_sentence(run | changes).startswith(words)
+
+
+def test_every_rule_says_what_was_measured_and_its_bar(run: dict[str, Any]) -> None:
+    run["rounds"][2]["stops"].append({"rule": "ran_away", "value": 1.63, "bar": 1.25})
+    said = stop_sentence(run)
+    assert "its rewards spread 22% as far within a prompt as on the first policy's (bar 25%)" in said
+    assert "its win rate over the round before may be as low as 14% (bar 50%)" in said
+    assert "its KL or perplexity grew by a factor of 1.6 (bar 1.25)" in said
+
+
+def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
+    run = unjudged(run)
+    assert headline(run) == (
+        "Nobody judged the policies: which round is best is not known, and rewards alone do not tell."
+    )
+    assert points(run) == ["No stop rule held after any round, as far as that can be told without a judge."]
+    told = dict(not_judged(run))
+    assert "Win rates, the best round" in told
+    assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
+    assert dict(measured(run))["Judged by"] == "nobody"
+
+
+def test_where_everything_is_judged_nothing_is_missing(run: dict[str, Any]) -> None:
+    assert not_judged(run) == []
+
+
+def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
+    run["best_round"] = 0
+    assert headline(run) == "No round of 3 made a policy that is judged better than the first one."
+    assert gain_sentence(run) == ""
+
+
+def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:
+    run["waiting_for"] = "runs/loop/round-4/decisions.jsonl"
+    assert headline(run) == "Round 4 waits for a person's decisions, in runs/loop/round-4/decisions.jsonl."
+    assert points(run)[0] == "The policy of round 2 is judged best of 3 rounds."
+    run["rounds"] = []
+    assert headline(run).startswith("Round 1 waits")
+    assert points(run) == []
+
+
+def test_wrong_labels_of_the_preferences_are_told_where_they_are_known(run: dict[str, Any]) -> None:
+    assert dict(measured(run))["Preferences"] == "2,000 of embedded/world; gold contradicts 27% of the labels"
+    run["wrong_share"] = None
+    assert dict(measured(run))["Preferences"] == "2,000 of embedded/world"

@@ -254,7 +254,7 @@ def rho_with_interval(pairs: Floats) -> Interval:
         return Interval(nan, nan, nan)
     half = NormalDist().inv_cdf(0.975) * sqrt((1 + rho**2 / 2) / (len(pairs) - 3))
     centre = atanh(np.clip(rho, -0.999, 0.999))
-    return Interval(rho, tanh(centre - half), tanh(centre + half))
+    return Interval(rho, min(rho, tanh(centre - half)), max(rho, tanh(centre + half)))
 
 
 if __name__ == "__main__":

@@ -156,12 +156,12 @@ def smooth(lines: Sequence[Line], key: str) -> Floats:
     return np.convolve([line[key] for line in lines], np.ones(WINDOW) / WINDOW, "valid")
 
 
-def at_kl(lines: Sequence[Line], kl: float) -> float | None:
-    """Gold where the KL first reaches a value, on a line between windows; None where it never does."""
-    kls, golds = smooth(lines, "kl"), smooth(lines, "gold")
-    if not (kls >= kl).any():
+def crossing(kls: Sequence[float] | Floats, golds: Sequence[float] | Floats, kl: float) -> float | None:
+    """Gold where the KL first reaches a value, on a line from the point before; None where it never does."""
+    reached = [place for place, value in enumerate(kls) if value >= kl]
+    if not reached:
         return None
-    after = int((kls >= kl).argmax())
+    after = reached[0]
     if not after:
         return float(golds[0])
     share = (kl - kls[after - 1]) / (kls[after] - kls[after - 1])
@@ -175,7 +175,7 @@ def outcome(lines: Sequence[Line]) -> dict[str, float | None]:
         "gold_first": float(gold[0]),
         "gold_peak": float(gold.max()),
         "gold_last": float(gold[-1]),
-        **{f"gold_at_kl_{at:g}": at_kl(lines, at) for at in MATCHED_KLS},
+        **{f"gold_at_kl_{at:g}": crossing(kl, gold, at) for at in MATCHED_KLS},
         "kl_last": float(kl[-1]),
         "kl_line": straightness(kl),
         "perplexity_first": float(perplexity[0]),

@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 # One thread a process, since tests run side by side; no hub: everything the tests need comes with the packages.
 TEST_ENV = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup demo test test-slow test-heavy check format docs wheel clean
+.PHONY: help setup demo loop test test-slow test-heavy check format docs wheel clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ setup: ## make or repair the virtual environment
 
 demo: setup ## audit the data set that comes with the package; prints a verdict and the path of the report
 	@HF_HUB_OFFLINE=1 $(VENV)/bin/rewardsmith audit --dataset_name embedded/dialogues --output_dir runs/demo --overwrite
+
+loop: setup ## improve a tiny policy in three rounds, true reward known; prints where the report is
+	@HF_HUB_OFFLINE=1 $(VENV)/bin/rewardsmith iterate --config embedded/loop --output_dir runs/loop --overwrite
 
 test: setup ## run the default tests (PYTEST_ARGS="-k name" chooses some)
 	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)

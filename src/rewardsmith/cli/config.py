@@ -29,6 +29,8 @@ LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit"}
 SEVERAL = ("test",)
 """Options that may come again: their values are joined by commas, as they may be written from the start."""
 CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
+CONFIGS, EMBEDDED = Path(__file__).parent / "configs", "embedded/"
+"""Files that come with the package: ``--config embedded/loop`` reads ``loop.yaml``."""
 
 
 def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:
@@ -122,7 +124,7 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
 
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
-        values = parse_yaml(Path(path).read_text(encoding="utf-8"))
+        values = parse_yaml(_file_of(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"--config {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if values is None:
@@ -130,6 +132,15 @@ def _read_yaml(path: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"--config {path} must hold lines of the form `option: value`.")
     return {str(name): value for name, value in values.items()}
+
+
+def _file_of(name: str) -> Path:
+    if not name.startswith(EMBEDDED):
+        return Path(name)
+    known = {f"{EMBEDDED}{file.stem}": file for file in sorted(CONFIGS.glob("*.yaml"))}
+    if name not in known:
+        raise ConfigError(f"--config {name} does not come with the package.{suggest(name, known)}")
+    return known[name]
 
 
 def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config, prog: str, help_text: str) -> Config:

@@ -3,70 +3,76 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.atomic import write_jsonl, write_text
+from rewardsmith.artifacts.flat_config import changed_options, flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.iterate import IterateMetrics, RoundNumbers
 from rewardsmith.engine.hardware.devices import use_all_cores
-from rewardsmith.policy.options import check_policy_options
-from rewardsmith.policy.rounds.options import check_rounds
-from rewardsmith.policy.rounds.stop_rules import best_round, should_have_stopped
-from rewardsmith.report.notebook import MeasuredResult
+from rewardsmith.report.iterate.next_steps import next_steps
+from rewardsmith.report.iterate.report import render_iterate_report
+from rewardsmith.report.iterate.terminal import print_iterate
+from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.iterate_options import IterateConfig
-from rewardsmith.workflows.loop.evaluation import evaluated, match_of
+from rewardsmith.workflows.loop.checks import check_iterate
 from rewardsmith.workflows.loop.files import LoopFiles
+from rewardsmith.workflows.loop.findings import findings_of
 from rewardsmith.workflows.loop.forecast import forecast_of
 from rewardsmith.workflows.loop.labels import Waiting, write_label_next
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.one_round import run_round
 from rewardsmith.workflows.loop.setting import Setting, gather, open_setting
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output
-from rewardsmith.workflows.train_model import check_training
+
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, repr=False)
-class IterateResult(MeasuredResult[IterateMetrics]):
-    """The rounds of a loop, and their numbers."""
+class IterateResult(ReportedResult[IterateMetrics]):
+    """The rounds of a loop, their numbers, and the report of them."""
+
+    @property
+    def policy_path(self) -> str | None:
+        """Folder of the policy that is judged best; None where that is the first one, or nobody judges."""
+        best = self.metrics["best_round"]
+        return str(LoopFiles(Path(self.path)).round(best).policy) if best else None
 
     def in_short(self) -> str:
-        return f"{len(self.metrics['rounds'])} rounds"
+        best = self.metrics["best_round"]
+        return f"{len(self.metrics['rounds'])} rounds" + ("" if best is None else f", the best is {best}")
 
     def print(self, console: Any) -> None:
-        console.print(f"Written to {self.path}", markup=False, highlight=False)
+        print_iterate(self.metrics, console, self.report_path)
 
 
 def run_iterate(config: IterateConfig, dataset: Any = None) -> IterateResult:
     """Runs the rounds that are missing. Where a person has to decide, it ends, and the same command goes on."""
     set_quiet(config.run.quiet)
-    _check(config)
+    check_iterate(config)
     setting = open_setting(config, dataset)
     if setting.config.model.device == "cpu":
         use_all_cores()
     folder = _open_folder(config, setting)
+    files = LoopFiles(folder.path)
     with folder.abandoned_on_input_error(unless="round-1"):
-        loop = Loop(setting, gather(setting, LoopFiles(folder.path)), LoopFiles(folder.path))
+        loop = Loop(setting, gather(setting, files), files)
     rounds: list[RoundNumbers] = []
     for number in range(1, config.rounds.num_rounds + 1):
         found = run_round(loop, number, forecast_of(loop, number))
         if isinstance(found, Waiting):
             return _shown(loop, rounds, found)
         rounds.append(found)
-        write_label_next(loop, number)
-        result = _shown(loop, rounds)
+        if not files.round(number + 1).path.exists():  # else it has been shown
+            write_label_next(loop, number)
+            result = _shown(loop, rounds)
         if found["stops"] and config.rounds.stop_early:
             break
     folder.finish(device=loop.device)
     return result
-
-
-def _check(config: IterateConfig) -> None:
-    check_rounds(config.rounds, config.labelling, config.in_world)
-    check_policy_options(config.policy)
-    check_training(config.training(config.run.seed, "samples" if config.rounds.adapt == "metarm" else None))
 
 
 def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
@@ -88,37 +94,10 @@ def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
 
 def _shown(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None = None) -> IterateResult:
     """Numbers and report as of now: a loop can be watched."""
-    metrics = _metrics(loop, rounds, waiting)
-    write_metrics(loop.files.path, metrics, IterateMetrics)
-    return IterateResult(str(loop.files.path), metrics)
-
-
-def _metrics(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None) -> IterateMetrics:
-    config, material, start = loop.config, loop.material, evaluated(loop, 0)
-    best, last = best_round(start, rounds), rounds[-1] if rounds else None
-    stopped = last is not None and bool(last["stops"]) and config.rounds.stop_early
-    return {
-        "dataset": loop.setting.name,
-        "policy": config.policy_model.policy_name_or_path,
-        "reward_model": config.model.model_name_or_path,
-        "adapt": config.rounds.adapt,
-        "labels": config.labelling.labels,
-        "preference_data": config.rounds.preference_data,
-        "policy_start": config.rounds.policy_start,
-        "reference": config.rounds.reference,
-        "judged_by": loop.setting.judged_by,
-        "num_pairs": len(material.pairs),
-        "wrong_share": material.wrong_share,
-        "num_policy_prompts": len(material.policy_prompts),
-        "num_test_prompts": len(material.test_prompts),
-        "samples_per_prompt": config.rounds.shift_samples,
-        "start": start,
-        "rounds": rounds,
-        "best_round": best,
-        "best_against_plain": match_of(loop, best, 1) if best is not None and best != 1 and rounds else None,
-        "stopped_after": last["round"] if last is not None and stopped else None,
-        "should_have_stopped": should_have_stopped(rounds),
-        "waiting_for": None if waiting is None else str(waiting.decisions),
-        "label_next": loop.files.label_next.name if loop.files.label_next.is_file() else None,
-        "seconds": round(sum(stage["seconds"] for one in rounds for stage in one["stages"]), 2),
-    }
+    path = loop.files.path
+    findings = findings_of(loop, rounds, waiting)
+    options = {**changed_options(loop.setting.asked), "output_dir": str(path)}
+    metrics: IterateMetrics = {**findings, "next_steps": next_steps(findings, options)}
+    write_metrics(path, metrics, IterateMetrics)
+    write_text(path / REPORT, render_iterate_report(metrics, path))
+    return IterateResult(str(path), metrics)

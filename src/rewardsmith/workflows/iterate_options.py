@@ -10,7 +10,7 @@ from rewardsmith.engine.training.contrastive.contrastive_options import Contrast
 from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.policy.options import PolicyOptions
+from rewardsmith.policy.options import PolicyOptions, PolicyTrainerOptions
 from rewardsmith.policy.rounds.options import LabellingOptions, RoundOptions
 from rewardsmith.policy.worlds.options import WorldOptions
 from rewardsmith.preferences.options import DataOptions
@@ -87,6 +87,7 @@ class IterateConfig:
     labelling: LabellingOptions = field(default_factory=LabellingOptions)
     world: WorldOptions = field(default_factory=WorldOptions)
     policy_model: PolicyModelOptions = field(default_factory=PolicyModelOptions)
+    policy_trainer: PolicyTrainerOptions = field(default_factory=PolicyTrainerOptions)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     model: RewardModelOptions = field(default_factory=RewardModelOptions)
     train: TrainOptions = field(default_factory=TrainOptions)

@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.contracts.metrics.iterate import PathPoint
@@ -16,6 +17,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.policy.trl_training import train_policy_by_trl
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.looks import scale_of
@@ -37,28 +39,24 @@ def improve(loop: Loop, number: int) -> Spent:
         policy = add_policy_lora(policy, config.policy_model.adapters())
     options, work = policy_options(loop, number), workshop(made)
     accelerator = make_accelerator(loop.device, config.train.bf16, work_before(checkpoints_of(made)))
+    reference = None if near == start else load_policy(resolve_model(near))[0]
+    saving = replace(config.checkpoints, save_steps=config.policy_model.save_rollouts * options.steps_per_rollout)
     with closing(open_scorer(str(reward_model(loop, number)), config.scoring)) as scorer:
+        given = policy, tokenizer, loop.material.policy_prompts, scorer, options, accelerator, loop.seed(number)
+        told: dict[str, Any] = {
+            "reference": reference,
+            "log": MetricsLog(work / LOG),
+            "samples": MetricsLog(work / READ),
+            "gold": loop.setting.gold,
+        }
         began = time.perf_counter()
-        trained = train_policy(
-            policy,
-            tokenizer,
-            loop.material.policy_prompts,
-            scorer,
-            options,
-            accelerator,
-            loop.seed(number),
-            reference=None if near == start else load_policy(resolve_model(near))[0],
-            log=MetricsLog(work / LOG),
-            samples=MetricsLog(work / READ),
-            save_to=checkpoints_of(made),
-            saving=replace(
-                config.checkpoints, save_steps=config.policy_model.save_rollouts * options.steps_per_rollout
-            ),
-            gold=loop.setting.gold,
-        )
+        if config.policy_trainer.policy_trainer == "ours":
+            trained = train_policy(*given, **told, save_to=checkpoints_of(made), saving=saving)
+        else:
+            trained = train_policy_by_trl(config.policy_trainer.policy_trainer, *given, **told)
         spent = Spent.of(trained.outcome, time.perf_counter() - began)
-    with finished(made) as saving:
-        save_policy(policy, tokenizer, saving)
+    with finished(made) as folder:
+        save_policy(policy, tokenizer, folder)
     return replace(spent, tokens=spent.tokens + spent.tokens // options.ppo.num_ppo_epochs)  # written once
 
 

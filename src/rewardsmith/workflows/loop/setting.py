@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +41,8 @@ DEFAULT_REWARD_MODEL = "embedded/minilm"
 class Setting:
     """Everything that a loop reads, and nothing that it makes."""
 
+    asked: IterateConfig
+    """As it was given."""
     config: IterateConfig
     """With what a world or a default decides filled in."""
     name: str
@@ -90,17 +92,17 @@ def open_setting(config: IterateConfig, dataset: Any = None) -> Setting:
     """Reads what the options name. ``ConfigError`` for what is missing."""
     data = config.loop_data
     world = open_world(config.world) if config.in_world else None
-    config = _filled_in(config, world)
+    asked, config = config, _filled_in(config, world)
     judge = open_scorer(path, config.scoring) if (path := config.labelling.judge_model_path) else None
     prompts = _prompts(data.prompts, config.data.on_bad_row) if data.prompts else []
     tests = _prompts(data.test_prompts, config.data.on_bad_row) if data.test_prompts else []
     if world is not None:
         name = f"world-{config.world.world}"
         prompts, tests = prompts or world.policy_prompts, tests or world.test_prompts
-        return Setting(config, name, None, world, judge, prompts, tests)
+        return Setting(asked, config, name, None, world, judge, prompts, tests)
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     given = set_aside_refused(given, refusals_of(config.model), config.data)
-    return Setting(config, given.name, given, None, judge, prompts, tests)
+    return Setting(asked, config, given.name, given, None, judge, prompts, tests)
 
 
 def gather(setting: Setting, files: LoopFiles) -> Material:
@@ -184,15 +186,10 @@ def _drawn(setting: Setting, files: LoopFiles) -> tuple[PreferenceSet, float]:
                 sampler, world.gold, prompts, config.loop_data.num_pairs, how, config.run.seed + how.world_seed
             )
         write_jsonl(path, made.rows)
-    rows = [json_row["meta"]["truth"]["wrong"] for json_row in _read(path)]
     data = replace(config.data, dataset_name=str(path))
-    return load_preferences(str(path), data, config.run.seed), float(np.mean(rows))
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    import json
-
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    given = load_preferences(str(path), data, config.run.seed)
+    wrong = [json.loads(original)["meta"]["truth"]["wrong"] for original in given.table["original"].to_pylist()]
+    return given, float(np.mean(wrong))
 
 
 def _of_both(config: IterateConfig) -> Sequence[Refusals]:

@@ -9,6 +9,7 @@ Workload   The lexicon world, a seed each: 2,000 pairs of `embedded/tiny-chat`, 
 Arms       plain; flip_margin and soft_label: recipes of `refine` by an audit with its defaults; contrastive: simcse;
            ensemble: mean of four; careful: mean less one deviation of the same four; true_labels: nothing flipped,
            which no denoising can beat.
+Cost       A minute of one free thread for an arm of a seed, more for `contrastive` and `ensemble`: 40 minutes.
 Command    OMP_NUM_THREADS=1 python benchmarks/denoised_policies.py --output_dir runs/denoised-policies
 """
 

@@ -9,6 +9,7 @@ Workload   The lexicon world. Reward models differ in pairs (250 to 2,000), wron
 Measures   On what the first policy answers to prompts held out: 400 pairs, and 16 responses to each of 64 prompts. On
            400 pairs of a policy that a reward model of its own moved. Those that end in "gold" need a true reward.
 Ceiling    Rank correlation 1; with twenty models one of 0.45 is told from none.
+Cost       A minute of one free thread for a reward model and its policy, after two that all share.
 Command    OMP_NUM_THREADS=1 python benchmarks/objective_mismatch.py --output_dir runs/objective-mismatch
 """
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,83 +21,21 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from policy_paths import WINDOW, Climb, gold_accuracy, improved, rewards_of, sampler_of, smooth
 
 import rewardsmith
 from rewardsmith.artifacts.progress import set_quiet
-from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.contracts.sampler import Sampler
-from rewardsmith.contracts.scorer import Scorer, Scores
+from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
-from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
-from rewardsmith.policy.options import (
-    KLOptions,
-    PolicyOptimizerOptions,
-    PolicyOptions,
-    PPOOptions,
-    RewardOptions,
-    RolloutOptions,
-)
-from rewardsmith.policy.policy_training import train_policy
 from rewardsmith.policy.worlds.options import WorldName, WorldOptions
 from rewardsmith.policy.worlds.preferences import draw_pairs, draw_preferences
 from rewardsmith.policy.worlds.world import World, open_world
-from rewardsmith.sampling.local_sampler import load_local_sampler
-from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
+from rewardsmith.sampling.local_sampler import LocalSampler
 
-NUM_PAIRS, NUM_TEST_PAIRS, PEAK_WINDOW = 2000, 400, 5
-
-
-class Observed:
-    """The proxy, with gold looked at beside it."""
-
-    num_members, device, num_bytes = 1, "cpu", 0
-
-    def __init__(self, proxy: Scorer, gold: Scorer) -> None:
-        self.proxy, self.gold, self.fingerprint = proxy, gold, proxy.fingerprint
-        self.golds: list[float] = []
-
-    def score(self, conversations: Sequence[Conversation]) -> Scores:
-        self.golds.append(float(self.gold.score(conversations).rewards.mean()))
-        return self.proxy.score(conversations)
-
-    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
-        return self.proxy.refusals(conversations)
-
-    def close(self) -> None:
-        self.proxy.close()
+NUM_PAIRS, NUM_TEST_PAIRS = 2000, 400
 
 
-class Lines:
-    """A log in memory."""
-
-    def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
-
-    def cut_back(self, step: int) -> None:
-        """No run is resumed."""
-
-    def log(self, **fields: Any) -> None:
-        self.lines.append(fields)
-
-
-def options_of(world: World, proxies: np.ndarray, arguments: argparse.Namespace) -> PolicyOptions:
-    return PolicyOptions(
-        sampling=SamplingOptions(max_new_tokens=world.max_new_tokens),
-        rollouts=RolloutOptions(num_rollouts=arguments.num_rollouts, max_prompt_length=48),
-        rewards=RewardOptions(
-            reward_mean=float(proxies.mean()), reward_std=float(proxies.std()), no_end_penalty=arguments.no_end_penalty
-        ),
-        kl=KLOptions(kl_coef=arguments.kl_coef),
-        ppo=PPOOptions(advantage="rloo", num_ppo_epochs=1),
-        optimizer=PolicyOptimizerOptions(
-            policy_learning_rate=arguments.learning_rate, policy_lr_scheduler_type="constant"
-        ),
-    )
-
-
-def reward_model(world: World, sampler: Sampler, how: WorldOptions, folder: Path) -> tuple[Scorer, float]:
+def reward_model(world: World, sampler: LocalSampler, how: WorldOptions, folder: Path) -> tuple[Scorer, float]:
     """A proxy of noisy preferences, and the share of wrong labels."""
     made = draw_preferences(sampler, world.gold, world.preference_prompts, NUM_PAIRS, how, how.world_seed)
     rewardsmith.train(
@@ -119,34 +56,28 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     began = time.process_time()
     how = replace(WorldOptions(), world=arguments.world, world_seed=seed)
     world = open_world(how)
-    sampling = SamplingOptions(max_new_tokens=world.max_new_tokens)
-    sampler = load_local_sampler(world.policy, None, sampling, LocalSamplingOptions(device="cpu"))
+    sampler = sampler_of(world)
     with TemporaryDirectory() as folder:
         proxy, disagreement = reward_model(world, sampler, how, Path(folder) / "reward_model")
     tests = draw_pairs(sampler, world.gold, world.test_prompts, NUM_TEST_PAIRS, seed + 1)
-    proxies = proxy.score([[*pair.prompt, response] for pair in tests for response in pair.responses]).rewards
-    gaps = proxies[0::2] - proxies[1::2]
-    accuracy = float(np.mean((gaps > 0) == np.array([pair.gap > 0 for pair in tests])))
+    rewards = rewards_of(proxy, tests)
+    accuracy = gold_accuracy(rewards, tests)
     before_policy = time.process_time()
-    log, observed = Lines(), Observed(proxy, world.gold)
-    policy, tokenizer = load_policy(resolve_model(world.policy))
-    options = options_of(world, proxies, arguments)
-    accelerator = make_accelerator("cpu")
-    train_policy(policy, tokenizer, world.policy_prompts, observed, options, accelerator, seed, log=log, quiet=True)
-    smooth = np.convolve(observed.golds, np.ones(PEAK_WINDOW) / PEAK_WINDOW, "valid")
-    peak = int(smooth.argmax())
-    lines = [line | {"gold": gold} for line, gold in zip(log.lines, observed.golds, strict=True)]
+    climb = Climb(arguments.num_rollouts, arguments.learning_rate, arguments.kl_coef, arguments.no_end_penalty)
+    _, _, lines = improved(world, proxy, rewards, climb, seed)
+    gold = smooth(lines, "gold")
+    peak = int(gold.argmax())
     return {
         "seed": seed,
         "disagreement": disagreement,
         "accuracy": round(accuracy, 3),
-        "gold_first": round(float(smooth[0]), 3),
-        "gold_peak": round(float(smooth[peak]), 3),
-        "gold_last": round(float(smooth[-1]), 3),
-        "peak_rollout": peak + PEAK_WINDOW // 2,
-        "kl_at_peak": round(float(np.mean([line["kl"] for line in lines[peak : peak + PEAK_WINDOW]])), 1),
-        "kl_last": round(float(np.mean([line["kl"] for line in lines[-PEAK_WINDOW:]])), 1),
-        "proxy_rise": round(float(np.mean([line["reward"] for line in lines[-PEAK_WINDOW:]])), 2),
+        "gold_first": round(float(gold[0]), 3),
+        "gold_peak": round(float(gold[peak]), 3),
+        "gold_last": round(float(gold[-1]), 3),
+        "peak_rollout": peak + WINDOW // 2,
+        "kl_at_peak": round(float(np.mean([line["kl"] for line in lines[peak : peak + WINDOW]])), 1),
+        "kl_last": round(float(np.mean([line["kl"] for line in lines[-WINDOW:]])), 1),
+        "proxy_rise": round(float(np.mean([line["reward"] for line in lines[-WINDOW:]])), 2),
         "setup_s": round(before_policy - began, 1),
         "policy_s": round(time.process_time() - before_policy, 1),
         "path": [{key: round(line[key], 3) for key in ("kl", "reward", "gold", "response_length")} for line in lines],

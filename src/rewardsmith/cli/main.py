@@ -20,6 +20,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.version import __version__
+from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.options import (
     AuditConfig,
     CacheConfig,
@@ -45,6 +46,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "sample": SampleConfig,
     "score": ScoreConfig,
+    "judge": JudgeConfig,
     "export": ExportConfig,
     "study noise": StudyNoiseConfig,
     "study arms": StudyArmsConfig,

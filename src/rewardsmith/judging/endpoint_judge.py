@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
@@ -50,13 +50,13 @@ class EndpointJudge:
         pool = ThreadPoolExecutor(self._workers)
         try:
             waiting = {key: pool.submit(self.model.opinion, one) for key, one in self._shown(pairs).items()}
-            opinions = {}
             with progress("Asking the judge", len(waiting), self._quiet) as bar:
-                for key, one in waiting.items():
-                    opinions[key] = one.result()
+                for one in as_completed(waiting.values()):
+                    one.result()
                     bar.advance()
         finally:
             pool.shutdown(cancel_futures=True)  # what is on its way is waited for, and kept
+        opinions = {key: one.result() for key, one in waiting.items()}
         return [ruling_of(pair, opinions) for pair in pairs]
 
     def close(self) -> None:

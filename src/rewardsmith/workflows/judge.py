@@ -29,6 +29,7 @@ from rewardsmith.judging.findings import Judged, contest_numbers, file_ratings, 
 from rewardsmith.judging.scorer_judge import ScorerJudge
 from rewardsmith.report.judge.terminal import forecast_words, print_forecast, print_judging
 from rewardsmith.report.notebook import MeasuredResult
+from rewardsmith.report.numbers import decimal
 from rewardsmith.workflows.judge_choice import OpenedJudge, open_judge
 from rewardsmith.workflows.judge_inputs import JudgeInputs, read_inputs
 from rewardsmith.workflows.judge_options import JudgeConfig
@@ -48,8 +49,9 @@ class JudgeResult(MeasuredResult[JudgeMetrics]):
     """Who wins how often, and the folder with every ruling."""
 
     def in_short(self) -> str:
-        contests = [f"{c['first']} against {c['second']} {c['win_rate']['value']}" for c in self.metrics["contests"]]
-        return ", ".join(contests) or f"the judge on {self.metrics['truth'][0]['num_pairs']:,} labelled pairs"
+        contests = self.metrics["contests"]
+        rates = [f"{c['first']} against {c['second']} {decimal(c['win_rate']['value'], 3)}" for c in contests]
+        return ", ".join(rates) or f"the judge on {self.metrics['truth'][0]['num_pairs']:,} labelled pairs"
 
     def print(self, console: Any) -> None:
         print_judging(self.metrics, console)

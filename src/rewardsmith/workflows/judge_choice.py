@@ -26,12 +26,12 @@ class OpenedJudge:
 
 def open_judge(config: JudgeConfig) -> OpenedJudge:
     """``ConfigError`` unless exactly one is named."""
-    named = {
+    named: dict[str, object] = {
         "`base_url` with `judge_model`": config.endpoint.base_url,
         "`reward_model_path`": config.reward_model_path,
-        "`gold_world`": config.gold_world,
+        "`gold_world`": config.gold_world != "none",
     }
-    chosen = [option for option, value in named.items() if value is not None]
+    chosen = [option for option, value in named.items() if value]
     if len(chosen) != 1:
         found = " and ".join(chosen) or "none"
         raise ConfigError(f"one judge is needed: {', '.join(named)}; there is {found}.")
@@ -53,5 +53,5 @@ def _gold(config: JudgeConfig) -> Scorer:
     from rewardsmith.policy.worlds.options import WorldOptions
     from rewardsmith.policy.worlds.world import open_world
 
-    assert config.gold_world is not None
+    assert config.gold_world != "none"
     return open_world(WorldOptions(world=config.gold_world, world_seed=config.gold_world_seed)).gold

@@ -50,7 +50,7 @@ class JudgeConfig:
     reward_model_path: str | None = None
     """Reward model that judges: folder or Hub id; several separated by commas, or an ensemble's folder, judge
     together."""
-    gold_world: Literal["lexicon", "detail"] | None = None
+    gold_world: Literal["none", "lexicon", "detail"] = "none"
     """World whose true reward judges (docs/methods/worlds.md)."""
     gold_world_seed: int = 0
     """Its seed."""

@@ -19,13 +19,13 @@ from rewardsmith.contracts.metrics.judge import (
 )
 from rewardsmith.contracts.metrics.parts import IntervalNumbers
 from rewardsmith.report.numbers import MISSING, decimal, known
-from rewardsmith.report.terminal import plain
+from rewardsmith.report.terminal import flags, plain
 
 PROBLEMS = {
     "refused": "refused by the judge",
     "unreadable": "answered without a verdict that can be read",
-    "cut_off": "answered up to --max_judge_tokens without a verdict",
-    "no_answer": "left without an answer (with --overwrite the same command asks for these again, and only these)",
+    "cut_off": "answered up to `max_judge_tokens` without a verdict",
+    "no_answer": "left without an answer (with `overwrite` the same command asks for these again, and only these)",
 }
 
 
@@ -40,7 +40,7 @@ def print_judging(metrics: JudgeMetrics, console: Console) -> None:
         console.print(_ratings(m["files"]))
     console.print()
     for line in _lines(m):
-        console.print(line, markup=False, highlight=False)
+        console.print(flags(line), markup=False, highlight=False)
 
 
 def print_forecast(forecast: ForecastNumbers, console: Console) -> None:

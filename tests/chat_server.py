@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
 from threading import Lock, Thread
 from typing import Any
 
 Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
-"""Status, body (JSON, or text as it is), headers."""
+"""Status, body (JSON, or text as it is), headers. ``CUT`` ends the connection without a word."""
+CUT: Reply = (0, "")
 
 
 @dataclass
@@ -29,9 +31,10 @@ class ChatServer:
         with self._lock:
             self.asked.append(body)
             self.keys.append(key)
-            if path != "/v1/chat/completions":
-                return 404, {"error": {"message": f"no {path} here"}}
-            return self.before.pop(0) if self.before else self.reply(body)
+            before = self.before.pop(0) if self.before else None
+        if path != "/v1/chat/completions":
+            return 404, {"error": {"message": f"no {path} here"}}
+        return self.reply(body) if before is None else before
 
 
 def choices(body: dict[str, Any], *texts: str, **more: Any) -> Reply:
@@ -67,6 +70,10 @@ def chat_server(reply: Callable[[dict[str, Any]], Reply] = echo, *before: Reply)
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             status, content, *headers = server.answer(self.path, body, self.headers.get("authorization"))
+            if status == 0:
+                self.close_connection = True
+                self.connection.shutdown(SHUT_RDWR)
+                return
             data = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(status)
             for name, value in (headers[0] if headers else {}).items():

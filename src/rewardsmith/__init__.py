@@ -7,17 +7,19 @@ arguments. Importing this package loads nothing heavy; the first call does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rewardsmith.version import __version__
 
 if TYPE_CHECKING:
+    from rewardsmith.contracts.judge import Judge
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
     from rewardsmith.workflows.export import ExportResult
     from rewardsmith.workflows.iterate import IterateResult
+    from rewardsmith.workflows.judge import JudgeForecast, JudgeResult
     from rewardsmith.workflows.refine import RefineResult
     from rewardsmith.workflows.sample import SampleResult
     from rewardsmith.workflows.score import ScoreResult
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate",
     "export",
     "iterate",
+    "judge",
     "refine",
     "sample",
     "score",
@@ -116,6 +119,20 @@ def iterate(dataset: Any, **options: Any) -> IterateResult:
     from rewardsmith.workflows.iterate_options import IterateConfig
 
     return run_iterate(_config(IterateConfig, dataset, options), **_in_memory(dataset))
+
+
+def judge(
+    files: Sequence[Any] | Mapping[str, Any], judge: Judge | None = None, **options: Any
+) -> JudgeResult | JudgeForecast:
+    """Who writes better responses: win rates of several files, and how far the judge is to be trusted.
+
+    ``files``: names or rows in memory, in a list or by name. ``judge``: anything with ``judge``, ``fingerprint`` and
+    ``close``, in place of the one that options name. ``options``: those of ``rewardsmith judge --help``.
+    """
+    from rewardsmith.workflows.judge import run_judge
+    from rewardsmith.workflows.judge_options import JudgeConfig
+
+    return run_judge(_config(JudgeConfig, None, options), files, judge)
 
 
 def export(dataset: Any, **options: Any) -> ExportResult:

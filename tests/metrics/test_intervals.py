@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rewardsmith.metrics.intervals import Interval, group_bootstrap, wilson, without_spread
+from rewardsmith.metrics.intervals import (
+    Interval,
+    group_bootstrap,
+    number_to_see,
+    standard_error,
+    wilson,
+    without_spread,
+)
 
 
 def test_interval_of_independent_values_matches_the_normal_one() -> None:
@@ -109,3 +116,21 @@ def test_a_difference_without_spread_is_as_sure_as_its_groups_are_many() -> None
     assert (found.low, found.high) == (pytest.approx(-unsure), pytest.approx(unsure))
     assert without_spread(0.5, 1.0, 10**6).low == pytest.approx(0.5, abs=1e-5)
     assert without_spread(0.5, 1.0, 20).low < 0.5 < without_spread(0.5, 1.0, 20).high
+
+
+def test_the_standard_error_is_that_of_the_bootstrap_over_groups() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(200), 3)
+    values = rng.normal(size=200)[groups] + rng.normal(size=600)
+    error = standard_error(values, groups)
+    interval = group_bootstrap(values, groups, num_resamples=4000)
+    assert error == pytest.approx((interval.high - interval.low) / (2 * 1.96), rel=0.05)
+    assert standard_error(values, np.arange(600)) == pytest.approx(values.std(ddof=1) / 600**0.5)
+    assert np.isnan(standard_error([1.0, 2.0], [7, 7]))
+
+
+def test_a_difference_half_as_large_needs_four_times_as_many() -> None:
+    assert number_to_see(0.1, 0.5, 1) == pytest.approx((2.8016 * 5) ** 2, rel=0.03)
+    few, many = number_to_see(0.1, 0.5, 1), number_to_see(0.05, 0.5, 1)
+    assert few and many and many / few == pytest.approx(4, rel=0.05)
+    assert number_to_see(0.1, 0.0, 1) is None and number_to_see(0.0, 0.5, 1) is None

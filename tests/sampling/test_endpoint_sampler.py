@@ -11,9 +11,10 @@ from chat_server import Reply, chat_server, choices, echo
 from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.models import chat_endpoint
+from rewardsmith.models.options import EndpointOptions
 from rewardsmith.sampling.endpoint_sampler import EndpointSampler
 from rewardsmith.sampling.open_sampler import open_sampler
-from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
+from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 
 PROMPTS = [[{"role": "user", "content": text}] for text in ("one", "two", "three", "four", "five")]
 

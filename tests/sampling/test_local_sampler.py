@@ -10,9 +10,10 @@ import torch
 
 from rewardsmith.contracts.sampler import Answers, Sampler
 from rewardsmith.errors import ConfigError, ModelError
+from rewardsmith.models.options import EndpointOptions
 from rewardsmith.sampling.local_sampler import LocalSampler
 from rewardsmith.sampling.open_sampler import open_sampler
-from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
+from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.sampling.settings import NAMED
 from tiny_architectures import ROLE_TOKENS, STRICT_TEMPLATE, byte_tokenizer, save_tiny_model
 from tiny_writers import save_tiny_writer, tiny_writer

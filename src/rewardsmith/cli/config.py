@@ -24,9 +24,9 @@ from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")
 
-LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit"}
+LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit", "files": "the files"}
 """Options that need no flag, and what they are called."""
-SEVERAL = ("test",)
+SEVERAL = ("test", "files")
 """Options that may come again: their values are joined by commas, as they may be written from the start."""
 CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
 CONFIGS, EMBEDDED = Path(__file__).parent / "configs", "embedded/"
@@ -36,16 +36,16 @@ CONFIGS, EMBEDDED = Path(__file__).parent / "configs", "embedded/"
 def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:
     """The configuration that the arguments ask for. ``--help`` prints and leaves with ``SystemExit(0)``.
 
-    A word on its own is the data set or, where the verb reads none, the audit. Everything wrong is a ``ConfigError`` of
-    one line.
+    A word on its own is the data set, the audit or one of the files, by what the verb reads. Everything wrong is a
+    ``ConfigError`` of one line.
     """
     known = leaf_types(config_class)
     words = _sort_words(arguments, known, prog)
     values = _read_yaml(words.config_file) if words.config_file else {}
     defaults = build_config(config_class, values, where=words.config_file or "")
     flags = words.flags
-    if words.positional is not None:
-        flags = [f"--{lone_word(known)}={at_home(words.positional)}", *flags]
+    if words.alone:
+        flags = [f"--{lone_word(known)}={','.join(map(at_home, words.alone))}", *flags]
     return _parse_flags(config_class, flags, defaults, prog, f"{help_text}\n{CONFIG_HELP}")
 
 
@@ -64,7 +64,8 @@ def lone_word(known: Collection[str]) -> str | None:
 @dataclass
 class _Words:
     flags: list[str] = field(default_factory=list)
-    positional: str | None = None
+    alone: list[str] = field(default_factory=list)
+    """Words without a flag."""
     config_file: str | None = None
 
     def take(self, name: str, value: str) -> None:
@@ -89,12 +90,12 @@ def _sort_words(arguments: Sequence[str], known: dict[str, Any], prog: str) -> _
             _take_flag(word, rest, words, known, prog)
         elif lone is None:
             raise ConfigError(f"{word!r} is not expected here: options begin with two dashes. See {prog} --help.")
-        elif words.positional is not None:
-            raise ConfigError(f"{word!r} is not expected here: {LONE_WORDS[lone]} is {words.positional!r} already.")
+        elif words.alone and lone not in SEVERAL:
+            raise ConfigError(f"{word!r} is not expected here: {LONE_WORDS[lone]} is {words.alone[0]!r} already.")
         else:
-            words.positional = word
-    if lone and words.positional is not None and any(flag.startswith(f"--{lone}=") for flag in words.flags):
-        raise ConfigError(f"{LONE_WORDS[lone].capitalize()} is named twice: {words.positional!r} and --{lone}.")
+            words.alone.append(word)
+    if lone and words.alone and any(flag.startswith(f"--{lone}=") for flag in words.flags):
+        raise ConfigError(f"{LONE_WORDS[lone].capitalize()} is named twice: {words.alone[0]!r} and --{lone}.")
     return words
 
 

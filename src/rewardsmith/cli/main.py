@@ -21,6 +21,7 @@ from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.version import __version__
 from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.options import (
     AuditConfig,
     CacheConfig,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type] = {
     "sample": SampleConfig,
     "score": ScoreConfig,
     "iterate": IterateConfig,
+    "judge": JudgeConfig,
     "export": ExportConfig,
     "study noise": StudyNoiseConfig,
     "study arms": StudyArmsConfig,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite, nan, sqrt
+from math import ceil, floor, isfinite, log10, nan, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -13,6 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from rewardsmith.contracts.metrics.parts import IntervalNumbers
 
 LEVEL = 0.95
+POWER = 0.8
+SEEN = NormalDist().inv_cdf(0.5 + LEVEL / 2) + NormalDist().inv_cdf(POWER)
+"""Standard errors of a difference that an experiment sees, as one whose interval excludes zero, with this power."""
+MIN_GROUPS = 10
+"""With fewer, drawing groups again says nothing of how sure a number is."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +140,29 @@ def without_spread(value: float, widest: float, num_groups: int) -> Interval:
     """
     sure = wilson(num_groups, num_groups).low
     return Interval(value, sure * value - (1 - sure) * widest, sure * value + (1 - sure) * widest)
+
+
+def standard_error(values: ArrayLike, groups: ArrayLike) -> float:
+    """Of the mean of values [N], where whole groups [N] vary: what the bootstrap over groups tends to, in closed form.
+
+    NaN with fewer than two groups.
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    num_groups = int(codes.max()) + 1 if len(codes) else 0
+    if num_groups < 2:
+        return nan
+    pulls = np.bincount(codes, weights=rows - rows.mean(), minlength=num_groups)
+    return float(sqrt((pulls**2).sum() * num_groups / (num_groups - 1)) / len(rows))
+
+
+def number_to_see(difference: float, error: float, number: int) -> int | None:
+    """Items with which a difference would be seen, where ``number`` of them have a standard error ``error``.
+
+    As if all that varies shrank as items become more. Rounded up to two digits; None without spread or difference.
+    """
+    if not (isfinite(error) and error and difference):
+        return None
+    needed = number * (SEEN * error / difference) ** 2
+    unit = int(10 ** max(0, floor(log10(needed)) - 1))
+    return ceil(needed / unit) * unit

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import time
+from threading import Lock
 from typing import Any
 
 import httpx2 as httpx
 
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError, ModelError, RefusedError, RewardsmithError, RunError
+from rewardsmith.models.options import EndpointOptions
 
 PASSING = frozenset((408, 425, 429, 500, 502, 503, 504, 529))
 """Status of trouble that may be over at the next try."""
@@ -30,6 +32,9 @@ class ChatEndpoint:
         key = os.environ.get(api_key_env)
         self.base_url = base_url.rstrip("/")
         self._key_name, self._max_retries = api_key_env, max_retries
+        self.num_retries = 0
+        """Tries after the first, of all requests so far."""
+        self._lock = Lock()
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
@@ -46,6 +51,8 @@ class ChatEndpoint:
         for attempt in range(self._max_retries + 1):
             if trouble is not None:
                 self._wait(attempt, trouble)
+                with self._lock:
+                    self.num_retries += 1
             try:
                 return self._asked(body)
             except _PassingError as error:
@@ -91,6 +98,15 @@ class ChatEndpoint:
         if pause >= SAID_FROM_S:
             say(f"{self.base_url}: {trouble}; trying again in {pause:.0f} s.")
         time.sleep(pause)
+
+
+def open_endpoint(where: EndpointOptions) -> ChatEndpoint:
+    """The endpoint that options name. ``ConfigError`` for what cannot be."""
+    assert where.base_url is not None
+    if min(where.max_concurrent_requests, where.max_retries + 1) < 1:
+        raise ConfigError("`max_concurrent_requests` must be at least 1 and `max_retries` at least 0.")
+    how = (where.api_key_env, where.request_timeout_s, where.max_retries, where.max_concurrent_requests)
+    return ChatEndpoint(where.base_url, *how)
 
 
 class _PassingError(RewardsmithError):

@@ -36,3 +36,20 @@ class LoraOptions:
     """Dropout on the adapters' input."""
     lora_target_modules: str = "all-linear"
     """`all-linear`, or module names separated by commas."""
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """A chat model behind an OpenAI-compatible endpoint."""
+
+    base_url: str | None = None
+    """Address before `/chat/completions`, such as http://localhost:8000/v1: the model is asked there, by its
+    name."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key, where the endpoint wants one; the key is written nowhere."""
+    max_concurrent_requests: int = 8
+    """Requests at a time."""
+    max_retries: int = 6
+    """Tries after the first, with growing pauses, where the endpoint is busy, broken or cannot be reached."""
+    request_timeout_s: float = 300.0
+    """Longest wait for one answer."""

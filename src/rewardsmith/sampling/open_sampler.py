@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rewardsmith.contracts.sampler import Sampler
-from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
+from rewardsmith.models.options import EndpointOptions
+from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 
 
 def open_sampler(

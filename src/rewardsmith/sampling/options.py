@@ -46,19 +46,3 @@ class LocalSamplingOptions:
     """Where the policy runs; `auto` takes an accelerator where there is one, and says so."""
     bf16: bool = False
     """Compute in bfloat16; log-probabilities are then those of the policy in bfloat16."""
-
-
-@dataclass(frozen=True)
-class EndpointOptions:
-    """A policy behind an OpenAI-compatible endpoint."""
-
-    base_url: str | None = None
-    """Address before `/chat/completions`, such as http://localhost:8000/v1: the policy is asked there, by its name."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key, where the endpoint wants one; the key is written nowhere."""
-    max_concurrent_requests: int = 8
-    """Requests at a time."""
-    max_retries: int = 6
-    """Tries after the first, with growing pauses, where the endpoint is busy, broken or cannot be reached."""
-    request_timeout_s: float = 300.0
-    """Longest wait for one answer."""

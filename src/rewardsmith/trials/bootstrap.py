@@ -10,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.parts import IntervalNumbers, Verdict
-from rewardsmith.metrics.intervals import Interval
+from rewardsmith.metrics.intervals import SEEN, Interval
 
 NUM_RESAMPLES = 1000
 TAILS = (0.025, 0.975)
-POWER = 0.8
-SEEN = NormalDist().inv_cdf(TAILS[1]) + NormalDist().inv_cdf(POWER)
-"""Standard errors of a difference that an experiment sees, as one whose interval excludes zero, with this power."""
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

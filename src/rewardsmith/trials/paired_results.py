@@ -10,12 +10,11 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardsmith.metrics.intervals import MIN_GROUPS
 from rewardsmith.trials.bootstrap import NUM_RESAMPLES, Codes, Draws, Estimate, group_totals
 
 SURE_GAP = 2.0
 """Standard errors that a gap must exceed to be a gap."""
-MIN_TESTED_GROUPS = 10
-"""With fewer, drawing groups again says nothing of how sure a number is."""
 
 Floats = NDArray[np.float64]
 P = TypeVar("P", bound=Hashable)
@@ -61,7 +60,7 @@ class PairedResults(Generic[P]):
     @property
     def enough_groups(self) -> bool:
         """Whether intervals mean something; without, there are none, and no gap is sure."""
-        return self.num_tested_groups >= MIN_TESTED_GROUPS
+        return self.num_tested_groups >= MIN_GROUPS
 
     @cached_property
     def draws(self) -> Draws:

@@ -15,11 +15,11 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions
 from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrackerOptions, TrainOptions
-from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.models.options import EndpointOptions, LoraOptions, ModelOptions
 from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptions
 from rewardsmith.refining.options import RefineOptions
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.sampling.options import EndpointOptions, LocalSamplingOptions, SamplingOptions
+from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.strength.options import MemberOptions, SelfAuditOptions, StrengthOptions
 
 

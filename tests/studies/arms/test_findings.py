@@ -5,9 +5,9 @@ import pytest
 
 from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.study_arms import ArmsFindings
-from rewardsmith.metrics.intervals import wilson
+from rewardsmith.metrics.intervals import SEEN, wilson
 from rewardsmith.studies.arms.findings import ArmResults, ScoredSet, findings, pairs_for
-from rewardsmith.trials.bootstrap import SEEN, Estimate
+from rewardsmith.trials.bootstrap import Estimate
 from rewardsmith.trials.cell_log import credits_as_text
 
 SEEDS, RATES = (0, 1, 2), (1e-5, 1e-4)

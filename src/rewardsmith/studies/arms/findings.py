@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from rewardsmith.contracts.metrics.study_arms import ArmNumbers, ArmOnTest, ArmsFindings, RateNumbers, SetNumbers
-from rewardsmith.metrics.intervals import Interval, without_spread
+from rewardsmith.metrics.intervals import Interval, number_to_see, without_spread
 from rewardsmith.trials.bootstrap import NUM_RESAMPLES, Codes, Estimate
 from rewardsmith.trials.cell_log import Result, credits_from_text
 from rewardsmith.trials.paired_results import PairedResults
@@ -129,12 +129,7 @@ def pairs_for(difference: float, gain: Estimate, num_pairs: int) -> int | None:
 
     Rounded up to two digits; None where the gain has no spread.
     """
-    smallest = gain.smallest_seen
-    if not (isfinite(smallest) and smallest):
-        return None
-    needed = num_pairs * (smallest / difference) ** 2
-    unit = int(10 ** max(0, floor(log10(needed)) - 1))
-    return ceil(needed / unit) * unit
+    return number_to_see(difference, gain.standard_error, num_pairs)
 
 
 def _arm(results: ArmResults, name: str) -> ArmNumbers:

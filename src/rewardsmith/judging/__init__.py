@@ -1,0 +1,1 @@
+"""A judge and pairs of responses in, rulings out."""

@@ -1,0 +1,45 @@
+"""Options of judging. Free of heavy imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ChatJudgeOptions:
+    """How a chat model judges."""
+
+    judge_model: str | None = None
+    """Name of the chat model behind --base_url that judges."""
+    rubric: str = "helpful"
+    """What it is told to go by: `helpful`, `harmless`, `summary`, `paper` (as in arXiv 2401.06080), or a YAML file."""
+    orders: Literal["rubric", "both", "random"] = "rubric"
+    """`both`: asked twice with sides swapped, and disagreement is a tie; `random`: asked once, in a random order;
+    `rubric`: as the rubric says (`paper`: random; the others: both)."""
+    max_judge_tokens: int = 512
+    """Longest answer of the judge in tokens."""
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """What judging may cost. Known before it begins; answers that are kept already cost nothing."""
+
+    forecast: bool = False
+    """Say how many requests and tokens it takes, and stop."""
+    max_requests: int = 10_000
+    """Do not begin where more requests would be sent."""
+    input_price: float | None = None
+    """Price of a million tokens that the judge reads."""
+    output_price: float | None = None
+    """Price of a million tokens that it writes."""
+    max_cost: float | None = None
+    """Do not begin where it could cost more, and end once it has cost so much (needs both prices)."""
+
+
+@dataclass(frozen=True)
+class ScorerJudgeOptions:
+    """How rewards judge."""
+
+    tie_band: float = 0.0
+    """Gaps up to this size are ties, in units of the reward."""

@@ -1,0 +1,88 @@
+"""What asking a chat model costs: forecast before it begins, counted while it goes on, and capped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+
+from rewardsmith.contracts.metrics.judge import ForecastNumbers
+from rewardsmith.errors import ConfigError, RunError
+from rewardsmith.judging.kept_answers import Answer
+from rewardsmith.judging.options import CostOptions
+
+BYTES_PER_TOKEN = 3
+"""Of UTF-8. English has about 4, so that a forecast is rather too high than too low."""
+MILLION = 1_000_000
+
+
+class Spending:
+    """Requests, tokens and money. Threads may share it."""
+
+    def __init__(self, options: CostOptions) -> None:
+        prices = (options.input_price, options.output_price)
+        if any(price is not None and not price >= 0 for price in (*prices, options.max_cost)):
+            raise ConfigError("`input_price`, `output_price` and `max_cost` must be numbers of at least 0.")
+        if options.max_cost is not None and None in prices:
+            raise ConfigError(f"`max_cost` {options.max_cost:g} needs `input_price` and `output_price`.")
+        self._options, self._lock = options, Lock()
+        self.num_requests = self.num_kept = self.num_tokens_in = self.num_tokens_out = 0
+        self.num_uncounted = 0
+        """Answers of which the server does not say how many tokens they took."""
+
+    @property
+    def cost(self) -> float | None:
+        """Of the answers whose tokens are known; None without prices."""
+        return self._price(self.num_tokens_in, self.num_tokens_out)
+
+    def forecast(self, texts: Iterable[str], num_kept: int, max_tokens: int) -> ForecastNumbers:
+        """Of asking these."""
+        sizes = [-(-len(text.encode()) // BYTES_PER_TOKEN) for text in texts]
+        num_in, num_out = sum(sizes), len(sizes) * max_tokens
+        return {
+            "num_requests": len(sizes),
+            "num_kept": num_kept,
+            "num_tokens_in": num_in,
+            "num_tokens_out": num_out,
+            "cost": self._price(num_in, num_out),
+        }
+
+    def check_forecast(self, forecast: ForecastNumbers) -> None:
+        """``ConfigError`` where judging must not begin."""
+        most, cost, options = forecast["num_requests"], forecast["cost"], self._options
+        if most > options.max_requests:
+            raise ConfigError(
+                f"Judging takes {most:,} requests, more than `max_requests` {options.max_requests:,}. Raise it, or "
+                "compare less: `max_prompts`, `max_responses`, `max_truth_pairs`."
+            )
+        if cost is not None and options.max_cost is not None and cost > options.max_cost:
+            raise ConfigError(
+                f"Judging may cost {cost:.2f} ({most:,} requests), more than `max_cost` {options.max_cost:g}. "
+                "Raise it, or compare less: `max_prompts`, `max_responses`, `max_truth_pairs`."
+            )
+
+    def check(self) -> None:
+        """Before a request: ``RunError`` where no more may be spent."""
+        most, cost = self._options.max_cost, self.cost
+        if most is not None and cost is not None and cost >= most:
+            raise RunError(
+                f"Judging has cost {cost:.2f}, and `max_cost` is {most:g}. All answers are kept: the same command with "
+                "a higher one goes on."
+            )
+
+    def note_paid(self, answer: Answer) -> None:
+        with self._lock:
+            self.num_requests += 1
+            num_in, num_out = answer["num_tokens_in"], answer["num_tokens_out"]
+            self.num_uncounted += num_in is None or num_out is None
+            self.num_tokens_in += num_in or 0
+            self.num_tokens_out += num_out or 0
+
+    def note_kept(self) -> None:
+        with self._lock:
+            self.num_kept += 1
+
+    def _price(self, num_tokens_in: int, num_tokens_out: int) -> float | None:
+        of_input, of_output = self._options.input_price, self._options.output_price
+        if of_input is None or of_output is None:
+            return None
+        return (num_tokens_in * of_input + num_tokens_out * of_output) / MILLION

@@ -3,7 +3,8 @@
 A verb is a fork of a process that has imported everything. The system call that writes, renames or removes something
 below its place is counted; at the number asked for, the process ends itself as SIGKILL would end it. Then the same
 command runs again. Prints how many writes were tried in a new place, and over an earlier result: the first four and
-then every KILL_STRIDE-th (default 8; `make test-heavy` tries all).
+then every KILL_STRIDE-th (default 8, of a loop of rounds every third of those; `make test-heavy` tries all). A loop is
+then killed several times in a row (twenty where all writes are tried), each time at one of its next writes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -21,22 +23,35 @@ import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.cli.main import main as rewardsmith
+from rewardsmith.report.commands import command_words
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scored_rows import scored_rows
+from small_loops import SMALL, named_inputs
 
 KILLED = 137
 FIRST, STRIDE = 4, int(os.environ.get("KILL_STRIDE", "8"))
 REFINED, TRAINED = ("audit", "refine"), ("train",)
 BEFORE = {
     **dict.fromkeys(("refine", "undo", "export", "export_folder"), REFINED),
-    **dict.fromkeys(("train", "evaluate", "score", "score_parquet"), TRAINED),
+    **dict.fromkeys(("train", "evaluate", "score", "score_parquet", "iterate"), TRAINED),
 }
 """The verbs that make what a verb reads."""
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-STABLE = ("pairs.parquet", "strengths.parquet", "doubtful.csv", "ledger.parquet", "train.jsonl", "rewards.parquet")
+SLOW = ("iterate",)
+"""Verbs whose one run has hundreds of writes."""
+STABLE = (
+    "look.json",
+    "evaluation.json",
+    "pairs.parquet",
+    "strengths.parquet",
+    "doubtful.csv",
+    "ledger.parquet",
+    "train.jsonl",
+    "rewards.parquet",
+)
 """Of what a run writes, that which is the same whenever it runs; the rest has times in it."""
 STABLE_ENDINGS = (".safetensors", ".jsonl")
 AUDIT = ["--ensemble", "given", "--planted_rate", "0", "--no-stability"]
@@ -60,6 +75,7 @@ def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
         "evaluate": ["evaluate", pairs, *model, *folder],
         "sample": ["sample", pairs, "--model_name_or_path", str(inputs / "policy"), *SAMPLED, *file],
         "score": [*score, *file],
+        "iterate": [*looped(inputs), *folder],
         "score_parquet": [*score, "--output_file", str(place / "out.parquet")],
     }[verb]
 
@@ -68,12 +84,18 @@ def trained(inputs: Path) -> list[str]:
     return ["train", str(inputs / "pairs.jsonl"), "--model_name_or_path", str(inputs / "llama"), *MODEL]
 
 
+def looped(inputs: Path) -> list[str]:
+    options = {**SMALL, **named_inputs(inputs), "save_rollouts": 1, "save_steps": 1, "labels": "judge"}
+    options |= {"labels_per_round": 3, "judge_model_path": str(inputs / "rm"), "quiet": True}
+    return ["iterate", *shlex.split(" ".join(command_words(options)))]
+
+
 def prepare(inputs: Path, verb: str) -> None:
     """What the verb reads."""
     inputs.mkdir()
     pairs = inputs / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in scored_rows(24)))
-    if verb == "sample":
+    if verb in ("sample", "iterate"):
         from tiny_writers import save_tiny_writer  # loads torch
 
         save_tiny_writer(inputs / "policy")
@@ -90,7 +112,7 @@ def prepare(inputs: Path, verb: str) -> None:
 def run(command: Sequence[str]) -> None:
     """Runs a verb to its end."""
     status, said = forked(command)
-    assert status == 0, said
+    assert status == 0, (status, said)
 
 
 def forked(command: Sequence[str], place: Path | None = None, kill_at: int = 0) -> tuple[int, str]:
@@ -168,7 +190,9 @@ def is_finished(place: Path, results: Sequence[dict[str, Any]]) -> bool:
     return bool(whole)
 
 
-def walk(command: Sequence[str], place: Path, reset: Callable[[], None], results: Sequence[dict[str, Any]]) -> int:
+def walk(
+    command: Sequence[str], place: Path, reset: Callable[[], None], results: Sequence[dict[str, Any]], stride: int
+) -> int:
     """Number of writes tried. Killed at one, the command ends with the last of ``results`` when it runs again."""
     kill_at, num_tried = 1, 0
     while True:
@@ -185,7 +209,22 @@ def walk(command: Sequence[str], place: Path, reset: Callable[[], None], results
         assert status == 0, f"write {kill_at}: {said}"
         assert contents(place) == results[-1], f"write {kill_at}: {sorted(contents(place))}"
         num_tried += 1
-        kill_at += 1 if kill_at < FIRST else STRIDE
+        kill_at += 1 if kill_at < FIRST else stride
+
+
+def in_a_row(command: Sequence[str], place: Path, result: dict[str, Any], times: int) -> int:
+    """Number of kills of one run, which goes on after each of them and ends with the result."""
+    num_killed = 0
+    for number in range(times):
+        status, said = forked(command, place, kill_at=20 + 7 * number % 23)
+        assert status in (0, KILLED), said
+        num_killed += status == KILLED
+        if status == 0:
+            break
+    else:
+        run(command)
+    assert contents(place) == result
+    return num_killed
 
 
 def main() -> None:
@@ -211,8 +250,12 @@ def main() -> None:
         run(words)
         results.append(contents(place))
         shutil.copytree(place, earlier, dirs_exist_ok=True) if words is other else None
-    counts = {"new": walk(command, place, empty, results)}
-    counts["overwrite"] = walk([*command, "--overwrite"], place, with_earlier, results)
+    stride = 3 * STRIDE if verb in SLOW and STRIDE > 1 else STRIDE
+    counts = {"new": walk(command, place, empty, results, stride)}
+    counts["overwrite"] = walk([*command, "--overwrite"], place, with_earlier, results, stride)
+    if verb in SLOW:
+        empty()
+        counts["in_a_row"] = in_a_row(command, place, results[-1], 20 if STRIDE == 1 else 4)
     sys.stdout.write(json.dumps(counts) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Rounds in a small world: what a loop leaves, and what it does again and what not."""
+"""Rounds of RLHF from preferences to the report: what a loop leaves, who labels and judges, what is done once."""
 
 from __future__ import annotations
 
@@ -9,46 +9,193 @@ from typing import Any
 import pytest
 
 import rewardsmith
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
+from small_loops import IN_WORLD, SMALL, save_inputs
 
-TINY: dict[str, Any] = {
-    "num_pairs": 64,
-    "num_rounds": 2,
-    "num_shift_prompts": 6,
-    "shift_samples": 2,
-    "num_test_prompts": 6,
-    "num_rollouts": 2,
-    "prompts_per_rollout": 4,
-    "num_samples": 2,
-    "max_prompt_length": 48,
-    "max_new_tokens": 16,
-    "advantage": "rloo",
-    "num_ppo_epochs": 1,
-    "policy_learning_rate": 4e-4,
-    "learning_rate": 1e-3,
-    "per_device_train_batch_size": 16,
-    "max_length": 96,
-    "stop_early": False,
-    "device": "cpu",
-    "quiet": True,
-}
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
 
 
-def looped(folder: Path, **options: Any) -> dict[str, Any]:
-    found = rewardsmith.iterate("embedded/world", output_dir=folder, **{**TINY, **options})
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return save_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+def looped(folder: Path, inputs: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Numbers of a loop on files."""
+    given = {**SMALL, **inputs, "quiet": True, **options}
+    found = rewardsmith.iterate(given.pop("dataset_name"), output_dir=folder, **given)
     assert found.metrics == json.loads((folder / "metrics.json").read_text())
     return dict(found.metrics)
 
 
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def test_two_rounds_in_a_world(tmp_path: Path) -> None:
-    metrics = looped(tmp_path / "loop")
+    folder = tmp_path / "loop"
+    found = rewardsmith.iterate(
+        "embedded/world", output_dir=folder, labels="gold", labels_per_round=4, quiet=True, **IN_WORLD
+    )
+    metrics = found.metrics
     assert [one["round"] for one in metrics["rounds"]] == [1, 2] and metrics["judged_by"] == "gold"
     for number, one in enumerate(metrics["rounds"], 1):
-        folder = tmp_path / "loop" / f"round-{number}"
-        assert len(one["path"]) == 2 and one["path"][0]["gold"] is not None
-        assert [stage["stage"] for stage in one["stages"]] == ["sample", "adapt", "look", "improve", "evaluate"]
-        assert one["policy"]["samples"] == f"round-{number}/test.jsonl"
+        home = folder / f"round-{number}"
+        assert [point["gold"] is None for point in one["path"]] == [False, False]
+        names = [stage["stage"] for stage in one["stages"]]
+        assert names == ["sample", "label", "adapt", "look", "improve", "evaluate"]
+        assert one["labels"]["num_pairs"] == 4 and one["labels"]["wrong_share"] == 0.25  # what errs, errs exactly so
+        assert one["reward_model"]["num_pairs"] == metrics["num_pairs"] + 4 * number
+        assert one["reward_model"]["gold_accuracy"]["value"] is not None
         for name in ("policy", "reward_model"):
-            assert (folder / name / "model.safetensors").is_file()
-            assert not list(folder.glob(f"{name}.*"))
-    assert metrics["start"]["kl"] == pytest.approx(0.0, abs=1e-9)
-    assert (tmp_path / "loop" / "manifest.json").is_file()
+            assert (home / name / "model.safetensors").is_file() and not list(home.glob(f"{name}.*"))
+    start = metrics["start"]
+    assert start["kl"] == pytest.approx(0.0, abs=1e-9) and start["reward_gap_first"] == 0
+    assert 0.1 < metrics["wrong_share"] < 0.4 and len(rows_of(folder / "preferences.jsonl")) == 16
+    assert len(rows_of(folder / "label_next.jsonl")) > 0
+    assert (folder / "manifest.json").is_file() and "Iterated RLHF" in (folder / "report.html").read_text()
+
+
+def test_without_gold_or_judge_nobody_wins(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    metrics = looped(tmp_path, inputs)
+    assert metrics["judged_by"] is None and metrics["best_round"] is None and metrics["wrong_share"] is None
+    for one in metrics["rounds"]:
+        assert one["policy"]["against_first"] is None and one["policy"]["gold"]["value"] is None
+        assert {stop["rule"] for stop in one["stops"]} <= {"spread_collapsed"}
+
+
+def test_a_reward_model_judges_and_labels(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    looped(tmp_path / "first", inputs, num_rounds=1)
+    judge = str(tmp_path / "first" / "round-1" / "reward_model")
+    metrics = looped(
+        tmp_path / "second", inputs, num_rounds=1, judge_model_path=judge, labels="judge", labels_per_round=3
+    )
+    assert metrics["judged_by"] == "judge" and metrics["best_round"] is not None
+    [one] = metrics["rounds"]
+    assert one["labels"] == {"num_pairs": 3, "by": "judge", "wrong_share": None}
+    assert one["policy"]["against_first"] == one["policy"]["against_last"] is not None
+
+
+def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    how = {"labels": "person", "labels_per_round": 3}
+    waiting = looped(tmp_path, inputs, **how)
+    assert waiting["rounds"] == [] and waiting["waiting_for"] == str(tmp_path / "round-1" / "decisions.jsonl")
+    assert not (tmp_path / "manifest.json").exists() and (tmp_path / "report.html").is_file()
+    assert looped(tmp_path, inputs, **how)["waiting_for"] == waiting["waiting_for"]
+    asked = rows_of(tmp_path / "round-1" / "to_label.jsonl")
+    decided = ["flip", "drop", "tie"]
+    lines = [json.dumps({"pair_id": row["pair_id"], "decision": one}) for row, one in zip(asked, decided, strict=True)]
+    (tmp_path / "round-1" / "decisions.jsonl").write_text("\n".join(lines))
+    second = looped(tmp_path, inputs, **how)
+    assert second["waiting_for"] == str(tmp_path / "round-2" / "decisions.jsonl") and len(second["rounds"]) == 1
+    flipped, tied = rows_of(tmp_path / "round-1" / "labels.jsonl")
+    assert (flipped["chosen"], flipped["rejected"]) == (asked[0]["rejected"], asked[0]["chosen"])
+    assert tied["target"] == 0.5 and second["rounds"][0]["labels"]["num_pairs"] == 2
+    (tmp_path / "round-2" / "decisions.jsonl").write_text('{"row": 0, "decision": "keep"}\n')
+    assert looped(tmp_path, inputs, **how)["waiting_for"] is None
+
+
+def test_pairs_to_decide_have_the_names_that_a_reader_gives_them(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    looped(tmp_path, inputs, labels="person", labels_per_round=3)
+    path = str(tmp_path / "round-1" / "to_label.jsonl")
+    read = load_preferences(path, DataOptions(dataset_name=path)).table["pair_id"].to_pylist()
+    assert read == [row["pair_id"] for row in rows_of(Path(path))]
+
+
+@pytest.mark.parametrize("how", [{"adapt": "metarm"}, {"adapt": "ocrm"}, {"num_members": 2}, {"policy_use_peft": True}])
+def test_each_way_to_adapt_and_to_improve_runs_to_its_end(
+    tmp_path: Path, inputs: dict[str, Any], how: dict[str, Any]
+) -> None:
+    metrics = looped(tmp_path, inputs, **how)
+    model = metrics["rounds"][1]["reward_model"]
+    assert (model["disagreement"] is not None) == (how.get("num_members") == 2)
+    assert metrics["rounds"][1]["policy"]["kl"] != metrics["rounds"][0]["policy"]["kl"]
+
+
+def test_the_first_reward_model_serves_all_rounds_where_none_adapts(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    metrics = looped(tmp_path, inputs, adapt="none")
+    assert not (tmp_path / "round-2" / "reward_model").exists()
+    first, second = (one["reward_model"] for one in metrics["rounds"])
+    assert first["spread_first"] == second["spread_first"] and first["num_pairs"] == second["num_pairs"]
+
+
+def test_equal_seeds_give_the_same_bits_and_other_rounds_other_reward_models(
+    tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    for name in ("one", "other"):
+        looped(tmp_path / name, inputs)
+    weights = [f"round-{number}/{model}/model.safetensors" for number in (1, 2) for model in ("policy", "reward_model")]
+    one, other = ([fingerprint_file(tmp_path / name / file) for file in weights] for name in ("one", "other"))
+    assert one == other and len(set(one)) == 4
+
+
+def test_test_prompts_are_neither_answered_while_learning_nor_among_the_pairs(
+    tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    looped(tmp_path, inputs, num_rounds=1, num_rollouts=8, samples_to_read=99)
+    tested = {json.dumps(row["prompt"]) for row in rows_of(tmp_path / "start" / "test.jsonl")}
+    learned = {json.dumps(row["prompt"]) for row in rows_of(tmp_path / "round-1" / "policy" / "samples.jsonl")}
+    assert len(tested) == 4 and learned and not tested & learned
+
+
+def test_rewards_of_a_round_have_the_scale_of_the_first_policy(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    looped(tmp_path, inputs, num_rounds=1, num_rollouts=1, no_end_penalty=0.0, samples_to_read=99)
+    look = json.loads((tmp_path / "round-1" / "look.json").read_text())
+    for row in rows_of(tmp_path / "round-1" / "policy" / "samples.jsonl"):
+        scaled = (row["score"] - look["reward_mean"]) / look["reward_std"]
+        assert row["reward"] == pytest.approx(scaled, abs=1e-4)
+
+
+def test_it_ends_after_a_round_in_which_a_stop_rule_holds(
+    tmp_path: Path, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [{"rule": "spread_collapsed", "value": 0.1, "bar": 0.25}]
+    monkeypatch.setattr("rewardsmith.workflows.loop.one_round.stops_after", lambda before, now: held)
+    metrics = looped(tmp_path, inputs, stop_early=True)
+    assert len(metrics["rounds"]) == metrics["stopped_after"] == metrics["should_have_stopped"] == 1
+    assert (tmp_path / "manifest.json").is_file() and not (tmp_path / "round-2").exists()
+
+
+def test_prompts_of_a_file_take_the_place_of_the_preferences_own(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"prompt": f"what about {i}"}) + "\n" for i in range(12)))
+    metrics = looped(tmp_path / "loop", inputs, num_rounds=1, prompts=str(prompts))
+    assert (metrics["num_policy_prompts"], metrics["num_test_prompts"]) == (8, 4)
+    rows = rows_of(tmp_path / "loop" / "start" / "test.jsonl")
+    assert all(row["prompt"][0]["content"].startswith("what about") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"policy_name_or_path": ""}, "policy_name_or_path"),
+        ({"meta_dataset": "samples.jsonl"}, "meta_dataset"),
+        ({"meta_step_size": 0.01}, "meta_step_size"),
+        ({"reward_std": 2.0}, "standardise_rewards"),
+        ({"aggregate": "min"}, "num_members"),
+        ({"labels": "gold"}, "labels"),
+        ({"eval_fraction": 0.0}, "test_prompts"),
+        ({"policy_trainer": "trl_grpo"}, "advantage"),
+        ({"save_rollouts": -1}, "save_rollouts"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_made(
+    tmp_path: Path, inputs: dict[str, Any], options: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        looped(tmp_path / "loop", inputs, **options)
+    assert not (tmp_path / "loop").exists()
+
+
+def test_a_set_that_leaves_no_prompt_leaves_no_folder_in_the_way(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    tests = tmp_path / "tests.jsonl"
+    tests.write_text("".join(json.dumps({"prompt": f"question {i}"}) + "\n" for i in range(16)))
+    given = {**inputs, "num_test_prompts": 99, "test_prompts": str(tests)}
+    with pytest.raises(DataError, match="0 pairs"):
+        looped(tmp_path / "loop", given)
+    looped(tmp_path / "loop", inputs, num_rounds=1)

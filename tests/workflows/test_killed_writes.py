@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 
 VERBS = (
     *("simulate", "audit", "refine", "undo", "export", "export_folder"),
-    *("train", "evaluate", "sample", "score", "score_parquet"),
+    *("train", "evaluate", "sample", "score", "score_parquet", "iterate"),
 )
 
 
@@ -26,3 +26,4 @@ def test_killed_at_each_write_the_same_command_ends_as_if_it_had_not_been(verb: 
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
     assert counts["new"] >= 4 and counts["overwrite"] >= 4
+    assert verb != "iterate" or counts["in_a_row"] >= 4

@@ -87,6 +87,8 @@ def train_policy_by_trl(
             watcher = _Watcher(rollouts, staying_near, options, logging_rollouts, accelerator, log, bar)
             runner.add_callback(watcher)
             runner.train()
+    for module in policy.modules():
+        vars(module).pop("forward", None)  # TRL's, which writes log-probabilities in place of logits
     policy.eval()
     outcome = TrainOutcome(options.num_steps, rollouts.counts(), watcher.seconds, watcher.line)
     return TrainedPolicy(outcome, model, on_policy)
@@ -105,6 +107,7 @@ def _runner(
     """TRL's trainer, ready to run."""
     import trl  # an extra, and slow to import
     from datasets import Dataset
+    from trl.trainer.utils import add_fused_lm_head
 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL would tell Hugging Face of each run
     configs = {"trl_rloo": (trl.RLOOConfig, trl.RLOOTrainer), "trl_grpo": (trl.GRPOConfig, trl.GRPOTrainer)}
@@ -142,6 +145,7 @@ def _runner(
     runner.remove_callback(PrinterCallback)
     if isinstance(staying_near, FrozenCopy):
         runner.ref_model = staying_near.model
+        add_fused_lm_head(runner.ref_model, temperature=runner.temperature)
     elif REFERENCE_ADAPTER in model.policy.peft_config:
         model.policy.delete_adapter(REFERENCE_ADAPTER)  # without it TRL takes the policy without adapters, as we do
     runner.beta = options.kl.kl_coef

@@ -37,18 +37,15 @@ def reference() -> str:
 
 
 def _groups(config_class: type) -> Iterator[tuple[str, type, list[str]]]:
-    """The configuration's own options, then those of each part."""
+    """The configuration's own options, then those of each part, and of its parts."""
     hints = typing.get_type_hints(config_class)
     own = [name for name, hint in hints.items() if not dataclasses.is_dataclass(hint)]
     if own:
-        yield "", config_class, own
+        title = "" if config_class in COMMANDS.values() else (inspect.getdoc(config_class) or "").split("\n")[0]
+        yield title, config_class, own
     for hint in hints.values():
         if dataclasses.is_dataclass(hint) and hint not in COMMANDS.values():
-            yield (
-                (inspect.getdoc(hint) or "").split("\n")[0],
-                typing.cast(type, hint),
-                list(typing.get_type_hints(hint)),
-            )
+            yield from _groups(typing.cast(type, hint))
 
 
 def _whole_verbs(config_class: type) -> list[str]:
@@ -71,7 +68,14 @@ def _table(title: str, config_class: type, names: list[str]) -> str:
 
 
 def option_docstrings(config_class: type) -> dict[str, str]:
-    """The string under each field of an options class."""
+    """The string under each field of an options class, those of classes that it extends among them."""
+    found = {}
+    for base in reversed([one for one in config_class.__mro__ if dataclasses.is_dataclass(one)]):
+        found |= _own_docstrings(base)
+    return found
+
+
+def _own_docstrings(config_class: type) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(config_class))).body[0].body  # type: ignore[attr-defined]
     found = {}
     for field, below in itertools.pairwise(body):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
 from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.errors import ConfigError, DataError, ModelError
+from rewardsmith.errors import ConfigError, ModelError
+from rewardsmith.policy import trl_settings
 from rewardsmith.policy.options import SETTINGS, PolicyOptions
 from rewardsmith.policy.trl_settings import check_trl_options, rows_per_pass, trl_arguments
 from rewardsmith.policy.trl_training import train_policy_by_trl
 from tiny_architectures import tokenizer_for
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trl_settings, "find_spec", lambda name: name)
 
 
 def test_the_settings_named_after_them_are_what_both_mean() -> None:
@@ -65,21 +70,16 @@ def train(options: PolicyOptions, tokenizer: Any = None) -> None:
 FITS = changed(SETTINGS["rloo"], prompts_per_rollout=5, max_prompt_length=64, max_new_tokens=6)
 
 
-def test_prompts_that_trl_would_read_otherwise_are_refused() -> None:
-    with pytest.raises(DataError, match="TRL reads [1-5] of 5 prompts otherwise.*`max_prompt_length` 8"):
-        train(changed(FITS, max_prompt_length=8))
+def test_more_prompts_than_there_are_and_other_ends_are_refused() -> None:
     with pytest.raises(ConfigError, match="`prompts_per_rollout` 6: .*there are 5"):
         train(changed(FITS, prompts_per_rollout=6))
-
-
-def test_tokenizers_that_trl_would_use_otherwise_are_refused() -> None:
     tokenizer = tokenizer_for("llama")
-    tokenizer.chat_template = None
-    with pytest.raises(ModelError, match="chat template"):
+    tokenizer.chat_template = tokenizer.chat_template.replace("{{ eos_token }}", "<|end|>")
+    with pytest.raises(ModelError, match=r"TRL ends a response at </s> alone; this policy ends it at </s>, <\|end\|>"):
         train(FITS, tokenizer)
 
 
 def test_without_trl_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "trl", None)
+    monkeypatch.setattr(trl_settings, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'rewardsmith\[rl\]'"):
         train(FITS)

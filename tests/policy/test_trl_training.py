@@ -128,7 +128,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[TheirStep]:
     ("trainer", "changes"),
     [
         ("trl_rloo", {"kl_coef": 0.3}),
-        ("trl_rloo", {"kl_coef": 0.0, "whiten_rewards": True, "no_end": "replace"}),
+        ("trl_rloo", {"kl_coef": 0.0, "whiten_rewards": True, "no_end": "replace", "max_prompt_length": 12}),
         ("trl_grpo", {"num_ppo_epochs": 2}),
         ("trl_grpo", {"loss_mean": "sequences", "reward_clip": 0.5}),
     ],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -86,7 +87,7 @@ def trained(inputs: Path) -> list[str]:
 def looped(inputs: Path) -> list[str]:
     options = {**SMALL, **named_inputs(inputs), "save_rollouts": 1, "save_steps": 1, "labels": "judge"}
     options |= {"labels_per_round": 3, "judge_model_path": str(inputs / "rm"), "quiet": True}
-    return ["iterate", *command_words(options)]
+    return ["iterate", *shlex.split(" ".join(command_words(options)))]
 
 
 def prepare(inputs: Path, verb: str) -> None:
@@ -111,7 +112,7 @@ def prepare(inputs: Path, verb: str) -> None:
 def run(command: Sequence[str]) -> None:
     """Runs a verb to its end."""
     status, said = forked(command)
-    assert status == 0, said
+    assert status == 0, (status, said)
 
 
 def forked(command: Sequence[str], place: Path | None = None, kill_at: int = 0) -> tuple[int, str]:

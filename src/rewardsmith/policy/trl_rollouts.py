@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.memory import max_memory_gib
 from rewardsmith.engine.training.meter import Line
+from rewardsmith.errors import InternalError
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.prompt_set import PromptSet, Tokens
@@ -28,7 +31,7 @@ class TRLRollouts:
         self.model = model
         self.newest: Rollout | None = None
         self._maker, self._options, self._samples = maker, options, samples
-        self._number = 0
+        self._number = self._num_read = self._num_answered = 0
         self._since: dict[str, float] = {}
         self._all: dict[str, float] = {}
         self._read = time.perf_counter()
@@ -39,8 +42,26 @@ class TRLRollouts:
     def prompts(self) -> PromptSet:
         return self._maker.prompts
 
+    def rows(self) -> list[dict[str, Any]]:
+        """A data set of TRL, in which a prompt says its number alone."""
+        numbers = range(len(self.prompts.tokens))
+        return [{"prompt": [{"role": "user", "content": str(number)}], "place": number} for number in numbers]
+
+    def tokenizer(self) -> Any:
+        """The policy's, except that a chat template makes of such a prompt the tokens that it has here."""
+        known = copy(self.prompts.tokenizer)
+        known.apply_chat_template = self._encoded
+        return known
+
+    def _encoded(self, conversation: Sequence[Conversation], **_: Any) -> dict[str, list[Tokens]]:
+        self._num_read += len(conversation)
+        return {"input_ids": [self.prompts.tokens[int(talk[0]["content"])] for talk in conversation]}
+
     def rewards(self, *, place: Sequence[int], completion_ids: Sequence[Tokens], **_: Any) -> list[float]:
         """A reward function of TRL. ``place``: which prompt each response answers."""
+        self._num_answered += len(place)
+        if self._num_read != self._num_answered:
+            raise InternalError("This version of TRL encodes prompts in a way that is not known here.")
         scored = self._maker.rule.score(list(map(self.prompts.answered, place, completion_ids)))
         places = torch.tensor(place)
         self.newest = self._maker.of_responses(self.model, places, completion_ids, scored, self._options.kl.kl_coef)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from rewardsmith.artifacts.flat_config import flatten
@@ -37,7 +38,7 @@ MEANT: dict[TRLTrainer, Meant] = {
 
 
 def check_trl_options(trainer: TRLTrainer, options: PolicyOptions) -> None:
-    """``ConfigError`` that names each option with which TRL would do something else."""
+    """``ConfigError`` that names each option with which TRL would do something else, or where it is not installed."""
     given = flatten(options) | {"temperature": options.sampling.settings().temperature}
     refused = [
         f"`{name}` {given[name]}: {why}; use {' or '.join(map(str, values))}"
@@ -46,6 +47,8 @@ def check_trl_options(trainer: TRLTrainer, options: PolicyOptions) -> None:
     ]
     if refused:
         raise ConfigError(f"`policy_trainer` {trainer}: TRL's {NAMES[trainer]} cannot mean " + ". ".join(refused) + ".")
+    if find_spec("trl") is None:
+        raise ConfigError(f"`policy_trainer` {trainer} needs TRL: pip install 'rewardsmith[rl]'")
 
 
 def trl_arguments(trainer: TRLTrainer, options: PolicyOptions, longest_prompt: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rewardsmith.engine.training.accelerators import computes_in_bf16
 from rewardsmith.engine.training.loop import Log, TrainOutcome
 from rewardsmith.engine.training.meter import Line
 from rewardsmith.engine.training.optimizers import rate_factor
-from rewardsmith.errors import ConfigError, DataError, ModelError, RunError
+from rewardsmith.errors import ConfigError, ModelError, RunError
 from rewardsmith.models.files import quiet_transformers
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.options import PolicyOptions, check_policy_options
@@ -59,7 +59,7 @@ def train_policy_by_trl(
     """As ``train_policy`` does, by a trainer of TRL: ``policy`` learns in place.
 
     It keeps no checkpoints: a run that was killed begins anew, and ends with the same bits on a CPU. ``ConfigError``
-    for what TRL cannot mean, ``DataError`` and ``ModelError`` for prompts and tokenizers that it would read otherwise.
+    for what TRL cannot mean, ``ModelError`` for a policy that ends its responses otherwise than at EOS.
     """
     check_policy_options(options)
     check_trl_options(trainer, options)
@@ -67,7 +67,7 @@ def train_policy_by_trl(
     if accelerator.num_processes > 1:
         raise ConfigError(f"`policy_trainer` {trainer} runs in one process, and here are {accelerator.num_processes}.")
     answered = prompt_set(tokenizer, prompts, options.rollouts.max_prompt_length)
-    _check_prompts(answered, options)
+    _check_prompts(answered, options.rollouts.prompts_per_rollout)
     staying_near = reference_of(policy) if reference is None else FrozenCopy(reference)
     if not isinstance(staying_near, FrozenCopy) and options.kl.reference_reset_rollouts:
         raise ConfigError("`reference_reset_rollouts`: TRL's reference of adapters is the policy without them, always.")
@@ -103,10 +103,7 @@ def _runner(
     folder: str,
 ) -> Any:
     """TRL's trainer, ready to run."""
-    try:
-        import trl
-    except ImportError as error:
-        raise ConfigError(f"`policy_trainer` {trainer} needs TRL: pip install 'rewardsmith[rl]'") from error
+    import trl  # an extra, and slow to import
     from datasets import Dataset
 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL would tell Hugging Face of each run
@@ -134,13 +131,12 @@ def _runner(
     optimizer = make_policy_optimizer(model, options.optimizer, device)
     rates = loop_options(options, 1)
     schedule = LambdaLR(optimizer, lambda done: rate_factor(min(done, options.num_steps - 1), options.num_steps, rates))
-    rows = [{"prompt": _plain(talk), "place": place} for place, talk in enumerate(prompts.conversations)]
     runner = make_trainer(
         model=model.policy,
         reward_funcs=rollouts.rewards,
         args=arguments,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=prompts.tokenizer,
+        train_dataset=Dataset.from_list(rollouts.rows()),
+        processing_class=rollouts.tokenizer(),
         optimizers=(optimizer, schedule),
     )
     runner.remove_callback(PrinterCallback)
@@ -152,29 +148,14 @@ def _runner(
     return runner
 
 
-def _check_prompts(prompts: PromptSet, options: PolicyOptions) -> None:
-    """That TRL, which encodes prompts itself and ends responses at EOS alone, has the same tokens."""
-    tokenizer, num = prompts.tokenizer, options.rollouts.prompts_per_rollout
+def _check_prompts(prompts: PromptSet, num: int) -> None:
+    """That TRL, which ends responses at EOS alone and fills roll-outs from one pass over the prompts, can use them."""
+    tokenizer = prompts.tokenizer
     if prompts.ends != {tokenizer.eos_token_id}:
         names = ", ".join(map(str, tokenizer.convert_ids_to_tokens(sorted(prompts.ends))))
         raise ModelError(f"TRL ends a response at {tokenizer.eos_token} alone; this policy ends it at {names}.")
     if len(prompts.tokens) < num:
         raise ConfigError(f"`prompts_per_rollout` {num}: TRL repeats no prompt, and there are {len(prompts.tokens)}.")
-    if not tokenizer.chat_template:
-        raise ModelError("TRL writes prompts with a chat template, and this policy's tokenizer has none.")
-    theirs = tokenizer.apply_chat_template(
-        [_plain(talk) for talk in prompts.conversations], add_generation_prompt=True, return_dict=True
-    )["input_ids"]
-    differ = [place for place, ids in enumerate(prompts.tokens) if list(ids) != list(theirs[place])]
-    if differ:
-        raise DataError(
-            f"TRL reads {len(differ)} of {len(theirs)} prompts otherwise, first prompt {differ[0]}: it cuts none "
-            f"(`max_prompt_length` {options.rollouts.max_prompt_length}), and sees role and content alone."
-        )
-
-
-def _plain(talk: Conversation) -> list[dict[str, str]]:
-    return [{"role": message["role"], "content": message["content"]} for message in talk]
 
 
 class _Watcher(TrainerCallback):

@@ -45,9 +45,9 @@ def test_a_prompt_has_at_most_two_pairs_while_others_have_any(how: LabelChoice) 
 
 
 def test_empty_responses_and_equal_ones_make_no_pair() -> None:
-    samples = written(["same", "same", " ", ""], ["same", "other", "same", "other"])
+    samples = written(["same", "same", " ", ""], ["", "other", "same", "other"])
     pairs = choose_pairs(samples, scores_of([[4, 3, 2, 1], [1, 2, 3, 4]]), "random", 9, 0)
-    assert texts(samples, pairs) == [("other", "same")]
+    assert texts(samples, pairs) == [("same", "other")]
     assert choose_pairs(written(["a", "a"]), scores_of([[0, 1]]), "extremes", 9, 0) == []
 
 

@@ -56,8 +56,8 @@ def test_k1_and_k3_are_both_the_kl_of_two_known_distributions() -> None:
 
 
 def test_every_response_meets_all_of_the_other_policy() -> None:
-    found = match(np.array([[1.0, 0.0], [5.0, 5.0]]), np.array([[0.0, 0.05], [9.0, 5.0]]), USUAL)
-    assert (found["win"], found["tie"], found["lose"]) == pytest.approx((2 / 8, 4 / 8, 2 / 8))
+    found = match(np.array([[1.0, 3.0], [5.0, 5.0]]), np.array([[0.0, 2.0], [9.0, 5.05]]), USUAL)
+    assert (found["win"], found["tie"], found["lose"]) == pytest.approx((3 / 8, 2 / 8, 3 / 8))
     assert found["rate"]["value"] == pytest.approx(0.5)
 
 

@@ -45,7 +45,14 @@ def test_only_pairs_of_different_texts_and_unequal_gold_count() -> None:
     gold = np.array([[0.1, 0.1000001, 0.9], [0.5, 0.5, 0.9]])
     accuracy, num_pairs = gold_accuracy(samples, rewards, gold)
     assert num_pairs == 4 and accuracy.value == 0.5
-    assert accuracy.low == 0 and accuracy.high == 1  # a prompt is right in both of its pairs, the other in none
+
+
+def test_the_interval_knows_that_pairs_of_a_prompt_go_together() -> None:
+    samples = written(*[["a", "b", "c"]] * 12)
+    rewards = np.tile([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]], (6, 1))  # all pairs of a prompt right, or none
+    accuracy, num_pairs = gold_accuracy(samples, rewards, np.tile([0.0, 0.5, 1.0], (12, 1)))
+    assert num_pairs == 36 and accuracy.value == 0.5
+    assert accuracy.high - accuracy.low == pytest.approx(4 * 0.5 / 12**0.5, rel=0.15)
 
 
 def test_members_that_differ_by_a_constant_for_each_prompt_agree() -> None:
@@ -58,7 +65,7 @@ def test_members_that_contradict_each_other_disagree_by_as_much_as_they_say() ->
     one = np.array([[0.0, 2.0], [2.0, 0.0]])
     assert disagreement(SampleScores(one, np.stack([one, -one]))) == pytest.approx(1)
     assert disagreement(SampleScores(3 * one, np.stack([3 * one, -3 * one]))) == pytest.approx(1)
-    assert disagreement(SampleScores(np.zeros((2, 2)), np.stack([one, -one]))) is None
+    assert disagreement(SampleScores(np.full((3, 3), 0.1), np.stack([one, -one]))) is None
     assert disagreement(SampleScores(one, one[None])) is None
 
 

@@ -36,6 +36,20 @@ def test_where_a_person_is_waited_for_the_same_command_goes_on(run: dict[str, An
     )
 
 
-def test_no_better_round_is_not_recommended(run: dict[str, Any]) -> None:
-    for best in (0, None):
-        assert next_steps(run | {"best_round": best, "label_next": None}, OPTIONS) == []
+def test_where_no_round_is_better_the_next_ones_move_less(run: dict[str, Any]) -> None:
+    run |= {"best_round": 0, "label_next": None, "should_have_stopped": 1}
+    for i, point in enumerate(run["rounds"][0]["path"]):
+        point["gold"] = 0.5 - 0.01 * abs(i - 11)
+    [step] = next_steps(run, OPTIONS)
+    assert step["text"] == (
+        "No round was better than the first policy: move less in a round. In round 1 gold was highest at roll-out 12 "
+        "of 30."
+    )
+    assert step["command"].endswith("--output_dir 'my runs/loop-nearer' --no_stop_early --num_rollouts 12")
+    run["rounds"][0]["path"][0]["gold"] = None
+    [step] = next_steps(run, OPTIONS)
+    assert step["command"].endswith("--num_rollouts 15")
+
+
+def test_nothing_is_recommended_where_nobody_judged_and_a_person_has_labelled(run: dict[str, Any]) -> None:
+    assert next_steps(run | {"best_round": None, "labels": "person"}, OPTIONS) == []

@@ -24,8 +24,8 @@ def test_matches_are_those_with_the_first_policy_and_of_the_best_with_plain_rl(r
     assert [row.name for row in rows][2:] == ["round 3 against the first", "round 2 against round 1"]
     assert rows[1].shares == "66 / 5 / 29"
     assert rows[3].rate == "57% (50 to 64%)"
-    run["best_against_plain"] = None
-    assert len(match_rows(run)) == 3
+    assert len(match_rows(run | {"best_against_plain": None})) == 3
+    assert len(match_rows(run | {"best_round": 0})) == 3  # that would be round 1 against the first, turned round
 
 
 def test_reward_models_show_spread_beside_that_on_the_first_policy(run: dict[str, Any]) -> None:
@@ -47,10 +47,16 @@ def test_key_numbers_are_those_that_were_judged(run: dict[str, Any]) -> None:
         "win rate over the first policy": "68%",
         "win rate over plain RL": "57%",
         "reward model right, round 3": "49%",
-        "KL to the first policy": "17.5",
+        "KL to the first policy": "8.1",
     }
+    last = {number.label: number.value for number in key_numbers(run | {"best_round": 0})}
+    assert (last["gold after round 3"], last["win rate over the first policy"]) == ("0.31", "32%")
+    assert "win rate over plain RL" not in last
+    nothing = {"value": None, "low": None, "high": None}
     run["best_round"] = None
-    run["rounds"][2]["reward_model"]["gold_accuracy"] = {"value": None, "low": None, "high": None}
-    assert [number.label for number in key_numbers(run)] == ["KL to the first policy"]
+    run["rounds"][2]["reward_model"]["gold_accuracy"] = nothing
+    run["rounds"][2]["policy"] |= {"gold": nothing, "against_first": None}
+    values = {number.label: number.value for number in key_numbers(run)}
+    assert values == {"gain in reward": "3.1", "perplexity": "61.0", "KL to the first policy": "17.5"}
     run["rounds"] = []
     assert key_numbers(run) == []

@@ -36,8 +36,8 @@ def test_the_best_round_comes_first_then_its_gain_the_fall_and_the_stop(run: dic
         "which is plain RL; its mean gold is 0.53 (0.50 to 0.56), that of the first policy 0.40 (0.37 to 0.43)."
     )
     assert fall == (
-        "Over-optimisation: after round 3 mean gold is down to 0.31 (0.28 to 0.34), although the reward model sees a "
-        "gain of 3.1 standard deviations instead of 1.9."
+        "Over-optimisation: mean gold is down from 0.53 (0.50 to 0.56) after round 2 to 0.31 (0.28 to 0.34) after "
+        "round 3, although the reward model sees a gain of 3.1 standard deviations instead of 1.9."
     )
     assert stop.startswith("It stopped after round 3, the first after which a rule held: ")
 
@@ -57,7 +57,11 @@ def test_a_fall_within_the_intervals_or_with_less_reward_is_no_over_optimisation
     [
         ({"stopped_after": None}, "Here is where to stop, after round 3: "),
         ({"should_have_stopped": 2, "stopped_after": None}, "It should have stopped after round 2: "),
-        ({"should_have_stopped": None, "stopped_after": None}, "No stop rule held after any round."),
+        ({"should_have_stopped": None, "best_round": 3}, "No stop rule held after any round."),
+        (
+            {"should_have_stopped": None},
+            "No stop rule held after any round, although the last one is not",
+        ),
     ],
 )
 def test_when_it_should_have_stopped(run: dict[str, Any], changes: dict[str, Any], words: str) -> None:
@@ -91,8 +95,12 @@ def test_where_everything_is_judged_nothing_is_missing(run: dict[str, Any]) -> N
 
 def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
     run["best_round"] = 0
-    assert headline(run) == "No round of 3 made a policy that is judged better than the first one."
+    assert headline(run) == "None of 3 rounds made a policy that is judged better than the first one."
     assert gain_sentence(run) == ""
+    assert points(run)[0] == (
+        "Over-optimisation: mean gold is down from 0.40 (0.37 to 0.43) of the first policy to 0.31 (0.28 to 0.34) "
+        "after round 3, although the reward model sees a gain of 3.1 standard deviations."
+    )
 
 
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:

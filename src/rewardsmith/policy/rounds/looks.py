@@ -55,11 +55,10 @@ def disagreement(scores: SampleScores) -> float | None:
     Of each member the mean over a prompt's responses is taken off: what it adds to all of them changes no preference.
     None of a single member, or where the rewards of each prompt are equal.
     """
-    spread = within_prompt_spread(scores.rewards)
-    if len(scores.members) == 1 or not spread:
+    if len(scores.members) == 1 or not np.ptp(scores.rewards, axis=1).any():
         return None
     around = scores.members - scores.members.mean(axis=2, keepdims=True)
-    return float(around.std(axis=0).mean()) / spread
+    return float(around.std(axis=0).mean()) / within_prompt_spread(scores.rewards)
 
 
 def gap_quantiles(rewards: Floats) -> list[float]:

@@ -85,10 +85,9 @@ def usual_scale(rewards: Floats) -> tuple[float, float]:
 
     ``RunError`` where it says the same of all of them: nothing can be learned from such a model, or measured by it.
     """
-    mean, std = float(rewards.mean()), float(rewards.std())
-    if not std:
-        raise RunError(f"The reward model gives {mean:g} to all {rewards.size} responses of the first policy.")
-    return mean, std
+    if not np.ptp(rewards):  # a deviation of 0 may come out as a rounding error
+        raise RunError(f"The reward model gives {rewards.max():g} to all {rewards.size} responses of the first policy.")
+    return float(rewards.mean()), float(rewards.std())
 
 
 def within_prompt_spread(rewards: Floats) -> float:

@@ -9,24 +9,27 @@ from typing import Any
 from rewardsmith.contracts.metrics.iterate import IterateFindings
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.report.commands import command_words
+from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
 
 
 def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[NextStep]:
     """Each with the command that does it. ``options``: those of the run, where they are not the defaults."""
     folder = Path(str(options["output_dir"]))
-    again = _iterate(options)
     if waiting := metrics["waiting_for"]:
         text = (
             f"Decide the pairs of to_label.jsonl, which lies beside it: into {waiting} goes a line for each, with its "
             "pair_id and a decision (keep, flip, tie or drop). Then the same command goes on."
         )
-        return [{"text": text, "command": again}]
+        return [_step(text, _iterate(options))]
     steps = []
     if best := metrics["best_round"]:
         policy = {"dataset_name": "prompts.jsonl", "model_name_or_path": folder / f"round-{best}" / "policy"}
         command = " ".join(("rewardsmith sample", *command_words(policy)))
         steps.append(_step(f"Use the policy of round {best}.", command))
-    if pairs := metrics["label_next"]:
+    elif best == 0 and (paths := smooth_paths(metrics["rounds"])):
+        text, num_rollouts = _smaller_rounds(paths[0])
+        steps.append(_step(text, _iterate({**options, **_beside(folder, "nearer"), "num_rollouts": num_rollouts})))
+    if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
         text = (
             f"Label the pairs of {pairs} next: they are what the policy writes by now, and no label says anything of "
             "that yet. With a person in the loop every round waits for such decisions."
@@ -34,10 +37,20 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         adapt = "retrain" if metrics["adapt"] == "none" else metrics["adapt"]
         changes = {**_beside(folder, "labelled"), "labels": "person", "adapt": adapt}
         steps.append(_step(text, _iterate({**options, **changes})))
-    if (end := metrics["should_have_stopped"]) and end < len(metrics["rounds"]):
+    end = metrics["should_have_stopped"]
+    if best != 0 and end is not None and end < len(metrics["rounds"]):
         text = f"Do it again and end where a stop rule holds: after round {end}."
         steps.append(_step(text, _iterate({**options, **_beside(folder, "stopped"), "stop_early": True})))
     return steps
+
+
+def _smaller_rounds(first: SmoothPath) -> tuple[str, int]:
+    """Why to end rounds earlier, and after how many roll-outs: where gold was highest in the first, else half way."""
+    why = "No round was better than the first policy: move less in a round."
+    if peak := peak_of([first]):
+        found = f"In round 1 gold was highest at roll-out {peak.at_rollout} of {peak.num_rollouts}."
+        return f"{why} {found}", peak.at_rollout
+    return why, max(1, first.num_rollouts // 2)
 
 
 def _iterate(options: Mapping[str, Any]) -> str:

@@ -4,47 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
-from rewardsmith.contracts.metrics.iterate import IterateFindings, PathPoint, RoundNumbers
+from rewardsmith.contracts.metrics.iterate import IterateFindings
+from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
 from rewardsmith.report.iterate.words import gold_words, policy_of
 from rewardsmith.report.numbers import decimal
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 COLOURS = ("blue", "orange", "amber", "sky", "muted")
-"""Of the rounds, in turn; each line bears its number too."""
-WINDOW = 5
-"""Roll-outs that a point of a line is the mean of: single ones scatter."""
+"""Of the rounds, in turn, dashed from the sixth on; each line bears its number too."""
+Shape = Literal["line", "dashed"]
+DASHES: dict[Shape, list[int]] = {"line": [1, 0], "dashed": [5, 3]}
 HEIGHT = 230
 
 
 def path_figures(metrics: IterateFindings) -> list[Figure]:
     """Gold above, where there is one, and proxy below, over the same axis."""
-    rounds = [each for each in metrics["rounds"] if each["path"]]
-    if not rounds:
+    paths = smooth_paths(metrics["rounds"])
+    if not paths:
         return []
-    golds = [row for each in rounds for row in _line(each, "gold", 0.0)]
-    proxies = [row for each in rounds for row in _line(each, "reward", _start(metrics, each))]
     tests = list(_tests(metrics)) if metrics["reference"] == "sft" else []
-    furthest = max(row["x"] for row in (*proxies, *tests))
+    furthest = max([float(path.kls.max()) for path in paths] + [test["kl"] for test in tests])
     figures = []
-    if golds:
-        caption = f"Mean gold of the roll-outs, {WINDOW} at a time."
+    if peak := peak_of(paths):
+        caption = (
+            f"Mean gold of the roll-outs, {paths[0].width} at a time. Highest on the way: {decimal(peak.gold)} in "
+            f"round {peak.round}, at roll-out {peak.at_rollout} of {peak.num_rollouts}."
+        )
         if tests:
             caption += " Dots: the policies after each round on the test prompts, with 95% intervals."
-        figures.append(_figure("gold", gold_finding(metrics), "gold", rounds, golds, tests, furthest, caption))
+        lines = [row for path in paths if path.golds is not None for row in _line(path, path.golds)]
+        figures.append(_figure("gold", gold_finding(metrics), "gold", lines, tests, furthest, caption))
     zero = "round 1" if metrics["adapt"] == "none" else "the round: rewards of two models have no common zero"
     caption = (
-        f"Mean reward of the roll-outs as the reward model of the round gives it, {WINDOW} at a time, less that at the "
-        f"start of {zero}."
+        f"Mean reward of the roll-outs as the reward model of the round gives it, {paths[0].width} at a time, less "
+        f"that at the start of {zero}."
     )
     if metrics["reference"] == "last":
         caption += " Every round starts at 0: its distance is that to the policy of the round before."
-    figures.append(_figure("proxy", proxy_finding(metrics), "proxy reward", rounds, proxies, [], furthest, caption))
+    zeros = [paths[0] if metrics["adapt"] == "none" else path for path in paths]
+    lines = [
+        row for path, start in zip(paths, zeros, strict=True) for row in _line(path, path.rewards - start.rewards[0])
+    ]
+    figures.append(_figure("proxy", proxy_finding(paths), "proxy reward", lines, [], furthest, caption))
     return figures
 
 
@@ -57,45 +65,25 @@ def gold_finding(metrics: IterateFindings) -> str:
     peak, last = int(np.argmax(values)), len(values) - 1
     first, end = decimal(values[0]), decimal(values[-1])
     if peak == last:
-        return f"Gold rises from {first} to {end} by the last round"
+        return f"Gold goes from {first} to {end}, its highest, by the last round"
     if peak == 0:
-        return f"Gold falls: {first} of the first policy, {end} of the last"
-    return f"Gold rises from {first} to {decimal(values[peak])} after round {peak}, then falls to {end}"
+        return f"Gold is highest for the first policy: {first}, and {end} for the last"
+    return f"Gold goes from {first} to {decimal(values[peak])} after round {peak}, then to {end}"
 
 
-def proxy_finding(metrics: IterateFindings) -> str:
+def proxy_finding(paths: Sequence[SmoothPath]) -> str:
     """In how many rounds the reward that is learned from rose."""
-    rounds = [each["path"] for each in metrics["rounds"] if each["path"]]
-    smooth = [_smooth([point["reward"] for point in path]) for path in rounds]
-    rises = sum(line[-1] > line[0] for line in smooth)
-    if rises == len(rounds):
+    rises = sum(path.rewards[-1] > path.rewards[0] for path in paths)
+    if rises == len(paths):
         return "The proxy reward rises" + (" in every round" if rises > 1 else "")
-    return f"The proxy reward rises in {rises} of {len(rounds)} rounds"
+    return f"The proxy reward rises in {rises} of {len(paths)} rounds"
 
 
-def _start(metrics: IterateFindings, each: RoundNumbers) -> float:
-    """What a round's proxy is counted from; one model for all rounds has one zero."""
-    path = metrics["rounds"][0]["path"] if metrics["adapt"] == "none" else each["path"]
-    return float(_smooth([point["reward"] for point in path])[0])
-
-
-def _line(each: RoundNumbers, what: str, start: float) -> list[dict[str, Any]]:
-    """The smoothed path of a round; empty where a value is not known."""
-    path: Sequence[PathPoint] = each["path"]
-    values = [gold for point in path if (gold := point["gold"] if what == "gold" else point["reward"]) is not None]
-    if len(values) < len(path):
-        return []
-    kls, smooth = _smooth([point["kl"] for point in path]), _smooth(values)
+def _line(path: SmoothPath, values: NDArray[np.float64]) -> list[dict[str, Any]]:
     return [
-        {"round": str(each["round"]), "order": order, "x": _root(kl), "y": round(float(value) - start, 5)}
-        for order, (kl, value) in enumerate(zip(kls, smooth, strict=True))
+        {"round": str(path.round), "order": order, "x": _root(kl), "y": round(float(value), 5)}
+        for order, (kl, value) in enumerate(zip(path.kls, values, strict=True))
     ]
-
-
-def _smooth(values: Sequence[float]) -> np.ndarray[Any, Any]:
-    """Means of ``WINDOW`` neighbours."""
-    width = min(WINDOW, len(values))
-    return np.convolve(values, np.ones(width) / width, "valid")
 
 
 def _root(kl: float) -> float:
@@ -112,7 +100,7 @@ def _tests(metrics: IterateFindings) -> Iterator[dict[str, Any]]:
             low, high = (value if end is None else end for end in (gold["low"], gold["high"]))
             name = f"after round {number}" if number else "first policy"
             tip = f"{name}: gold {gold_words(policy)}, KL {decimal(policy['kl'], 1)} nats"
-            place = {"x": _root(policy["kl"]), "y": value, "low": low, "high": high}
+            place = {"kl": policy["kl"], "x": _root(policy["kl"]), "y": value, "low": low, "high": high}
             yield {"round": str(number), **place, "tip": tip}
 
 
@@ -120,28 +108,31 @@ def _figure(
     name: str,
     finding: str,
     what: str,
-    rounds: Sequence[RoundNumbers],
     lines: Sequence[dict[str, Any]],
     tests: Sequence[dict[str, Any]],
     furthest: float,
     caption: str,
 ) -> Figure:
-    colours = {str(each["round"]): COLOURS[i % len(COLOURS)] for i, each in enumerate(rounds)}
-    ends = [max((row for row in lines if row["round"] == number), key=lambda row: row["order"]) for number in colours]
+    ends = {row["round"]: row for row in lines}
+    colours = {number: COLOURS[i % len(COLOURS)] for i, number in enumerate(ends)}
+    shapes: list[Shape] = ["line" if i < len(COLOURS) else "dashed" for i in range(len(ends))]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         x = alt.X(
             "x:Q",
             title="square root of KL",
-            scale=alt.Scale(domain=[0, furthest], nice=True),
+            scale=alt.Scale(domain=[0, _root(furthest)], nice=True),
             axis=alt.Axis(tickCount=canvas.choose(8, 5)),
         )
         y = alt.Y("y:Q", title=what, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
         domain, shades = ["0", *colours], [light("muted"), *(light(colour) for colour in colours.values())]
         colour = alt.Color("round:N", scale=alt.Scale(domain=domain, range=shades), legend=None)
+        dashes = alt.Scale(domain=list(colours), range=[DASHES[shape] for shape in shapes])
+        dash = alt.StrokeDash("round:N", scale=dashes, legend=None)
+        line = marks_of(lines).mark_line(strokeWidth=2, aria=False)
         layers = [
-            marks_of(lines).mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour, order="order:Q"),
-            marks_of(ends)
+            line.encode(x=x, y=y, color=colour, strokeDash=dash, order="order:Q"),
+            marks_of([*ends.values()])
             .mark_text(align="left", dx=4, dy=-10, fontWeight="bold", aria=False)
             .encode(x=x, y=y, color=colour, text="round:N"),
         ]
@@ -152,5 +143,8 @@ def _figure(
             layers.append(dots.encode(y=y, description="tip:N"))
         return layered(*layers, height=HEIGHT)
 
-    legend = tuple(LegendEntry("line", colour, f"round {number}") for number, colour in colours.items())
+    legend = tuple(
+        LegendEntry(shape, colour, f"round {number}")
+        for shape, (number, colour) in zip(shapes, colours.items(), strict=True)
+    )
     return draw(f"path-{name}", finding, f"{what} over the square root of KL. {finding}.", chart, caption, legend)

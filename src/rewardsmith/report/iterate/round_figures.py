@@ -69,7 +69,7 @@ def accuracy_figure(metrics: IterateFindings) -> Figure | None:
         base = marks_of(values).encode(y=alt.Y("name:N", title=None, sort=list(models), axis=_names(canvas)))
         share = alt.X(
             "value:Q",
-            title="pairs of its responses on which the reward model is right",
+            title="share of pairs that the reward model has right",
             scale=alt.Scale(zero=False),
             axis=alt.Axis(format=".0%", tickCount=canvas.choose(8, 5)),
         )
@@ -116,7 +116,7 @@ def gap_figure(metrics: IterateFindings) -> Figure | None:
             yOffset=alt.YOffset("whose:N", sort=list(WHOSE)),
             color=_colours("whose", WHOSE),
         )
-        title = "distance of two rewards, in spreads on the first policy's responses"
+        title = "distance of two rewards, in spreads"
         gaps = alt.X("low:Q", title=title, scale=alt.Scale(domainMin=0), axis=alt.Axis(tickCount=canvas.choose(8, 5)))
         whole = base.mark_rule(strokeWidth=1.25, aria=False).encode(x=gaps, x2="high:Q")
         middle = base.mark_bar(height=8).encode(x="quarter:Q", x2="three:Q", description="tip:N")
@@ -127,8 +127,8 @@ def gap_figure(metrics: IterateFindings) -> Figure | None:
     finding = gap_finding(metrics)
     caption = (
         "Lines: from the 5th to the 95th percentile of all pairs of responses to a prompt; bars: the middle half; "
-        "ticks: the median. By the round's own reward model, so its scale does not matter. Round 1 begins with the "
-        "first policy."
+        "ticks: the median. The unit is the spread within a prompt that the round's own reward model sees on the first "
+        "policy's responses, so its scale does not matter. Round 1 begins with that policy."
     )
     legend = tuple(LegendEntry("square", colour, whose) for whose, colour in WHOSE.items())
     return draw("gaps", finding, f"Differences of rewards by round. {finding}.", chart, caption, legend)
@@ -148,7 +148,7 @@ def _tip(name: str, model: RewardModelNumbers) -> str:
 
 
 def _names(canvas: Canvas) -> alt.Axis:
-    return alt.Axis(labelLimit=canvas.choose(320, 150), domain=False, ticks=False)
+    return alt.Axis(labelLimit=320, labelFontSize=canvas.choose(12, 11), domain=False, ticks=False)
 
 
 def _colours(field: str, shades: dict[str, str]) -> alt.Color:

@@ -10,7 +10,7 @@ from rewardsmith.contracts.metrics.iterate import (
     PolicyNumbers,
     RoundNumbers,
 )
-from rewardsmith.report.iterate.words import gold_words, policy_of, rate_words, share_words
+from rewardsmith.report.iterate.words import against_plain, gold_words, policy_of, rate_words, share_words
 from rewardsmith.report.numbers import MISSING, count, decimal, percent, percent_range
 from rewardsmith.report.sections import KeyNumber
 
@@ -57,29 +57,27 @@ class ModelRow:
 
 
 def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:
-    """What a reader takes away; what nobody judged is left out."""
+    """Of the best round, or the last where none is; what nobody judged is left out."""
     if not metrics["rounds"]:
         return []
-    best, last = metrics["best_round"], metrics["rounds"][-1]
-    numbers = []
-    if best:
-        policy = policy_of(metrics, best)
-        if policy["gold"]["value"] is not None:
-            first = decimal(metrics["start"]["gold"]["value"])
-            numbers.append(KeyNumber(f"gold after round {best}", decimal(policy["gold"]["value"]), f"{first} at first"))
-        for name, match in (("the first policy", policy["against_first"]), ("plain RL", metrics["best_against_plain"])):
-            if match:
-                low, high = match["rate"]["low"], match["rate"]["high"]
-                wins = percent(match["rate"]["value"])
-                numbers.append(
-                    KeyNumber(f"win rate over {name}", wins, "" if low is None else percent_range(low, high))
-                )
-    accuracy = last["reward_model"]["gold_accuracy"]
-    if accuracy["value"] is not None:
-        label = f"reward model right, round {last['round']}"
-        numbers.append(KeyNumber(label, percent(accuracy["value"]), "on what the policy writes"))
-    kl = KeyNumber("KL to the first policy", decimal(last["policy"]["kl"], 1), f"nats, after round {last['round']}")
-    return [*numbers, kl]
+    number = metrics["best_round"] or len(metrics["rounds"])
+    policy, model = policy_of(metrics, number), metrics["rounds"][-1]["reward_model"]
+    after, numbers = f"after round {number}", []
+    if policy["gold"]["value"] is not None:
+        first = decimal(metrics["start"]["gold"]["value"])
+        numbers.append(KeyNumber(f"gold {after}", decimal(policy["gold"]["value"]), f"{first} at first"))
+    for name, match in (("the first policy", policy["against_first"]), ("plain RL", against_plain(metrics))):
+        if match:
+            interval = percent_range(match["rate"]["low"], match["rate"]["high"])
+            numbers.append(KeyNumber(f"win rate over {name}", percent(match["rate"]["value"]), interval))
+    if model["gold_accuracy"]["value"] is not None:
+        label = f"reward model right, round {len(metrics['rounds'])}"
+        numbers.append(KeyNumber(label, percent(model["gold_accuracy"]["value"]), "on what the policy writes"))
+    if not numbers:
+        gain, perplexity = decimal(policy["reward_gap_first"], 1), decimal(policy["perplexity"], 1)
+        numbers.append(KeyNumber("gain in reward", gain, f"standard deviations, {after}"))
+        numbers.append(KeyNumber("perplexity", perplexity, after))
+    return [*numbers, KeyNumber("KL to the first policy", decimal(policy["kl"], 1), f"nats, {after}")]
 
 
 def policy_rows(metrics: IterateFindings) -> list[PolicyRow]:
@@ -115,7 +113,7 @@ def match_rows(metrics: IterateFindings) -> list[MatchRow]:
         for each in metrics["rounds"]
         if (match := each["policy"]["against_first"])
     ]
-    if plain := metrics["best_against_plain"]:
+    if plain := against_plain(metrics):
         rows.append(_match_row(f"round {metrics['best_round']} against round 1", plain))
     return rows
 

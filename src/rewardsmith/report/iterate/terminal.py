@@ -32,10 +32,10 @@ def print_iterate(metrics: IterateMetrics, console: Console, report_path: str) -
 
 
 def _policies(metrics: IterateMetrics) -> Table:
-    table = _table("policy", "gold", "reward, sd", "wins against first", "against last", "KL k1 / k3", "perplexity")
+    table = _table("policy", "gold", "gain, sd", "wins over first", "over the last", "KL", "perplexity")
     for row in policy_rows(metrics):
-        name = plain(f"{row.name} *" if row.is_best else row.name)
-        table.add_row(name, row.gold, row.gain, row.against_first, row.against_last, row.kl, row.perplexity)
+        name, kl = plain(f"{row.name} *" if row.is_best else row.name), row.kl.partition(" ")[0]
+        table.add_row(name, row.gold, row.gain, row.against_first, row.against_last, kl, row.perplexity)
     return table
 
 

@@ -49,7 +49,7 @@ def best_sentence(metrics: IterateFindings) -> str:
     if best is None:
         return "Nobody judged the policies: which round is best is not known, and rewards alone do not tell."
     if best == 0:
-        return f"No round of {number} made a policy that is judged better than the first one."
+        return f"None of {number} rounds made a policy that is judged better than the first one."
     if number == 1:
         return "The policy of the only round is judged better than the first one."
     return f"The policy of round {best} is judged best of {number} rounds."
@@ -61,7 +61,7 @@ def gain_sentence(metrics: IterateFindings) -> str:
         return ""
     best, said = policy_of(metrics, metrics["best_round"]), []
     if against := best["against_first"]:
-        plain = metrics["best_against_plain"]
+        plain = against_plain(metrics)
         more = f", and {rate_words(plain)} against round 1 alone, which is plain RL" if plain else ""
         said.append(f"judged by {judge_words(metrics)} it wins {rate_words(against)} against the first policy{more}")
     if known(best["gold"]["value"]):
@@ -78,16 +78,17 @@ def fall_sentence(metrics: IterateFindings) -> str:
     assert best is not None
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     seen, best_seen = (decimal(policy["reward_gap_first"], 1) for policy in (last, before))
+    since, instead = (f"after round {best}", f" instead of {best_seen}") if best else ("of the first policy", "")
     return (
-        f"Over-optimisation: after round {number} mean gold is down to {gold_words(last)}, although the reward model "
-        f"sees a gain of {seen} standard deviations instead of {best_seen}."
+        f"Over-optimisation: mean gold is down from {gold_words(before)} {since} to {gold_words(last)} after round "
+        f"{number}, although the reward model sees a gain of {seen} standard deviations{instead}."
     )
 
 
 def over_optimised(metrics: IterateFindings) -> bool:
     """Whether the last policy has more reward and, by intervals that do not meet, less gold than the best one."""
     best, number = metrics["best_round"], len(metrics["rounds"])
-    if best is None or best == number:
+    if best is None:
         return False
     last, before = policy_of(metrics, number), policy_of(metrics, best)
     high, low = last["gold"]["high"], before["gold"]["low"]
@@ -99,7 +100,9 @@ def stop_sentence(metrics: IterateFindings) -> str:
     end, number = metrics["should_have_stopped"], len(metrics["rounds"])
     if end is None:
         limits = "" if metrics["judged_by"] else ", as far as that can be told without a judge"
-        return f"No stop rule held after any round{limits}."
+        best = metrics["best_round"]
+        although = "" if best in (None, number) else ", although the last one is not judged the best"
+        return f"No stop rule held after any round{limits}{although}."
     reasons = "; ".join(stop_words(stop) for stop in metrics["rounds"][end - 1]["stops"])
     if metrics["stopped_after"] == end:
         return f"It stopped after round {end}, the first after which a rule held: {reasons}."
@@ -156,7 +159,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
         ("It learns from", PREFERENCE_DATA[metrics["preference_data"]]),
         ("Fresh labels", LABELS[metrics["labels"]]),
         ("A round begins at", POLICY_START[metrics["policy_start"]]),
-        ("It is held near", REFERENCE[metrics["reference"]]),
+        ("Its KL is counted from", REFERENCE[metrics["reference"]]),
         (
             "Prompts",
             f"{count(metrics['num_policy_prompts'])} to learn from, {count(metrics['num_test_prompts'])} to test on; "
@@ -178,6 +181,11 @@ def judge_words(metrics: IterateFindings) -> str:
 def policy_of(metrics: IterateFindings, number: int) -> PolicyNumbers:
     """Of a round, or the first one for 0."""
     return metrics["rounds"][number - 1]["policy"] if number else metrics["start"]
+
+
+def against_plain(metrics: IterateFindings) -> MatchNumbers | None:
+    """The best round against round 1; None where they are one, no round is best, or nobody judges."""
+    return metrics["best_against_plain"] if metrics["best_round"] else None
 
 
 def gold_words(policy: PolicyNumbers) -> str:

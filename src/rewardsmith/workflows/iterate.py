@@ -24,8 +24,9 @@ from rewardsmith.workflows.loop.findings import findings_of
 from rewardsmith.workflows.loop.forecast import forecast_of
 from rewardsmith.workflows.loop.labels import Waiting, write_label_next
 from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.loop.material import gather
 from rewardsmith.workflows.loop.one_round import run_round
-from rewardsmith.workflows.loop.setting import Setting, gather, open_setting
+from rewardsmith.workflows.loop.setting import Setting, open_setting
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output
 
 REPORT = "report.html"
@@ -93,6 +94,8 @@ def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
         config.run.seed,
         may_change=("save_rollouts",),
     )
+    if folder.resumed:
+        say(f"Going on with what {folder.path} holds.")
     given = setting.given
     if given is not None and given.quarantine:
         write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))

@@ -238,7 +238,7 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(tmp_path: Path) -> N
         ({}, "nothing to judge"),
     ):
         with pytest.raises(ConfigError, match=words):
-            run_judge(JudgeConfig(**options))
+            run_judge(JudgeConfig(**options), judge=StubJudge())
     with pytest.raises(ConfigError, match="one judge is needed.*there is none"):
         rewardsmith.judge(FILES)
     with pytest.raises(ConfigError, match="there is `reward_model_path` and `gold_world`"):

@@ -30,7 +30,7 @@ from rewardsmith.judging.scorer_judge import ScorerJudge
 from rewardsmith.report.judge.terminal import forecast_words, print_forecast, print_judging
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import decimal
-from rewardsmith.workflows.judge_choice import OpenedJudge, open_judge
+from rewardsmith.workflows.judge_choice import OpenedJudge, check_choice, open_judge
 from rewardsmith.workflows.judge_inputs import JudgeInputs, read_inputs
 from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.judged_windows import JudgedWindows
@@ -80,6 +80,8 @@ def run_judge(
     """
     set_quiet(config.run.quiet)
     _check(config)
+    if judge is None:
+        check_choice(config)
     inputs = read_inputs(config, files)
     opened = OpenedJudge(judge, "given", type(judge).__name__) if judge is not None else open_judge(config)
     if judge is not None:

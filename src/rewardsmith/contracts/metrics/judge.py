@@ -91,7 +91,7 @@ class TruthNumbers(RulingCounts):
     accuracy: IntervalNumbers
     """Of the pairs that it decides."""
     accuracy_ties_half: IntervalNumbers
-    share_of_gain: float
+    share_of_gain: float | None
     """2 accuracy_ties_half - 1: what is left of a true gain in the judge's win rate if it errs alike for both sides."""
     needed: list[NeededComparisons]
 

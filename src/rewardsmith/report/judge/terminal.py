@@ -118,7 +118,7 @@ def _of_truth(t: TruthNumbers) -> Iterator[str]:
         f"where it decides, in {_share(t['accuracy'])}."
     )
     needed = [f"{n['gain']:.0%}: {n['num_comparisons']:,}" for n in t["needed"] if n["num_comparisons"] is not None]
-    if needed:
+    if needed and t["share_of_gain"] is not None:
         yield (
             f"If it errs alike for both sides, {t['share_of_gain']:.0%} of a true gain shows in its win rate. Prompts "
             f"that it takes to see a gain of {', of '.join(needed)}."

@@ -205,6 +205,7 @@ def test_gold_in_the_files_is_truth_too(tmp_path: Path) -> None:
     assert contest["gold_win_rate"] is not None and contest["gold_win_rate"]["value"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_the_gold_of_a_world_judges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [write(tmp_path / f"{name}.jsonl", found[:4]) for name, found in FILES.items()]
     assert main(["judge", *files, "--gold_world", "lexicon", "--output_dir", str(tmp_path / "out")]) == 0

@@ -109,7 +109,7 @@ def test_a_chat_model_judges_from_the_command_line(tmp_path: Path, capsys: pytes
     assert summary["spent"]["cost"] == pytest.approx(38 * (100 * 2 + 10 * 8) / 1e6)
     assert summary["position"]["consistent"] == 1 and summary["orders"] == "both" and summary["rubric"] == "helpful"
     assert "old    new           1/5/18" in said and "38 answers paid and 0 kept ones used" in said
-    assert "worse" in said and "5 pairs are of equal responses" in said
+    assert "worse" in said and "5 pairs have equal responses" in said
 
 
 def test_a_biased_judge_is_seen_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

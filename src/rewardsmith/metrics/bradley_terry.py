@@ -33,7 +33,7 @@ def ratings(wins: Float[NDArray[np.float64], "... F F"]) -> Float[NDArray[np.flo
         hessian = np.eye(wins.shape[-1]) * curve.sum(axis=-1)[..., None] - curve
         step = np.zeros_like(strength)
         step[..., 1:] = np.linalg.solve(hessian[..., 1:, 1:], pull[..., 1:, None])[..., 0]
-        size = np.abs(step).max(axis=-1, keepdims=True)
+        size = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
         strength += step / np.maximum(1.0, size)  # so that it cannot overshoot without end
         if size.max(initial=0.0) < STEP_TOLERANCE:
             break

@@ -43,6 +43,7 @@ TRUTH: dict[str, Any] = {
     "accuracy_ties_half": {"value": 0.8, "low": 0.7, "high": 0.9},
     "needed": [{"gain": 0.05, "num_comparisons": 2100, "num_comparisons_at_low": 4800}],
 }
+JUDGE = {"judge": "m", "rubric": "paper", "orders": "random", "tie_band": None}
 FORECAST: Any = {"num_requests": 1200, "num_kept": 3, "num_tokens_in": 500_000, "num_tokens_out": 9000, "cost": 1.25}
 
 
@@ -53,7 +54,7 @@ def file(name: str, rating: Any = NOTHING) -> dict[str, Any]:
 
 def shown(**numbers: Any) -> str:
     contests = {"files": [file("old[b]"), file("new")], "contests": [CONTEST]}
-    usual = {**contests, "truth": [], "position": None, "spent": None}
+    usual = {**contests, **JUDGE, "truth": [], "position": None, "spent": None}
     metrics: JudgeMetrics = {**usual, "duration_s": 61.0, **numbers}  # type: ignore[typeddict-item,assignment]
     console = Console(file=io.StringIO(), width=200)
     print_judging(metrics, console)
@@ -64,6 +65,7 @@ def test_a_contest_and_what_it_could_have_seen() -> None:
     said = shown()
     assert "old[b] new 40/17/40 50.0 (40.0\N{EN DASH}60.0)" in said and "unclear" in said
     assert "this far from a half: 14.0% (old[b] against new)" in said
+    assert "Judge: m, by the rubric paper, asked once, in a random order." in said
     assert "Ratings" not in said and "new: 2 of 60 rows cannot be used: see quarantine.jsonl." in said
 
 

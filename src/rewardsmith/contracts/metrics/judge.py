@@ -122,7 +122,9 @@ class SpentNumbers(TypedDict):
     forecast: ForecastNumbers
 
 
-class JudgeMetrics(TypedDict):
+class JudgedNumbers(TypedDict):
+    """What follows from the rulings."""
+
     judge: str
     kind: Literal["endpoint", "reward_model", "gold", "given"]
     fingerprint: str
@@ -134,6 +136,9 @@ class JudgeMetrics(TypedDict):
     truth: list[TruthNumbers]
     position: PositionNumbers | None
     spent: SpentNumbers | None
+
+
+class JudgeMetrics(JudgedNumbers):
     num_pairs_resumed: int
     seed: int
     duration_s: float

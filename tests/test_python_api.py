@@ -39,7 +39,8 @@ for turn in range(2):
     assert refined.ledger.num_rows == back.num_rows == len(rows)
     assert rewards.table.num_rows == rewards.metrics["num_pairs"] == len(rows)
     assert len(audit.strengths) == len(rows)
-    verbs = ("audit", "refine", "undo", "train", "evaluate", "sample", "score", "export", "study_arms", "study_noise")
+    verbs = ("audit", "refine", "undo", "train", "evaluate", "sample", "score", "judge", "export")
+    verbs += ("study_arms", "study_noise")
     assert all(callable(getattr(rewardsmith, verb)) for verb in verbs)
 print(json.dumps({"verdict": audit.verdict, "accuracy": scores.summary()}))
 """

@@ -10,6 +10,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
 from rewardsmith.workflows.study_options import StudyArmsConfig
 
@@ -37,6 +38,13 @@ def test_a_word_on_its_own_is_the_data_set_wherever_it_stands() -> None:
     for arguments in (["p.jsonl", "--seed", "3"], ["--seed", "3", "p.jsonl"], ["--overwrite", "p.jsonl", "--seed=3"]):
         config = parse(*arguments)
         assert (config.data.dataset_name, config.run.seed) == ("p.jsonl", 3)
+
+
+def test_words_without_a_flag_are_the_files_where_a_verb_compares_some() -> None:
+    config = parse_config(JudgeConfig, ["a.jsonl", "--seed", "1", "b.jsonl", "c.jsonl"], prog="p", help_text="")
+    assert (config.files, config.run.seed) == ("a.jsonl,b.jsonl,c.jsonl", 1)
+    with pytest.raises(ConfigError, match="The list of files is named twice"):
+        parse_config(JudgeConfig, ["a.jsonl", "--files", "b.jsonl"], prog="p", help_text="")
 
 
 def test_a_test_may_be_named_again_while_other_flags_count_once() -> None:

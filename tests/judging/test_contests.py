@@ -33,6 +33,7 @@ def test_less_can_be_asked_for() -> None:
     assert met(compared_pairs([A, B, C], "first")) == [("a0", "b0"), ("a1", "b1"), ("a0", "c0"), ("a2", "b2")]
     assert met(compared_pairs([A, B], "all", max_prompts=1)) == [("a0", "b0"), ("a1", "b1")]
     assert met(compared_pairs([A, B], "all", max_responses=1)) == [("a0", "b0"), ("a2", "b2")]
+    assert met(compared_pairs([answers(x=["1"], p=["a"]), C], "all", max_prompts=1)) == [("a", "c0")]
     assert compared_pairs([answers(x=["1"]), C], "all") == []
 
 

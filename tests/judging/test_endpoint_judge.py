@@ -183,6 +183,15 @@ def test_a_request_that_nobody_answers_is_counted_and_asked_again_by_the_next_ru
     assert [ruling.outcome for ruling in rulings] == ["win"] * 4 and len(server.asked) == num_asked + 2
 
 
+def test_failures_with_answers_in_between_do_not_end_the_run(judge: Opened) -> None:
+    numbers = count(1)
+    with chat_server(lambda body: CUT if next(numbers) % 4 == 0 else by_schema(body)) as server:
+        rulings = judge(server.url, max_retries=0).judge(many(40))
+    problems = [ruling.problem for ruling in rulings]
+    assert len(server.asked) == 80 and 10 <= problems.count("no_answer") <= 20
+    assert problems.count(None) == 40 - problems.count("no_answer")
+
+
 def test_an_endpoint_that_is_down_ends_the_run_and_keeps_what_is_paid(judge: Opened) -> None:
     numbers = count()
 

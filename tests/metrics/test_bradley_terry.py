@@ -66,3 +66,12 @@ def test_no_interval_where_resamples_often_have_no_rating() -> None:
     one_loss = np.stack([wins((0, 1, float(n > 0)), number=2) for n in range(30)])
     _, second = rating_intervals(one_loss)
     assert np.isfinite(second.value) and np.isnan(second.low)  # a third of the resamples has no loss at all
+
+
+def test_many_tables_at_once_are_rated_as_each_alone_and_none_has_none() -> None:
+    tables = np.random.default_rng(0).integers(0, 4, size=(50, 3, 3)).astype(float)
+    tables[:, [0, 1, 2], [0, 1, 2]] = 0
+    together = ratings(tables)
+    assert np.isnan(together[:, 0]).any() and not np.isnan(together[:, 0]).all()
+    assert together == pytest.approx(np.stack([ratings(one) for one in tables]), abs=1e-6, nan_ok=True)
+    assert rating_intervals(np.zeros((0, 0, 0))) == []

@@ -35,7 +35,7 @@ FIRST, STRIDE = 4, int(os.environ.get("KILL_STRIDE", "8"))
 REFINED, TRAINED = ("audit", "refine"), ("train",)
 BEFORE = {
     **dict.fromkeys(("refine", "undo", "export", "export_folder"), REFINED),
-    **dict.fromkeys(("train", "evaluate", "score", "score_parquet", "iterate"), TRAINED),
+    **dict.fromkeys(("train", "evaluate", "judge", "score", "score_parquet", "iterate"), TRAINED),
 }
 """The verbs that make what a verb reads."""
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
@@ -74,6 +74,14 @@ def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
         "train": [*trained(inputs), "--max_steps", "2", "--save_steps", "1", "--eval_fraction", "0.3", *folder],
         "evaluate": ["evaluate", pairs, *model, *folder],
         "sample": ["sample", pairs, "--model_name_or_path", str(inputs / "policy"), *SAMPLED, *file],
+        "judge": [
+            "judge",
+            *(str(inputs / f"{name}.jsonl") for name in ("old", "new")),
+            *model,
+            "--window",
+            "4",
+            *folder,
+        ],
         "score": [*score, *file],
         "iterate": [*looped(inputs), *folder],
         "score_parquet": [*score, "--output_file", str(place / "out.parquet")],
@@ -95,6 +103,9 @@ def prepare(inputs: Path, verb: str) -> None:
     inputs.mkdir()
     pairs = inputs / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in scored_rows(24)))
+    for name in ("old", "new"):
+        rows = [{"prompt": f"Q{n}", "response": f"{name} {n}"} for n in range(12)]
+        (inputs / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if verb in ("sample", "iterate"):
         from tiny_writers import save_tiny_writer  # loads torch
 

@@ -24,7 +24,7 @@ from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")
 
-LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit", "files": "the files"}
+LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit", "files": "the list of files"}
 """Options that need no flag, and what they are called."""
 SEVERAL = ("test", "files")
 """Options that may come again: their values are joined by commas, as they may be written from the start."""

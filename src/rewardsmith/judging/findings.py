@@ -120,7 +120,7 @@ def truth_numbers(
         "num_ties": int((~decided).sum()),
         "accuracy": win_rate(right[decided], prompts[decided]).as_dict(),
         "accuracy_ties_half": accuracy.as_dict(),
-        "share_of_gain": 2 * accuracy.value - 1 if isfinite(accuracy.value) else 0.0,
+        "share_of_gain": 2 * accuracy.value - 1 if isfinite(accuracy.value) else None,
         "needed": [_needed(gain, accuracy, credits) for gain in GAINS],
     }
 

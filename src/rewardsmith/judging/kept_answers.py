@@ -14,7 +14,11 @@ from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.errors import OutputError
 
 FILE = "answers.sqlite"
-TABLE = "CREATE TABLE IF NOT EXISTS answers (asked TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+OPENING = (
+    "PRAGMA journal_mode = WAL",  # a commit then need not wait for the disk
+    "PRAGMA synchronous = NORMAL",
+    "CREATE TABLE IF NOT EXISTS answers (asked TEXT PRIMARY KEY, answer TEXT NOT NULL)",
+)
 WAIT_S = 60.0
 """For another process that writes."""
 
@@ -40,9 +44,8 @@ class KeptAnswers:
         with self._told():
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=WAIT_S, check_same_thread=False)
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS answers (asked TEXT PRIMARY KEY, answer TEXT NOT NULL)"
-            )
+            for statement in OPENING:
+                self._connection.execute(statement)
             self._connection.commit()
 
     @staticmethod
@@ -55,7 +58,7 @@ class KeptAnswers:
         return json.loads(row[0]) if row else None
 
     def put(self, key: str, answer: Answer) -> None:
-        """Keeps an answer; it is on the disk when this returns."""
+        """Keeps an answer: a process that is killed from now on does not lose it, nor break the file."""
         with self._told():
             self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", [key, json.dumps(answer)])
             self._connection.commit()

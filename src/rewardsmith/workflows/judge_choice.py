@@ -24,8 +24,8 @@ class OpenedJudge:
     device: str = "cpu"
 
 
-def open_judge(config: JudgeConfig) -> OpenedJudge:
-    """``ConfigError`` unless exactly one is named."""
+def check_choice(config: JudgeConfig) -> None:
+    """``ConfigError`` unless exactly one judge is named."""
     named: dict[str, object] = {
         "`base_url` with `judge_model`": config.endpoint.base_url,
         "`reward_model_path`": config.reward_model_path,
@@ -35,11 +35,15 @@ def open_judge(config: JudgeConfig) -> OpenedJudge:
     if len(chosen) != 1:
         found = " and ".join(chosen) or "none"
         raise ConfigError(f"one judge is needed: {', '.join(named)}; there is {found}.")
+
+
+def open_judge(config: JudgeConfig) -> OpenedJudge:
+    """The one that is named."""
     quiet = config.run.quiet
     if config.endpoint.base_url is not None:
         judge = EndpointJudge(config.chat, config.cost, config.endpoint, config.run.seed, quiet)
         return OpenedJudge(judge, "endpoint", str(config.chat.judge_model), config.endpoint.base_url)
-    if config.reward_model_path is not None:
+    if config.reward_model_path:
         return _by_scorer(config, open_scorer(config.reward_model_path, config.scoring, quiet), "reward_model")
     return _by_scorer(config, _gold(config), "gold")
 

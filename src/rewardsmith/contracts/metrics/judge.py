@@ -91,7 +91,7 @@ class TruthNumbers(RulingCounts):
     accuracy: IntervalNumbers
     """Of the pairs that it decides."""
     accuracy_ties_half: IntervalNumbers
-    share_of_gain: float
+    share_of_gain: float | None
     """2 accuracy_ties_half - 1: what is left of a true gain in the judge's win rate if it errs alike for both sides."""
     needed: list[NeededComparisons]
 
@@ -122,7 +122,9 @@ class SpentNumbers(TypedDict):
     forecast: ForecastNumbers
 
 
-class JudgeMetrics(TypedDict):
+class JudgedNumbers(TypedDict):
+    """What follows from the rulings."""
+
     judge: str
     kind: Literal["endpoint", "reward_model", "gold", "given"]
     fingerprint: str
@@ -134,6 +136,9 @@ class JudgeMetrics(TypedDict):
     truth: list[TruthNumbers]
     position: PositionNumbers | None
     spent: SpentNumbers | None
+
+
+class JudgeMetrics(JudgedNumbers):
     num_pairs_resumed: int
     seed: int
     duration_s: float

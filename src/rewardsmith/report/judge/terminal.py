@@ -85,6 +85,7 @@ def _ratings(files: list[FileNumbers]) -> Table:
 
 
 def _lines(m: JudgeMetrics) -> Iterator[str]:
+    yield f"Judge: {m['judge']}{_manner(m)}."
     counts: list[tuple[str, RulingCounts]] = [(f"{c['first']} against {c['second']}", c) for c in m["contests"]]
     unclear = [c for c in m["contests"] if c["verdict"] == "unclear" and c["smallest_seen"] is not None]
     if unclear:
@@ -101,13 +102,21 @@ def _lines(m: JudgeMetrics) -> Iterator[str]:
         for problem, number in own["not_judged_by_problem"].items():
             yield f"{name}: {number:,} of {own['num_pairs']:,} pairs were {PROBLEMS[problem]}; they count nowhere."
         if own["num_equal"]:
-            yield f"{name}: {own['num_equal']:,} pairs are of equal responses, and ties."
+            yield f"{name}: {own['num_equal']:,} pairs have equal responses, and are ties."
     for file in m["files"]:
         if file["num_bad_rows"]:
             bad = f"{file['num_bad_rows']:,} of {file['num_rows']:,}"
             yield f"{file['name']}: {bad} rows cannot be used: see quarantine.jsonl."
     if m["spent"] is not None:
         yield _of_spending(m["spent"], m["duration_s"])
+
+
+def _manner(m: JudgeMetrics) -> str:
+    """How it judges."""
+    if m["rubric"] is not None:
+        orders = "in both orders" if m["orders"] == "both" else "once, in a random order"
+        return f", by the rubric {m['rubric']}, asked {orders}"
+    return f", where gaps up to {m['tie_band']:g} are ties" if m["tie_band"] else ""
 
 
 def _of_truth(t: TruthNumbers) -> Iterator[str]:
@@ -118,7 +127,7 @@ def _of_truth(t: TruthNumbers) -> Iterator[str]:
         f"where it decides, in {_share(t['accuracy'])}."
     )
     needed = [f"{n['gain']:.0%}: {n['num_comparisons']:,}" for n in t["needed"] if n["num_comparisons"] is not None]
-    if needed:
+    if needed and t["share_of_gain"] is not None:
         yield (
             f"If it errs alike for both sides, {t['share_of_gain']:.0%} of a true gain shows in its win rate. Prompts "
             f"that it takes to see a gain of {', of '.join(needed)}."

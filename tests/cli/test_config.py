@@ -9,6 +9,7 @@ import pytest
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
 from rewardsmith.workflows.study_options import StudyArmsConfig
 
@@ -68,6 +69,12 @@ def test_a_printed_configuration_can_be_fed_back(tmp_path: Path) -> None:
     again = parse("--config", str(tmp_path / "c.yaml"), "--dry_run")
     assert again == config
     assert not parse("--config", str(tmp_path / "c.yaml")).run.dry_run
+
+
+def test_a_configuration_that_comes_with_the_package() -> None:
+    config = parse_config(IterateConfig, ["--config", "embedded/loop", "--num_rounds", "5"], "rewardsmith iterate", "")
+    assert config.in_world and config.rounds.num_rounds == 5 and config.policy.ppo.advantage == "rloo"
+    assert "Did you mean embedded/loop?" in complaint("--config", "embedded/lop")
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:

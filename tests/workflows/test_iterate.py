@@ -161,6 +161,21 @@ def test_it_ends_after_a_round_in_which_a_stop_rule_holds(
     assert (tmp_path / "manifest.json").is_file() and not (tmp_path / "round-2").exists()
 
 
+def test_a_long_loop_says_before_what_it_will_take(
+    tmp_path: Path, inputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = looped(tmp_path, inputs, num_rollouts=20, quiet=False)
+    said = capsys.readouterr().err
+    assert "Forecast: " in said and "for 2 rounds" in said
+    for one in metrics["rounds"]:
+        for stage in one["stages"]:
+            assert stage["forecast_s"] > 0 and stage["forecast_gib"] > 0
+            assert (stage["forecast_tokens"] > 0) == (stage["tokens"] > 0)
+    improve = metrics["rounds"][0]["stages"][3]
+    assert improve["stage"] == "improve" and 0.5 < improve["forecast_tokens"] / improve["tokens"] < 2
+    assert not [path for path in tmp_path.rglob("*") if "in_small" in path.name or path.name.endswith(".unfinished")]
+
+
 def test_prompts_of_a_file_take_the_place_of_the_preferences_own(tmp_path: Path, inputs: dict[str, Any]) -> None:
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": f"what about {i}"}) + "\n" for i in range(12)))

@@ -176,11 +176,15 @@ class _Watcher(TrainerCallback):
         self._rollouts, self._reference, self._options = rollouts, reference, options
         self._every, self._device = options.steps_per_rollout * logging_rollouts, accelerator.device
         self._log, self._bar = log, bar
+        self._rate = 0.0
         self._started = time.perf_counter()
 
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self._started
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._rate = kwargs["optimizer"].param_groups[0]["lr"]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         step, options = state.global_step, self._options
@@ -194,15 +198,14 @@ class _Watcher(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if logs is None or "loss" not in logs:
             return
-        step, rate = state.global_step, self._options.optimizer.policy_learning_rate
+        step = state.global_step
         found: Line = {name: logs[name] for name in ("loss", "grad_norm", "entropy") if name in logs}
         if not all(map(math.isfinite, filter(None, found.values()))):
             raise RunError(
                 f"step {step}: loss or gradient is not a finite number. TRL keeps no checkpoint. If the weights have "
                 "diverged: lower `policy_learning_rate` or `policy_max_grad_norm`."
             )
-        share = rate_factor(step - 1, self._options.num_steps, loop_options(self._options, 1))
-        position = {"step": step, "epoch": state.epoch, "learning_rate": rate * share}
+        position = {"step": step, "epoch": state.epoch, "learning_rate": self._rate}
         self.line = {**position, **found, **self._rollouts.line(self._device)}
         self._bar.note(**{name: self.line[name] for name in ("score", "kl", "response_length")})
         if self._log is not None:

@@ -24,8 +24,9 @@ from rewardsmith.workflows.loop.findings import findings_of
 from rewardsmith.workflows.loop.forecast import forecast_of
 from rewardsmith.workflows.loop.labels import Waiting, write_label_next
 from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.loop.material import gather
 from rewardsmith.workflows.loop.one_round import run_round
-from rewardsmith.workflows.loop.setting import Setting, gather, open_setting
+from rewardsmith.workflows.loop.setting import Setting, open_setting
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output
 
 REPORT = "report.html"
@@ -58,21 +59,29 @@ def run_iterate(config: IterateConfig, dataset: Any = None) -> IterateResult:
         use_all_cores()
     folder = _open_folder(config, setting)
     files = LoopFiles(folder.path)
-    with folder.abandoned_on_input_error(unless="round-1"):
-        loop = Loop(setting, gather(setting, files), files)
+    with folder.abandoned_on_input_error(unless=files.round(1).path.name):
+        result, is_over = _rounds(Loop(setting, gather(setting, files), files))
+    if is_over:
+        folder.finish(device=setting.config.model.device)
+    return result
+
+
+def _rounds(loop: Loop) -> tuple[IterateResult, bool]:
+    """What there is to show, and whether that is all: a person may have to decide first."""
+    how = loop.config.rounds
     rounds: list[RoundNumbers] = []
-    for number in range(1, config.rounds.num_rounds + 1):
+    for number in range(1, how.num_rounds + 1):
         found = run_round(loop, number, forecast_of(loop, number))
         if isinstance(found, Waiting):
-            return _shown(loop, rounds, found)
+            return _shown(loop, rounds, found), False
         rounds.append(found)
-        if not files.round(number + 1).path.exists():  # else it has been shown
+        is_last = number == how.num_rounds or (how.stop_early and bool(found["stops"]))
+        if is_last or not loop.files.round(number + 1).path.exists():  # else it has been shown
             write_label_next(loop, number)
             result = _shown(loop, rounds)
-        if found["stops"] and config.rounds.stop_early:
+        if is_last:
             break
-    folder.finish(device=loop.device)
-    return result
+    return result, True
 
 
 def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
@@ -85,6 +94,8 @@ def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
         config.run.seed,
         may_change=("save_rollouts",),
     )
+    if folder.resumed:
+        say(f"Going on with what {folder.path} holds.")
     given = setting.given
     if given is not None and given.quarantine:
         write_jsonl(folder.path / QUARANTINE, (asdict(row) for row in given.quarantine))

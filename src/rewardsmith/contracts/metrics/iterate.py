@@ -25,7 +25,7 @@ class StageNumbers(TypedDict):
     tokens: int
     """Written by the policy or learned from, each time they were."""
     memory_gib: float
-    """Peak of the process."""
+    """Peak of the process; 0 on a system that does not tell."""
 
 
 class LabelNumbers(TypedDict):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.files import LoopFiles
-from rewardsmith.workflows.loop.setting import Material, Setting
+from rewardsmith.workflows.loop.material import Material
+from rewardsmith.workflows.loop.setting import Setting
 
 SEEDS_OF_A_ROUND = 1000
 

@@ -106,6 +106,7 @@ def _weighted(loop: Loop, number: int, pairs: pa.Table) -> pa.Table:
     ratios = []
     for name in (loop.policy(number - 1), loop.policy(0)):
         policy, tokenizer = load_policy(resolve_model(name))
+        policy.to(loop.device)
         encoder = ConversationEncoder(tokenizer, loop.config.model.max_length)
         ratios.append(torch.from_numpy(likelihoods(policy, encoder, talks).logprobs))
     weights = off_policy_weights((ratios[0] - ratios[1]).view(2, -1), loop.config.rounds.ocrm_coefficient)

@@ -103,6 +103,17 @@ def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
     )
 
 
+def test_an_only_round_that_is_no_better_is_one(run: dict[str, Any]) -> None:
+    run |= {"best_round": 0, "rounds": run["rounds"][:1]}
+    assert headline(run) == "The only round made no policy that is judged better than the first one."
+
+
+def test_a_judge_that_labelled_is_told_from_one_that_did_not(run: dict[str, Any]) -> None:
+    run |= {"judged_by": "judge", "labels": "judge"}
+    assert dict(measured(run))["Judged by"].startswith("another reward model, the one that gave the fresh labels")
+    assert dict(measured(run | {"labels": "none"}))["Judged by"] == "another reward model"
+
+
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:
     run["waiting_for"] = "runs/loop/round-4/decisions.jsonl"
     assert headline(run) == "Round 4 waits for a person's decisions, in runs/loop/round-4/decisions.jsonl."

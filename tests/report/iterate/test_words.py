@@ -86,11 +86,12 @@ def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
     told = dict(not_judged(run))
     assert "Win rates, the best round" in told
     assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
-    assert dict(measured(run))["Judged by"] == "nobody"
+    said = dict(measured(run))
+    assert said["Judged by"] == "nobody" and "Best round" not in said
 
 
 def test_where_everything_is_judged_nothing_is_missing(run: dict[str, Any]) -> None:
-    assert not_judged(run) == []
+    assert not_judged(run) == [] and "Best round" in dict(measured(run))
 
 
 def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:

@@ -154,7 +154,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
     wrong = metrics["wrong_share"]
     pairs = f"{count(metrics['num_pairs'])} of {metrics['dataset']}"
     samples = count(metrics["samples_per_prompt"])
-    return [
+    told = [
         ("Preferences", pairs + (f"; gold contradicts {percent(wrong)} of the labels" if wrong is not None else "")),
         ("First policy", metrics["policy"]),
         ("Reward model", f"begins as {metrics['reward_model']}; {ADAPT[metrics['adapt']]}"),
@@ -168,12 +168,13 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
             f"{samples} responses to each",
         ),
         ("Judged by", _judge(metrics)),
-        (
-            "Best round",
-            "picked on the test prompts on which it is then reported: that flatters it a little",
-        ),
         ("Intervals", "95%, resampling prompts. One run has one seed: how much another would differ they do not say"),
     ]
+    if metrics["best_round"] is not None:
+        told.append(
+            ("Best round", "picked on the test prompts on which it is then reported: that flatters it a little")
+        )
+    return told
 
 
 def _judge(metrics: IterateFindings) -> str:

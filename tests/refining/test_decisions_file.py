@@ -43,7 +43,7 @@ def test_an_empty_decision_is_none(tmp_path):
     ("record", "message"),
     [
         ({"row": 0, "decision": "fliped"}, "line 1: \"decision\" is 'fliped', which is none of keep"),
-        ({"row": 1, "decision": "flip"}, "line 1: the audit has no pair with row 1"),
+        ({"row": 1, "decision": "flip"}, "line 1: there is no pair with row 1"),
         ({"pair_id": "zz", "decision": "flip"}, "no pair with pair_id zz"),
         ({"decision": "flip"}, 'neither "pair_id" nor "row"'),
         ({"row": 0, "note": "fine"}, 'line 1: "decision" is None'),

@@ -100,6 +100,24 @@ def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str
     assert looped(tmp_path, inputs, **how)["waiting_for"] is None
 
 
+def test_a_person_may_drop_every_pair_unless_nothing_else_is_learned_from(
+    tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    how = {"labels": "person", "labels_per_round": 2, "num_rounds": 1}
+    looped(tmp_path / "all", inputs, **how)
+    looped(tmp_path / "last", inputs, **how, preference_data="last")
+    for folder in (tmp_path / "all", tmp_path / "last"):
+        (folder / "round-1" / "decisions.jsonl").write_text(
+            "".join(json.dumps({"row": row, "decision": "drop"}) + "\n" for row in (0, 1))
+        )
+    metrics = looped(tmp_path / "all", inputs, **how)
+    assert metrics["rounds"][0]["reward_model"]["num_pairs"] == metrics["num_pairs"]
+    with pytest.raises(DataError, match="`preference_data` last: no pair of round 1"):
+        looped(tmp_path / "last", inputs, **how, preference_data="last")
+    (tmp_path / "last" / "round-1" / "decisions.jsonl").write_text('{"row": 0, "decision": "keep"}\n')  # thought again
+    assert looped(tmp_path / "last", inputs, **how, preference_data="last")["rounds"][0]["labels"]["num_pairs"] == 1
+
+
 def test_pairs_to_decide_have_the_names_that_a_reader_gives_them(tmp_path: Path, inputs: dict[str, Any]) -> None:
     looped(tmp_path, inputs, labels="person", labels_per_round=3)
     path = str(tmp_path / "round-1" / "to_label.jsonl")

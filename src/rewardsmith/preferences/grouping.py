@@ -78,7 +78,7 @@ def hold_out_groups(pairs: pa.Table, fraction: float, seed: int) -> tuple[pa.Tab
     if num_held >= len(names):
         raise DataError(
             f"`eval_fraction` {fraction} leaves nothing to train on: the set has {len(names)} groups of prompts. "
-            "Give a smaller fraction, more prompts, or `eval_dataset_name`."
+            "Give a smaller fraction, more prompts, or a set of its own to test on."
         )
     held = np.isin(codes, order[:num_held])
     return pairs.filter(pa.array(~held)), pairs.filter(pa.array(held))

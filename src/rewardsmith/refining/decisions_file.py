@@ -46,7 +46,7 @@ def read_decisions(path: Path, pairs: pa.Table) -> tuple[Names, str]:
             raise DataError(f'{place}: "decision" is {decision!r}, which is none of {", ".join(DECISIONS)}.')
         decisions[_pair(raw.record, by_id, by_row, place)] = str(decision)
     if not any(decisions):
-        raise DataError(f"`decisions` {path}: no decision stands in it.")
+        raise DataError(f"{path}: no decision stands in it.")
     assert source.fingerprint is not None  # a file has one
     return decisions, source.fingerprint()
 
@@ -64,5 +64,5 @@ def _pair(record: Mapping[str, object], by_id: dict[str, int], by_row: dict[int,
     else:
         raise DataError(f'{place}: there is neither "pair_id" nor "row" to say which pair is meant.')
     if found is None:
-        raise DataError(f"{place}: the audit has no pair with {words}.")
+        raise DataError(f"{place}: there is no pair with {words}.")
     return found

@@ -9,6 +9,7 @@ from written_samples import written
 
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.labelling import Decision, FreshLabels, decisions_by, labelled, rows_to_decide
+from rewardsmith.policy.rounds.options import LabellingOptions
 from rewardsmith.policy.rounds.round_samples import RoundSamples
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
@@ -89,3 +90,9 @@ def test_what_a_response_holds_beside_its_text_stays() -> None:
     samples = RoundSamples.of_rows([{"prompt": "why", "responses": [[call], "b"]}])
     row = labelled(samples, [SamplePair(0, 0, 1)], ["keep"], 1, "person").rows[0]
     assert row["chosen"] == [call] and row["rejected"] == "b"
+
+
+def test_labels_of_gold_are_made_to_err_and_those_of_a_judge_are_its_own() -> None:
+    assert LabellingOptions(labels="gold").flip_rate == 0.25
+    assert LabellingOptions(labels="judge").flip_rate == 0.0
+    assert LabellingOptions(labels="judge", label_flip_rate=0.1).flip_rate == 0.1

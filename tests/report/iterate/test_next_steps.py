@@ -38,6 +38,7 @@ def test_where_a_person_is_waited_for_the_same_command_goes_on(run: dict[str, An
 
 def test_where_no_round_is_better_the_next_ones_move_less(run: dict[str, Any]) -> None:
     run |= {"best_round": 0, "label_next": None, "should_have_stopped": 1}
+    run["rounds"][0]["policy"]["against_first"]["rate"]["value"] = 0.4
     for i, point in enumerate(run["rounds"][0]["path"]):
         point["gold"] = 0.5 - 0.01 * abs(i - 11)
     [step] = next_steps(run, OPTIONS)
@@ -46,9 +47,18 @@ def test_where_no_round_is_better_the_next_ones_move_less(run: dict[str, Any]) -
         "of 30."
     )
     assert step["command"].endswith("--output_dir 'my runs/loop-nearer' --no_stop_early --num_rollouts 12")
+    for i, point in enumerate(run["rounds"][0]["path"]):
+        point["gold"] = 0.01 * i
+    assert next_steps(run, OPTIONS)[0]["command"].endswith("--num_rollouts 15")  # not as many as there were
     run["rounds"][0]["path"][0]["gold"] = None
     [step] = next_steps(run, OPTIONS)
     assert step["command"].endswith("--num_rollouts 15")
+
+
+def test_a_policy_that_lost_nothing_is_not_told_to_move_less(run: dict[str, Any]) -> None:
+    run |= {"best_round": 0, "label_next": None, "should_have_stopped": 1}
+    run["rounds"][0]["policy"]["against_first"]["rate"]["value"] = 0.5
+    assert next_steps(run, OPTIONS) == []
 
 
 def test_nothing_is_recommended_where_nobody_judged_and_a_person_has_labelled(run: dict[str, Any]) -> None:

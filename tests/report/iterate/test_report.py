@@ -60,7 +60,13 @@ def test_a_run_that_waits_before_its_first_round_is_shown_as_far_as_it_is(run: d
     html = render_iterate_report(run, tmp_path)
     assert "Round 1 waits for a person" in html
     assert sections_of(html) == ["next", "measured", "terms"]
-    assert "Round 1 waits for a person" in printed(run)
+    text = printed(run)
+    assert "Round 1 waits for a person" in text and "\n\n\n" not in text
+    assert "perplexity" not in text  # tables of rounds that are yet to come
+
+
+def test_the_terminal_has_no_heading_over_nothing_to_do(run: dict[str, Any]) -> None:
+    assert "What to do next" not in printed(run | {"next_steps": []})
 
 
 def test_the_terminal_shows_the_best_round_the_numbers_and_what_to_do(run: dict[str, Any]) -> None:

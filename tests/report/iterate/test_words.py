@@ -86,11 +86,12 @@ def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
     told = dict(not_judged(run))
     assert "Win rates, the best round" in told
     assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
-    assert dict(measured(run))["Judged by"] == "nobody"
+    said = dict(measured(run))
+    assert said["Judged by"] == "nobody" and "Best round" not in said
 
 
 def test_where_everything_is_judged_nothing_is_missing(run: dict[str, Any]) -> None:
-    assert not_judged(run) == []
+    assert not_judged(run) == [] and "Best round" in dict(measured(run))
 
 
 def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
@@ -101,6 +102,17 @@ def test_no_better_round_is_said_so(run: dict[str, Any]) -> None:
         "Over-optimisation: mean gold is down from 0.40 (0.37 to 0.43) of the first policy to 0.31 (0.28 to 0.34) "
         "after round 3, although the reward model sees a gain of 3.1 standard deviations."
     )
+
+
+def test_an_only_round_that_is_no_better_is_one(run: dict[str, Any]) -> None:
+    run |= {"best_round": 0, "rounds": run["rounds"][:1]}
+    assert headline(run) == "The only round made no policy that is judged better than the first one."
+
+
+def test_a_judge_that_labelled_is_told_from_one_that_did_not(run: dict[str, Any]) -> None:
+    run |= {"judged_by": "judge", "labels": "judge"}
+    assert dict(measured(run))["Judged by"].startswith("another reward model, the one that gave the fresh labels")
+    assert dict(measured(run | {"labels": "none"}))["Judged by"] == "another reward model"
 
 
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from rewardsmith.errors import ConfigError
 Adapt = Literal["none", "retrain", "metarm", "ocrm"]
 Labels = Literal["none", "gold", "judge", "person"]
 LabelChoice = Literal["random", "disagreement", "extremes"]
+GOLD_FLIP_RATE = 0.25
+"""How often a labeller errs whose labels are made of gold, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,17 @@ class LabellingOptions:
     label_choice: LabelChoice = "random"
     """Which: any; those on which the members of the reward model disagree most (the smallest gap for a single one); or
     the best against the worst response of a prompt."""
-    label_flip_rate: float = 0.25
-    """Share of the labels of gold or a judge that are then flipped: how often a labeller errs."""
+    label_flip_rate: float | None = None
+    """Share of the labels of gold or a judge that are then flipped, as by a labeller who errs so often; default: gold
+    0.25, a judge 0."""
     judge_model_path: str = ""
     """Reward model that judges, for --labels judge and for win rates where there is no gold."""
+
+    @property
+    def flip_rate(self) -> float:
+        """A judge errs without help."""
+        default = GOLD_FLIP_RATE if self.labels == "gold" else 0.0
+        return default if self.label_flip_rate is None else self.label_flip_rate
 
 
 def check_rounds(rounds: RoundOptions, labelling: LabellingOptions, in_world: bool) -> None:
@@ -72,7 +81,7 @@ def check_rounds(rounds: RoundOptions, labelling: LabellingOptions, in_world: bo
         raise ConfigError(f"`shift_samples` {rounds.shift_samples} must be at least 2: one response is told from none.")
     if labelling.labels_per_round < 1:
         raise ConfigError(f"`labels_per_round` {labelling.labels_per_round} must be at least 1.")
-    if not 0 <= labelling.label_flip_rate < 0.5:
+    if not 0 <= labelling.flip_rate < 0.5:
         raise ConfigError(f"`label_flip_rate` {labelling.label_flip_rate} must be at least 0 and below 0.5.")
     if labelling.labels == "gold" and not in_world:
         raise ConfigError("`labels` gold: only a world has a gold reward. Name `judge` or `person`, or embedded/world.")

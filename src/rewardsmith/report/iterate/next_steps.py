@@ -8,6 +8,7 @@ from typing import Any
 
 from rewardsmith.contracts.metrics.iterate import IterateFindings
 from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.policy.rounds.stop_rules import EVEN
 from rewardsmith.report.commands import command_words
 from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
 
@@ -18,7 +19,8 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     if waiting := metrics["waiting_for"]:
         text = (
             f"Decide the pairs of to_label.jsonl, which lies beside it: into {waiting} goes a line for each, with its "
-            "pair_id and a decision (keep, flip, tie or drop). Then the same command goes on."
+            "pair_id and a decision: keep where chosen is better, flip where rejected is, tie or drop. Then the same "
+            "command goes on."
         )
         return [_step(text, _iterate(options))]
     steps = []
@@ -26,7 +28,7 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         policy = {"dataset_name": "prompts.jsonl", "model_name_or_path": folder / f"round-{best}" / "policy"}
         command = " ".join(("rewardsmith sample", *command_words(policy)))
         steps.append(_step(f"Use the policy of round {best}.", command))
-    elif best == 0 and (paths := smooth_paths(metrics["rounds"])):
+    elif _lost(metrics) and (paths := smooth_paths(metrics["rounds"])) and paths[0].num_rollouts > 1:
         text, num_rollouts = _smaller_rounds(paths[0])
         steps.append(_step(text, _iterate({**options, **_beside(folder, "nearer"), "num_rollouts": num_rollouts})))
     if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
@@ -47,10 +49,16 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
 def _smaller_rounds(first: SmoothPath) -> tuple[str, int]:
     """Why to end rounds earlier, and after how many roll-outs: where gold was highest in the first, else half way."""
     why = "No round was better than the first policy: move less in a round."
-    if peak := peak_of([first]):
+    if (peak := peak_of([first])) and peak.at_rollout + first.width // 2 < first.num_rollouts:
         found = f"In round 1 gold was highest at roll-out {peak.at_rollout} of {peak.num_rollouts}."
         return f"{why} {found}", peak.at_rollout
-    return why, max(1, first.num_rollouts // 2)
+    return why, first.num_rollouts // 2
+
+
+def _lost(metrics: IterateFindings) -> bool:
+    """Whether no round is better than the first policy, and the first one is worse: not where it hardly moved."""
+    first = metrics["rounds"][0]["policy"]["against_first"] if metrics["rounds"] else None
+    return metrics["best_round"] == 0 and first is not None and first["rate"]["value"] < EVEN
 
 
 def _iterate(options: Mapping[str, Any]) -> str:

@@ -20,14 +20,18 @@ def print_iterate(metrics: IterateMetrics, console: Console, report_path: str) -
     console.print()
     console.print(plain(headline(metrics), "bold"), width=width)
     console.print()
-    print_points(points(metrics), console, width)
-    console.print(_policies(metrics))
-    console.print()
-    console.print(_models(metrics))
-    console.print()
-    for what, why in not_judged(metrics):
-        console.print(plain(flags(f"Not judged: {what[:1].lower()}{what[1:]}; {why}."), "dim"), width=width)
-    print_next_steps(metrics["next_steps"], console, width)
+    if metrics["rounds"]:
+        print_points(points(metrics), console, width)
+        console.print(_policies(metrics))
+        console.print()
+        console.print(_models(metrics))
+        console.print()
+    if untold := not_judged(metrics):
+        for what, why in untold:
+            console.print(plain(flags(f"Not judged: {what[:1].lower()}{what[1:]}; {why}."), "dim"), width=width)
+        console.print()
+    if metrics["next_steps"]:
+        print_next_steps(metrics["next_steps"], console, width)
     console.print(Text.assemble(("Report  ", "bold"), plain(report_path)), soft_wrap=True)
 
 

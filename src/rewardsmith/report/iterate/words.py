@@ -48,6 +48,8 @@ def best_sentence(metrics: IterateFindings) -> str:
     best, number = metrics["best_round"], len(metrics["rounds"])
     if best is None:
         return "Nobody judged the policies: which round is best is not known, and rewards alone do not tell."
+    if best == 0 and number == 1:
+        return "The only round made no policy that is judged better than the first one."
     if best == 0:
         return f"None of {number} rounds made a policy that is judged better than the first one."
     if number == 1:
@@ -152,7 +154,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
     wrong = metrics["wrong_share"]
     pairs = f"{count(metrics['num_pairs'])} of {metrics['dataset']}"
     samples = count(metrics["samples_per_prompt"])
-    return [
+    told = [
         ("Preferences", pairs + (f"; gold contradicts {percent(wrong)} of the labels" if wrong is not None else "")),
         ("First policy", metrics["policy"]),
         ("Reward model", f"begins as {metrics['reward_model']}; {ADAPT[metrics['adapt']]}"),
@@ -165,13 +167,21 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
             f"{count(metrics['num_policy_prompts'])} to learn from, {count(metrics['num_test_prompts'])} to test on; "
             f"{samples} responses to each",
         ),
-        ("Judged by", judge_words(metrics) if metrics["judged_by"] else "nobody"),
-        (
-            "Best round",
-            "picked on the test prompts on which it is then reported: that flatters it a little",
-        ),
+        ("Judged by", _judge(metrics)),
         ("Intervals", "95%, resampling prompts. One run has one seed: how much another would differ they do not say"),
     ]
+    if metrics["best_round"] is not None:
+        told.append(
+            ("Best round", "picked on the test prompts on which it is then reported: that flatters it a little")
+        )
+    return told
+
+
+def _judge(metrics: IterateFindings) -> str:
+    if metrics["judged_by"] is None:
+        return "nobody"
+    partial = ", the one that gave the fresh labels: it finds better what it taught"
+    return judge_words(metrics) + (partial if metrics["judged_by"] == metrics["labels"] == "judge" else "")
 
 
 def judge_words(metrics: IterateFindings) -> str:

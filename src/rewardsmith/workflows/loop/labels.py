@@ -13,6 +13,7 @@ from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.contracts.metrics.iterate import LabelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
 from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
@@ -51,7 +52,7 @@ def waiting(loop: Loop, number: int) -> Waiting | None:
 
 
 def label(loop: Loop, number: int) -> Spent:
-    """Writes the labels of a round."""
+    """Writes the labels of a round. ``DataError`` where there are none, and nothing else to learn from."""
     how, folder = loop.config.labelling, loop.files.round(number)
     samples, pairs = _chosen(loop, number)
     decisions: Sequence[str | None]
@@ -60,8 +61,10 @@ def label(loop: Loop, number: int) -> Spent:
     else:
         labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
         assert labeller is not None
-        decisions = decisions_by(labeller, samples, pairs, how.label_flip_rate, loop.seed(number))
+        decisions = decisions_by(labeller, samples, pairs, how.flip_rate, loop.seed(number))
     fresh = labelled(samples, pairs, decisions, number, _by(loop), loop.setting.gold)
+    if not fresh.rows and loop.config.rounds.preference_data == "last":
+        raise DataError(f"`preference_data` last: no pair of round {number} has a label to learn from.")
     write_jsonl(folder.labels, fresh.rows)
     return Spent()
 

@@ -12,7 +12,6 @@ from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
-from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.policies import load_policy
@@ -23,7 +22,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.loop.costs import Spent
-from rewardsmith.workflows.loop.files import RoundFiles, checkpoints_of, finished, is_there, workshop
+from rewardsmith.workflows.loop.files import checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.refused_rows import refusals_of
@@ -40,16 +39,13 @@ def reward_model(loop: Loop, number: int) -> Path:
 
 
 def pairs_of(loop: Loop, number: int) -> pa.Table:
-    """What the reward model of a round learns from (``PAIRS``). ``DataError`` where that is nothing."""
+    """What the reward model of a round learns from (``PAIRS``)."""
     which = loop.config.rounds.preference_data
     tables = [loop.material.pairs] if which != "last" else []
     if loop.config.labelling.labels != "none" and which != "first":
         rounds = [number] if which == "last" else range(1, number + 1)
-        tables += [_labels(loop.files.round(one)) for one in rounds]
-    pairs = pa.concat_tables(tables)
-    if not len(pairs):
-        raise DataError(f"`preference_data` {which}: round {number} has no label to learn from.")
-    return pairs
+        tables += [_labels(file) for one in rounds if (file := loop.files.round(one).labels).stat().st_size]
+    return pa.concat_tables(tables)
 
 
 def adapt(loop: Loop, number: int) -> Spent:
@@ -93,10 +89,8 @@ def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | N
     return spent
 
 
-def _labels(folder: RoundFiles) -> pa.Table:
-    if not folder.labels.stat().st_size:
-        return pa.table({})
-    return load_preferences(str(folder.labels), DataOptions(dataset_name=str(folder.labels))).table
+def _labels(file: Path) -> pa.Table:
+    return load_preferences(str(file), DataOptions(dataset_name=str(file))).table
 
 
 def _weighted(loop: Loop, number: int, pairs: pa.Table) -> pa.Table:

@@ -19,7 +19,7 @@ from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import train_policy
 from rewardsmith.policy.trl_training import train_policy_by_trl
 from rewardsmith.workflows.loop.costs import Spent
-from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, is_there, workshop
+from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, workshop
 from rewardsmith.workflows.loop.looks import scale_of
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import reward_model
@@ -29,8 +29,6 @@ from rewardsmith.workflows.train_model import LOG
 def improve(loop: Loop, number: int) -> Spent:
     """Trains the policy of a round against its reward model."""
     made = loop.files.round(number).policy
-    if is_there(made):
-        return Spent()
     config = loop.config
     names = {"sft": loop.policy(0), "last": loop.policy(number - 1)}
     start, near = names[config.rounds.policy_start], names[config.rounds.reference]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rewardsmith.contracts.tables import PAIRS
@@ -49,6 +49,7 @@ def test_every_row_is_a_pair_or_in_the_quarantine(garbage: list[Any], place: int
 
 
 @given(record=RECORDS, format_name=FORMATS)
+@example(record="~0", format_name="auto")  # no such user has a home
 @settings(max_examples=120, deadline=None)
 def test_garbage_never_ends_in_anything_but_an_input_error(record: Any, format_name: str) -> None:
     try:

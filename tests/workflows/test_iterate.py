@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import rewardsmith
 from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from small_loops import IN_WORLD, SMALL, save_inputs
@@ -98,6 +99,17 @@ def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str
     assert tied["target"] == 0.5 and second["rounds"][0]["labels"]["num_pairs"] == 2
     (tmp_path / "round-2" / "decisions.jsonl").write_text('{"row": 0, "decision": "keep"}\n')
     assert looped(tmp_path, inputs, **how)["waiting_for"] is None
+
+
+def test_another_policy_under_the_same_name_does_not_go_on_with_a_loop(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    policy = tmp_path / "policy"
+    shutil.copytree(inputs["policy_name_or_path"], policy)
+    how = {**inputs, "policy_name_or_path": str(policy), "labels": "person", "labels_per_round": 3}
+    assert looped(tmp_path / "run", how)["waiting_for"]
+    config = json.loads((policy / "config.json").read_text())
+    (policy / "config.json").write_text(json.dumps(config | {"initializer_range": 0.5}))
+    with pytest.raises(OutputError, match="an unfinished iterate that differs in policy"):
+        looped(tmp_path / "run", how)
 
 
 def test_a_person_may_drop_every_pair_unless_nothing_else_is_learned_from(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.errors import ModelError
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
@@ -51,7 +52,7 @@ def resolve_model(name: str, revision: str | None = None) -> ModelSource:
     """
     if name.startswith("embedded/"):
         return _resolve_embedded(name)
-    path = Path(name).expanduser()
+    path = Path(at_home(name))
     if path.is_dir():
         return ModelSource(str(path), None, revision, name)
     if path.is_file():

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.artifacts.progress import ProgressHandle, progress, say
 from rewardsmith.contracts.metrics.audit import Place
 from rewardsmith.errors import ConfigError, DataError
@@ -61,7 +62,7 @@ def load_preferences(dataset: Any, options: DataOptions, seed: int = 0) -> Prefe
     if options.max_pairs is not None and options.max_pairs < 1:
         raise ConfigError(f"`max_pairs` {options.max_pairs} leaves nothing to read; it must be at least 1.")
     if is_refined(dataset):
-        return _load_refined(Path(dataset).expanduser(), options, seed)
+        return _load_refined(Path(at_home(str(dataset))), options, seed)
     name, sources = find_sources(dataset, options)
     reading = _Reading(options, several=len(sources) > 1)
     with progress("Reading preferences", None) as handle:

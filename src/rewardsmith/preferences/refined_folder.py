@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.artifacts.manifest import MANIFEST, UNFINISHED, read_manifest, require_fingerprint
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import DataError
@@ -30,12 +31,12 @@ def verb_of(folder: Path) -> str | None:
 
 def is_refined(dataset: Any) -> bool:
     """Whether a data set's name is that of a refined folder."""
-    return isinstance(dataset, str | Path) and str(dataset) != "" and verb_of(Path(dataset).expanduser()) == "refine"
+    return isinstance(dataset, str | Path) and str(dataset) != "" and verb_of(Path(at_home(str(dataset)))) == "refine"
 
 
 def ledger_path(folder: str | Path) -> Path:
     """The ledger of a refined folder. ``OutputError`` where the run did not finish, or the file has changed since."""
-    path = Path(folder).expanduser() / LEDGER_FILE
+    path = Path(at_home(str(folder))) / LEDGER_FILE
     read_manifest(path.parent)
     if not path.exists():
         raise DataError(f"{path} is missing. Run `refine` again.")

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.arrow_table import PARQUET_MAGIC, read_parquet, rows_of_table
@@ -61,7 +62,7 @@ def find_sources(dataset: Any, options: DataOptions) -> tuple[str, list[Source]]
         return _named(str(dataset), options)
     if isinstance(dataset, Sequence) and dataset and all(isinstance(item, str | Path) for item in dataset):
         _refuse_split("A list of files", options)
-        paths = [Path(item).expanduser() for item in dataset]
+        paths = [Path(at_home(str(item))) for item in dataset]
         return "+".join(map(_stem, paths[:3])) + "+..." * (len(paths) > 3), _file_sources(paths, "The list")
     return "in-memory", [Source(IN_MEMORY, _memory_rows(dataset, options), "in-memory", "row")]
 
@@ -74,7 +75,7 @@ def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
         from rewardsmith.preferences.embedded import dialogues_path  # the data set need not be there for others
 
         return "dialogues", [_file_source(Path(dialogues_path()), name)]
-    path = Path(name).expanduser()
+    path = Path(at_home(name))
     if path.is_dir():
         return path.resolve().name, _folder_sources(path, options)
     if path.exists():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.sources import find_sources
@@ -16,7 +17,7 @@ from rewardsmith.refining.selection import DECISIONS
 
 def decisions_path(name: str) -> Path:
     """The file that holds the decisions: one on this machine, never a pattern or a data set of the Hub."""
-    path = Path(name).expanduser()
+    path = Path(at_home(name))
     if not path.is_file():
         raise DataError(f"`decisions` {name}: there is no such file. Name one in JSON Lines or CSV.")
     return path

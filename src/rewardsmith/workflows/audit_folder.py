@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
@@ -80,7 +81,7 @@ def refuse_another_version(audit: AuditFolder, flag: str, given: PreferenceSet |
     (so is what was refined of it); where it is the same file, pairs that the audit did not draw are fine.
     """
     for name, fingerprint in audit.sources.items():
-        path = Path(name).expanduser()
+        path = Path(at_home(name))
         if path.exists() and fingerprint_file(path) != fingerprint:
             raise ConfigError(f"{flag} {audit.path}: {name} has changed since it was audited. Audit it again.")
     if given is None or set(given.sources.values()) <= set(audit.sources.values()):

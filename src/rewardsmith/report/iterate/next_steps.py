@@ -34,7 +34,7 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
         text = (
             f"Label the pairs of {pairs} next: they are what the policy writes by now, and no label says anything of "
-            "that yet. With a person in the loop every round waits for such decisions."
+            "that yet. Or begin a loop that waits in every round for a person's decisions on such pairs."
         )
         adapt = "retrain" if metrics["adapt"] == "none" else metrics["adapt"]
         changes = {**_beside(folder, "labelled"), "labels": "person", "adapt": adapt}

@@ -12,6 +12,8 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.policy.worlds.world import World, open_world
 from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.preferences.load import load_preferences
@@ -55,7 +57,13 @@ class Setting:
     def inputs(self) -> dict[str, str]:
         """Name -> fingerprint of everything that is read from outside."""
         prompts = {"prompts": self.policy_prompts, "test prompts": self.test_prompts}
+        start = self.config.model
+        models = {
+            "policy": resolve_model(self.config.policy_model.policy_name_or_path),
+            "reward model": resolve_model(start.model_name_or_path, start.model_revision),
+        }
         return {
+            **{name: weights_fingerprint(model) for name, model in models.items()},
             **({} if self.given is None else self.given.sources),
             **{name: fingerprint_json(list(map(list, found))) for name, found in prompts.items() if found},
             **({} if self.judge is None else {"judge": self.judge.fingerprint}),

@@ -38,6 +38,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_two_rounds_in_a_world(tmp_path: Path) -> None:
     folder = tmp_path / "loop"
     found = rewardsmith.iterate(
@@ -191,6 +192,7 @@ def test_it_ends_after_a_round_in_which_a_stop_rule_holds(
     assert (tmp_path / "manifest.json").is_file() and not (tmp_path / "round-2").exists()
 
 
+@pytest.mark.slow
 def test_a_long_loop_says_before_what_it_will_take(
     tmp_path: Path, inputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

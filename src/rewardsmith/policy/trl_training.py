@@ -105,12 +105,15 @@ def _runner(
     folder: str,
 ) -> Any:
     """TRL's trainer, ready to run."""
-    import trl  # an extra, and slow to import
     from datasets import Dataset
+    from trl.trainer.grpo_config import GRPOConfig  # an extra, and slow to import
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.rloo_config import RLOOConfig
+    from trl.trainer.rloo_trainer import RLOOTrainer
     from trl.trainer.utils import add_fused_lm_head
 
     constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL would tell Hugging Face of each run
-    configs = {"trl_rloo": (trl.RLOOConfig, trl.RLOOTrainer), "trl_grpo": (trl.GRPOConfig, trl.GRPOTrainer)}
+    configs = {"trl_rloo": (RLOOConfig, RLOOTrainer), "trl_grpo": (GRPOConfig, GRPOTrainer)}
     make_config, make_trainer = configs[trainer]
     device = accelerator.device  # it has none from where TRL's configuration is made until its trainer is there
     on_cpu = device.type == "cpu"

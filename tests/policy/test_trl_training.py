@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from rewardsmith.policy.trl_settings import TRLTrainer
 from rewardsmith.policy.trl_training import train_policy_by_trl
 from tiny_architectures import tokenizer_for
 
-trl = pytest.importorskip("trl", reason="needs pip install 'rewardsmith[rl]'")
+pytest.importorskip("trl", reason="needs pip install 'rewardsmith[rl]'")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # of peft
@@ -119,8 +120,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[TheirStep]:
         return Recording
 
     monkeypatch.setattr(trl_training, "TRLRollouts", Known)
-    for name in ("RLOOTrainer", "GRPOTrainer"):
-        monkeypatch.setattr(trl, name, recording(getattr(trl, name)))
+    for name in ("rloo", "grpo"):
+        module = importlib.import_module(f"trl.trainer.{name}_trainer")
+        trainer = f"{name.upper()}Trainer"
+        monkeypatch.setattr(module, trainer, recording(getattr(module, trainer)))
     return steps
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.named_yaml import named_yaml
 from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError
 
@@ -34,20 +35,8 @@ class Rubric:
 
 def load_rubric(name_or_path: str) -> Rubric:
     """A rubric that comes with the package, or one from a YAML file. ``ConfigError`` says what is wrong with it."""
-    shipped = _shipped()
-    if name_or_path in shipped:
-        return read_rubric(shipped[name_or_path], name_or_path)
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(
-            f"`rubric` {name_or_path!r} is unknown.{suggest(name_or_path, shipped)} It is one of "
-            f"{', '.join(sorted(shipped))}, or a file that ends with .yaml."
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`rubric` {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    return read_rubric(text, str(path))
+    unknown = f"`rubric` {name_or_path!r} is unknown"
+    return read_rubric(named_yaml(name_or_path, _shipped(), unknown, "`rubric`"), name_or_path)
 
 
 def read_rubric(text: str, where: str) -> Rubric:

@@ -14,6 +14,7 @@ import yaml
 
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.named_yaml import named_yaml
 from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError, DataError, InputError
 from rewardsmith.refining.evidence import Evidence, Reads
@@ -128,20 +129,8 @@ def recipe_names() -> list[str]:
 
 def load_recipe(name_or_path: str) -> Recipe:
     """A recipe by its name, or from a YAML file. ``ConfigError`` names the rule and the key at fault."""
-    shipped = _shipped()
-    if name_or_path in shipped:
-        return read_recipe(shipped[name_or_path], name_or_path)
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(
-            f"no recipe is called {name_or_path!r}.{suggest(name_or_path, shipped)} It is one of "
-            f"{', '.join(sorted(shipped))}, or a file that ends with .yaml."
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    return read_recipe(text, str(path))
+    unknown = f"no recipe is called {name_or_path!r}"
+    return read_recipe(named_yaml(name_or_path, _shipped(), unknown, "recipe"), name_or_path)
 
 
 def read_recipe(text: str, where: str) -> Recipe:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import made_up_run as made_up
+
 
 @pytest.fixture(scope="session")
 def made_up_run() -> ModuleType:
-    """The builder of a made-up run that lies beside this file."""
-    spec = importlib.util.spec_from_file_location("made_up_run", Path(__file__).with_name("made_up_run.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The builder of a made-up run."""
+    return made_up
 
 
 @pytest.fixture

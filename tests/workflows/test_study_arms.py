@@ -17,8 +17,9 @@ from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
 from rewardsmith.studies.arms.forecast import HELD_OUT
-from rewardsmith.workflows import arm_runs, study_arms
-from rewardsmith.workflows.arm_plan import parse_rates, parse_tests, plan_of
+from rewardsmith.workflows import study_arms
+from rewardsmith.workflows.arms import runs as arm_runs
+from rewardsmith.workflows.arms.plan import parse_rates, parse_tests, plan_of
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
 from rewardsmith.workflows.study_options import StudyArmsConfig
 from tiny_reward_models import sample_rows

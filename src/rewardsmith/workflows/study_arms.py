@@ -22,10 +22,10 @@ from rewardsmith.studies.arms.forecast import Cost, Forecast, workers_that_fit
 from rewardsmith.studies.arms.parts import parts_of
 from rewardsmith.studies.arms.schedule import Schedule
 from rewardsmith.trials.cell_log import fingerprint_of_code
-from rewardsmith.workflows.arm_files import MODELS, SETS, ArmFiles
-from rewardsmith.workflows.arm_plan import ArmPlan, plan_of
-from rewardsmith.workflows.arm_runs import TRAININGS, ArmRuns
-from rewardsmith.workflows.arm_sets import read_sets, scored_sets, workload
+from rewardsmith.workflows.arms.files import MODELS, SETS, ArmFiles
+from rewardsmith.workflows.arms.plan import ArmPlan, plan_of
+from rewardsmith.workflows.arms.runs import TRAININGS, ArmRuns
+from rewardsmith.workflows.arms.sets import read_sets, scored_sets, workload
 from rewardsmith.workflows.output_paths import open_folder
 from rewardsmith.workflows.stage_times import StageTimes
 from rewardsmith.workflows.study_options import StudyArmsConfig

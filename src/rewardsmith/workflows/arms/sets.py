@@ -29,8 +29,8 @@ from rewardsmith.studies.arms.findings import ScoredSet
 from rewardsmith.studies.arms.forecast import HELD_OUT, Workload
 from rewardsmith.studies.arms.options import ArmsStudyOptions
 from rewardsmith.studies.arms.parts import Parts
-from rewardsmith.workflows.arm_files import ArmFiles
-from rewardsmith.workflows.arm_plan import OWN_TEST, ArmPlan
+from rewardsmith.workflows.arms.files import ArmFiles
+from rewardsmith.workflows.arms.plan import OWN_TEST, ArmPlan
 from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused

@@ -15,8 +15,8 @@ from rewardsmith.studies.arms.forecast import Cost, Forecast, Workload, forecast
 from rewardsmith.studies.arms.schedule import Rates, Schedule
 from rewardsmith.trials.cell_log import Cell, CellLog, Result
 from rewardsmith.trials.cell_processes import Prepare, run_cells
-from rewardsmith.workflows.arm_cells import open_pilots, open_tests, open_trainings
-from rewardsmith.workflows.arm_files import ArmFiles
+from rewardsmith.workflows.arms.cells import open_pilots, open_tests, open_trainings
+from rewardsmith.workflows.arms.files import ArmFiles
 
 PILOTS, TRAININGS, TESTS = "pilots.jsonl", "trainings.jsonl", "tests.jsonl"
 

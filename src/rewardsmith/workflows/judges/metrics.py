@@ -17,8 +17,8 @@ from rewardsmith.contracts.metrics.judge import (
 from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.judging.findings import Judged, contest_numbers, file_ratings, position_numbers, truth_numbers
 from rewardsmith.judging.scorer_judge import ScorerJudge
-from rewardsmith.workflows.judge_choice import OpenedJudge
-from rewardsmith.workflows.judge_inputs import JudgeInputs
+from rewardsmith.workflows.judges.choice import OpenedJudge
+from rewardsmith.workflows.judges.inputs import JudgeInputs
 
 
 def judge_metrics(

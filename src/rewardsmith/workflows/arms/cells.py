@@ -28,7 +28,7 @@ from rewardsmith.models.loading import save_reward_model
 from rewardsmith.preferences.conversations import distinct, pair_conversations, turns_of
 from rewardsmith.studies.arms.cells import Pilot, Training, held_out_numbers, numbers_of_test
 from rewardsmith.studies.arms.forecast import HELD_OUT
-from rewardsmith.workflows.arm_files import ArmFiles
+from rewardsmith.workflows.arms.files import ArmFiles
 from rewardsmith.workflows.meta_samples import meta_samples
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.refused_rows import refusals_of

@@ -1,0 +1,1 @@
+"""What `judge` stands on: who judges, what is compared, and what came of it."""

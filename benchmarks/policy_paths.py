@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rewardsmith
-from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.contracts.scorer import Scorer, Scores
+from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.metrics.aggregates import Aggregate, Aggregation
 from rewardsmith.models.embedded import resolve_model
@@ -40,26 +39,6 @@ QUICK: dict[str, Any] = {"packing": "off", "selective_checkpointing": "off", "ma
 PATH = ("kl", "reward", "gold", "ref_perplexity", "response_length", "spread")
 Floats = NDArray[np.float64]
 Line = dict[str, Any]
-
-
-class Observed:
-    """The proxy, with gold looked at beside it."""
-
-    device, num_bytes = "cpu", 0
-
-    def __init__(self, proxy: Scorer, gold: Scorer) -> None:
-        self.proxy, self.gold, self.fingerprint, self.num_members = proxy, gold, proxy.fingerprint, proxy.num_members
-        self.golds: list[float] = []
-
-    def score(self, conversations: Sequence[Conversation]) -> Scores:
-        self.golds.append(float(self.gold.score(conversations).rewards.mean()))
-        return self.proxy.score(conversations)
-
-    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
-        return self.proxy.refusals(conversations)
-
-    def close(self) -> None:
-        self.proxy.close()
 
 
 class Lines:
@@ -132,12 +111,13 @@ def improved(
     world: World, proxy: Scorer, rewards: Floats, climb: Climb, seed: int, aggregate: Aggregate = "mean"
 ) -> tuple[Any, Any, list[Line]]:
     """The policy at the end of its climb, its tokenizer, and a line for every roll-out with gold in it."""
-    log, observed = Lines(), Observed(proxy, world.gold)
+    log = Lines()
     policy, tokenizer = load_policy(resolve_model(world.policy))
     options = climb.options(rewards, aggregate, world.max_new_tokens)
     accelerator = make_accelerator("cpu")
-    train_policy(policy, tokenizer, world.policy_prompts, observed, options, accelerator, seed, log=log, quiet=True)
-    return policy, tokenizer, [line | {"gold": gold} for line, gold in zip(log.lines, observed.golds, strict=True)]
+    prompts, gold = world.policy_prompts, world.gold
+    train_policy(policy, tokenizer, prompts, proxy, options, accelerator, seed, log=log, quiet=True, gold=gold)
+    return policy, tokenizer, log.lines
 
 
 def rewards_of(scorer: Scorer, pairs: Sequence[DrawnPair], aggregate: Aggregate = "mean") -> Floats:

@@ -6,13 +6,16 @@ import json
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
+from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.metrics_file import read_metrics
@@ -33,7 +36,7 @@ from rewardsmith.workflows.evaluate import run_evaluate
 from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig
 from rewardsmith.workflows.score import run_score
 from stub_scorer import StubScorer
-from tiny_reward_models import some_rows
+from tiny_reward_models import sample_rows, some_rows
 
 SIDES = ("chosen", "rejected")
 
@@ -130,6 +133,54 @@ def test_states_of_two_models_stand_side_by_side(reward_model: Path, tmp_path: P
     maps = pq.read_table(tmp_path / "out" / "states.parquet")
     assert maps["other_tsne_2"].to_pylist() == maps["other_tsne_2_compared"].to_pylist()
     assert (tmp_path / "out" / "report.html").read_text().count('<figure id="states-') == 2
+
+
+def test_samples_are_measured_beside_the_pairs(reward_model: Path, tmp_path: Path) -> None:
+    other = opposite_of(reward_model, tmp_path / "opposite")
+    rows = sample_rows(6, 3)
+    write_jsonl(tmp_path / "samples.jsonl", [*rows, {**rows[0], "responses": ["one alone"], "gold": [1.0]}])
+    config = EvaluateConfig(
+        str(reward_model),
+        compare_to=str(other),
+        samples_file=str(tmp_path / "samples.jsonl"),
+        run=quiet_run(tmp_path / "out"),
+    )
+    result = run_evaluate(config, some_rows(12))
+    found, beside = result.metrics["samples"], result.metrics["comparison"]["samples"]
+    assert found and (found["num_prompts"], found["num_quarantined"], found["dataset"]) == (6, 1, "samples")
+    accuracy = beside["differences"]["gold_accuracy"]
+    assert accuracy["first"] == found["gold_accuracy"]["value"] == pytest.approx(1 - accuracy["second"])
+    assert len((tmp_path / "out" / "samples_quarantine.jsonl").read_text().splitlines()) == 1
+    assert "samples.jsonl" in " ".join(read_manifest(tmp_path / "out")["inputs"])
+    assert "What would it choose?" in (tmp_path / "out" / "report.html").read_text()
+    console = Console(width=80, file=StringIO())
+    result.print(console)
+    assert "18 responses to 6 prompts of samples." in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_rows_that_only_one_of_two_models_takes_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(place: int) -> StubScorer:
+        scorer = StubScorer(len, fingerprint=str(place))
+        monkeypatch.setattr(scorer, "refusals", lambda given: {0: "no"} if given[0][0]["content"] == str(place) else {})
+        return scorer
+
+    names = [str(tmp_path / str(place)) for place in range(2)]
+    for name in names:
+        Path(name).mkdir()
+    own = scorers.ScorerKind(names.__contains__, lambda name, *_: refusing(names.index(name)))
+    monkeypatch.setattr(scorers, "SCORER_KINDS", (own, *scorers.SCORER_KINDS))
+    write_jsonl(tmp_path / "samples.jsonl", [{"prompt": str(i), "responses": ["a", "bb"]} for i in range(3)])
+    config = EvaluateConfig(
+        names[0],
+        compare_to=names[1],
+        samples_file=str(tmp_path / "samples.jsonl"),
+        run=quiet_run(tmp_path / "out"),
+    )
+    found = run_evaluate(config, some_rows(4)).metrics
+    assert found["samples"] and (found["samples"]["num_prompts"], found["samples"]["num_quarantined"]) == (1, 2)
+    assert found["comparison"]["samples"]["num_prompts"] == 1
+    kept = [json.loads(line) for line in (tmp_path / "out" / "samples_quarantine.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in kept] == [0, 1]
 
 
 def test_states_are_left_out_where_there_are_none_or_none_are_wanted(reward_model: Path, tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from rewardsmith.artifacts.atomic import write_table, write_text
 from rewardsmith.artifacts.fingerprints import fingerprint_json
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
+from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, NamedSamples, SampleNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
 from rewardsmith.evaluation.pair_states import SeenStates, look_at_states, pairs_to_look_at
+from rewardsmith.evaluation.policy_samples import compare_samples, sample_numbers, score_samples
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
 from rewardsmith.evaluation.state_maps import map_table
@@ -27,15 +28,19 @@ from rewardsmith.models.kept_temperature import (
     read_temperature,
 )
 from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.report.evaluate.report import render_evaluate_report
-from rewardsmith.report.evaluate.terminal import print_evaluation, print_states
+from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import open_folder
 from rewardsmith.workflows.refused_rows import set_aside_refused
+from rewardsmith.workflows.sample_files import read_samples, taken_by_both, write_quarantine
 
+SAMPLES_QUARANTINE = "samples_quarantine.jsonl"
 MOST_STATE_PAIRS = 2000
 """Every state is compared with every other."""
 
@@ -58,6 +63,8 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
             print_states(self.metrics["states"], console)
         if comparison and comparison["states"]:
             print_states(comparison["states"], console, "That of the other model")
+        if self.metrics["samples"]:
+            print_samples(self.metrics["samples"], console, comparison["samples"] if comparison else None)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 
@@ -74,20 +81,26 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     home = folder_for_temperature(config.reward_model_path) if config.fit_temperature else None
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     inputs: dict[str, str] = {}
+    samples: SampleSet | None = None
     if config.compare_to is not None:  # opened now, so that a broken one does not stop the run when half is done
         with _opened(config.compare_to, config) as scorer:
             inputs["compared model"] = fingerprint_json(scorer.fingerprint)
             given = set_aside_refused(given, scorer.refusals, config.data)
+            samples = _samples(config, scorer)
     with _opened(config.reward_model_path, config) as scorer:
         fingerprint, device = scorer.fingerprint, scorer.device
         given = set_aside_refused(given, scorer.refusals, config.data)
         if home:
             _refuse_training_set(home, given, config.data.dataset_split)
-        folder = open_folder("evaluate", config, given, {**inputs, "reward model": fingerprint_json(fingerprint)})
+        samples = _samples(config, scorer, samples)
+        inputs |= {"reward model": fingerprint_json(fingerprint), **(samples.sources if samples else {})}
+        folder = open_folder("evaluate", config, given, inputs)
+        write_quarantine(folder.path / SAMPLES_QUARANTINE, samples)
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
         looked_at = pairs_to_look_at(given.table, config.state_pairs, config.run.seed)
         states = look_at_states(scorer, looked_at, config.run.seed)
+        sampled = score_samples(scorer, samples.table) if samples else None
     metrics: EvaluateMetrics = {
         **result.metrics,  # type: ignore[typeddict-item] # it holds no comparison
         "reward_model": config.reward_model_path,
@@ -96,14 +109,21 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "columns_not_read": given.columns_not_read,
         "num_conversations_cut": result.scored.num_truncated,
         "states": states.numbers,
+        "samples": _named(samples, sample_numbers(sampled, config.run.seed)) if samples and sampled else None,
     }
-    other, other_states = None, SeenStates()
+    other, other_states, compared = None, SeenStates(), None
     if config.compare_to is not None:
         with _opened(config.compare_to, config) as scorer:
             other = score_pairs(scorer, given.table)
             other_states = look_at_states(scorer, looked_at, config.run.seed)
-        comparison = compare_models(result.scored, other, config.run.seed)
-        metrics["comparison"] = {"reward_model": config.compare_to, **comparison, "states": other_states.numbers}
+            if samples and sampled:
+                compared = compare_samples(sampled, score_samples(scorer, samples.table), config.run.seed)
+        metrics["comparison"] = {
+            "reward_model": config.compare_to,
+            **compare_models(result.scored, other, config.run.seed),
+            "states": other_states.numbers,
+            "samples": compared,
+        }
     write_table(folder.path / "rewards.parquet", reward_table(result.scored, other))
     if home and metrics["eval_temperature"] is not None:
         keep_temperature(home, metrics["eval_temperature"], _fit(result, fingerprint, given.name))
@@ -124,6 +144,19 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
 
 def _opened(path: str, config: EvaluateConfig) -> closing[Scorer]:
     return closing(open_scorer(path, config.scoring, config.run.quiet))
+
+
+def _samples(config: EvaluateConfig, scorer: Scorer, others: SampleSet | None = None) -> SampleSet | None:
+    """Those of ``samples_file`` that this model takes, and the one of ``others`` too."""
+    if config.samples_file is None:
+        return None
+    options = RowOptions(dataset_name=config.samples_file, on_bad_row=config.data.on_bad_row)
+    found = read_samples(options, scorer.refusals)
+    return taken_by_both(found, others) if others else found
+
+
+def _named(samples: SampleSet, numbers: SampleNumbers) -> NamedSamples:
+    return {"dataset": samples.name, "num_quarantined": len(samples.quarantine), **numbers}
 
 
 def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:

@@ -163,6 +163,7 @@ class EvaluateConfig:
       rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl
       rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --fit_temperature
       rewardsmith evaluate --reward_model_path runs/new heldout.jsonl --compare_to runs/old
+      rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --samples_file samples.jsonl
       rewardsmith evaluate --reward_model_path owner/reward-model --dataset_name embedded/dialogues --json
     """
 
@@ -174,6 +175,8 @@ class EvaluateConfig:
     """Keep the temperature of this held-out set in the model's folder, for `score --probabilities`."""
     state_pairs: int = 300
     """Pairs, drawn at random, whose states (what the head reads) are described and drawn, up to 2000; 0: none."""
+    samples_file: str | None = None
+    """Several responses to each prompt, as `sample` writes them: which would be chosen, and what is their `gold`?"""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

@@ -37,11 +37,12 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
-from rewardsmith.workflows.meta_samples import meta_inputs, meta_samples, say_shared_prompts, write_meta_quarantine
+from rewardsmith.workflows.meta_samples import META_QUARANTINE, meta_inputs, meta_samples, say_shared_prompts
 from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.sample_files import write_quarantine
 from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
 
 LEFT_OUT = "left_out.jsonl"
@@ -101,7 +102,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     path = Path(config.run.output_dir or default_output("train", given.name))
     folder = _open_folder(config, given, other_inputs) if main else None
     if main:
-        write_meta_quarantine(path, samples)
+        write_quarantine(path / META_QUARANTINE, samples)
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         trained = train_model(config, path, train_pairs, accelerator, eval_pairs, samples)

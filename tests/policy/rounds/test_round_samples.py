@@ -7,7 +7,7 @@ import pytest
 from written_samples import written
 
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale, within_prompt_spread
+from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
 from rewardsmith.preferences.messages import assistant, user
 from stub_scorer import StubScorer
 
@@ -51,7 +51,3 @@ def test_the_scale_of_rewards_and_that_of_a_model_that_says_nothing() -> None:
     assert same.std() > 0  # as floating point has it
     with pytest.raises(RunError, match=r"gives 0\.1 to all 3 responses"):
         usual_scale(same)
-
-
-def test_the_spread_does_not_see_differences_between_prompts() -> None:
-    assert within_prompt_spread(np.array([[1.0, 3.0], [100.0, 104.0]])) == pytest.approx(1.5)

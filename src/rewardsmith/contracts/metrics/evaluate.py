@@ -6,6 +6,8 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from rewardsmith.contracts.metrics.parts import IntervalNumbers
+
 
 class Slice(TypedDict):
     """Numbers of some of the pairs."""
@@ -162,10 +164,61 @@ class StateNumbers(TypedDict):
     """Share of the variance along the two axes of the picture."""
 
 
+class BestOfN(TypedDict):
+    """The best of n responses to each prompt by the rewards, over all draws of n (``metrics/best_of_n.py``)."""
+
+    n: int
+    kl_bound: float
+    """Nats that a policy which answers so is away from the one that drew, at most."""
+    length: float
+    """Characters of a response."""
+    gold: IntervalNumbers
+    gold_possible: float | None
+    """Of the best by gold itself."""
+
+
+class SampleNumbers(TypedDict):
+    """Rewards of several responses to each prompt (``evaluation/policy_samples.py``), compared within prompts."""
+
+    num_prompts: int
+    num_responses: int
+    num_conversations_cut: int
+    spread_share: float | None
+    """Standard deviation of the rewards within a prompt over that of all; None where all are equal."""
+    num_gold_prompts: int
+    """Prompts whose responses all have a gold reward; what follows, lengths excepted, is of them."""
+    num_gold_pairs: int
+    gold_accuracy: IntervalNumbers
+    """Of pairs of different texts and unequal gold; equal rewards are half right."""
+    gold_rank_correlation: IntervalNumbers
+    """Spearman's rho with gold within a prompt, mean over those where both vary."""
+    gold_gain: IntervalNumbers
+    """Gold of the best of as many responses as every prompt has, less that of any."""
+    best_of_n: list[BestOfN]
+
+
+class SampleDifferences(TypedDict):
+    """Two models on the same samples."""
+
+    gold_accuracy: MeasureDifference
+    best_gold: MeasureDifference
+    """Of the best of as many responses as every prompt has."""
+
+
+class NamedSamples(SampleNumbers):
+    dataset: str
+    num_quarantined: int
+
+
+class ComparedSamples(SampleNumbers):
+    differences: SampleDifferences
+
+
 class NamedComparison(ModelComparison):
     reward_model: str
     """The second one."""
     states: StateNumbers | None
+    samples: ComparedSamples | None
 
 
 class EvaluateMetrics(RewardNumbers):
@@ -177,5 +230,7 @@ class EvaluateMetrics(RewardNumbers):
     num_conversations_cut: int
     states: StateNumbers | None
     """None: not asked for, or the scorer has none of its own."""
+    samples: NamedSamples | None
+    """With ``samples_file``."""
     comparison: NotRequired[NamedComparison]
     """With ``compare_to``."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from rewardsmith.contracts.conversations import Message, key_of
+from rewardsmith.metrics.within_prompts import pairs_within
 from rewardsmith.policy.rounds.options import LabelChoice
-from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, SampleScores, pairs_within
+from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, SampleScores
 from rewardsmith.preferences.identity import prompt_id
 
 MOST_PER_PROMPT = 2

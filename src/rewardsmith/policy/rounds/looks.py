@@ -7,16 +7,14 @@ import torch
 
 from rewardsmith.contracts.conversations import key_of
 from rewardsmith.contracts.metrics.iterate import GAP_QUANTILES, RewardModelNumbers
-from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import Interval, group_bootstrap
+from rewardsmith.metrics.within_prompts import gold_credits, pairs_within, within_prompt_spread
 from rewardsmith.objectives.meta import meta_objective
 from rewardsmith.policy.rounds.round_samples import (
     Floats,
     RoundSamples,
     SampleScores,
-    pairs_within,
     usual_scale,
-    within_prompt_spread,
 )
 
 
@@ -75,10 +73,5 @@ def gold_accuracy(samples: RoundSamples, rewards: Floats, gold: Floats | None) -
     """
     if gold is None:
         return group_bootstrap([], []), 0
-    i, j = pairs_within(samples.num_samples)
-    texts = [[key_of(one) for one in own] for own in samples.responses]
-    differ = np.array([[own[a] != own[b] for a, b in zip(i, j, strict=True)] for own in texts])
-    kept = differ & (gold[:, i] != gold[:, j])
-    gaps, gold_gaps = (values[:, i] - values[:, j] for values in (rewards, gold))
-    prompts = np.broadcast_to(np.arange(len(gaps))[:, None], gaps.shape)[kept]
-    return group_bootstrap(pair_credit(gaps[kept], gold_gaps[kept] > 0), prompts), int(kept.sum())
+    credits, prompts = gold_credits(rewards, gold, [[key_of(one) for one in own] for own in samples.responses])
+    return group_bootstrap(credits, prompts), len(credits)

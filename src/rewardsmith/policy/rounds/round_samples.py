@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,13 +88,3 @@ def usual_scale(rewards: Floats) -> tuple[float, float]:
     if not np.ptp(rewards):  # a deviation of 0 may come out as a rounding error
         raise RunError(f"The reward model gives {rewards.max():g} to all {rewards.size} responses of the first policy.")
     return float(rewards.mean()), float(rewards.std())
-
-
-def within_prompt_spread(rewards: Floats) -> float:
-    """Standard deviation (divisor k) of the rewards [P, k] within a prompt, mean over prompts."""
-    return float(rewards.std(axis=1).mean())
-
-
-def pairs_within(num_samples: int) -> Sequence[NDArray[np.int64]]:
-    """Positions i < j of all pairs of the responses to a prompt."""
-    return np.triu_indices(num_samples, k=1)

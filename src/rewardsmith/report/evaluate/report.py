@@ -11,6 +11,8 @@ import pyarrow as pa
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, ModelComparison, RewardNumbers, Slice
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
+from rewardsmith.report.evaluate.sample_figure import best_of_n_figure
+from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_figures import state_figures
 from rewardsmith.report.evaluate.state_words import state_finding, state_rows
 from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
@@ -50,6 +52,7 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
     Names of categories and models are escaped.
     """
     comparison = metrics.get("comparison")
+    samples, other = metrics["samples"], comparison["samples"] if comparison else None
     return render_page(
         "evaluate.html.j2",
         metrics=metrics,
@@ -65,6 +68,9 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
         states=state_rows(metrics),
         state_figures=state_figures(metrics, maps),
         state_finding=state_finding(metrics["states"]) if metrics["states"] else "",
+        best_of_n=best_of_n_figure(metrics),
+        best_rows=best_rows(samples, other) if samples else [],
+        sample_sentences=[f"{sample_finding(samples)}.", *sample_sentences(samples, other)] if samples else [],
         measured=measured(metrics),
     )
 

@@ -6,9 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from rewardsmith.contracts.metrics.evaluate import Calibration, NamedComparison, RewardNumbers, Slice, StateNumbers
+from rewardsmith.contracts.metrics.evaluate import (
+    Calibration,
+    ComparedSamples,
+    NamedComparison,
+    NamedSamples,
+    RewardNumbers,
+    Slice,
+    StateNumbers,
+)
+from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_words import state_finding
 from rewardsmith.report.evaluate.words import MEASURES
 from rewardsmith.report.numbers import decimal
@@ -57,6 +66,24 @@ def print_states(numbers: StateNumbers, console: Console, whose: str = "The head
         markup=False,
         highlight=False,
     )
+
+
+def print_samples(numbers: NamedSamples, console: Console, other: ComparedSamples | None) -> None:
+    """What the rewards would choose among a policy's responses."""
+    lines = (
+        f"{numbers['num_responses']:,} responses to {numbers['num_prompts']:,} prompts of {numbers['dataset']}. "
+        f"{sample_finding(numbers)}.",
+        *sample_sentences(numbers, other),
+    )
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+    heads = ["best of", "KL at most", "characters"]
+    if numbers["num_gold_prompts"]:
+        heads += ["gold", "possible", *(["gold, other"] if other else [])]
+    table = Table(*(Column(head, justify="right", no_wrap=True) for head in heads))
+    for row in best_rows(numbers, other):
+        table.add_row(*(row.n, row.kl_bound, row.length, row.gold, row.possible, row.other)[: len(heads)])
+    console.print(table)
 
 
 def share(value: float | None) -> str:

@@ -72,7 +72,7 @@ def test_without_gold_length_is_what_is_known() -> None:
         "The best of 6 by the rewards is 1.45 times as long as any response (160 and 110 characters)"
     )
     assert [*sample_sentences(found, None)] == [
-        "Within a prompt the rewards differ by 50% of what they differ by over all responses."
+        "Within a prompt the rewards vary by 50% of what they vary by over all responses."
     ]
     assert best_of_n_figure({"samples": found}) is None  # type: ignore[typeddict-item]
 
@@ -81,7 +81,10 @@ def test_sentences_and_rows_beside_another_model() -> None:
     found = numbers(RISING, {"value": 0.2, "low": 0.1, "high": 0.3})
     said = " ".join(sample_sentences(found, other_model()))
     assert "Of 600 pairs of responses to one prompt the rewards order 60% (55 to 65%) as gold does" in said
-    assert "accuracy +5.0 points (+1.0 to +9.0), gold of the best of 6 +0.020 (-0.010 to +0.050), not clear." in said
+    assert (
+        "accuracy +5.0 points (+1.0 to +9.0), gold of the best of 6 +0.020 (\N{MINUS SIGN}0.010 to +0.050), not clear."
+        in said
+    )
     rows = best_rows(found, other_model())
     assert [row.n for row in rows] == ["1", "2", "4", "6"]
     assert rows[-1].gold == "0.500 (0.400 to 0.600)" and rows[-1].other == "0.480"

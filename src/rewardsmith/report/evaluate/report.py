@@ -53,6 +53,7 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
     """
     comparison = metrics.get("comparison")
     samples, other = metrics["samples"], comparison["samples"] if comparison else None
+    figure = best_of_n_figure(metrics)
     return render_page(
         "evaluate.html.j2",
         metrics=metrics,
@@ -68,9 +69,10 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
         states=state_rows(metrics),
         state_figures=state_figures(metrics, maps),
         state_finding=state_finding(metrics["states"]) if metrics["states"] else "",
-        best_of_n=best_of_n_figure(metrics),
+        best_of_n=figure,
         best_rows=best_rows(samples, other) if samples else [],
-        sample_sentences=[f"{sample_finding(samples)}.", *sample_sentences(samples, other)] if samples else [],
+        sample_finding=f"{sample_finding(samples)}." if samples and not figure else "",
+        sample_sentences=[*sample_sentences(samples, other)] if samples else [],
         measured=measured(metrics),
     )
 

@@ -52,7 +52,7 @@ def sample_sentences(numbers: SampleNumbers, other: ComparedSamples | None) -> I
         yield _length_finding(numbers["best_of_n"][0], numbers["best_of_n"][-1]) + "."
     if numbers["spread_share"] is not None:
         yield (
-            f"Within a prompt the rewards differ by {percent(numbers['spread_share'])} of what they differ by over all "
+            f"Within a prompt the rewards vary by {percent(numbers['spread_share'])} of what they vary by over all "
             "responses."
         )
     if other and other["num_gold_pairs"]:
@@ -112,4 +112,5 @@ def _difference(entry: MeasureDifference, scale: float, digits: int, unit: str) 
     if value is None:
         return "not defined"
     ends = "" if low is None or high is None else f" ({scale * low:+.{digits}f} to {scale * high:+.{digits}f})"
-    return f"{scale * value:+.{digits}f}{unit}{ends}" + ("" if entry["is_clear"] else ", not clear")
+    words = f"{scale * value:+.{digits}f}{unit}{ends}".replace("-", "\N{MINUS SIGN}")
+    return words + ("" if entry["is_clear"] else ", not clear")

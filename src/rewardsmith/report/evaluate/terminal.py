@@ -77,10 +77,11 @@ def print_samples(numbers: NamedSamples, console: Console, other: ComparedSample
     )
     for line in lines:
         console.print(line, markup=False, highlight=False)
-    heads = ["best of", "KL at most", "characters"]
+    heads = ["n", "KL", "length"]
     if numbers["num_gold_prompts"]:
-        heads += ["gold", "possible", *(["gold, other"] if other else [])]
-    table = Table(*(Column(head, justify="right", no_wrap=True) for head in heads))
+        heads += ["gold", "possible", *(["other"] if other else [])]
+    columns = (Column(head, justify="right", no_wrap=True) for head in heads)
+    table = Table(*columns, title="The best of n", title_justify="left")
     for row in best_rows(numbers, other):
         table.add_row(*(row.n, row.kl_bound, row.length, row.gold, row.possible, row.other)[: len(heads)])
     console.print(table)

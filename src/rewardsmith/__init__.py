@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.study_noise import StudyResult
     from rewardsmith.workflows.train import TrainResult
     from rewardsmith.workflows.undo import UndoResult
+    from rewardsmith.workflows.west_of_n import WestOfNResult
 
 __all__ = [
     "__version__",
@@ -42,6 +43,7 @@ __all__ = [
     "study_noise",
     "train",
     "undo",
+    "west_of_n",
 ]
 
 _Config = TypeVar("_Config")
@@ -108,6 +110,15 @@ def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_score(_config(ScoreConfig, dataset, options), **_in_memory(dataset))
+
+
+def west_of_n(reward_model_path: str, samples: Any, **options: Any) -> WestOfNResult:
+    """Makes preferences of a policy's samples. Options: ``rewardsmith west-of-n --help``."""
+    from rewardsmith.workflows.options import WestOfNConfig
+    from rewardsmith.workflows.west_of_n import run_west_of_n
+
+    options = {"reward_model_path": reward_model_path, **options}
+    return run_west_of_n(_config(WestOfNConfig, samples, options), **_in_memory(samples))
 
 
 def iterate(dataset: Any, **options: Any) -> IterateResult:

@@ -35,6 +35,7 @@ from rewardsmith.workflows.options import (
     SimulateConfig,
     TrainConfig,
     UndoConfig,
+    WestOfNConfig,
 )
 from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
 
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "sample": SampleConfig,
     "score": ScoreConfig,
+    "west-of-n": WestOfNConfig,
     "iterate": IterateConfig,
     "judge": JudgeConfig,
     "export": ExportConfig,
@@ -159,7 +161,7 @@ def _run_verb(words: list[str]) -> int:
         if flatten(config).get("dry_run"):
             print(config_to_yaml(config), end="")
             return 0
-        name = verb.replace(" ", "_")
+        name = verb.replace(" ", "_").replace("-", "_")
         workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
         return show_result(getattr(workflow, f"run_{name}")(config), config)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -16,9 +17,9 @@ from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.samples import SampleSet, load_samples
 
 
-def read_samples(options: RowOptions, refusals: Refusals) -> SampleSet:
-    """Those of a file. Rows that the model does not take are quarantined too; what is not used is spoken of."""
-    samples = load_samples(options.dataset_name, options, refusals)
+def read_samples(options: RowOptions, refusals: Refusals, dataset: Any = None) -> SampleSet:
+    """Those of a file, or of rows in memory. Rows that the model does not take are quarantined too; all is said."""
+    samples = load_samples(options.dataset_name if dataset is None else dataset, options, refusals)
     if samples.quarantine:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in samples.quarantine_by_reason.items())
         num_rows = len(samples.table) + len(samples.quarantine)

@@ -38,13 +38,12 @@ from policy_paths import (
     rewards_of,
     rounded_path,
     sampler_of,
+    several_answers,
     trained_reward_model,
 )
 
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.progress import set_quiet
-from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.metrics.calibration import (
@@ -115,7 +114,7 @@ class Bench:
         )
         self.test_labels = np.array([row["meta"]["truth"]["wrong"] for row in label(self.tests, self.how, 1).rows])
         self.shifted = self._kept("shifted", self._shifted_pairs)
-        self.several = several_answers(sampler, self.world.test_prompts[:NUM_BEST_PROMPTS], world_seed + 2)
+        self.several = several_answers(sampler, self.world.test_prompts[:NUM_BEST_PROMPTS], NUM_BEST, world_seed + 2)
         self.golds = gold.score(self.several).rewards.reshape(-1, NUM_BEST)
 
     def scorer(self, design: dict[str, Any], seed: int, folder: Path) -> Scorer:
@@ -221,14 +220,6 @@ def offline(scorer: Scorer, rewards: Floats, bench: Bench) -> dict[str, float | 
         gold_accuracy(shifted, bench.shifted),
     )
     return dict(zip(MEASURES, found, strict=True))
-
-
-def several_answers(sampler: Sampler, prompts: Sequence[Conversation], seed: int) -> list[Conversation]:
-    """``NUM_BEST`` conversations for each prompt."""
-    answers = sampler.sample(prompts, NUM_BEST, seed)
-    return [
-        [*prompt, sample.response] for prompt, answer in zip(prompts, answers, strict=True) for sample in answer.samples
-    ]
 
 
 def correlations(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

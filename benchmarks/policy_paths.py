@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rewardsmith
+from rewardsmith.contracts.conversations import Conversation
+from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.metrics.aggregates import Aggregate, Aggregation
@@ -86,6 +88,16 @@ def sampler_of(world: World) -> LocalSampler:
     """The first policy."""
     sampling = SamplingOptions(max_new_tokens=world.max_new_tokens)
     return load_local_sampler(world.policy, None, sampling, LocalSamplingOptions(device="cpu"))
+
+
+def several_answers(
+    sampler: Sampler, prompts: Sequence[Conversation], num_answers: int, seed: int
+) -> list[Conversation]:
+    """So many conversations for each prompt, prompt by prompt."""
+    answers = sampler.sample(prompts, num_answers, seed)
+    return [
+        [*prompt, sample.response] for prompt, answer in zip(prompts, answers, strict=True) for sample in answer.samples
+    ]
 
 
 def trained_reward_model(

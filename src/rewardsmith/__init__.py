@@ -96,8 +96,8 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
 
 def sample(model_name_or_path: str, dataset: Any, **options: Any) -> SampleResult:
     """Writes several responses of a policy to each prompt of a set. Options: ``rewardsmith sample --help``."""
-    from rewardsmith.workflows.options import SampleConfig
     from rewardsmith.workflows.sample import run_sample
+    from rewardsmith.workflows.sample_options import SampleConfig
 
     options = {"model_name_or_path": model_name_or_path, **options}
     return run_sample(_config(SampleConfig, dataset, options), **_in_memory(dataset))
@@ -114,7 +114,7 @@ def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
 
 def west_of_n(reward_model_path: str, samples: Any, **options: Any) -> WestOfNResult:
     """Makes preferences of a policy's samples. Options: ``rewardsmith west-of-n --help``."""
-    from rewardsmith.workflows.options import WestOfNConfig
+    from rewardsmith.workflows.sample_options import WestOfNConfig
     from rewardsmith.workflows.west_of_n import run_west_of_n
 
     options = {"reward_model_path": reward_model_path, **options}

@@ -29,14 +29,13 @@ from rewardsmith.workflows.options import (
     EvaluateConfig,
     ExportConfig,
     RefineConfig,
-    SampleConfig,
     ScoreConfig,
     ShowConfig,
     SimulateConfig,
     TrainConfig,
     UndoConfig,
-    WestOfNConfig,
 )
+from rewardsmith.workflows.sample_options import SampleConfig, WestOfNConfig
 from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
 
 COMMANDS: dict[str, type] = {

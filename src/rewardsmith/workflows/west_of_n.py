@@ -27,9 +27,9 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import percent, percent_range
-from rewardsmith.workflows.options import WestOfNConfig
 from rewardsmith.workflows.output_paths import default_output, refuse_existing, refuse_inputs
 from rewardsmith.workflows.sample_files import read_samples, write_quarantine
+from rewardsmith.workflows.sample_options import WestOfNConfig
 
 SUFFIX = ".jsonl"
 SOURCE = "west_of_n"

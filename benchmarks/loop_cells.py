@@ -94,9 +94,10 @@ def finished(
     arms: Sequence[str],
     options: Callable[[LoopCell], Options],
     result: Callable[[IterateMetrics, argparse.Namespace], dict[str, Any]],
+    num_threads: int = 1,
 ) -> Results:
     """Runs what is missing, seed after seed, and gives all that is there. May be killed and called again."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(num_threads)
     set_quiet(True)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     log = CellLog(args.output_dir / "cells.jsonl", LoopCell)

@@ -9,7 +9,7 @@ Workload   That of loop_arms.py with the reference moving along, and in every ro
 Arms       none; so many labels a round of a person who errs in a quarter of them (gold, flipped), of pairs at random or
            by disagreement; of 200, also: the best against the worst of a prompt (extremes), labels without errors
            (right), and those of a weak judge: a reward model trained like the loop's own on 2,000 preferences of its
-           own. How weak it is on the pairs that it labels, is `wrong_N`.
+           own. `wrong_N` says how weak it is on the pairs that it labels; one of 300 preferences erred in 42 %.
 Ceiling    Gold is at most 1; the mean of usual responses is about 0.4.
 Cost       Forecast from two rounds of three roll-outs on a busy machine, in processor time: 9 minutes for an arm of a
            seed with at most 50 labels a round, 10 with 200, 14 with 1,000; all 50 take nine hours.

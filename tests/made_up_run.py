@@ -121,6 +121,7 @@ def made_up_run() -> dict[str, Any]:
         "reference": "sft",
         "judged_by": "gold",
         "num_pairs": 2000,
+        "num_decided": 0,
         "wrong_share": 0.27,
         "num_policy_prompts": 4000,
         "num_test_prompts": 128,
@@ -132,7 +133,7 @@ def made_up_run() -> dict[str, Any]:
         "stopped_after": 3,
         "should_have_stopped": 3,
         "waiting_for": None,
-        "label_next": "round-3/label_next.jsonl",
+        "label_next": "label_next.jsonl",
         "seconds": 342.0,
         "next_steps": [
             {

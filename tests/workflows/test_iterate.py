@@ -71,15 +71,18 @@ def test_without_gold_or_judge_nobody_wins(tmp_path: Path, inputs: dict[str, Any
         assert {stop["rule"] for stop in one["stops"]} <= {"spread_collapsed"}
 
 
-def test_a_reward_model_judges_and_labels(tmp_path: Path, inputs: dict[str, Any]) -> None:
+def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
+    tmp_path: Path, inputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     looped(tmp_path / "first", inputs, num_rounds=1)
     judge = str(tmp_path / "first" / "round-1" / "reward_model")
-    metrics = looped(
-        tmp_path / "second", inputs, num_rounds=1, judge_model_path=judge, labels="judge", labels_per_round=3
-    )
+    how = {"judge_model_path": judge, "labels": "judge", "labels_per_round": 99, "quiet": False}
+    metrics = looped(tmp_path / "second", inputs, num_rounds=1, **how)
     assert metrics["judged_by"] == "judge" and metrics["best_round"] is not None
     [one] = metrics["rounds"]
-    assert one["labels"] == {"num_pairs": 3, "by": "judge", "wrong_share": None}
+    num = one["labels"]["num_pairs"]
+    assert one["labels"] == {"num_pairs": num, "by": "judge", "wrong_share": None} and 0 < num <= 4
+    assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in capsys.readouterr().err
     assert one["policy"]["against_first"] == one["policy"]["against_last"] is not None
 
 
@@ -100,6 +103,20 @@ def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str
     assert tied["target"] == 0.5 and second["rounds"][0]["labels"]["num_pairs"] == 2
     (tmp_path / "round-2" / "decisions.jsonl").write_text('{"row": 0, "decision": "keep"}\n')
     assert looped(tmp_path, inputs, **how)["waiting_for"] is None
+
+
+def test_a_new_loop_learns_from_what_a_person_decided_about_the_pairs_to_label_next(
+    tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    first = looped(tmp_path / "first", inputs, num_rounds=1, labels_per_round=3)
+    asked = rows_of(tmp_path / "first" / "label_next.jsonl")
+    decisions = tmp_path / "first" / "decisions.jsonl"
+    decisions.write_text(json.dumps({"pair_id": asked[0]["pair_id"], "decision": "flip"}))
+    second = looped(tmp_path / "second", inputs, num_rounds=1, decisions=str(decisions))
+    assert (first["num_decided"], second["num_decided"]) == (0, 1)
+    assert second["rounds"][0]["reward_model"]["num_pairs"] == second["num_pairs"] == first["num_pairs"] + 1
+    other = looped(tmp_path / "other", inputs, num_rounds=1, decisions=str(decisions), seed=1, eval_fraction=0.9)
+    assert other["num_decided"] == 0  # its prompt is held out there
 
 
 def test_another_policy_under_the_same_name_does_not_go_on_with_a_loop(tmp_path: Path, inputs: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
+from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
@@ -100,9 +100,3 @@ def require_file(folder: Path, name: str) -> None:
     if not (folder / name).is_file():
         raise OutputError(f"{folder / name} is missing. Run `{read_manifest(folder)['verb']}` again.")
     require_fingerprint(folder, name, folder / name)
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file of ours."""
-    with path.open(encoding="utf-8", newline="\n") as file:
-        return [json.loads(line) for line in file]

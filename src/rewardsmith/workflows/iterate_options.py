@@ -29,6 +29,9 @@ class LoopDataOptions:
     """Prompts that the policy learns on, in any form that `sample` reads; default: those of the preferences."""
     test_prompts: str | None = None
     """Prompts that policies are judged on; default: some of those, which nothing then learns from."""
+    decisions: str | None = None
+    """A person's decisions about pairs of earlier loops, learned from like the preferences: files of `keep`, `flip`,
+    `tie` or `drop` by `pair_id`, separated by commas, each beside the `label_next.jsonl` that it is about."""
     num_pairs: int = 2000
     """Preferences to draw in a world (--dataset_name embedded/world)."""
     eval_fraction: float = 0.1

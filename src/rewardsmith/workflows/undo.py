@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_file import METRICS
+from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.preference_set import num_rows_of
 from rewardsmith.refining.ledger import undone_lines
-from rewardsmith.workflows.audit_folder import read_rows, require_file
+from rewardsmith.workflows.audit_folder import require_file
 from rewardsmith.workflows.options import UndoConfig
 from rewardsmith.workflows.output_paths import QUARANTINE, refuse_existing, refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE

@@ -31,6 +31,13 @@ def test_gold_stands_above_the_proxy_over_the_same_axis(run: dict[str, Any]) -> 
     assert "after round 3: gold 0.31 (0.28 to 0.34), KL 17.5 nats" in str(gold.wide)
 
 
+def test_gold_of_a_few_roll_outs_is_drawn_without_a_peak(run: dict[str, Any]) -> None:
+    for each in run["rounds"]:
+        each["path"] = each["path"][:11]
+    gold, _ = path_figures(run)
+    assert gold.caption.startswith("Mean gold of the roll-outs, 1 at a time. Dots: ")
+
+
 def test_one_reward_model_for_all_rounds_has_one_zero(run: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = lines_of(monkeypatch)
     path_figures(run)

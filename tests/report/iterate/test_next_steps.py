@@ -10,16 +10,17 @@ OPTIONS = {"dataset_name": "embedded/world", "labels": "gold", "output_dir": "my
 def test_the_best_policy_can_be_used_and_pairs_be_labelled_next(run: dict[str, Any]) -> None:
     use, label = next_steps(run, OPTIONS)
     assert use["command"] == ("rewardsmith sample prompts.jsonl --model_name_or_path 'my runs/loop/round-2/policy'")
-    assert "round-3/label_next.jsonl" in label["text"]
+    assert label["text"].startswith("Label the pairs of label_next.jsonl next: ")
+    assert "Into decisions.jsonl beside it goes a line for each" in label["text"]
     assert label["command"] == (
-        "rewardsmith iterate embedded/world --labels person --output_dir 'my runs/loop-labelled' --no_stop_early "
-        "--adapt retrain"
+        "rewardsmith iterate embedded/world --labels gold --output_dir 'my runs/loop-labelled' --no_stop_early "
+        "--decisions 'my runs/loop/decisions.jsonl'"
     )
 
 
-def test_one_reward_model_for_all_rounds_cannot_learn_from_labels(run: dict[str, Any]) -> None:
-    label = next_steps(run | {"adapt": "none"}, {**OPTIONS, "adapt": "none"})[-1]
-    assert "--adapt retrain" in label["command"]
+def test_decisions_about_earlier_loops_stay(run: dict[str, Any]) -> None:
+    label = next_steps(run, {**OPTIONS, "decisions": "runs/one/decisions.jsonl", "output_dir": "runs/two"})[-1]
+    assert label["command"].endswith("--decisions runs/one/decisions.jsonl,runs/two/decisions.jsonl")
 
 
 def test_a_run_that_went_on_can_be_ended_in_time(run: dict[str, Any]) -> None:
@@ -30,7 +31,7 @@ def test_a_run_that_went_on_can_be_ended_in_time(run: dict[str, Any]) -> None:
 
 def test_where_a_person_is_waited_for_the_same_command_goes_on(run: dict[str, Any]) -> None:
     [step] = next_steps(run | {"waiting_for": "loop/round-2/decisions.jsonl"}, OPTIONS)
-    assert "into loop/round-2/decisions.jsonl goes a line for each" in step["text"]
+    assert "Into loop/round-2/decisions.jsonl, beside it, goes a line for each" in step["text"]
     assert step["command"] == (
         "rewardsmith iterate embedded/world --labels gold --output_dir 'my runs/loop' --no_stop_early"
     )
@@ -53,6 +54,17 @@ def test_where_no_round_is_better_the_next_ones_move_less(run: dict[str, Any]) -
     run["rounds"][0]["path"][0]["gold"] = None
     [step] = next_steps(run, OPTIONS)
     assert step["command"].endswith("--num_rollouts 15")
+
+
+def test_single_roll_outs_do_not_say_when_to_end_a_round(run: dict[str, Any]) -> None:
+    run |= {"best_round": 0, "label_next": None, "should_have_stopped": 1}
+    first = run["rounds"][0]
+    first["policy"]["against_first"]["rate"]["value"] = 0.4
+    first["path"] = first["path"][:11]
+    first["path"][2]["gold"] = 0.9
+    [step] = next_steps(run, OPTIONS)
+    assert step["text"] == "No round was better than the first policy: move less in a round."
+    assert step["command"].endswith("--num_rollouts 5")
 
 
 def test_a_policy_that_lost_nothing_is_not_told_to_move_less(run: dict[str, Any]) -> None:

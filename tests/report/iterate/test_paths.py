@@ -40,3 +40,8 @@ def test_without_gold_there_is_no_peak_and_without_a_path_nothing() -> None:
     assert peak_of(paths) is None
     assert peak_of([]) is None
     assert smooth_paths([]) == []
+
+
+def test_no_peak_is_told_of_single_roll_outs() -> None:
+    assert peak_of(smooth_paths([one(1, [0.4] * 10 + [0.9])])) is None
+    assert peak_of(smooth_paths([one(1, [0.4] * 10 + [0.9, 0.9])])) is not None

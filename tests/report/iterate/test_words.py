@@ -126,5 +126,9 @@ def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:
 
 def test_wrong_labels_of_the_preferences_are_told_where_they_are_known(run: dict[str, Any]) -> None:
     assert dict(measured(run))["Preferences"] == "2,000 of embedded/world; gold contradicts 27% of the labels"
-    run["wrong_share"] = None
+    run |= {"wrong_share": None, "num_decided": 40}
+    assert dict(measured(run))["Preferences"] == (
+        "1,960 of embedded/world; and 40 of earlier loops, decided by a person"
+    )
+    run["num_decided"] = 0
     assert dict(measured(run))["Preferences"] == "2,000 of embedded/world"

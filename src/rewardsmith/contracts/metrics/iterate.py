@@ -144,8 +144,10 @@ class IterateFindings(TypedDict):
     """Of win rates."""
     num_pairs: int
     """Preferences given."""
+    num_decided: int
+    """Of them decided by a person about pairs of earlier loops."""
     wrong_share: float | None
-    """Of them that gold contradicts."""
+    """Of the others that gold contradicts."""
     num_policy_prompts: int
     num_test_prompts: int
     samples_per_prompt: int

@@ -46,9 +46,26 @@ def decisions_by(
 def rows_to_decide(samples: RoundSamples, pairs: Sequence[SamplePair], round_number: int) -> list[Row]:
     """A preference file for a person, the favourite as chosen; ``pair_id`` is what decisions name."""
     return [
-        {"pair_id": pair_id(prompt, [favourite], [other]), **_row(prompt, favourite, other, round_number, i)}
-        for i, (prompt, favourite, other) in enumerate(_texts(samples, pairs))
+        {
+            "pair_id": pair_id(prompt, [favourite], [other]),
+            "id": f"round-{round_number}-{number}",
+            "source": f"round {round_number}",
+            "prompt": [with_fields(message) for message in prompt],
+            "chosen": _readable(favourite),
+            "rejected": _readable(other),
+        }
+        for number, (prompt, favourite, other) in enumerate(_texts(samples, pairs))
     ]
+
+
+def as_decided(row: Row, decision: str | None, meta: Row) -> Row | None:
+    """The preference that a row became, with target 0.5 for a tie; None where it was dropped or not decided."""
+    if decision is None or decision == "drop":
+        return None
+    preference = {name: value for name, value in row.items() if name != "pair_id"} | {"meta": meta}
+    if decision == "flip":
+        preference |= {"chosen": row["rejected"], "rejected": row["chosen"]}
+    return preference | {"target": 0.5} if decision == "tie" else preference
 
 
 def labelled(
@@ -59,16 +76,14 @@ def labelled(
     by: Labeller,
     gold: Scorer | None = None,
 ) -> FreshLabels:
-    """Preferences of the pairs that were decided; a tie has target 0.5. ``gold`` only says which are wrong."""
+    """Preferences of the pairs that were decided. ``gold`` only says which are wrong."""
     gaps = None if gold is None else _gaps(gold, samples, pairs)
     rows, wrong = [], []
-    for i, ((prompt, favourite, other), decision) in enumerate(zip(_texts(samples, pairs), decisions, strict=True)):
-        if decision is None or decision == "drop":
+    asked = rows_to_decide(samples, pairs, round_number)
+    for i, (to_decide, decision) in enumerate(zip(asked, decisions, strict=True)):
+        row = as_decided(to_decide, decision, {"round": round_number, "labelled_by": by})
+        if row is None:
             continue
-        chosen, rejected = (other, favourite) if decision == "flip" else (favourite, other)
-        row = _row(prompt, chosen, rejected, round_number, i) | {"meta": {"round": round_number, "labelled_by": by}}
-        if decision == "tie":
-            row["target"] = 0.5
         if gaps is not None:
             gap = float(-gaps[i] if decision == "flip" else gaps[i])
             is_wrong = decision != "tie" and gap < 0
@@ -90,16 +105,6 @@ def _gaps(scorer: Scorer, samples: RoundSamples, pairs: Sequence[SamplePair]) ->
     rewards = scorer.score(talks).rewards.astype(np.float64).reshape(-1, 2)
     gaps: Floats = rewards[:, 0] - rewards[:, 1]
     return gaps
-
-
-def _row(prompt: Conversation, chosen: Message, rejected: Message, round_number: int, number: int) -> Row:
-    return {
-        "id": f"round-{round_number}-{number}",
-        "source": f"round {round_number}",
-        "prompt": [with_fields(message) for message in prompt],
-        "chosen": _readable(chosen),
-        "rejected": _readable(rejected),
-    }
 
 
 def _readable(response: Message) -> Any:

@@ -18,9 +18,7 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     folder = Path(str(options["output_dir"]))
     if waiting := metrics["waiting_for"]:
         text = (
-            f"Decide the pairs of to_label.jsonl, which lies beside it: into {waiting} goes a line for each, with its "
-            "pair_id and a decision: keep where chosen is better, flip where rejected is, tie or drop. Then the same "
-            "command goes on."
+            f"Decide the pairs of to_label.jsonl. {_how_to_decide(f'{waiting}, beside it,')} The same command goes on."
         )
         return [_step(text, _iterate(options))]
     steps = []
@@ -34,10 +32,10 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
     if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
         text = (
             f"Label the pairs of {pairs} next: they are what the policy writes by now, and no label says anything of "
-            "that yet. Or begin a loop that waits in every round for a person's decisions on such pairs."
+            f"that yet. {_how_to_decide('decisions.jsonl beside it')} A new loop then learns from them too."
         )
-        adapt = "retrain" if metrics["adapt"] == "none" else metrics["adapt"]
-        changes = {**_beside(folder, "labelled"), "labels": "person", "adapt": adapt}
+        decisions = [*str(options.get("decisions") or "").split(","), str(folder / "decisions.jsonl")]
+        changes = {**_beside(folder, "labelled"), "decisions": ",".join(filter(None, decisions))}
         steps.append(_step(text, _iterate({**options, **changes})))
     end = metrics["should_have_stopped"]
     if best != 0 and end is not None and end < len(metrics["rounds"]):
@@ -53,6 +51,13 @@ def _smaller_rounds(first: SmoothPath) -> tuple[str, int]:
         found = f"In round 1 gold was highest at roll-out {peak.at_rollout} of {peak.num_rollouts}."
         return f"{why} {found}", peak.at_rollout
     return why, first.num_rollouts // 2
+
+
+def _how_to_decide(file: str) -> str:
+    return (
+        f"Into {file} goes a line for each, with its pair_id and a decision: keep where chosen is better, flip where "
+        "rejected is, tie or drop."
+    )
 
 
 def _lost(metrics: IterateFindings) -> bool:

@@ -32,14 +32,16 @@ def path_figures(metrics: IterateFindings) -> list[Figure]:
     tests = list(_tests(metrics)) if metrics["reference"] == "sft" else []
     furthest = max([float(path.kls.max()) for path in paths] + [test["kl"] for test in tests])
     figures = []
-    if peak := peak_of(paths):
-        caption = (
-            f"Mean gold of the roll-outs, {paths[0].width} at a time. Highest on the way: {decimal(peak.gold)} in "
-            f"round {peak.round}, at roll-out {peak.at_rollout} of {peak.num_rollouts}."
-        )
+    lines = [row for path in paths if path.golds is not None for row in _line(path, path.golds)]
+    if all(path.golds is not None for path in paths):
+        caption = f"Mean gold of the roll-outs, {paths[0].width} at a time."
+        if peak := peak_of(paths):
+            caption += (
+                f" Highest on the way: {decimal(peak.gold)} in round {peak.round}, at roll-out {peak.at_rollout} of "
+                f"{peak.num_rollouts}."
+            )
         if tests:
             caption += " Dots: the policies after each round on the test prompts, with 95% intervals."
-        lines = [row for path in paths if path.golds is not None for row in _line(path, path.golds)]
         figures.append(_figure("gold", gold_finding(metrics), "gold", lines, tests, furthest, caption))
     zero = "round 1" if metrics["adapt"] == "none" else "the round: rewards of two models have no common zero"
     caption = (

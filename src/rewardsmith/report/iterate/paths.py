@@ -12,6 +12,8 @@ from rewardsmith.contracts.metrics.iterate import RoundNumbers
 
 MOST = 5
 """Roll-outs that a point is the mean of; fewer where a round has fewer than thirty."""
+FEWEST = 2
+"""Those that a peak may rest on: no peak is told of rounds of under twelve roll-outs."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ def _means(values: Sequence[float], width: int) -> NDArray[np.float64]:
 
 
 def peak_of(paths: Sequence[SmoothPath]) -> Peak | None:
-    """Of all rounds; None where gold is not known of all."""
+    """Of all rounds; None where gold is not known of all, or where points are single roll-outs."""
     peaks = []
     for path in paths:
-        if path.golds is None:
+        if path.golds is None or path.width < FEWEST:
             return None
         at = int(path.golds.argmax())
         rollout = at + (path.width + 1) // 2

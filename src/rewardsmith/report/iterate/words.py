@@ -152,10 +152,16 @@ def not_judged(metrics: IterateFindings) -> list[tuple[str, str]]:
 def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
     """How it was measured, as term and words."""
     wrong = metrics["wrong_share"]
-    pairs = f"{count(metrics['num_pairs'])} of {metrics['dataset']}"
+    num_decided = metrics["num_decided"]
+    pairs = f"{count(metrics['num_pairs'] - num_decided)} of {metrics['dataset']}"
     samples = count(metrics["samples_per_prompt"])
     told = [
-        ("Preferences", pairs + (f"; gold contradicts {percent(wrong)} of the labels" if wrong is not None else "")),
+        (
+            "Preferences",
+            pairs
+            + (f"; gold contradicts {percent(wrong)} of the labels" if wrong is not None else "")
+            + (f"; and {count(num_decided)} of earlier loops, decided by a person" if num_decided else ""),
+        ),
         ("First policy", metrics["policy"]),
         ("Reward model", f"begins as {metrics['reward_model']}; {ADAPT[metrics['adapt']]}"),
         ("It learns from", PREFERENCE_DATA[metrics["preference_data"]]),

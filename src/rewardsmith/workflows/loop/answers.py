@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,10 +55,6 @@ def sample(loop: Loop, number: int) -> Spent:
     rows, num_tokens = answer(loop, loop.policy(number - 1), loop.shift_prompts, loop.seed(number))
     write_jsonl(loop.files.round(number).samples, rows)
     return Spent(num_tokens)
-
-
-def read_rows(path: Path) -> list[Row]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def column_of(rows: Sequence[Mapping[str, Any]], name: str) -> Floats | None:

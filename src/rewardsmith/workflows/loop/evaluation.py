@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from rewardsmith.artifacts.atomic import write_json, write_jsonl
+from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import MatchNumbers, PolicyNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
@@ -17,7 +18,7 @@ from rewardsmith.policy.likelihood import Likelihoods, likelihoods
 from rewardsmith.policy.rounds.judged import JudgedSamples, match, policy_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples
 from rewardsmith.tokens.encoding import ConversationEncoder
-from rewardsmith.workflows.loop.answers import Floats, Row, answer, column_of, read_rows, with_column
+from rewardsmith.workflows.loop.answers import Floats, Row, answer, column_of, with_column
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import RoundFiles
 from rewardsmith.workflows.loop.loop import Loop

@@ -25,6 +25,7 @@ def findings_of(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None)
         "reference": config.rounds.reference,
         "judged_by": loop.setting.judged_by,
         "num_pairs": len(material.pairs),
+        "num_decided": material.num_decided,
         "wrong_share": material.wrong_share,
         "num_policy_prompts": len(material.policy_prompts),
         "num_test_prompts": len(material.test_prompts),

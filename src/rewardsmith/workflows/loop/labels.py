@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import LabelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
@@ -17,13 +19,9 @@ from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
 from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
-from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.options import DataOptions
-from rewardsmith.refining.decisions_file import read_decisions
-from rewardsmith.workflows.loop.answers import read_rows
 from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.decided import decisions_about
 from rewardsmith.workflows.loop.evaluation import evaluate_start
-from rewardsmith.workflows.loop.files import RoundFiles
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import is_trained, reward_model, train_members
 
@@ -55,9 +53,11 @@ def label(loop: Loop, number: int) -> Spent:
     """Writes the labels of a round. ``DataError`` where there are none, and nothing else to learn from."""
     how, folder = loop.config.labelling, loop.files.round(number)
     samples, pairs = _chosen(loop, number)
+    if len(pairs) < how.labels_per_round:
+        say(f"Round {number}: {len(pairs)} pairs are there to be labelled (`labels_per_round` {how.labels_per_round}).")
     decisions: Sequence[str | None]
     if how.labels == "person":
-        decisions = _of_a_person(folder, len(pairs))
+        decisions, _ = decisions_about(folder.to_label, folder.decisions)
     else:
         labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
         assert labeller is not None
@@ -128,11 +128,3 @@ def _by(loop: Loop) -> Labeller:
     labels = loop.config.labelling.labels
     assert labels != "none"
     return labels
-
-
-def _of_a_person(folder: RoundFiles, num_pairs: int) -> list[str | None]:
-    """By place in the file; None where nothing was decided."""
-    asked = load_preferences(str(folder.to_label), DataOptions(dataset_name=str(folder.to_label))).table
-    found, _ = read_decisions(folder.decisions, asked)
-    by_row = dict(zip(asked["row"].to_pylist(), found, strict=True))
-    return [by_row.get(row) for row in range(num_pairs)]

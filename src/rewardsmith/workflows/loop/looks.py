@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import RewardModelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
@@ -17,7 +18,7 @@ from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.policy.rounds.looks import reward_model_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
 from rewardsmith.preferences.conversations import pair_conversations
-from rewardsmith.workflows.loop.answers import column_of, read_rows
+from rewardsmith.workflows.loop.answers import column_of
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import pairs_of, reward_model, round_of_model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -33,7 +33,8 @@ class Material:
     """What is learned from, and what is not."""
 
     pairs: pa.Table
-    """Preferences that reward models learn from (``PAIRS``)."""
+    """Preferences that reward models learn from (``PAIRS``); last, those of earlier loops that a person decided."""
+    num_decided: int
     held_out: pa.Table | None
     policy_prompts: list[Conversation]
     test_prompts: list[Conversation]
@@ -51,7 +52,14 @@ def gather(setting: Setting, files: LoopFiles) -> Material:
     learned_on, tested_on = _shared_out(setting, pairs, held_out)
     names = {prompt_id(prompt) for prompt in tested_on}
     learned_on = [prompt for prompt in learned_on if prompt_id(prompt) not in names]
-    pairs = pairs.filter(pc.invert(pc.is_in(pairs["prompt_id"], pa.array(sorted(names), pa.string()))))
+    pairs = _without(pairs, names)
+    decided = pairs.slice(0, 0)
+    if setting.decided is not None:
+        kept_apart = names if held_out is None else names | set(held_out["prompt_id"].to_pylist())
+        decided = _without(setting.decided.pairs, kept_apart)
+        pairs = pa.concat_tables([pairs, decided])
+        if num := len(setting.decided.pairs) - len(decided):
+            say(f"{num} pairs that a person decided are left out: their prompts are tested on here.")
     if not (tested_on and learned_on and len(pairs)):
         raise DataError(
             f"{setting.name}: {len(pairs)} pairs, {len(learned_on)} prompts for the policy and {len(tested_on)} to "
@@ -60,7 +68,7 @@ def gather(setting: Setting, files: LoopFiles) -> Material:
         )
     if len(tested_on) < config.rounds.num_test_prompts:
         say(f"There are {len(tested_on)} prompts to test on (`num_test_prompts` {config.rounds.num_test_prompts}).")
-    return Material(pairs, held_out, learned_on, tested_on, wrong_share)
+    return Material(pairs, len(decided), held_out, learned_on, tested_on, wrong_share)
 
 
 def distinct_prompts(pairs: pa.Table) -> list[Conversation]:
@@ -103,6 +111,10 @@ def _drawn(setting: Setting, files: LoopFiles) -> tuple[PreferenceSet, float]:
     given = load_preferences(str(path), data, config.run.seed)
     wrong = [json.loads(original)["meta"]["truth"]["wrong"] for original in given.table["original"].to_pylist()]
     return given, float(np.mean(wrong))
+
+
+def _without(pairs: pa.Table, prompts: Collection[str]) -> pa.Table:
+    return pairs.filter(pc.invert(pc.is_in(pairs["prompt_id"], pa.array(sorted(prompts), pa.string()))))
 
 
 def _of_both(config: IterateConfig) -> Sequence[Refusals]:

@@ -16,7 +16,7 @@ from judge_server import always, by_schema, by_tag, pair, said
 from rewardsmith.contracts.judge import Judge, ResponsePair
 from rewardsmith.errors import ConfigError, ModelError, RunError
 from rewardsmith.judging.endpoint_judge import EndpointJudge
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.models.options import EndpointOptions
 
 PAIRS = [pair("good", "bad"), pair("bad", "good good"), pair("good, but", "but good"), pair("same", "same")]
@@ -29,7 +29,7 @@ def judge() -> Iterator[Opened]:
     """Opens judges, and closes them in the end."""
     opened: list[EndpointJudge] = []
 
-    def judge(url: str, cost: CostOptions = CostOptions(), **how: Any) -> EndpointJudge:  # noqa: B008 - frozen
+    def judge(url: str, cost: SpendingOptions = SpendingOptions(), **how: Any) -> EndpointJudge:  # noqa: B008 - frozen
         where = EndpointOptions(base_url=url, max_retries=how.pop("max_retries", 3), request_timeout_s=0.5)
         opened.append(EndpointJudge(ChatJudgeOptions(**{"judge_model": "m", **how}), cost, where))
         return opened[-1]
@@ -251,7 +251,7 @@ def test_the_forecast_knows_what_is_kept_and_the_cap_holds_before_anything_is_se
     with chat_server(by_schema) as server:
         judge(server.url).judge(many(2))
         num_asked = len(server.asked)
-        one = judge(server.url, CostOptions(**prices, max_cost=0.05, max_requests=50), max_judge_tokens=512)
+        one = judge(server.url, SpendingOptions(**prices, max_cost=0.05, max_requests=50), max_judge_tokens=512)
         forecast = one.forecast([*many(20), pair("same", "same")])
         assert (forecast["num_requests"], forecast["num_kept"]) == (36, 4)
         assert forecast["num_tokens_out"] == 36 * 512 and 36 * 300 < forecast["num_tokens_in"] < 36 * 800
@@ -265,7 +265,7 @@ def test_the_forecast_knows_what_is_kept_and_the_cap_holds_before_anything_is_se
 
 
 def test_once_the_cap_is_spent_nothing_more_is_asked(judge: Opened) -> None:
-    cost = CostOptions(input_price=1000.0, output_price=0.0, max_cost=1.0)  # 0.1 an answer
+    cost = SpendingOptions(input_price=1000.0, output_price=0.0, max_cost=1.0)  # 0.1 an answer
     with chat_server(by_schema) as server:
         with pytest.raises(RunError, match="`max_cost` is 1"):
             judge(server.url, cost).judge(many(40))
@@ -280,8 +280,8 @@ def test_options_that_cannot_be_are_refused(judge: Opened) -> None:
         ({"judge_model": None}, "`judge_model` is missing"),
         ({"rubric": "helpfull"}, "Did you mean helpful"),
         ({"max_judge_tokens": 0}, "`max_judge_tokens` 0"),
-        ({"cost": CostOptions(max_cost=1.0)}, "needs `input_price` and `output_price`"),
-        ({"cost": CostOptions(input_price=-1.0)}, "at least 0"),
+        ({"cost": SpendingOptions(max_cost=1.0)}, "needs `input_price` and `output_price`"),
+        ({"cost": SpendingOptions(input_price=-1.0)}, "at least 0"),
     ):
         with pytest.raises(ConfigError, match=words):
             judge("http://localhost:1", **how)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import pytest
 
 from judge_server import pair
 from rewardsmith.judging.endpoint_judge import EndpointJudge
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.options import EndpointOptions
 from rewardsmith.models.policies import load_policy
@@ -66,14 +66,14 @@ def test_every_pair_is_judged_or_says_why_not_and_is_paid_once(server: tuple[str
     rubric.write_text("instructions: Which response is right?\n")
     how = ChatJudgeOptions(judge_model=model, rubric=str(rubric), max_judge_tokens=24)
     where = EndpointOptions(base_url=url, max_retries=0, request_timeout_s=ANSWER_S, max_concurrent_requests=2)
-    judge = EndpointJudge(how, CostOptions(), where)
+    judge = EndpointJudge(how, SpendingOptions(), where)
     rulings = judge.judge(PAIRS)
     spent = judge.model.spending
     assert all((ruling.outcome is None) == (ruling.problem in ("unreadable", "cut_off")) for ruling in rulings)
     assert rulings[1].outcome == "tie"
     assert 2 <= spent.num_requests <= 4 and spent.num_uncounted == 0
     assert spent.num_tokens_in > 50 * spent.num_requests and spent.num_tokens_out <= 24 * spent.num_requests
-    again = EndpointJudge(how, CostOptions(), where)
+    again = EndpointJudge(how, SpendingOptions(), where)
     assert again.judge(PAIRS) == rulings
     assert again.model.spending.num_requests == 0
     for one in (judge, again):

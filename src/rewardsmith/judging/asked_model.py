@@ -12,7 +12,7 @@ from rewardsmith.artifacts.user_cache import cache_folder
 from rewardsmith.contracts.judge import Problem, ResponsePair
 from rewardsmith.errors import ConfigError, RefusedError, RunError
 from rewardsmith.judging.kept_answers import Answer, KeptAnswers
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.judging.question import FORMS, Form, Opinion, ask, read_opinion
 from rewardsmith.judging.rubric import Rubric
 from rewardsmith.judging.spending import Spending
@@ -37,7 +37,7 @@ class Trouble:
 class AskedModel:
     """``judge_model`` behind an endpoint. Several threads may ask at once."""
 
-    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, cost: CostOptions, where: EndpointOptions) -> None:
+    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, cost: SpendingOptions, where: EndpointOptions) -> None:
         if not how.judge_model:
             raise ConfigError("`judge_model` is missing: the name of the chat model behind `base_url` that judges.")
         if how.max_judge_tokens < 1:

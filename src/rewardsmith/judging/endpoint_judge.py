@@ -11,7 +11,7 @@ from rewardsmith.artifacts.progress import progress
 from rewardsmith.contracts.judge import ResponsePair, Ruling
 from rewardsmith.contracts.metrics.judge import ForecastNumbers
 from rewardsmith.judging.asked_model import AskedModel
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.judging.orders import key_in_order, ruling_of, shown_orders
 from rewardsmith.judging.question import ask
 from rewardsmith.judging.rubric import load_rubric
@@ -25,7 +25,7 @@ class EndpointJudge:
     """
 
     def __init__(
-        self, how: ChatJudgeOptions, cost: CostOptions, where: EndpointOptions, seed: int = 0, quiet: bool = True
+        self, how: ChatJudgeOptions, cost: SpendingOptions, where: EndpointOptions, seed: int = 0, quiet: bool = True
     ) -> None:
         rubric = load_rubric(how.rubric)
         self.rubric = rubric if how.orders == "rubric" else replace(rubric, orders=how.orders)

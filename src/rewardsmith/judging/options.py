@@ -22,11 +22,9 @@ class ChatJudgeOptions:
 
 
 @dataclass(frozen=True)
-class CostOptions:
+class SpendingOptions:
     """What judging may cost. Known before it begins; answers that are kept already cost nothing."""
 
-    forecast: bool = False
-    """Say how many requests and tokens it takes, and stop."""
     max_requests: int = 10_000
     """Do not begin where more requests would be sent."""
     input_price: float | None = None

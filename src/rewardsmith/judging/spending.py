@@ -8,7 +8,7 @@ from threading import Lock
 from rewardsmith.contracts.metrics.judge import ForecastNumbers
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.judging.kept_answers import Answer
-from rewardsmith.judging.options import CostOptions
+from rewardsmith.judging.options import SpendingOptions
 
 BYTES_PER_TOKEN = 3
 """Of UTF-8. English has about 4, so that a forecast is rather too high than too low."""
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 class Spending:
     """Requests, tokens and money. Threads may share it."""
 
-    def __init__(self, options: CostOptions) -> None:
+    def __init__(self, options: SpendingOptions) -> None:
         prices = (options.input_price, options.output_price)
         if any(price is not None and not price >= 0 for price in (*prices, options.max_cost)):
             raise ConfigError("`input_price`, `output_price` and `max_cost` must be numbers of at least 0.")

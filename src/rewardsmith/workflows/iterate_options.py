@@ -9,7 +9,8 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.contrastive.contrastive_options import ContrastiveOptions
 from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-from rewardsmith.models.options import LoraOptions, ModelOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
+from rewardsmith.models.options import EndpointOptions, LoraOptions, ModelOptions
 from rewardsmith.policy.options import PolicyOptions, PolicyTrainerOptions
 from rewardsmith.policy.rounds.options import LabellingOptions, RoundOptions
 from rewardsmith.policy.worlds.options import WorldOptions
@@ -88,6 +89,9 @@ class IterateConfig:
     loop_data: LoopDataOptions = field(default_factory=LoopDataOptions)
     rounds: RoundOptions = field(default_factory=RoundOptions)
     labelling: LabellingOptions = field(default_factory=LabellingOptions)
+    chat: ChatJudgeOptions = field(default_factory=ChatJudgeOptions)
+    endpoint: EndpointOptions = field(default_factory=EndpointOptions)
+    spending: SpendingOptions = field(default_factory=SpendingOptions)
     world: WorldOptions = field(default_factory=WorldOptions)
     policy_model: PolicyModelOptions = field(default_factory=PolicyModelOptions)
     policy_trainer: PolicyTrainerOptions = field(default_factory=PolicyTrainerOptions)
@@ -103,6 +107,10 @@ class IterateConfig:
     @property
     def in_world(self) -> bool:
         return self.data.dataset_name == WORLD
+
+    @property
+    def labels_by_chat(self) -> bool:
+        return self.labelling.labels == "judge" and self.endpoint.base_url is not None
 
     @property
     def sampling_here(self) -> LocalSamplingOptions:

@@ -84,7 +84,7 @@ def run_judge(
 def _judged(config: JudgeConfig, inputs: JudgeInputs, opened: OpenedJudge) -> JudgeResult | JudgeForecast:
     started, judge = time.monotonic(), opened.judge
     forecast = judge.forecast(inputs.pairs) if isinstance(judge, EndpointJudge) else None
-    if config.cost.forecast:
+    if config.forecast:
         if forecast is None:
             raise ConfigError("`forecast` is for a judge behind `base_url`: others cost nothing.")
         return JudgeForecast(forecast)

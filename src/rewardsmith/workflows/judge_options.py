@@ -7,7 +7,7 @@ from typing import Literal
 
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions, ScorerJudgeOptions
+from rewardsmith.judging.options import ChatJudgeOptions, ScorerJudgeOptions, SpendingOptions
 from rewardsmith.models.options import EndpointOptions
 
 
@@ -46,7 +46,9 @@ class JudgeConfig:
     """Leave out unusable rows and give the reason, or stop at the first one with status 2."""
     chat: ChatJudgeOptions = field(default_factory=ChatJudgeOptions)
     endpoint: EndpointOptions = field(default_factory=EndpointOptions)
-    cost: CostOptions = field(default_factory=CostOptions)
+    spending: SpendingOptions = field(default_factory=SpendingOptions)
+    forecast: bool = False
+    """Say how many requests and tokens it takes, and stop."""
     reward_model_path: str | None = None
     """Reward model that judges: folder or Hub id; several separated by commas, or an ensemble's folder, judge
     together."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rewardsmith.contracts.conversations import Conversation, Message, with_fields
+from rewardsmith.contracts.judge import Outcome, Ruling
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples
@@ -19,6 +20,7 @@ Row = dict[str, Any]
 Decision = Literal["keep", "flip", "tie", "drop"]
 """The favourite is better; the other one is; neither is; nothing is to be learned from the pair."""
 Labeller = Literal["gold", "judge", "person"]
+_DECISION: dict[Outcome, Decision] = {"win": "keep", "lose": "flip", "tie": "tie"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ def decisions_by(
     flips = pick_flips("uniform", flip_rate, gaps, nothing, nothing.astype(np.int64), ~ties, rng)
     kept = (gaps > 0) ^ flips
     return ["tie" if tie else "keep" if keep else "flip" for tie, keep in zip(ties, kept, strict=True)]
+
+
+def decisions_of(rulings: Sequence[Ruling]) -> list[Decision | None]:
+    """Of a judge to whom the favourite was the first response; None where it did not judge."""
+    return [None if ruling.outcome is None else _DECISION[ruling.outcome] for ruling in rulings]
 
 
 def rows_to_decide(samples: RoundSamples, pairs: Sequence[SamplePair], round_number: int) -> list[Row]:

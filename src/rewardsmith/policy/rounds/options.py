@@ -52,8 +52,8 @@ class LabellingOptions:
     """Fresh labels for what the policy writes."""
 
     labels: Labels = "none"
-    """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model; `person`: the run stops,
-    says where to decide, and goes on when `decisions.jsonl` is there."""
+    """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model or a chat model; `person`:
+    the run stops, says where to decide, and goes on when `decisions.jsonl` is there."""
     labels_per_round: int = 200
     """Pairs that are labelled in a round."""
     label_choice: LabelChoice = "random"
@@ -63,7 +63,7 @@ class LabellingOptions:
     """Share of the labels of gold or a judge that are then flipped, as by a labeller who errs so often; default: gold
     0.25, a judge 0."""
     judge_model_path: str = ""
-    """Reward model that judges, for --labels judge and for win rates where there is no gold."""
+    """Reward model that judges, for --labels judge (where no --judge_model does) and for win rates without gold."""
 
     @property
     def flip_rate(self) -> float:
@@ -72,7 +72,9 @@ class LabellingOptions:
         return default if self.label_flip_rate is None else self.label_flip_rate
 
 
-def check_rounds(rounds: RoundOptions, labelling: LabellingOptions, in_world: bool) -> None:
+def check_rounds(
+    rounds: RoundOptions, labelling: LabellingOptions, in_world: bool, labels_by_chat: bool = False
+) -> None:
     """``ConfigError`` for values that no run can have, and for parts that do not go together."""
     for name in ("num_rounds", "num_members", "num_shift_prompts", "num_test_prompts"):
         if getattr(rounds, name) < 1:
@@ -85,8 +87,13 @@ def check_rounds(rounds: RoundOptions, labelling: LabellingOptions, in_world: bo
         raise ConfigError(f"`label_flip_rate` {labelling.label_flip_rate} must be at least 0 and below 0.5.")
     if labelling.labels == "gold" and not in_world:
         raise ConfigError("`labels` gold: only a world has a gold reward. Name `judge` or `person`, or embedded/world.")
-    if labelling.labels == "judge" and not labelling.judge_model_path:
-        raise ConfigError("`labels` judge needs a reward model to judge by: name it with `judge_model_path`.")
+    if labelling.labels == "judge" and not (labelling.judge_model_path or labels_by_chat):
+        raise ConfigError(
+            "`labels` judge: name a reward model with `judge_model_path`, or a chat model with `base_url` and "
+            "`judge_model`."
+        )
+    if labels_by_chat and labelling.label_flip_rate is not None:
+        raise ConfigError("`label_flip_rate`: what a chat model says is taken as it is; leave the option out.")
     if labelling.labels != "none" and rounds.adapt == "none":
         raise ConfigError(f"`labels` {labelling.labels}: with `adapt` none no reward model would learn from them.")
     if labelling.labels == "none" and rounds.preference_data == "last":

@@ -41,7 +41,7 @@ def open_judge(config: JudgeConfig) -> OpenedJudge:
     """The one that is named."""
     quiet = config.run.quiet
     if config.endpoint.base_url is not None:
-        judge = EndpointJudge(config.chat, config.cost, config.endpoint, config.run.seed, quiet)
+        judge = EndpointJudge(config.chat, config.spending, config.endpoint, config.run.seed, quiet)
         return OpenedJudge(judge, "endpoint", str(config.chat.judge_model), config.endpoint.base_url)
     if config.reward_model_path:
         return _by_scorer(config, open_scorer(config.reward_model_path, config.scoring, quiet), "reward_model")

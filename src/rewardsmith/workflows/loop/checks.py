@@ -18,11 +18,12 @@ def check_iterate(config: IterateConfig) -> None:
     """``ConfigError`` for a value that no run can have, and for parts that do not go together."""
     if (num := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         raise ConfigError(f"iterate runs in one process, and here are {num}.")
-    check_rounds(config.rounds, config.labelling, config.in_world)
+    check_rounds(config.rounds, config.labelling, config.in_world, config.labels_by_chat)
     check_policy_options(config.policy)
     if config.policy_trainer.policy_trainer != "ours":
         check_trl_options(config.policy_trainer.policy_trainer, config.policy)
     _check_data(config)
+    _check_judge(config)
     _check_meta(config)
     _check_rewards(config)
     check_training(config.training(config.run.seed, "samples" if config.rounds.adapt == "metarm" else None))
@@ -38,6 +39,13 @@ def _check_data(config: IterateConfig) -> None:
         raise ConfigError("`eval_fraction` 0 leaves no prompt to test on: name some with `prompts` or `test_prompts`.")
     if config.policy_model.save_rollouts < 0:
         raise ConfigError(f"`save_rollouts` {config.policy_model.save_rollouts} must not be negative.")
+
+
+def _check_judge(config: IterateConfig) -> None:
+    if config.labelling.labels == "judge" and config.chat.judge_model and config.endpoint.base_url is None:
+        raise ConfigError(f"`judge_model` {config.chat.judge_model}: say with `base_url` where it is to be asked.")
+    if config.endpoint.base_url is not None and not config.labels_by_chat:
+        raise ConfigError(f"`base_url` {config.endpoint.base_url}: a chat model is asked with `labels` judge alone.")
 
 
 def _check_meta(config: IterateConfig) -> None:

@@ -19,6 +19,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
 from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
+from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.decided import decisions_about
 from rewardsmith.workflows.loop.evaluation import evaluate_start
@@ -58,6 +59,9 @@ def label(loop: Loop, number: int) -> Spent:
     decisions: Sequence[str | None]
     if how.labels == "person":
         decisions, _ = decisions_about(folder.to_label, folder.decisions)
+    elif loop.config.labels_by_chat:
+        with open_chat_judge(loop.config) as judge:
+            decisions = ruled(judge, samples, pairs)
     else:
         labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
         assert labeller is not None

@@ -21,6 +21,7 @@ from rewardsmith.preferences.options import PromptOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.prompt_rows import stream_prompts
 from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.loop.chat_judge import open_chat_judge
 from rewardsmith.workflows.loop.decided import Decided, read_decided
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 
@@ -42,6 +43,8 @@ class Setting:
     world: World | None
     judge: Scorer | None
     """A reward model that labels and, where there is no gold, judges policies."""
+    chat_judge: str | None
+    """Fingerprint of a chat model that labels in its place."""
     policy_prompts: list[Conversation]
     test_prompts: list[Conversation]
     """Of both, empty: some of the preferences' own."""
@@ -70,6 +73,7 @@ class Setting:
             **{name: fingerprint_json(list(map(list, found))) for name, found in prompts.items() if found},
             **({} if self.decided is None else {"decisions": self.decided.fingerprint}),
             **({} if self.judge is None else {"judge": self.judge.fingerprint}),
+            **({} if self.chat_judge is None else {"chat judge": self.chat_judge}),
         }
 
 
@@ -80,15 +84,19 @@ def open_setting(config: IterateConfig, dataset: Any = None) -> Setting:
     asked, config = config, _filled_in(config, world)
     decided = read_decided(data.decisions) if data.decisions else None
     judge = open_scorer(path, config.scoring) if (path := config.labelling.judge_model_path) else None
+    chat_judge = None
+    if config.labels_by_chat:
+        with open_chat_judge(config) as asked_model:
+            chat_judge = asked_model.fingerprint
     prompts = _prompts(data.prompts, config.data.on_bad_row) if data.prompts else []
     tests = _prompts(data.test_prompts, config.data.on_bad_row) if data.test_prompts else []
     if world is not None:
         name = f"world-{config.world.world}"
         prompts, tests = prompts or world.policy_prompts, tests or world.test_prompts
-        return Setting(asked, config, name, None, decided, world, judge, prompts, tests)
+        return Setting(asked, config, name, None, decided, world, judge, chat_judge, prompts, tests)
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, config.run.seed)
     given = set_aside_refused(given, refusals_of(config.model), config.data)
-    return Setting(asked, config, given.name, given, decided, None, judge, prompts, tests)
+    return Setting(asked, config, given.name, given, decided, None, judge, chat_judge, prompts, tests)
 
 
 def _filled_in(config: IterateConfig, world: World | None) -> IterateConfig:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,17 +55,15 @@ def loaded(file: Path) -> Any:
     return module.reward_func
 
 
-def asked(tokenizer: Any, messages: Any, response: str, ending: str = "</s>") -> tuple[str, str]:
+def seen(tokenizer: Any, messages: Any, response: str, ending: str = "</s>") -> tuple[str, str]:
     """Query and prompt of a response that ended with ``ending``."""
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    ids = [tokenizer(text=text, add_special_tokens=False)["input_ids"] for text in (prompt, response + ending)]
-    return tokenizer.decode(sum(ids, []), skip_special_tokens=False), prompt
+    asked, said = tokenizer([prompt, response + ending], add_special_tokens=False)["input_ids"]
+    return tokenizer.decode([*asked, *said], skip_special_tokens=False), prompt
 
 
-def test_rewards_are_those_of_score_to_the_bit(
-    file: Path, tokenizer: Any, ensemble: Path, scored: Scored
-) -> None:
-    queries, prompts = zip(*[asked(tokenizer, *one) for one in ANSWERED], strict=True)
+def test_rewards_are_those_of_score_to_the_bit(file: Path, tokenizer: Any, ensemble: Path, scored: Scored) -> None:
+    queries, prompts = zip(*[seen(tokenizer, *one) for one in ANSWERED], strict=True)
     found = loaded(file)(list(queries), list(prompts), [messages for messages, _ in ANSWERED])
     assert found["rewards"].tolist() == scored(ensemble, ANSWERED)
     assert found["rewards"].dtype == torch.float32 and found["rewards"].shape == (5,)
@@ -78,7 +75,7 @@ def test_rewards_are_those_of_score_to_the_bit(
 def test_special_tokens_at_the_end_are_no_part_of_a_response(
     ending: str, file: Path, tokenizer: Any, ensemble: Path, scored: Scored
 ) -> None:
-    query, prompt = asked(tokenizer, user("Say hi."), "Hi! <b>", ending)
+    query, prompt = seen(tokenizer, user("Say hi."), "Hi! <b>", ending)
     found = loaded(file)([query], [prompt], [user("Say hi.")])
     assert found["rewards"].tolist() == scored(ensemble, [(user("Say hi."), "Hi! <b>")])
 
@@ -92,7 +89,7 @@ def test_a_prompt_without_a_template_is_a_turn_of_the_user(ensemble: Path, score
 
 def test_what_cannot_be_known_is_not_guessed(file: Path, tokenizer: Any) -> None:
     reward = loaded(file)
-    query, prompt = asked(tokenizer, user("Say hi."), "Hi!")
+    query, prompt = seen(tokenizer, user("Say hi."), "Hi!")
     with pytest.raises(DataError, match="row 1 .*: a chat template wrote its prompt .it holds <.*label_key"):
         reward([query] * 2, [prompt] * 2, [user("Say hi."), "42"])
     with pytest.raises(DataError, match="row 0 .*: its query does not begin with its prompt. Either OpenRLHF cut"):
@@ -102,15 +99,12 @@ def test_what_cannot_be_known_is_not_guessed(file: Path, tokenizer: Any) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of OpenRLHF and what it imports
 def test_the_executor_of_openrlhf_gets_the_rewards_of_score(
     file: Path, tokenizer: Any, ensemble: Path, scored: Scored
 ) -> None:
     """OpenRLHF's own code with a stand-in for vLLM: responses end, or are cut by their length."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        agent = pytest.importorskip(
-            "openrlhf.utils.agent", reason="needs pip install --no-deps openrlhf aiohttp and what these two import"
-        )
+    agent = pytest.importorskip("openrlhf.utils.agent", reason="needs pip install --no-deps openrlhf, and aiohttp")
 
     class Engine:
         def __init__(self, text: str) -> None:

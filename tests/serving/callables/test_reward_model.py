@@ -142,9 +142,7 @@ def test_a_reward_that_is_no_number_names_its_row(reward: float, stub: Callable[
         asked(rewardsmith.reward_function("rm"))
 
 
-def test_what_is_cut_is_said_once(
-    stub: Callable[[StubScorer], list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_cut_is_said_once(stub: Callable[[StubScorer], list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     stub(StubScorer(letters, max_words=6))
     for _ in range(2):
         asked(rewardsmith.reward_function("rm"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,17 +73,14 @@ def test_trl_learns_from_the_rewards_of_score(
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
-        gradient_checkpointing=False,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trainer = Watched(
-            model=str(policy),
-            reward_funcs=[rewardsmith.reward_function(ensemble, device="cpu", aggregate="min", name="rm")],
-            args=arguments,
-            train_dataset=Dataset.from_list([{"prompt": text if as_text else user(text)} for text in texts]),
-        )
-        trainer.train()
+    trainer = Watched(
+        model=str(policy),
+        reward_funcs=[rewardsmith.reward_function(ensemble, device="cpu", aggregate="min", name="rm")],
+        args=arguments,
+        train_dataset=Dataset.from_list([{"prompt": text if as_text else user(text)} for text in texts]),
+    )
+    trainer.train()
     answered, rewards = batches[0]
     assert len(rewards) == 8 and len(set(rewards)) > 1
     assert rewards == scored(ensemble, answered, aggregate="min")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,17 +90,17 @@ def test_members_are_in_the_log_beside_the_score(ensemble: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of verl and what it imports
 @pytest.mark.parametrize("manager", ["naive", "dapo"])
 def test_a_reward_manager_of_verl_gets_the_rewards_of_score(
     manager: str, file: Path, reward_model: Path, policy: Path, scored: Scored
 ) -> None:
     """verl's own loader and managers, on what its agent loop hands to them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = pytest.importorskip("verl.trainer.ppo.reward", reason="needs pip install verl")
-        from omegaconf import OmegaConf
-        from tensordict import TensorDict
-        from verl import DataProto
+    theirs = pytest.importorskip("verl.trainer.ppo.reward", reason="needs pip install verl")
+    from omegaconf import OmegaConf
+    from tensordict import TensorDict
+    from verl import DataProto
+
     settings = {
         "reward": {
             "custom_reward_function": {"path": str(file), "name": "compute_score"},

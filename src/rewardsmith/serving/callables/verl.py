@@ -56,7 +56,7 @@ def _prompt(info: Mapping[str, Any], row: int) -> object:
     found = next((info[name] for name in PROMPTS if info.get(name) is not None), None)
     if found is None:
         raise DataError(
-            f"row {row} of the trainer's batch: `extra_info` holds no prompt, and verl gives it nowhere else. Write the "
-            "messages of each row's prompt to `extra_info` as `prompt`."
+            f"row {row} of the trainer's batch: `extra_info` holds no prompt, and verl gives it nowhere else. Write "
+            "the messages of each row's prompt to `extra_info` as `prompt`."
         )
     return found.tolist() if hasattr(found, "tolist") else found

@@ -43,6 +43,7 @@ def test_the_log_has_the_name_and_the_spread_of_members(ensemble: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")  # of TRL
 @pytest.mark.parametrize("algorithm", ["GRPO", "RLOO"])
 @pytest.mark.parametrize("as_text", [False, True])
 def test_trl_learns_from_the_rewards_of_score(

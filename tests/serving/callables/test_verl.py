@@ -2,8 +2,8 @@
 
 `verl/trainer/ppo/reward.py` (`get_custom_reward_fn`) loads the file and function that ``custom_reward_function`` names.
 `verl/experimental/reward_loop/reward_manager/naive.py` calls it in a thread for each response, by keyword; the agent
-loop puts the messages of the prompt into ``extra_info`` as ``raw_prompt``. In 0.6.1
-`verl/workers/reward_manager/batch.py` calls it with lists of all, and nobody puts a prompt there.
+loop's messages of the prompt are in ``extra_info`` then, as ``raw_prompt``. With the managers `dapo`, `gdpo` and
+`rate_limited`, and in 0.6.1, nobody puts them there; there, `verl/workers/reward_manager/batch.py` gives lists of all.
 """
 
 from __future__ import annotations
@@ -115,18 +115,19 @@ def test_a_reward_manager_of_verl_gets_the_rewards_of_score(
         calls = []
         for messages, response in ANSWERED:
             ids = tokenizer(text=f"{response}</s>", add_special_tokens=False, return_tensors="pt")["input_ids"]
+            mask = torch.ones(1, 2 * ids.shape[1], dtype=torch.int64)
             batch = TensorDict(
-                {"prompts": torch.ones_like(ids), "responses": ids, "attention_mask": torch.ones(1, 2 * ids.shape[1])},
-                batch_size=1,
+                {"prompts": torch.ones_like(ids), "responses": ids, "attention_mask": mask}, batch_size=1
             )
             rows = {
-                "data_source": np.array(["chat"], dtype=object),
-                "reward_model": np.array([{"ground_truth": ""}], dtype=object),
-                "extra_info": np.array([{"index": 0}], dtype=object),
-                "__num_turns__": np.array([2]),
-                "tool_extra_fields": np.array([{"raw_prompt": messages}], dtype=object),
+                "data_source": "chat",
+                "reward_model": {"ground_truth": ""},
+                "extra_info": {"index": 0} if manager == "naive" else {"prompt": messages},
+                "__num_turns__": 2,
+                "tool_extra_fields": {"raw_prompt": messages},
             }
-            calls.append(runner.run_single(DataProto(batch=batch, non_tensor_batch=rows)))
+            of_one = {name: np.array([value], dtype=object) for name, value in rows.items()}
+            calls.append(runner.run_single(DataProto(batch=batch, non_tensor_batch=of_one)))
         return [one["reward_score"] for one in await asyncio.gather(*calls)]
 
     assert asyncio.run(drawn()) == pytest.approx(scored(reward_model, ANSWERED), abs=1e-5)  # other batches: rounding

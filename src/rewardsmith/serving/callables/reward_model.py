@@ -54,8 +54,9 @@ class RewardModel:
         for row, reason in refused.items():
             raise RefusedError(f"{_place(row, conversations[row])}: {reason}")
         rewards = aggregation_of(self.options)(members).astype(np.float32)
-        for row in np.flatnonzero(~np.isfinite(rewards)):
-            raise RunError(f"{_place(row, conversations[row])}: its reward is {rewards[row]}, not a finite number.")
+        for row, reward in enumerate(rewards):
+            if not np.isfinite(reward):
+                raise RunError(f"{_place(row, conversations[row])}: its reward is {reward}, not a finite number.")
         return Rewards(rewards, members.std(0) if len(members) > 1 else None)
 
 

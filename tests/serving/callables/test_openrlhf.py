@@ -103,7 +103,7 @@ def test_what_cannot_be_known_is_not_guessed(file: Path, tokenizer: Any) -> None
 def test_the_executor_of_openrlhf_gets_the_rewards_of_score(
     file: Path, tokenizer: Any, ensemble: Path, scored: Scored
 ) -> None:
-    """OpenRLHF's own code with a stand-in for vLLM: responses end, or are cut by their length."""
+    """OpenRLHF's own code from a row to a reward, with a stand-in for vLLM; some responses are cut by their length."""
     agent = pytest.importorskip("openrlhf.utils.agent", reason="needs pip install --no-deps openrlhf, and aiohttp")
 
     class Engine:
@@ -116,15 +116,18 @@ def test_the_executor_of_openrlhf_gets_the_rewards_of_score(
             output = SimpleNamespace(token_ids=ids, finish_reason="stop", logprobs=None)
             return SimpleNamespace(outputs=[output])
 
+    from openrlhf.datasets.prompts_dataset import preprocess_data
+
     executor = agent.SingleTurnAgentExecutor([str(file)])
     params = SimpleNamespace(max_tokens=40, logprobs=None)
 
     async def drawn() -> list[dict[str, Any]]:
         calls = []
         for number, (messages, response) in enumerate(ANSWERED):
-            prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            row, template = {"messages": messages}, tokenizer.apply_chat_template
+            prompt, label = preprocess_data(row, None, "messages", "messages", template)
             engine = Engine(response + "</s>" * (number % 2))
-            calls.append(executor.execute(prompt, messages, params, 512, tokenizer, engine))
+            calls.append(executor.execute(prompt, label, params, 512, tokenizer, engine))
         return await asyncio.gather(*calls)
 
     found = asyncio.run(drawn())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def talk(response: str) -> Conversation:
 
 
 def asked(function: Callable[..., Any], answered: Sequence[tuple[Any, Any]] = ANSWERED) -> Any:
-    return function(prompts=[prompt for prompt, _ in answered], completions=[response for _, response in answered])
+    return function(*zip(*answered, strict=True))
 
 
 @pytest.fixture
@@ -174,6 +175,15 @@ def test_a_function_travels_without_its_model(reward_model: Path) -> None:
     packed = pickle.dumps(function)
     assert len(packed) < 2000
     assert asked(pickle.loads(packed)) == rewards  # noqa: S301 - as Ray does between its processes
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_rewards(reward_model: Path) -> None:
+    function = rewardsmith.reward_function(reward_model, device="cpu")
+    prompts, responses = zip(*ANSWERED, strict=True)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        theirs = list(pool.map(function, [prompts] * 4, [responses] * 4))
+    assert theirs == [function(prompts, responses)] * 4
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
 from tiny_architectures import gpt2_tokenizer
+from tiny_reward_models import save_tiny_llama
 from tiny_writers import save_tiny_writer
 
 Scored = Callable[..., list[float]]
@@ -85,6 +86,13 @@ def test_a_prompt_without_a_template_is_a_turn_of_the_user(ensemble: Path, score
     reward = rewardsmith.reward_function(ensemble, form="openrlhf", policy_name_or_path=policy, device="cpu")
     found = reward(["Once upon a time<|endoftext|>"], ["Once upon"], [""])
     assert found["rewards"].tolist() == scored(ensemble, [("Once upon", " a time")])
+
+
+def test_a_prompt_is_found_as_the_tokenizer_spells_it(ensemble: Path, scored: Scored, tmp_path: Path) -> None:
+    policy = save_tiny_llama(tmp_path / "policy")  # its tokenizer forgets spaces
+    reward = rewardsmith.reward_function(ensemble, form="openrlhf", policy_name_or_path=policy, device="cpu")
+    found = reward(["goodcatbaddog</s>"], ["good cat"], [""])
+    assert found["rewards"].tolist() == scored(ensemble, [("good cat", "baddog")])
 
 
 def test_what_cannot_be_known_is_not_guessed(file: Path, tokenizer: Any) -> None:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from answered_prompts import ANSWERED, user
+from waiting_scorers import Refusing, letters
 
 import rewardsmith
-from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.contracts.scorer import Scores
 from rewardsmith.errors import ConfigError, DataError, RefusedError, RunError
 from rewardsmith.serving.callables import opened_models
-from rewardsmith.serving.callables.opened_models import OpenedModel
 from stub_scorer import StubScorer
 
 Scored = Callable[..., list[float]]
-
-
-def letters(text: str) -> float:
-    return float(len(text))
-
-
-def talk(response: str) -> Conversation:
-    return [{"role": "user", "content": "?"}, {"role": "assistant", "content": response}]
 
 
 def asked(function: Callable[..., Any], answered: Sequence[tuple[Any, Any]] = ANSWERED) -> Any:
@@ -65,75 +53,10 @@ def test_a_model_is_opened_when_it_is_asked_and_once_for_all(stub: Callable[[Stu
     assert names == ["rm", "rm"]
 
 
-class Held(StubScorer):
-    """Waits within each call until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__(letters)
-        self.began, self.may_end = threading.Event(), threading.Event()
-
-    def score(self, conversations: Sequence[Conversation]) -> Scores:
-        self.began.set()
-        assert self.may_end.wait(10)
-        return super().score(conversations)
-
-    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
-        return {place: "no" for place, one in enumerate(conversations) if one[-1]["content"] == "refused"}
-
-
-def test_what_is_asked_meanwhile_is_scored_together() -> None:
-    scorer = Held()
-    model = OpenedModel(scorer)
-    with ThreadPoolExecutor(6) as pool:
-        first = pool.submit(model.score, [talk("a")])
-        assert scorer.began.wait(10)
-        others = [pool.submit(model.score, [talk("b" * number)] * 2) for number in range(5)]
-        while len(model._waiting) < 5:
-            pass
-        scorer.may_end.set()
-        assert first.result().members.tolist() == [[1]]
-        assert [other.result().members.tolist() for other in others] == [[[number] * 2] for number in range(5)]
-    assert scorer.num_scored == [1, 10]
-
-
-def test_a_failure_reaches_all_who_wait_and_the_next_who_asks_is_served() -> None:
-    class Broken(StubScorer):
-        is_broken = True
-
-        def score(self, conversations: Sequence[Conversation]) -> Scores:
-            if self.is_broken:
-                raise KeyboardInterrupt
-            return super().score(conversations)
-
-    scorer = Broken(letters)
-    model = OpenedModel(scorer)
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            model.score([talk("a")])
-    scorer.is_broken = False
-    assert model.score([talk("ab")]).members.tolist() == [[2]]
-
-
-class Refusing(StubScorer):
-    """Takes no response that says so."""
-
-    def score(self, conversations: Sequence[Conversation]) -> Scores:
-        if self.refusals(conversations):
-            raise RefusedError("one of them")
-        return super().score(conversations)
-
-    def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:
-        return {place: "not this" for place, one in enumerate(conversations) if "refused" in one[-1]["content"]}
-
-
 def test_a_refused_conversation_is_named_where_it_was_asked_for(stub: Callable[[StubScorer], list[str]]) -> None:
-    scorer = Refusing(letters)
-    found = OpenedModel(scorer).score([talk("a"), talk("refused"), talk("bc")])
-    np.testing.assert_array_equal(found.members, [[1, np.nan, 2]])
-    assert found.refused == {1: "not this"}
-    stub(scorer)
-    with pytest.raises(RefusedError, match="row 1 of the trainer's batch, response 'refused': not this"):
-        asked(rewardsmith.reward_function("rm"), [(user("?"), "a"), (user("?"), "refused")])
+    stub(Refusing(letters))
+    with pytest.raises(RefusedError, match="row 1 of the trainer's batch, response 'refuse': not this"):
+        asked(rewardsmith.reward_function("rm"), [(user("?"), "a"), (user("?"), "refuse")])
 
 
 @pytest.mark.parametrize("reward", [float("nan"), float("inf")])

@@ -13,7 +13,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.preferences.messages import is_message_list
-from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel
+from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel, batch_row
 
 _reading = Lock()
 
@@ -59,7 +59,7 @@ class Spelling:
         begin: str = self._tokenizer.decode(tokens, skip_special_tokens=False)
         if not query.startswith(begin):
             raise DataError(
-                f"row {row} of the trainer's batch: its query does not begin with its prompt. Either OpenRLHF cut the "
+                f"{batch_row(row)}: its query does not begin with its prompt. Either OpenRLHF cut the "
                 "prompt (`--data.max_len`, `--rollout.max_new_tokens`), or `policy_name_or_path` is another policy."
             )
         response = query.removeprefix(begin)
@@ -74,14 +74,13 @@ def _spelling(policy: str) -> Spelling:
 
 
 def _prompt(prompt: str, label: Any, spelling: Spelling, row: int) -> object:
-    place = f"row {row} of the trainer's batch"
     if isinstance(label, list) and is_message_list(label):
         if label[-1].get("role") == "assistant":
-            raise DataError(f"{place}: its label ends with a turn of the assistant, and is to be the prompt alone.")
+            raise DataError(f"{batch_row(row)}: its label ends with a turn of the assistant, and is to be the prompt alone.")
         return label
     if written := next(filter(prompt.__contains__, spelling.special), None):
         raise DataError(
-            f"{place}: a chat template wrote its prompt (it holds {written}), and messages cannot be read back from "
+            f"{batch_row(row)}: a chat template wrote its prompt (it holds {written}), and messages cannot be read back from "
             "that. Let `--data.label_key` name the column that `--data.input_key` names, a list of messages."
         )
     return prompt

@@ -64,11 +64,16 @@ def _conversation(prompt: object, response: object, row: int) -> Conversation:
     try:
         (conversation,) = read_conversations({"prompt": prompt, "completion": response}, "completion", None, False)
     except BadRowError as error:
-        raise DataError(f"row {row} of the trainer's batch: {error.message}.") from error
+        raise DataError(f"{batch_row(row)}: {error.message}.") from error
     if conversation is None or conversation[-1]["role"] != "assistant":
-        raise DataError(f"row {row} of the trainer's batch: it does not end with a turn of the assistant.")
+        raise DataError(f"{batch_row(row)}: it does not end with a turn of the assistant.")
     return conversation
 
 
+def batch_row(row: int) -> str:
+    """How messages name a row."""
+    return f"row {row} of the trainer's batch"
+
+
 def _place(row: int, conversation: Conversation) -> str:
-    return f"row {row} of the trainer's batch, response {shown(conversation[-1]['content'])}"
+    return f"{batch_row(row)}, response {shown(conversation[-1]['content'])}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rewardsmith.errors import DataError
-from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel
+from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel, batch_row
 
 PROMPTS = ("raw_prompt", "prompt")
 """Where ``extra_info`` may hold the messages of the prompt: verl's own place, and that of whoever made the data."""
@@ -50,13 +50,13 @@ class VerlReward:
 def _prompt(info: Mapping[str, Any], row: int) -> object:
     if (turns := info.get("num_turns") or TURNS) > TURNS:
         raise DataError(
-            f"row {row} of the trainer's batch: verl hands over {turns} turns as one text, in which the last response "
+            f"{batch_row(row)}: verl hands over {turns} turns as one text, in which the last response "
             "cannot be told from tools and users. Rewards are for agent loops of one turn."
         )
     found = next((info[name] for name in PROMPTS if info.get(name) is not None), None)
     if found is None:
         raise DataError(
-            f"row {row} of the trainer's batch: `extra_info` holds no prompt, and verl gives it nowhere else. Write "
+            f"{batch_row(row)}: `extra_info` holds no prompt, and verl gives it nowhere else. Write "
             "the messages of each row's prompt to `extra_info` as `prompt`."
         )
     return found.tolist() if hasattr(found, "tolist") else found

@@ -102,7 +102,7 @@ def test_what_cannot_be_known_is_not_guessed(file: Path, tokenizer: Any) -> None
         reward([query] * 2, [prompt] * 2, [user("Say hi."), "42"])
     with pytest.raises(DataError, match="row 0 .*: its query does not begin with its prompt. Either OpenRLHF cut"):
         reward([query[5:]], [prompt], [user("Say hi.")])
-    with pytest.raises(DataError, match="row 0 .*: its label ends with a turn of the assistant"):
+    with pytest.raises(DataError, match="row 0 .*: its label is to be a prompt, and ends with a turn of the assistant"):
         reward([query], [prompt], [[*user("Say hi."), {"role": "assistant", "content": "Hello."}]])
 
 

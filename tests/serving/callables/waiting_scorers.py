@@ -60,5 +60,3 @@ class Held(Refusing):
                 pass
             self.may_end.set()
         return model, answers
-
-

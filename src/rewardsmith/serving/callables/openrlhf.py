@@ -76,11 +76,11 @@ def _spelling(policy: str) -> Spelling:
 def _prompt(prompt: str, label: Any, spelling: Spelling, row: int) -> object:
     if isinstance(label, list) and is_message_list(label):
         if label[-1].get("role") == "assistant":
-            raise DataError(f"{batch_row(row)}: its label ends with a turn of the assistant, and is to be the prompt alone.")
+            raise DataError(f"{batch_row(row)}: its label is to be a prompt, and ends with a turn of the assistant.")
         return label
     if written := next(filter(prompt.__contains__, spelling.special), None):
         raise DataError(
-            f"{batch_row(row)}: a chat template wrote its prompt (it holds {written}), and messages cannot be read back from "
-            "that. Let `--data.label_key` name the column that `--data.input_key` names, a list of messages."
+            f"{batch_row(row)}: a chat template wrote its prompt (it holds {written}); messages cannot be read back "
+            "from that. Let `--data.label_key` name the column that `--data.input_key` names, a list of messages."
         )
     return prompt

@@ -7,7 +7,7 @@ arguments. Importing this package loads nothing heavy; the first call does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +37,7 @@ __all__ = [
     "iterate",
     "judge",
     "refine",
+    "reward_function",
     "sample",
     "score",
     "study_arms",
@@ -119,6 +120,20 @@ def west_of_n(reward_model_path: str, samples: Any, **options: Any) -> WestOfNRe
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_west_of_n(_config(WestOfNConfig, samples, options), **_in_memory(samples))
+
+
+def reward_function(reward_model_path: str | PathLike[str], form: str = "trl", **options: Any) -> Callable[..., Any]:
+    """A reward model as a function that another RL trainer calls: ``form`` is trl, openrlhf or verl.
+
+    ``options``: those of scoring, as in ``rewardsmith score --help`` (``device``, ``max_length``, ``aggregate``, ...);
+    ``name``, for the trainer's log; and for openrlhf ``policy_name_or_path``. The model is opened at the first call,
+    once in a process.
+    """
+    from rewardsmith.serving.callables.forms import make_reward_function
+    from rewardsmith.serving.callables.options import RewardFunctionConfig
+
+    options = {"reward_model_path": reward_model_path, "form": form, **options}
+    return make_reward_function(_config(RewardFunctionConfig, None, options))
 
 
 def iterate(dataset: Any, **options: Any) -> IterateResult:

@@ -1,0 +1,1 @@
+"""Reward models where other programs ask for rewards."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import checked_types  # noqa: F401  before a module is checked
 from rewardsmith.artifacts.progress import set_quiet
 
 # Before anything imports transformers or datasets, which read them once.

@@ -27,6 +27,7 @@ TALK = [user("p"), assistant("a")]
         ([SYSTEM], TALK, [SYSTEM, *TALK]),
         ([user("p"), assistant("a")], [assistant("a")], [user("p"), assistant("a"), assistant("a")]),
         ([user("q"), assistant("b")], TALK, [user("q"), assistant("b"), *TALK]),
+        ([assistant("a")], [assistant("a")], [assistant("a"), assistant("a")]),
         ([], TALK, TALK),
     ],
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from rewardsmith.report import svg
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,11 @@ def fake_audit() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checked_charts() -> Iterator[None]:
+    """Every chart that is drawn here follows its schema."""
+    svg.IS_CHECKED = True
+    yield
+    svg.IS_CHECKED = False

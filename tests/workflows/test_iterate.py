@@ -34,6 +34,13 @@ def looped(folder: Path, inputs: dict[str, Any], **options: Any) -> dict[str, An
     return dict(found.metrics)
 
 
+@pytest.fixture(scope="module")
+def plain(inputs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Folder and numbers of a loop without further options."""
+    folder = tmp_path_factory.mktemp("plain")
+    return folder, looped(folder, inputs)
+
+
 def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -63,8 +70,8 @@ def test_two_rounds_in_a_world(tmp_path: Path) -> None:
     assert (folder / "manifest.json").is_file() and "Iterated RLHF" in (folder / "report.html").read_text()
 
 
-def test_without_gold_or_judge_nobody_wins(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    metrics = looped(tmp_path, inputs)
+def test_without_gold_or_judge_nobody_wins(plain: tuple[Path, dict[str, Any]]) -> None:
+    _, metrics = plain
     assert metrics["judged_by"] is None and metrics["best_round"] is None and metrics["wrong_share"] is None
     for one in metrics["rounds"]:
         assert one["policy"]["against_first"] is None and one["policy"]["gold"]["value"] is None
@@ -72,12 +79,14 @@ def test_without_gold_or_judge_nobody_wins(tmp_path: Path, inputs: dict[str, Any
 
 
 def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
-    tmp_path: Path, inputs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    inputs: dict[str, Any],
+    plain: tuple[Path, dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    looped(tmp_path / "first", inputs, num_rounds=1)
-    judge = str(tmp_path / "first" / "round-1" / "reward_model")
+    judge = str(plain[0] / "round-1" / "reward_model")
     how = {"judge_model_path": judge, "labels": "judge", "labels_per_round": 99, "quiet": False}
-    metrics = looped(tmp_path / "second", inputs, num_rounds=1, **how)
+    metrics = looped(tmp_path, inputs, num_rounds=1, **how)
     assert metrics["judged_by"] == "judge" and metrics["best_round"] is not None
     [one] = metrics["rounds"]
     num = one["labels"]["num_pairs"]
@@ -173,12 +182,11 @@ def test_the_first_reward_model_serves_all_rounds_where_none_adapts(tmp_path: Pa
 
 
 def test_equal_seeds_give_the_same_bits_and_other_rounds_other_reward_models(
-    tmp_path: Path, inputs: dict[str, Any]
+    tmp_path: Path, inputs: dict[str, Any], plain: tuple[Path, dict[str, Any]]
 ) -> None:
-    for name in ("one", "other"):
-        looped(tmp_path / name, inputs)
+    looped(tmp_path, inputs)
     weights = [f"round-{number}/{model}/model.safetensors" for number in (1, 2) for model in ("policy", "reward_model")]
-    one, other = ([fingerprint_file(tmp_path / name / file) for file in weights] for name in ("one", "other"))
+    one, other = ([fingerprint_file(folder / file) for file in weights] for folder in (plain[0], tmp_path))
     assert one == other and len(set(one)) == 4
 
 

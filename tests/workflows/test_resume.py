@@ -105,7 +105,7 @@ def assert_same(one: Path, other: Path, file: str = "model.safetensors") -> None
     "options",
     [
         {},
-        {"use_peft": True, "lora_dropout": 0.2},
+        {"use_peft": True, "lora_dropout": 0.2, "selective_checkpointing": "on"},
         {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True},
         {"contrastive": "swav", "contrast_queue_steps": 2, "max_tokens_per_batch": 400},
         {"eval_fraction": 0.2, "eval_steps": 1},

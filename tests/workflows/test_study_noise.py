@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import rewardsmith
+from cells_here import run_cells_here
 from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
 from rewardsmith.contracts.metrics.study_noise import StudyNoiseMetrics
@@ -74,17 +75,17 @@ def test_the_report_names_every_method_and_loads_nothing(study):
 @pytest.mark.slow
 def test_an_interrupted_study_computes_only_what_is_missing(tiny_llama, tmp_path, monkeypatch, study):
     folder = tmp_path / "run"
-    real, asked = study_noise.run_cells, []
+    asked = []
 
     def stops_after_two(cells, *rest):
-        for number, result in enumerate(real(cells, *rest)):
+        for number, result in enumerate(run_cells_here(cells, *rest)):
             if number == 2:
                 raise RunError("power cut")
             yield result
 
     def counts(cells, *rest):
         asked.extend(cells)
-        return real(cells, *rest)
+        return run_cells_here(cells, *rest)
 
     monkeypatch.setattr(study_noise, "run_cells", stops_after_two)
     with pytest.raises(RunError, match="power cut"):
@@ -98,17 +99,17 @@ def test_an_interrupted_study_computes_only_what_is_missing(tiny_llama, tmp_path
 
 def test_an_input_error_late_in_the_cells_keeps_the_finished_ones(tiny_llama, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    real, asked = study_noise.run_cells, []
+    asked = []
 
     def fails_after_two(cells, *rest):
-        for number, result in enumerate(real(cells, *rest)):
+        for number, result in enumerate(run_cells_here(cells, *rest)):
             if number == 2:
                 raise InputError("a recipe file is gone")
             yield result
 
     def counts(cells, *rest):
         asked.extend(cells)
-        return real(cells, *rest)
+        return run_cells_here(cells, *rest)
 
     monkeypatch.setattr(study_noise, "run_cells", fails_after_two)
     with pytest.raises(InputError, match="a recipe file is gone"):
@@ -255,7 +256,8 @@ def test_a_study_does_not_go_on_with_another_recipe(tiny_llama, tmp_path, monkey
         run_study_noise(own, ROWS)
 
 
-def test_python_runs_what_the_command_runs(tiny_llama, tmp_path, study):
+def test_python_runs_what_the_command_runs(tiny_llama, tmp_path, monkeypatch, study):
+    monkeypatch.setattr(study_noise, "run_cells", run_cells_here)
     options = {"kinds": "uniform,votes", "rates": "0,0.3", "methods": "drop,oracle:flip"}
     options |= {"num_seeds": 2, "num_judges": 2, "model_name_or_path": str(tiny_llama), "max_length": 64}
     found = rewardsmith.study_noise(ROWS, output_dir=tmp_path / "run", quiet=True, **options)

@@ -55,7 +55,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2}
+LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "selective_checkpointing": "on"}
 
 
 @pytest.mark.parametrize("options", [{}, LORA, {"dropout": 0.1}], ids=["full", "adapters with dropout", "dropout"])

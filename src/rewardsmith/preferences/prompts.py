@@ -46,6 +46,8 @@ def with_prompt(prompt: list[Message], turns: list[Message]) -> list[Message]:
     guessed away: ``BadRowError``.
     """
     given, carried = ([_stripped(turn) for turn in messages] for messages in (prompt, turns))
+    if len(turns) == 1 and turns[0]["role"] == "assistant":  # the response, be it in the prompt's own words
+        return prompt + turns
     if not given or any(carried[start : start + len(given)] == given for start in range(len(carried) - len(given) + 1)):
         return turns
     for size in range(min(len(given), len(carried) - 1), 0, -1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -29,8 +30,9 @@ def render_page(template: str, **content: Any) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
-    """Templates that escape whatever they print; a misspelt name is an error."""
+    """Templates, compiled once, that escape whatever they print; a misspelt name is an error."""
     env = Environment(
         loader=PackageLoader("rewardsmith.report", "templates"),
         autoescape=True,

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 
 from rewardsmith.report.palette import light, theme_colours
 from rewardsmith.report.vega import NotDrawnError, vega_svg
 
+IS_CHECKED = False
+"""Whether Altair holds every part of a chart against its schema, as the tests do: it takes longer than drawing."""
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 DROPPED = {"font-family", "font-size-adjust", "role", "aria-roledescription", "aria-hidden", "aria-label"}
 DROPPED |= {"pointer-events", "stroke-miterlimit"}
@@ -36,6 +39,8 @@ class Canvas:
         return narrow if self.is_narrow else wide
 
 
+TIP = alt.Description("tip:N")
+"""A mark's tooltip: the column ``tip`` of its row."""
 WIDE = Canvas(800, is_narrow=False)
 NARROW = Canvas(350, is_narrow=True)
 
@@ -63,13 +68,13 @@ class Figure:
 
 def marks_of(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
     """A chart of these rows, to be given a mark."""
-    return alt.Chart({"values": list(values)})
+    return alt.Chart({"values": tuple(values)})  # of a list, Altair copies each row again and again
 
 
 def reference_line(value: float, axis: str, colour: str) -> alt.Chart:
     """A thin line at a value of the ``x`` or ``y`` axis."""
     line = marks_of([{"at": value}]).mark_rule(color=light(colour), strokeWidth=1, aria=False)
-    chart: alt.Chart = line.encode(x="at:Q") if axis == "x" else line.encode(y="at:Q")
+    chart: alt.Chart = line.encode(alt.X("at:Q") if axis == "x" else alt.Y("at:Q"))
     return chart
 
 
@@ -91,7 +96,8 @@ def draw(
     Where nothing can be drawn these words stand in its place.
     """
     try:
-        wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
+        with debug_mode(IS_CHECKED):
+            wide, narrow = (themed_svg(chart_for(canvas), canvas, alt_text) for canvas in (WIDE, NARROW))
     except NotDrawnError:
         wide, narrow = Markup('<p class="muted">Not drawn here. {}</p>').format(alt_text), Markup()
     return Figure(name, title, wide, narrow, caption, legend)
@@ -99,10 +105,9 @@ def draw(
 
 def themed_svg(chart: alt.LayerChart, canvas: Canvas, alt_text: str) -> Markup:
     """The chart as inline SVG of the canvas' width."""
-    sized = chart.properties(
-        width=canvas.width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), config=figure_config()
-    )
-    root = ET.fromstring(vega_svg(sized.to_dict()))
+    chart.width, chart.config = canvas.width, figure_config()
+    chart.autosize = alt.AutoSizeParams(type="fit-x", contains="padding")
+    root = ET.fromstring(vega_svg(chart.to_dict(validate=IS_CHECKED)))
     restyle(root, theme_colours())
     view_box = root.attrib["viewBox"]
     root.attrib.clear()

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -77,19 +78,20 @@ def at_most(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise ModelError(
-            f"the chat template was still writing one conversation after {seconds:g} s of computing: it may never end. "
-            "Repair the template beside the tokenizer (chat_template.jinja)."
-        )
-
-    before = signal.signal(signal.SIGVTALRM, stop)
+    before = signal.signal(signal.SIGVTALRM, partial(_stop, seconds))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+
+
+def _stop(seconds: float, _number: int, _frame: FrameType | None) -> None:
+    raise ModelError(
+        f"the chat template was still writing one conversation after {seconds:g} s of computing: it may never end. "
+        "Repair the template beside the tokenizer (chat_template.jinja)."
+    )
 
 
 def template_suffix(tokenizer: Any) -> str:

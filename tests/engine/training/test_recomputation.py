@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rewardsmith.engine.batches.batch_forms import batch_form
+from rewardsmith.engine.training import recomputation
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.recomputation import what_again
 from rewardsmith.errors import ConfigError
@@ -28,9 +29,21 @@ def asked(folder: Path, device_type: str = "cpu", **options: Any) -> str:
     return what_again(model, encoder, batch_form(model, encoder), TrainOptions(**options), device_type)
 
 
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the tiny models are not."""
+    monkeypatch.setattr(recomputation, "NARROW", 32)
+
+
 @pytest.mark.parametrize("architecture", ["llama", "qwen3", "mistral", "gemma", "gpt2", "bert"])
 def test_usual_models_compute_cheap_things_again_on_a_cpu(tmp_path: Path, architecture: str) -> None:
     assert asked(save_tiny_model(tmp_path, architecture)) == "cheap"
+
+
+def test_narrow_states_are_kept_unless_asked_for(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputation, "NARROW", 33)
+    assert asked(tiny_llama) == "nothing"
+    assert asked(tiny_llama, selective_checkpointing="on") == "cheap"
 
 
 def test_what_is_asked_for_is_done(tiny_llama: Path) -> None:

@@ -121,8 +121,8 @@ def test_smoothed_labels_settle_at_what_the_pairs_say_together(tiny_llama: Path)
 
 def test_smoothing_memorises_random_labels_less(tiny_llama: Path) -> None:
     rows = some_rows(16)
-    plain, given = smoothed(tiny_llama, rows, max_steps=80)
-    soft, learned = smoothed(tiny_llama, rows, max_steps=80, data_smoothing=0.5)
+    plain, given = smoothed(tiny_llama, rows, max_steps=40)
+    soft, learned = smoothed(tiny_llama, rows, max_steps=40, data_smoothing=0.5)
     assert given.target.tolist() == [1.0] * 16
     assert plain.last["gap_mean"] is not None and soft.last["gap_mean"] is not None
     assert soft.last["gap_mean"] < 0.5 * plain.last["gap_mean"]
@@ -131,7 +131,7 @@ def test_smoothing_memorises_random_labels_less(tiny_llama: Path) -> None:
 
 def test_a_margin_of_its_own_widens_the_gaps(tiny_llama: Path) -> None:
     rows = [{**row, "target": 0.9} for row in some_rows(4)]
-    outcome, _ = smoothed(tiny_llama, rows, max_steps=150, per_device_train_batch_size=4, batch_margin=0.5)
+    outcome, _ = smoothed(tiny_llama, rows, max_steps=80, per_device_train_batch_size=4, batch_margin=0.5)
     margin = outcome.last["batch_margin"]
     assert margin is not None and margin > 0.5
     # A target of 0.9 takes 2 * 0.9 - 1 of the margin. Adam keeps circling, and the running mean lags behind the last

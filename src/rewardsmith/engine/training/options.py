@@ -60,7 +60,7 @@ class TrainOptions:
     """Keep the input of each block alone for the backward pass and compute the block again: least memory, more time."""
     selective_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Keep only results of matrix products and attention, and compute again what is cheap: about a quarter less memory
-    for a few percent of the time. `auto`: on a CPU; elsewhere it cannot be had."""
+    for a few percent of the time. `auto`: on a CPU, unless states are narrower than 128; elsewhere it cannot be had."""
     bf16: bool = False
     """Compute in bfloat16 where that is safe (autocast); weights, loss and a decoder's head stay in float32. On a CPU:
     only on a processor that is faster at it, which a short measurement tells."""

@@ -24,6 +24,7 @@ from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.blocks import transformer_blocks
+from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 Again = Literal["nothing", "cheap", "all"]
@@ -36,6 +37,10 @@ DEAR = [
     torch.ops.aten.baddbmm.default,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
 ]
+
+NARROW = 128
+"""A model whose states are narrower keeps everything under `auto`: there is little to save, and to ask of every
+operation whether its result was kept takes longer than many an operation."""
 
 TOLERANCE = 1e-5
 """Relative; on a CPU the gradients are the same to the bit."""
@@ -57,6 +62,8 @@ def what_again(
         return "all"
     wanted = options.selective_checkpointing
     if wanted == "off":
+        return "nothing"
+    if wanted == "auto" and output_layer(core_of(model)).in_features < NARROW:
         return "nothing"
     on_cpu = device_type == "cpu"
     reason = why_not_selective(model, encoder, form) if on_cpu else "it is for CPUs; see `gradient_checkpointing`."

@@ -11,7 +11,7 @@ from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
 from rewardsmith.contracts.metrics.planted import AtThreshold, Planted
 from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COIN_FLIP = 0.5
 
@@ -43,9 +43,9 @@ def planted_figure(planted: Planted, name: str) -> Figure | None:
             color=alt.Color("what:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None),
         )
         dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=list(colours), range=[[1, 0], [5, 4]]), legend=None)
-        band = base.mark_area(opacity=0.16, aria=False).encode(y="low:Q", y2="high:Q")
+        band = base.mark_area(opacity=0.16, aria=False).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
-        dots = base.mark_point(filled=True, size=44, opacity=1).encode(description="tip:N")
+        dots = base.mark_point(filled=True, size=44, opacity=1).encode(description=TIP)
         return layered(band, lines, dots, height=canvas.choose(250, 210))
 
     title = planted_finding(planted)
@@ -142,7 +142,7 @@ def length_figure(length: LengthNumbers | None) -> Figure | None:
         )
         line = base.mark_line(color=light("blue"), strokeWidth=1.5, opacity=0.5, aria=False)
         dots = base.mark_point(color=light("blue"), filled=True, opacity=1).encode(
-            size=alt.Size("count:Q", scale=alt.Scale(range=[15, 130], domainMin=0), legend=None), description="tip:N"
+            size=alt.Size("count:Q", scale=alt.Scale(range=[15, 130], domainMin=0), legend=None), description=TIP
         )
         layers = [reference_line(0.0, "x", "rule"), reference_line(0.0, "y", "axis"), line, dots]
         return layered(*layers, height=canvas.choose(240, 210))
@@ -226,15 +226,15 @@ def accuracy_figure(metrics: AuditMetrics) -> Figure | None:
         axis = alt.Axis(format=".1f", tickCount=5)
         x = alt.X("low:Q", title="accuracy on the labels as given", scale=scale, axis=axis)
         bars = base.mark_bar(aria=False).encode(
-            x=x, x2="high:Q", size=alt.condition("datum.is_range", alt.value(14), alt.value(3))
+            x=x, x2=alt.X2("high:Q"), size=alt.condition("datum.is_range", alt.value(14), alt.value(3))
         )
         dots = (
             base.transform_filter("!datum.is_range")
             .mark_point(filled=True, size=90, opacity=1)
-            .encode(x=alt.X("value:Q", scale=scale), description="tip:N")
+            .encode(x=alt.X("value:Q", scale=scale), description=TIP)
         )
         words = base.mark_text(align="left", dx=12, fontSize=12.5, aria=False).encode(
-            x=alt.X("high:Q", scale=scale), text="text:N", color=alt.value(light("ink"))
+            x=alt.X("high:Q", scale=scale), text=alt.Text("text:N"), color=alt.value(light("ink"))
         )
         coin_flip = reference_line(COIN_FLIP, "x", "axis").encode(x=alt.X("at:Q", scale=scale))
         return layered(coin_flip, bars, dots, words, height=alt.Step(38))

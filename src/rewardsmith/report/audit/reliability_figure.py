@@ -10,7 +10,7 @@ from rewardsmith.contracts.metrics.planted import Planted
 from rewardsmith.metrics.intervals import wilson
 from rewardsmith.report.numbers import count, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 FEWEST_LABELS = 20
 """Labels in a bin that is drawn."""
@@ -40,9 +40,9 @@ def reliability_figure(planted: Planted, name: str) -> Figure | None:
             y=alt.Y("found:Q", title="share that had been flipped", scale=shares, axis=axis),
         )
         expected = base.mark_line(color=light("axis"), strokeWidth=1.5, aria=False)
-        whiskers = base.mark_rule(color=light("blue"), opacity=0.6, aria=False).encode(y="low:Q", y2="high:Q")
+        whiskers = base.mark_rule(color=light("blue"), opacity=0.6, aria=False).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
         line = base.mark_line(color=light("blue"), strokeWidth=1.75, aria=False)
-        dots = base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description="tip:N")
+        dots = base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description=TIP)
         promise = expected.encode(y=alt.Y("expected:Q", scale=shares))
         return layered(promise, whiskers, line, dots, height=canvas.choose(260, 230))
 

@@ -12,7 +12,7 @@ from rewardsmith.contracts.metrics.planted import Planted, ReviewCurve, ReviewSt
 from rewardsmith.report.audit.review_words import about, count_range, review_caption, review_sentence, times_range
 from rewardsmith.report.numbers import count, decimal, percent
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 OTHERS = ("orange", "amber", "sky", "muted")
 DASHES = {"orange": [6, 3], "amber": [2, 3], "sky": [8, 2, 2, 2], "muted": [4, 2]}
@@ -53,10 +53,10 @@ def review_figure(planted: Planted, name: str, level: ClaimLevel) -> Figure | No
         axis = alt.Axis(tickCount=5, format=",.2~f" if in_counts else ".0%")
         y = alt.Y("value:Q", title="wrong labels found" + ("" if in_counts else ", of all"), axis=axis)
         ours = marks_of(band).encode(x=x, y=y)
-        area = ours.mark_area(opacity=0.16, color=light("blue"), aria=False).encode(y=alt.Y("low:Q"), y2="high:Q")
+        area = ours.mark_area(opacity=0.16, color=light("blue"), aria=False).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
         line = ours.mark_line(color=light("blue"), strokeWidth=2.25, aria=False)
-        dots = ours.mark_point(color=light("blue"), filled=True, size=22, opacity=1).encode(description="tip:N")
-        chance = ours.mark_line(color=light("axis"), strokeWidth=1.5, aria=False).encode(y="at_random:Q")
+        dots = ours.mark_point(color=light("blue"), filled=True, size=22, opacity=1).encode(description=TIP)
+        chance = ours.mark_line(color=light("axis"), strokeWidth=1.5, aria=False).encode(y=alt.Y("at_random:Q"))
         marked = ours.transform_filter(alt.datum.read == first["num_read"])
         ring = marked.mark_point(color=light("blue"), filled=True, size=90, opacity=1, aria=False)
         words = marked.mark_text(align="left", baseline="top", dx=6, fontSize=12.5, fontWeight=600, aria=False).encode(

@@ -20,7 +20,7 @@ from rewardsmith.report.binning import (
 )
 from rewardsmith.report.numbers import count, decimal, known, pairs, percent
 from rewardsmith.report.palette import CLASS_COLOURS, light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 SPREAD_GROWS = 1.1
 """The outer groups' spread counts as larger when it exceeds that of the calmest groups by this factor."""
@@ -61,11 +61,11 @@ def distribution_figure(strengths: pa.Table, share_negative: float | None) -> Fi
                     title="strength: mean gap of the judges (logits)",
                     axis=alt.Axis(tickCount=canvas.choose(10, 6)),
                 ),
-                x2="x1:Q",
+                x2=alt.X2("x1:Q"),
                 y=alt.Y("y0:Q", title="pairs", axis=alt.Axis(tickCount=4, format="~s")),
-                y2="y1:Q",
+                y2=alt.Y2("y1:Q"),
                 color=alt.Color("class:N", scale=alt.Scale(domain=names, range=colours), legend=None),
-                description="tip:N",
+                description=TIP,
             )
         )
         return layered(bars, reference_line(0.0, "x", "ink"), height=canvas.choose(270, 220))
@@ -116,11 +116,11 @@ def spread_figure(strengths: pa.Table) -> Figure | None:
                     title="strength: mean gap of the judges (logits)",
                     axis=alt.Axis(tickCount=canvas.choose(10, 6)),
                 ),
-                x2="x1:Q",
+                x2=alt.X2("x1:Q"),
                 y=alt.Y("y0:Q", title="spread: standard deviation of the gap (logits)", axis=alt.Axis(tickCount=5)),
-                y2="y1:Q",
+                y2=alt.Y2("y1:Q"),
                 opacity=alt.Opacity("depth:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 1]), legend=None),
-                description="tip:N",
+                description=TIP,
             )
         )
         return layered(squares, reference_line(0.0, "x", "ink"), height=canvas.choose(300, 240))
@@ -189,7 +189,7 @@ def spread_by_group_figure(by_bin: Sequence[StrengthBin]) -> Figure | None:
         )
         dash = alt.StrokeDash("who:N", scale=alt.Scale(domain=list(colours), range=[[1, 0], [5, 4]]), legend=None)
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
-        dots = base.mark_point(filled=True, size=44, opacity=1).encode(description="tip:N")
+        dots = base.mark_point(filled=True, size=44, opacity=1).encode(description=TIP)
         return layered(lines, dots, height=canvas.choose(240, 210))
 
     held_out = [v["spread"] for v in values if v["who"] == present[0]]

@@ -12,7 +12,7 @@ from rewardsmith.contracts.metrics.evaluate import Calibration, ReliabilityBin
 from rewardsmith.report.evaluate.words import calibration_finding
 from rewardsmith.report.numbers import count, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 COIN_FLIP = 0.5
 
@@ -69,13 +69,13 @@ def reliability_figure(metrics: Calibration) -> Figure | None:
         diagonal = (
             marks_of([{"confidence": at, "agreement": at} for at in (COIN_FLIP, 1)])
             .mark_line(color=light("axis"), strokeWidth=1, aria=False)
-            .encode(x="confidence:Q", y=alt.Y("agreement:Q", scale=shares))
+            .encode(x=alt.X("confidence:Q"), y=alt.Y("agreement:Q", scale=shares))
         )
         whiskers = base.mark_rule(strokeWidth=1.25, opacity=0.6, aria=False).encode(
-            y=alt.Y("low:Q", scale=shares), y2="high:Q"
+            y=alt.Y("low:Q", scale=shares), y2=alt.Y2("high:Q")
         )
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
-        dots = base.mark_point(filled=True, size=48, opacity=1).encode(description="tip:N")
+        dots = base.mark_point(filled=True, size=48, opacity=1).encode(description=TIP)
         return layered(diagonal, whiskers, lines, dots, height=canvas.choose(320, 280))
 
     finding = calibration_finding(metrics)

@@ -83,7 +83,7 @@ def _picture(name: str, title: str, panels: Sequence[Panel], caption: str) -> Fi
                     "side:N", scale=alt.Scale(domain=list(SIDES), range=[light(c) for c in SIDES.values()]), legend=None
                 ),
             ),
-            marks_of(names).mark_text(align="left", baseline="top", aria=False).encode(**axes, text="name:N"),
+            marks_of(names).mark_text(align="left", baseline="top", aria=False).encode(**axes, text=alt.Text("name:N")),
             height=round(side * down),
         )
 

@@ -15,7 +15,7 @@ from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
 from rewardsmith.report.iterate.words import gold_words, policy_of
 from rewardsmith.report.numbers import decimal
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 COLOURS = ("blue", "orange", "amber", "sky", "muted")
 """Of the rounds, in turn, dashed from the sixth on; each line bears its number too."""
@@ -133,16 +133,18 @@ def _figure(
         dash = alt.StrokeDash("round:N", scale=dashes, legend=None)
         line = marks_of(lines).mark_line(strokeWidth=2, aria=False)
         layers = [
-            line.encode(x=x, y=y, color=colour, strokeDash=dash, order="order:Q"),
+            line.encode(x=x, y=y, color=colour, strokeDash=dash, order=alt.Order("order:Q")),
             marks_of([*ends.values()])
             .mark_text(align="left", dx=4, dy=-10, fontWeight="bold", aria=False)
-            .encode(x=x, y=y, color=colour, text="round:N"),
+            .encode(x=x, y=y, color=colour, text=alt.Text("round:N")),
         ]
         if tests:
             base = marks_of(tests).encode(x=x, color=colour)
-            layers.append(base.mark_rule(strokeWidth=1.5, opacity=0.7, aria=False).encode(y="low:Q", y2="high:Q"))
+            layers.append(
+                base.mark_rule(strokeWidth=1.5, opacity=0.7, aria=False).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
+            )
             dots = base.mark_point(filled=True, size=64, opacity=1)
-            layers.append(dots.encode(y=y, description="tip:N"))
+            layers.append(dots.encode(y=y, description=TIP))
         return layered(*layers, height=HEIGHT)
 
     legend = tuple(

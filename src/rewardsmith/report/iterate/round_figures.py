@@ -11,7 +11,7 @@ from rewardsmith.report.iterate.tables import match_rows
 from rewardsmith.report.iterate.words import rate_words, share_words
 from rewardsmith.report.numbers import decimal, percent
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 OUTCOMES = {"win": "blue", "tie": "axis", "lose": "orange"}
 WHOSE = {"what the newest policy writes": "blue", "what the first policy writes": "axis"}
@@ -38,7 +38,7 @@ def match_figure(metrics: IterateFindings) -> Figure | None:
         bars = marks_of(values).mark_bar(height=ROW - 10)
         axis = alt.Axis(format=".0%", tickCount=5)
         shares = alt.X("from:Q", title="share of meetings", scale=alt.Scale(domain=[0, 1]), axis=axis)
-        drawn = bars.encode(x=shares, x2="to:Q", y=names, color=_colours("outcome", OUTCOMES), description="tip:N")
+        drawn = bars.encode(x=shares, x2=alt.X2("to:Q"), y=names, color=_colours("outcome", OUTCOMES), description=TIP)
         return layered(drawn, reference_line(0.5, "x", "muted"), height=alt.Step(ROW))
 
     finding = match_finding(metrics)
@@ -73,9 +73,9 @@ def accuracy_figure(metrics: IterateFindings) -> Figure | None:
             scale=alt.Scale(zero=False),
             axis=alt.Axis(format=".0%", tickCount=canvas.choose(8, 5)),
         )
-        spans = base.mark_rule(strokeWidth=2, color=light("blue"), aria=False).encode(x="low:Q", x2="high:Q")
+        spans = base.mark_rule(strokeWidth=2, color=light("blue"), aria=False).encode(alt.X("low:Q"), alt.X2("high:Q"))
         dots = base.mark_point(filled=True, size=60, opacity=1, color=light("blue"))
-        shown = dots.encode(x=share, description="tip:N")
+        shown = dots.encode(x=share, description=TIP)
         return layered(reference_line(0.5, "x", "axis"), spans, shown, height=alt.Step(ROW))
 
     finding = accuracy_finding(metrics)
@@ -118,10 +118,10 @@ def gap_figure(metrics: IterateFindings) -> Figure | None:
         )
         title = "distance of two rewards, in spreads"
         gaps = alt.X("low:Q", title=title, scale=alt.Scale(domainMin=0), axis=alt.Axis(tickCount=canvas.choose(8, 5)))
-        whole = base.mark_rule(strokeWidth=1.25, aria=False).encode(x=gaps, x2="high:Q")
-        middle = base.mark_bar(height=8).encode(x="quarter:Q", x2="three:Q", description="tip:N")
+        whole = base.mark_rule(strokeWidth=1.25, aria=False).encode(x=gaps, x2=alt.X2("high:Q"))
+        middle = base.mark_bar(height=8).encode(x=alt.X("quarter:Q"), x2=alt.X2("three:Q"), description=TIP)
         ticks = base.mark_tick(thickness=2, size=14, aria=False)
-        medians = ticks.encode(x="median:Q", color=alt.value(light("ink")))
+        medians = ticks.encode(x=alt.X("median:Q"), color=alt.value(light("ink")))
         return layered(whole, middle, medians, height=len(values) * 22)
 
     finding = gap_finding(metrics)

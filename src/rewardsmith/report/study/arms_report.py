@@ -12,7 +12,7 @@ from rewardsmith.report.page import render_page
 from rewardsmith.report.palette import light
 from rewardsmith.report.study import arms_tables
 from rewardsmith.report.study.tables import gain_text
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 
 COLOURS = {"better": "blue", "unclear": "axis", "worse": "orange"}
 
@@ -59,10 +59,10 @@ def gains_figure(metrics: Mapping[str, Any], test: Mapping[str, Any], number: in
                 legend=None,
             ),
         )
-        span = base.mark_rule(strokeWidth=2, aria=False).encode(x=alt.X("low:Q"), x2="high:Q")
+        span = base.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q"), alt.X2("high:Q"))
         title = f"gain on {metrics['baseline']}, points of accuracy"
         axis = alt.X("value:Q", title=title, axis=alt.Axis(tickCount=canvas.choose(8, 5)))
-        dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=axis, description="tip:N")
+        dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=axis, description=TIP)
         return layered(reference_line(0, "x", "axis"), span, dots, height=alt.Step(24))
 
     clear = [row["name"] for row in values if row["verdict"] != "unclear"]

@@ -11,7 +11,7 @@ from rewardsmith.report.numbers import decimal, known, part, percent
 from rewardsmith.report.page import render_page
 from rewardsmith.report.palette import light
 from rewardsmith.report.study import tables
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line
 from rewardsmith.studies.noise.findings import USABLE
 from rewardsmith.studies.noise.methods import CLEAN, PLAIN
 from rewardsmith.studies.noise.trainers import TRAINERS
@@ -83,7 +83,7 @@ def curves_figure(metrics: Mapping[str, Any], kind: str) -> Figure | None:
             "curve:N", scale=alt.Scale(domain=list(CURVES), range=[DASHES[c] for c in CURVES]), legend=None
         )
         lines = base.mark_line(strokeWidth=1.75, aria=False).encode(strokeDash=dash)
-        dots = base.mark_point(filled=True, size=48, opacity=1).encode(description="tip:N")
+        dots = base.mark_point(filled=True, size=48, opacity=1).encode(description=TIP)
         return layered(lines, dots, height=canvas.choose(240, 210))
 
     share = part(metrics, "pools", kind, "methods", best, "share")
@@ -131,9 +131,9 @@ def shares_figure(metrics: Mapping[str, Any], pool: str) -> Figure | None:
             y=alt.Y("name:N", title=None, sort=[row["name"] for row in values], axis=alt.Axis(labelLimit=190)),
             color=alt.Color("role:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None),
         )
-        span = base.mark_rule(strokeWidth=2, aria=False).encode(x=alt.X("low:Q"), x2="high:Q")
+        span = base.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q"), alt.X2("high:Q"))
         axis = alt.X("value:Q", title="share of the gap closed", axis=alt.Axis(format=".0%"))
-        dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=axis, description="tip:N")
+        dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=axis, description=TIP)
         return layered(reference_line(0, "x", "axis"), span, dots, height=alt.Step(24))
 
     best = values[0]

@@ -53,8 +53,10 @@ class Audited:
     """Of the evidence in ``p_wrong``, what planted flips did not refute (``refutation``)."""
     level: ClaimLevel = "labels_judged"
     """What may be said of the labels (``claims``)."""
+    second_target: NDArray[np.float64] | None = None
+    """[N] P(chosen is the better one) by second labels, where there are any; NaN: they say nothing."""
     second: SecondView | None = None
-    """What was found of second labels, where there are any."""
+    """What was found of them."""
     odds_by_second: NDArray[np.float64] | float = 0.0
     """[N] What they added to the log odds of ``p_wrong``."""
 
@@ -72,24 +74,27 @@ class Audited:
         return replace(self, p_wrong=p_wrong, kept=kept)
 
     def beside(self, second: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> Audited:
-        """The same, with what second labels say: ``second`` [N] is P(chosen is the better one) by them, NaN: nothing.
+        """The same, with second labels [N] (``second_target``), and what they say of the labels.
 
         They come last, after ``checked``: no planted flip could refute them, for they know the labels as they came.
         Judges that trained on the labels cannot tell how good a second view is, so there it has no say.
         """
-        if second is None or self.noise is None or self.in_sample:
+        if second is None:
             return self
+        read = replace(self, second_target=second)
+        if self.noise is None or self.in_sample:
+            return read
         target = self.pairs["target"].to_numpy()
         agrees = 0.5 + 0.5 * np.sign(second - 0.5) * np.sign(target - 0.5)
         view = second_view(self.p_wrong, self.evidence, agrees, groups)
         if view is None:
-            return self
+            return read
         added = _log_odds(view.p_wrong) - _log_odds(self.p_wrong)
         structured = self.structured
         if structured is not None:
             own = second_view(structured.p_wrong, self.evidence, agrees, groups)
             structured = replace(structured, p_wrong=own.p_wrong if own else structured.p_wrong)
-        return replace(self, p_wrong=view.p_wrong, structured=structured, second=view, odds_by_second=added)
+        return replace(read, p_wrong=view.p_wrong, structured=structured, second=view, odds_by_second=added)
 
     @property
     def flagged_at_least(self) -> float | None:
@@ -113,7 +118,7 @@ class Audited:
     @cached_property
     def table(self) -> pa.Table:
         """``strengths_table`` of all this."""
-        return strengths_table(self.pairs, self.judged, self.p_wrong, self.classes, self.structured)
+        return strengths_table(self.pairs, self.judged, self.p_wrong, self.classes, self.structured, self.second_target)
 
 
 def audit_pairs(

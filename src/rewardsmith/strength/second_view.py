@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, xlog1py, xlogy
+from scipy.special import xlog1py, xlogy
 
 from rewardsmith.metrics.intervals import Interval
 from rewardsmith.strength.label_noise import TAILS, design_effect, size_bins
@@ -38,8 +38,10 @@ CURVE_POINTS = 201
 SHARES = np.linspace(0, 1, 21)
 REPEATS = np.array([(c, d) for c in SHARES for d in SHARES if c + d < 1 + 1e-9])
 """[G, 2]: c and d. Their prior, with what is left, is Dirichlet(1, 1, 2): each a quarter, half of it the view's own."""
-ERRORS = np.array([0.002, 0.01, *np.linspace(0.02, 0.5, 17)])
-LEAST = 1e-9  # of a probability, where it is divided by or its logarithm taken
+ERRORS = np.array([0.002, 0.01, *np.linspace(0.02, 0.5, 25)])
+LEAST = 1e-9  # of a probability whose logarithm is taken
+TINY = 1e-300
+LEAST_WEIGHT = 1e-5  # points of the grid less likely than this are left out
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -85,22 +87,23 @@ def _posterior(
     """[bins, G, ERRORS], each of sum 1, and that of the set's own rate [ERRORS]."""
     inside = [bins == number for number in range(bins.max() + 1)]
     likelihood = np.stack([_likelihood(p[k], with_judges[k], same[k]) for k in inside]) / effect
-    around = np.stack([_around(labels) for labels in CLOSENESS])
-    given = likelihood[None, ..., None] + around[:, None, None]  # [closeness, bins, G, own rate, set's rate]
-    own = logsumexp(given, axis=3)
-    with np.errstate(divide="ignore"):
-        prior = np.log((1 - REPEATS.sum(axis=1)).clip(0))[:, None] + np.log(np.gradient(ERRORS))
-    joint = own.sum(axis=1) + prior
-    joint = np.exp(joint - logsumexp(joint))
-    return np.einsum("mgs,mkges->kge", joint, np.exp(given - own[:, :, :, None])), joint.sum(axis=(0, 1))
+    highest = likelihood.max(axis=2, keepdims=True)
+    given = np.exp(likelihood - highest)  # [bins, G, own rate]
+    around = np.stack([_around(labels) for labels in CLOSENESS])[:, None]  # [closeness, 1, own rate, set's rate]
+    own = np.maximum(given @ around, TINY)  # [closeness, bins, G, set's rate]
+    prior = (1 - REPEATS.sum(axis=1)).clip(0)[:, None] * np.gradient(ERRORS)
+    joint = (np.log(own) + highest).sum(axis=1) + np.log(np.maximum(prior, TINY))
+    joint = np.exp(joint - joint.max())
+    joint /= joint.sum()
+    weights = given * ((joint[:, None] / own) @ around.swapaxes(2, 3)).sum(axis=0)
+    return weights / weights.sum(axis=(1, 2), keepdims=True), joint.sum(axis=(0, 1))
 
 
 def _around(labels: float) -> Floats:
-    """Logarithm of the prior [own rate, set's rate], worth ``labels`` labels."""
-    mean = ERRORS[None]
-    prior = labels * (xlogy(mean, ERRORS[:, None]) + xlog1py(1 - mean, -ERRORS[:, None]))
-    prior += np.log(np.gradient(ERRORS))[:, None]
-    return np.asarray(prior - logsumexp(prior, axis=0))
+    """The prior of a bin's rate [own rate, set's rate], worth ``labels`` labels; columns of sum 1."""
+    prior = labels * (xlogy(ERRORS, ERRORS[:, None]) + xlog1py(1 - ERRORS, -ERRORS[:, None]))
+    prior = np.exp(prior - prior.max(axis=0)) * np.gradient(ERRORS)[:, None]
+    return np.asarray(prior / prior.sum(axis=0))
 
 
 def _likelihood(p: Floats, with_judges: Mask, same: Mask) -> Floats:
@@ -124,23 +127,23 @@ def _agrees(with_judges: Mask) -> tuple[Floats, Floats]:
 
 def _with_second(p: Floats, with_judges: Mask, same: Mask, bins: NDArray[np.int64], weights: Floats) -> Floats:
     """P(wrong | p, second view) [n], by Bayes' rule at each point of ``weights`` [bins, G, ERRORS], averaged."""
+    likely = weights.max(axis=0) > LEAST_WEIGHT
     at, found = np.linspace(0, 1, CURVE_POINTS), np.empty(len(p))
     for side in (True, False):
-        right, wrong = _agrees(np.array([side]))
+        right, wrong = (chance[likely] for chance in _agrees(np.array([side])))  # [points, 1]
         for says in (True, False):
-            good, bad = (chance if says else 1 - chance for chance in (right, wrong))
+            good, bad = (right, wrong) if says else (1 - right, 1 - wrong)
             total = at * bad + (1 - at) * good
-            after = np.where(total > LEAST, at * bad / np.maximum(total, LEAST), at)  # 0: it never says so
-            curves = np.einsum("kge,gex->kx", weights, after)
-            for number, curve in enumerate(curves):
+            after = np.where(total > 0, at * bad / np.maximum(total, TINY), at)  # 0: it never says so
+            for number, own in enumerate(weights[:, likely]):
                 where = (with_judges == side) & (same == says) & (bins == number)
-                found[where] = np.interp(p[where], at, curve)
+                found[where] = np.interp(p[where], at, own @ after / own.sum())
     return found
 
 
 def _interval(weights: Floats, values: Floats) -> Interval:
-    """Mean and 95 % credible interval of ``values`` [n]."""
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[order]) / weights.sum()
-    low, high = (float(values[order][np.searchsorted(cumulative, tail).clip(max=len(values) - 1)]) for tail in TAILS)
-    return Interval(float(weights @ values / weights.sum()), low, high)
+    """Mean and 95 % credible interval of ``values`` [n], some of which may be alike."""
+    distinct, places = np.unique(values, return_inverse=True)
+    mass = np.bincount(places, weights=weights) / weights.sum()
+    low, high = np.interp(TAILS, np.cumsum(mass) - mass / 2, distinct)
+    return Interval(float(mass @ distinct), float(low), float(high))

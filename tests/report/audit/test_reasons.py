@@ -22,6 +22,7 @@ AGAINST = Grounds(
     p_wrong=0.7,
     p_wrong_structured=math.nan,
     votes=None,
+    second=math.nan,
     annotator_error=None,
     share_wrong=0.16,
 )

@@ -51,8 +51,7 @@ def error_sentence(error: SecondErrorNumbers) -> str:
     if rate["value"] > GUESSES:
         return "They look hardly better than guesses, and p_wrong hardly goes by them."
     return (
-        f"By themselves they err in about {rounded_percent(rate['value'])} of the pairs "
-        f"({range_words(rate['low'], rate['high'])}); p_wrong goes by that."
+        f"By themselves they err in at most about {rounded_percent(rate['value'])} of the pairs; p_wrong goes by that."
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from rewardsmith.metrics.ranking import auroc
+from rewardsmith.strength.cell_noise import estimate_cell_noise
 from rewardsmith.strength.label_noise import estimate_label_noise
 from rewardsmith.strength.second_view import SecondView, second_view
 
@@ -71,6 +72,17 @@ def test_p_wrong_beside_a_good_view_is_calibrated() -> None:
         inside = (p_wrong >= low) & (p_wrong < high)
         assert inside.sum() > 200
         assert given.wrong[inside].mean() == pytest.approx(p_wrong[inside].mean(), abs=0.08)  # sampling error of 200
+
+
+def test_suspicions_of_the_structured_audit_gain_alike() -> None:
+    given = world(num=1500)
+    longer = np.where(given.rng.random(1500) < 0.5, 1.0, -1.0)
+    noise = estimate_cell_noise(given.gap, np.ones(1500), longer, np.zeros(1500, dtype=np.int64), given.groups)
+    assert noise is not None
+    structured = replace(given, p_wrong=noise.p_wrong)
+    found = structured.beside(structured.judged(0.1)).p_wrong
+    assert given.order(found) > given.order(noise.p_wrong) + 0.02
+    assert given.surprise(found) < given.surprise(noise.p_wrong)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

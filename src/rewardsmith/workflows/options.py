@@ -32,7 +32,7 @@ class AuditConfig:
       rewardsmith audit --dataset_name embedded/dialogues
       rewardsmith audit --dataset_name trl-lib/ultrafeedback_binarized --max_pairs 5000
       rewardsmith audit prefs.jsonl --ensemble forked --model_name_or_path Qwen/Qwen3-0.6B
-      rewardsmith audit prefs.jsonl --second_labels runs/judge-prefs/judged.jsonl
+      rewardsmith audit prefs.jsonl --second_labels judged.jsonl
       rewardsmith audit prefs.jsonl --prompt_key question --chosen_key good --rejected_key bad
     """
 

@@ -71,6 +71,13 @@ def test_votes_say_whom_they_are_for(votes: tuple[int, int, int], words: str) ->
     assert said(votes=votes).endswith(words)
 
 
+def test_a_second_label_agrees_disagrees_or_ties() -> None:
+    assert said(second=0.2).endswith("the second label disagrees")
+    assert said(second=0.2, target=0.0).endswith("the second label agrees")
+    assert said(second=0.5).endswith("the second label is a tie")
+    assert "second" not in said() + said(second=0.2, target=0.5)
+
+
 def test_an_annotator_is_a_reason_only_where_worse_than_the_set() -> None:
     assert said(annotator_error=0.31).endswith("annotator's own error rate 31%, of all 16%")
     assert said(annotator_error=0.31, share_wrong=None).endswith("annotator's own error rate 31%")

@@ -132,3 +132,10 @@ def test_what_was_not_measured_stays_none() -> None:
     bare["accuracy"] = {**NUMBERS["accuracy"], "attainable": None}
     found = claimed(bare)
     assert found["label_noise"] is None and found["accuracy"]["attainable"] is None
+
+
+@pytest.mark.parametrize(("level", "belief"), [("reading_order", 0.7), ("cannot_tell", None)])
+def test_of_second_labels_agreement_stays(level: str, belief: float | None) -> None:
+    second = {"agreement": {"value": 0.8}, "error": {"rate": {"value": 0.1}}, "by_bin": [{"bin": 0, "belief": 0.7}]}
+    found = claimed({**at(level), "second_labels": second})["second_labels"]  # type: ignore[typeddict-item]
+    assert found == {"agreement": {"value": 0.8}, "error": None, "by_bin": [{"bin": 0, "belief": belief}]}

@@ -158,6 +158,28 @@ def test_samples_are_measured_beside_the_pairs(reward_model: Path, tmp_path: Pat
     assert "18 responses to 6 prompts of samples." in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_second_labels_are_measured_on_the_same_pairs(reward_model: Path, tmp_path: Path) -> None:
+    rows, other = some_rows(12), opposite_of(reward_model, tmp_path / "opposite")
+    others = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows[:3]]
+    write_jsonl(tmp_path / "second.jsonl", [*others, *rows[3:10]])
+    rows[9]["weight"] = 0.0
+    config = EvaluateConfig(
+        str(reward_model),
+        compare_to=str(other),
+        second_labels=str(tmp_path / "second.jsonl"),
+        run=quiet_run(tmp_path / "out"),
+    )
+    result = run_evaluate(config, rows)
+    found, beside = result.metrics["second_labels"], result.metrics["comparison"]["second_labels"]
+    assert found and (found["num_covered"], found["num_pairs"], found["num_both"]) == (10, 9, 6)
+    assert beside["both"]["first"] == found["both"]["value"] == pytest.approx(1 - beside["both"]["second"])
+    assert "second.jsonl" in " ".join(read_manifest(tmp_path / "out")["inputs"])
+    assert "By second labels" in (tmp_path / "out" / "report.html").read_text()
+    console = Console(width=100, file=StringIO())
+    result.print(console)
+    assert "second has labels of 83% of the pairs" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_rows_that_only_one_of_two_models_takes_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refusing(place: int) -> StubScorer:
         scorer = StubScorer(len, fingerprint=str(place))

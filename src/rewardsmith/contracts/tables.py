@@ -80,7 +80,8 @@ def strengths_schema(num_members: int) -> pa.Schema:
 
     ``strength_*`` come from members that did not train on the pair's group, ``*_in_sample`` from those that did.
     Fewer than two judges: null. Ties have a null ``p_wrong``. ``p_wrong_structured`` and ``ERROR_RATES`` are null
-    wherever the structured audit has not been asked, and absent from older audits.
+    wherever the structured audit has not been asked, ``second_target`` wherever no second label is known; older audits
+    lack them.
     """
     return pa.schema(
         [("pair_id", pa.string()), ("row", pa.int64()), ("split_group", pa.string())]
@@ -97,5 +98,6 @@ def strengths_schema(num_members: int) -> pa.Schema:
             ("strength_bin", pa.int32()),
             ("p_wrong_structured", pa.float32()),
             *((name, pa.float32()) for name in ERROR_RATES),
+            ("second_target", pa.float32()),  # P(chosen is the better one) by ``second_labels``
         ]
     )

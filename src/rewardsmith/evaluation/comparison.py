@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.contracts.metrics.evaluate import MeasureDifference, ModelComparison
+from rewardsmith.contracts.metrics.evaluate import ModelComparison
+from rewardsmith.contracts.metrics.parts import MeasureDifference
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.calibration import pair_surprise, squared_errors

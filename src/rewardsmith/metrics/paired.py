@@ -11,7 +11,7 @@ from math import isfinite, nan
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rewardsmith.contracts.metrics.evaluate import MeasureDifference
+from rewardsmith.contracts.metrics.parts import MeasureDifference
 from rewardsmith.metrics.intervals import Interval, group_bootstrap, without_spread
 
 

@@ -142,8 +142,10 @@ class _Reading:
             if raw.problem is not None or raw.record is None or form is None:
                 raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
             record = fields.of(raw.record)
-            pairs = [read_optional_columns(record, pair) for pair in form.pairs(record)]
+            pairs = form.pairs(record)
             for pair in pairs:
+                if form.says_more:
+                    read_optional_columns(record, pair)
                 check_pair(pair)
                 if self.several:
                     pair.source = pair.source or source.stem

@@ -18,8 +18,8 @@ class DataOptions:
     dataset_split: str = "train"
     """Split of a Hub data set, of a `datasets` folder, or of a folder whose files are named after splits."""
     format: str = "auto"
-    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `several`, `arena`, `ms_swift`, `nemo_rl`, `llamafactory`,
-    `strength_cleaned` or `keys` (named columns); `auto` looks at the rows."""
+    """Form of a row: `trl`, `hh`, `votes`, `ratings`, `several`, `judged`, `arena`, `ms_swift`, `nemo_rl`,
+    `llamafactory`, `strength_cleaned` or `keys` (named columns); `auto` looks at the rows."""
     prompt_key: str | None = None
     """Column of the prompt, for a form that no reader knows (with --chosen_key and --rejected_key)."""
     chosen_key: str | None = None

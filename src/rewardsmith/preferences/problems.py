@@ -24,6 +24,7 @@ REASONS: dict[str, str] = {
     "nan_score": "has a score, margin, weight or target that is not a finite number",
     "out_of_range": "has a number outside its range",
     "unknown_winner": "names no winner that the form knows",
+    "not_judged": "was not judged",
     "refused_by_model": "has a conversation that the model's chat template or tokenizer does not take",
 }
 REFUSED_BY_MODEL = "refused_by_model"

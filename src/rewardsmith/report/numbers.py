@@ -86,6 +86,20 @@ def decimal_range(low: Any, high: Any, digits: int = 3, missing: str = MISSING) 
     return f"{decimal(low, digits)} to {decimal(high, digits)}"
 
 
+def difference(value: Any, low: Any, high: Any, digits: int = 3, unit: str = "") -> str:
+    """``+1.213 (−0.311 to +2.702)``."""
+    if not known(value):
+        return MISSING
+    ends = f" ({low:+.{digits}f} to {high:+.{digits}f})" if known(low) and known(high) else ""
+    return f"{value:+.{digits}f}{unit}{ends}".replace("-", "\N{MINUS SIGN}")
+
+
+def points(value: Any, low: Any, high: Any) -> str:
+    """A difference of shares: ``+1.2 points (−0.3 to +2.7)``."""
+    shares = [100 * number if known(number) else None for number in (value, low, high)]
+    return difference(shares[0], shares[1], shares[2], 1, " points")
+
+
 def duration(seconds: Any) -> str:
     """``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 40 min``."""
     if not known(seconds):

@@ -31,6 +31,7 @@ from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import rank_correlation
 from rewardsmith.preferences.pair_table import response_lengths
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
 from rewardsmith.strength.claimed_numbers import claimed
@@ -38,6 +39,7 @@ from rewardsmith.strength.ensembles.ensemble import Truncation
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.strength.options import StrengthOptions
+from rewardsmith.strength.second_numbers import second_numbers
 from rewardsmith.strength.table import NUM_BINS, WRONG
 
 NUM_LENGTH_BINS = 20
@@ -56,6 +58,7 @@ def audit_metrics(
     model: str,
     truncation: Truncation | None,
     seed: int,
+    second: SecondLabels | None = None,
 ) -> AuditNumbers:
     """JSON-ready: no NaN, no arrays. What could not be measured, or may not be claimed, is None.
 
@@ -83,6 +86,8 @@ def audit_metrics(
         "annotators": _annotators(audited),
         "stability": stability,
     }
+    if second is not None:
+        numbers["second_labels"] = second_numbers(second, audited, groups)
     return claimed(numbers)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
@@ -17,7 +18,8 @@ from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted.planted_copy import PlantedCopy
-from rewardsmith.strength.planted.refutation import unrefuted
+from rewardsmith.strength.planted.refutation import LEAST, unrefuted
+from rewardsmith.strength.second_view import SecondView, second_view
 from rewardsmith.strength.table import WRONG, strength_classes, strengths_table
 
 
@@ -51,6 +53,12 @@ class Audited:
     """Of the evidence in ``p_wrong``, what planted flips did not refute (``refutation``)."""
     level: ClaimLevel = "labels_judged"
     """What may be said of the labels (``claims``)."""
+    second_target: NDArray[np.float64] | None = None
+    """[N] P(chosen is the better one) by second labels, where there are any; NaN: they say nothing."""
+    second: SecondView | None = None
+    """What was found of them."""
+    odds_by_second: NDArray[np.float64] | float = 0.0
+    """[N] What they added to the log odds of ``p_wrong``."""
 
     def at(self, level: ClaimLevel) -> Audited:
         """The same, at what the self-audit allows to be said."""
@@ -65,6 +73,29 @@ class Audited:
         p_wrong, kept = unrefuted(self.p_wrong, groups, copy, self.noise.value)
         return replace(self, p_wrong=p_wrong, kept=kept)
 
+    def beside(self, second: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> Audited:
+        """The same, with second labels [N] (``second_target``), and what they say of the labels.
+
+        They come last, after ``checked``: no planted flip could refute them, for they know the labels as they came.
+        Judges that trained on the labels cannot tell how good a second view is, so there it has no say.
+        """
+        if second is None:
+            return self
+        read = replace(self, second_target=second)
+        if self.noise is None or self.in_sample:
+            return read
+        target = self.pairs["target"].to_numpy()
+        agrees = 0.5 + 0.5 * np.sign(second - 0.5) * np.sign(target - 0.5)
+        view = second_view(self.p_wrong, self.evidence, agrees, groups)
+        if view is None:
+            return read
+        added = _log_odds(view.p_wrong) - _log_odds(self.p_wrong)
+        structured = self.structured
+        if structured is not None:
+            own = second_view(structured.p_wrong, self.evidence, agrees, groups)
+            structured = replace(structured, p_wrong=own.p_wrong if own else structured.p_wrong)
+        return replace(read, p_wrong=view.p_wrong, structured=structured, second=view, odds_by_second=added)
+
     @property
     def flagged_at_least(self) -> float | None:
         """Share of the pairs with p_wrong over 0.5 that are wrong if as few labels are as may be; None without any."""
@@ -74,7 +105,9 @@ class Audited:
         if self.vote_error is not None:
             return float(self.p_wrong[flagged].mean())  # by votes, whatever the share
         evidence = self.evidence[flagged]
-        return float(self.noise.p_wrong(evidence, np.full(len(evidence), self.noise.low)).mean())
+        least = self.noise.p_wrong(evidence, np.full(len(evidence), self.noise.low))
+        added = np.broadcast_to(self.odds_by_second, flagged.shape)[flagged]
+        return float(expit(_log_odds(least) + added).mean())
 
     @cached_property
     def classes(self) -> NDArray[np.int8]:
@@ -85,7 +118,7 @@ class Audited:
     @cached_property
     def table(self) -> pa.Table:
         """``strengths_table`` of all this."""
-        return strengths_table(self.pairs, self.judged, self.p_wrong, self.classes, self.structured)
+        return strengths_table(self.pairs, self.judged, self.p_wrong, self.classes, self.structured, self.second_target)
 
 
 def audit_pairs(
@@ -136,6 +169,10 @@ def audit_pairs(
         structured=structured,
         pairs=pairs,
     )
+
+
+def _log_odds(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(logit(p.clip(LEAST, 1 - LEAST)))
 
 
 def _with_votes(

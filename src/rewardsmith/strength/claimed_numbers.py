@@ -15,6 +15,7 @@ from rewardsmith.contracts.metrics.audit import (
     StructuredNumbers,
 )
 from rewardsmith.contracts.metrics.planted import AtThreshold, PlantedNumbers
+from rewardsmith.contracts.metrics.second_labels import AgreementBin, SecondNumbers
 from rewardsmith.strength.planted.review_curve import in_shares
 
 
@@ -31,6 +32,8 @@ def claimed(numbers: AuditNumbers) -> AuditNumbers:
             "num_flagged": None,
             "expected_wrong_flagged": None,
         }
+    if second := numbers.get("second_labels"):
+        held["second_labels"] = _second(second, numbers["claim"]["level"])
     if attainable := numbers["accuracy"]["attainable"]:
         held["accuracy"] = {**numbers["accuracy"], "attainable": {**attainable, "value": None}}
     if numbers["planted_flips"]:
@@ -64,6 +67,12 @@ def _structured(found: StructuredNumbers, level: ClaimLevel) -> StructuredNumber
         "categories": None,
     }
     return {**held, "leans_to": None, "gathers": False} if level == "cannot_tell" else held
+
+
+def _second(found: SecondNumbers, level: ClaimLevel) -> SecondNumbers:
+    """Without error rates, which rest on the share of wrong labels, and without beliefs of judges that know nothing."""
+    bins: list[AgreementBin] = [{**row, "belief": None} for row in found["by_bin"]]
+    return {**found, "error": None, "by_bin": bins if level == "cannot_tell" else found["by_bin"]}
 
 
 def _planted(found: PlantedNumbers) -> PlantedNumbers:

@@ -36,12 +36,18 @@ Rows = NDArray[np.int64]
 
 
 def stability_numbers(
-    ensemble: Ensemble, audited: Audited, target: Targets, groups: NDArray[np.int64], seed: int
+    ensemble: Ensemble,
+    audited: Audited,
+    target: Targets,
+    groups: NDArray[np.int64],
+    seed: int,
+    second: NDArray[np.float64] | None = None,
 ) -> StabilityNumbers | None:
     """Where the counts of ``audited`` lie in resamples of its pairs; None where they are many or nothing is counted.
 
     ``target`` [N]: what judges learn. ``groups`` [N] are drawn as wholes; of fewer than 15 no range can be told. An
     ensemble that takes long to refit keeps its gaps, and the ranges leave out what other judges would have said.
+    ``second`` [N]: labels of a second file, which stay as they are (``Audited.beside``).
     """
     num_judged = int((~np.isnan(audited.p_wrong)).sum())
     num_groups = len(np.unique(groups))
@@ -57,6 +63,7 @@ def stability_numbers(
             refitted = judged is not None
             again = audit_pairs(audited.pairs.take(rows), judged or audited.judged.take(rows), draws, seed)
             again = replace(again, p_wrong=shrunk(again.p_wrong, audited.kept))  # as the set's own are
+            again = again.beside(None if second is None else second[rows], draws)
             for name, value in counted(again.at(audited.level)).items():
                 found[name].append(value)
             bar.advance()

@@ -23,10 +23,12 @@ def strengths_table(
     p_wrong: NDArray[np.float64],
     classes: NDArray[np.int8],
     structured: CellNoise | None = None,
+    second: NDArray[np.float64] | None = None,
 ) -> pa.Table:
     """Members' gaps, their summaries and the verdict on each pair, by the schema in ``contracts.tables``.
 
-    ``structured``: what the structured audit found, where it was asked.
+    ``structured``: what the structured audit found, where it was asked. ``second`` [N]: second labels, where there are
+    any.
     """
     unasked = np.full(len(pairs), np.nan)
     rates = [unasked, unasked] if structured is None else list(structured.error_rates.T)
@@ -49,6 +51,7 @@ def strengths_table(
         "strength_bin": pa.array(bins, mask=bins < 0),
         "p_wrong_structured": _floats(unasked if structured is None else structured.p_wrong),
         **{name: _floats(rate) for name, rate in zip(ERROR_RATES, rates, strict=True)},
+        "second_target": _floats(unasked if second is None else second),
     }
     return pa.table(columns).cast(schema)
 

@@ -18,6 +18,7 @@ from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
 from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.report import render_audit_report
@@ -41,6 +42,8 @@ from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.sample_files import write_quarantine
+from rewardsmith.workflows.second_labels import SECOND_QUARANTINE, read_second_labels
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:
@@ -92,14 +95,15 @@ def run_audit(config: AuditConfig, dataset: Any = None) -> AuditResult:
         given = load_preferences(name, config.data, config.run.seed)
         if config.strength.kind.refits:
             given = set_aside_refused(given, refusals_of(config.model), config.data)
+        second = read_second_labels(config.second_labels, config.data, given)
     path = Path(config.run.output_dir or default_output("audit", given.name))
     groups = fold_groups(given.table, config.strength.fold_by)
     ensemble = audit_ensemble(config, given.table, groups, path, times.stage)
     ensemble.check()  # before anything costly is done
     _warn_of_trained_model(given, config)
-    folder = open_folder("audit", config, given)
+    folder = open_folder("audit", config, given, second.sources if second else {})
     with folder.abandoned_on_input_error():
-        return _audited(folder, given, ensemble, config, times)
+        return _audited(folder, given, second, ensemble, config, times)
 
 
 def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
@@ -114,12 +118,14 @@ def _warn_of_trained_model(given: PreferenceSet, config: AuditConfig) -> None:
 def _audited(
     folder: RunFolder,
     given: PreferenceSet,
+    second: SecondLabels | None,
     ensemble: Ensemble,
     config: AuditConfig,
     times: StageTimes,
 ) -> AuditResult:
     (folder.path / QUARANTINE).touch()  # whoever reads an audit takes it as a whole
     write_table(folder.path / PAIRS, given.table)
+    write_quarantine(folder.path / SECOND_QUARANTINE, second)
     options, seed = config.strength, config.run.seed
     target = learnable(given.table["target"].to_numpy(), given.table["weight"].to_numpy())
     judged = ensemble.judge(target, seed)
@@ -131,14 +137,16 @@ def _audited(
     tested = self_audit(ensemble, options.kind, known, audited, config.self_audit, seed)
     if tested.uniform is not None:
         audited = audited.checked(tested.uniform, groups)
+    others = second.target if second else None
+    audited = audited.beside(others, groups)
     claim = claim_numbers(audited.noise, tested.findings, audited.in_sample, audited.flagged_at_least)
     audited, stability = audited.at(claim["level"]), None
     if config.self_audit.stability:
         with times.stage("stability"):
-            stability = stability_numbers(ensemble, audited, target, groups, seed)
+            stability = stability_numbers(ensemble, audited, target, groups, seed, others)
     with times.stage("statistics"):
         model, cut = config.model.model_name_or_path, ensemble.truncation
-        numbers = audit_metrics(given, audited, claim, tested.findings, stability, options, model, cut, seed)
+        numbers = audit_metrics(given, audited, claim, tested.findings, stability, options, model, cut, seed, second)
         metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
     write_table(folder.path / STRENGTHS, audited.table)

@@ -16,6 +16,7 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.evaluation.comparison import compare_models
+from rewardsmith.evaluation.label_views import compare_views, label_views
 from rewardsmith.evaluation.pair_states import SeenStates, look_at_states, pairs_to_look_at
 from rewardsmith.evaluation.policy_samples import compare_samples, sample_numbers, score_samples
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
@@ -32,13 +33,14 @@ from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.report.evaluate.report import render_evaluate_report
-from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states
+from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states, print_views
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import open_folder
 from rewardsmith.workflows.refused_rows import set_aside_refused
 from rewardsmith.workflows.sample_files import read_samples, taken_by_both, write_quarantine
+from rewardsmith.workflows.second_labels import SECOND_QUARANTINE, read_second_labels
 
 SAMPLES_QUARANTINE = "samples_quarantine.jsonl"
 MOST_STATE_PAIRS = 2000
@@ -65,6 +67,8 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
             print_states(comparison["states"], console, "That of the other model")
         if self.metrics["samples"]:
             print_samples(self.metrics["samples"], console, comparison["samples"] if comparison else None)
+        if self.metrics["second_labels"]:
+            print_views(self.metrics["second_labels"], console, comparison["second_labels"] if comparison else None)
         console.print(f"Rewards of every pair: {self.path}/rewards.parquet", markup=False, highlight=False)
         console.print(f"Report: {self.report_path}", markup=False, highlight=False)
 
@@ -93,9 +97,12 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         if home:
             _refuse_training_set(home, given, config.data.dataset_split)
         samples = _samples(config, scorer, samples)
-        inputs |= {"reward model": fingerprint_json(fingerprint), **(samples.sources if samples else {})}
+        second = read_second_labels(config.second_labels, config.data, given)
+        inputs |= {"reward model": fingerprint_json(fingerprint)}
+        inputs |= {name: print_ for beside in (samples, second) if beside for name, print_ in beside.sources.items()}
         folder = open_folder("evaluate", config, given, inputs)
         write_quarantine(folder.path / SAMPLES_QUARANTINE, samples)
+        write_quarantine(folder.path / SECOND_QUARANTINE, second)
         kept = read_temperature(config.reward_model_path, fingerprint)
         result = benchmark_rewards(scorer, given.table, config.run.seed, kept_temperature=kept)
         looked_at = pairs_to_look_at(given.table, config.state_pairs, config.run.seed)
@@ -110,7 +117,11 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
         "num_conversations_cut": result.scored.num_truncated,
         "states": states.numbers,
         "samples": _named(samples, sample_numbers(sampled, config.run.seed)) if samples and sampled else None,
+        "second_labels": None,
     }
+    if second:
+        others = second.target[given.table["weight"].to_numpy() > 0]
+        metrics["second_labels"] = {**second.counts, **label_views(result.scored, others, config.run.seed)}
     other, other_states, compared = None, SeenStates(), None
     if config.compare_to is not None:
         with _opened(config.compare_to, config) as scorer:
@@ -123,6 +134,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
             **compare_models(result.scored, other, config.run.seed),
             "states": other_states.numbers,
             "samples": compared,
+            "second_labels": compare_views(result.scored, other, others, config.run.seed) if second else None,
         }
     write_table(folder.path / "rewards.parquet", reward_table(result.scored, other))
     if home and metrics["eval_temperature"] is not None:

@@ -31,10 +31,14 @@ class AuditConfig:
       rewardsmith audit --dataset_name embedded/dialogues
       rewardsmith audit --dataset_name trl-lib/ultrafeedback_binarized --max_pairs 5000
       rewardsmith audit prefs.jsonl --ensemble forked --model_name_or_path Qwen/Qwen3-0.6B
+      rewardsmith audit prefs.jsonl --second_labels judged.jsonl
       rewardsmith audit prefs.jsonl --prompt_key question --chosen_key good --rejected_key bad
     """
 
     data: DataOptions = field(default_factory=DataOptions)
+    second_labels: str | None = None
+    """Labels of the same pairs by somebody else, as `judge` writes them or in any form of preferences: how often do
+    they agree, by strength, and what do they say of which labels are wrong?"""
     model: ModelOptions = field(default_factory=ModelOptions)
     strength: StrengthOptions = field(default_factory=StrengthOptions)
     members: MemberOptions = field(default_factory=MemberOptions)
@@ -163,6 +167,7 @@ class EvaluateConfig:
       rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --fit_temperature
       rewardsmith evaluate --reward_model_path runs/new heldout.jsonl --compare_to runs/old
       rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --samples_file samples.jsonl
+      rewardsmith evaluate --reward_model_path runs/train-prefs heldout.jsonl --second_labels judged.jsonl
       rewardsmith evaluate --reward_model_path owner/reward-model --dataset_name embedded/dialogues --json
     """
 
@@ -176,6 +181,9 @@ class EvaluateConfig:
     """Pairs, drawn at random, whose states (what the head reads) are described and drawn, up to 2000; 0: none."""
     samples_file: str | None = None
     """Several responses to each prompt, as `sample` writes them: which would be chosen, and what is their `gold`?"""
+    second_labels: str | None = None
+    """Labels of the same pairs by somebody else, as `judge` writes them or in any form of preferences: accuracy by
+    both, and where both agree."""
     data: DataOptions = field(default_factory=DataOptions)
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
     run: RunOptions = field(default_factory=RunOptions)

@@ -15,6 +15,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.preferences.samples import SampleSet, load_samples
+from rewardsmith.preferences.second_labels import SecondLabels
 
 
 def read_samples(options: RowOptions, refusals: Refusals, dataset: Any = None) -> SampleSet:
@@ -38,7 +39,7 @@ def taken_by_both(first: SampleSet, second: SampleSet) -> SampleSet:
     return replace(first, table=kept, quarantine=[bad[row] for row in sorted(bad)])
 
 
-def write_quarantine(path: Path, samples: SampleSet | None) -> None:
+def write_quarantine(path: Path, samples: SampleSet | SecondLabels | None) -> None:
     """Keeps the rows that cannot be used."""
     if samples is not None and samples.quarantine:
         write_jsonl(path, (asdict(row) for row in samples.quarantine))

@@ -22,6 +22,7 @@ AGAINST = Grounds(
     p_wrong=0.7,
     p_wrong_structured=math.nan,
     votes=None,
+    second=math.nan,
     annotator_error=None,
     share_wrong=0.16,
 )
@@ -68,6 +69,13 @@ def test_a_gap_within_its_spread_is_no_preference() -> None:
 )
 def test_votes_say_whom_they_are_for(votes: tuple[int, int, int], words: str) -> None:
     assert said(votes=votes).endswith(words)
+
+
+def test_a_second_label_agrees_disagrees_or_ties() -> None:
+    assert said(second=0.2).endswith("the second label disagrees")
+    assert said(second=0.2, target=0.0).endswith("the second label agrees")
+    assert said(second=0.5).endswith("the second label is a tie")
+    assert "second" not in said() + said(second=0.2, target=0.5)
 
 
 def test_an_annotator_is_a_reason_only_where_worse_than_the_set() -> None:

@@ -116,6 +116,7 @@ def metrics():
         "num_conversations_cut": 0,
         "columns_not_read": {"context": 7},
         "samples": None,
+        "second_labels": None,
         "states": {
             "num_pairs": 300,
             "num_dimensions": 384,
@@ -138,7 +139,7 @@ def compared(metrics):
     measures = {"accuracy_ties_half": measure(0.72, 0.70, 0.01), "nll": measure(0.63, 0.6, 0.01)}
     measures |= {"nll_at_temperature": measure(0.56, 0.57, 0.05), "brier": measure(0.2, 0.2, 0.01)}
     counts = {"num_both_right": 900, "num_only_first_right": 85, "num_only_second_right": 58, "num_neither_right": 457}
-    named = {"reward_model": "runs/old", "states": metrics["states"], "samples": None}
+    named = {"reward_model": "runs/old", "states": metrics["states"], "samples": None, "second_labels": None}
     return {**metrics, "comparison": {**named, **measures, **counts}}
 
 

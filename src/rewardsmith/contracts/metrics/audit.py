@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, NextStep
 from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
+from rewardsmith.contracts.metrics.second_labels import SecondNumbers
 from rewardsmith.contracts.metrics.stability import StabilityNumbers
 
 
@@ -264,6 +265,8 @@ class _AuditParts(TypedDict):
     length: LengthNumbers | None
     categories: list[Category] | None
     annotators: list[Annotator] | None
+    second_labels: NotRequired[SecondNumbers]
+    """With ``second_labels``."""
     stability: StabilityNumbers | None
     """None with 500 judged labels or more, and where nothing is counted or resampled."""
 

@@ -6,7 +6,8 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from rewardsmith.contracts.metrics.parts import IntervalNumbers
+from rewardsmith.contracts.metrics.parts import IntervalNumbers, MeasureDifference
+from rewardsmith.contracts.metrics.second_labels import NamedViews, ViewDifferences
 
 
 class Slice(TypedDict):
@@ -116,19 +117,6 @@ class RewardNumbers(Calibration, ByLength):
     by_category: list[CategorySlice] | None
 
 
-class MeasureDifference(TypedDict):
-    """A measure of both models, and the first less the second."""
-
-    first: float | None
-    second: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    is_clear: bool
-    """The interval excludes zero."""
-    num_rows: int
-
-
 class ModelComparison(TypedDict):
     """Two models on the same pairs."""
 
@@ -219,6 +207,7 @@ class NamedComparison(ModelComparison):
     """The second one."""
     states: StateNumbers | None
     samples: ComparedSamples | None
+    second_labels: ViewDifferences | None
 
 
 class EvaluateMetrics(RewardNumbers):
@@ -232,5 +221,7 @@ class EvaluateMetrics(RewardNumbers):
     """None: not asked for, or the scorer has none of its own."""
     samples: NamedSamples | None
     """With ``samples_file``."""
+    second_labels: NamedViews | None
+    """With ``second_labels``."""
     comparison: NotRequired[NamedComparison]
     """With ``compare_to``."""

@@ -26,6 +26,19 @@ class EstimateNumbers(TypedDict):
     high: float | None
 
 
+class MeasureDifference(TypedDict):
+    """A measure of both models, and the first less the second."""
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    is_clear: bool
+    """The interval excludes zero."""
+    num_rows: int
+
+
 class NextStep(TypedDict):
     text: str
     command: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rewardsmith.preferences.formats.arena import ARENA
 from rewardsmith.preferences.formats.format import Format
 from rewardsmith.preferences.formats.hh import HH
+from rewardsmith.preferences.formats.judged import JUDGED
 from rewardsmith.preferences.formats.llamafactory import LLAMAFACTORY
 from rewardsmith.preferences.formats.ms_swift import MS_SWIFT
 from rewardsmith.preferences.formats.nemo_rl import NEMO_RL
@@ -19,6 +20,7 @@ FORMATS: tuple[Format, ...] = (
     HH,
     RATINGS,
     SEVERAL,
+    JUDGED,
     ARENA,
     MS_SWIFT,
     NEMO_RL,

@@ -30,6 +30,8 @@ class Format:
     responses: Callable[[Record], list[Conversation | None]] | None = None
     """Every response of a row of more than two, in the row's order, for scoring, None for a missing one. None: a row
     has two."""
+    says_more: bool = True
+    """Whether target, weight and their like may stand beside the pair; else such columns are about something else."""
 
     def pairs(self, record: Record) -> list[Pair]:
         """The row's pairs, the system text that stands in a column of its own before their prompt."""

@@ -35,6 +35,8 @@ class Grounds:
     p_wrong_structured: float
     votes: tuple[int, int, int] | None
     """For chosen, for rejected, for a tie."""
+    second: float
+    """P(chosen is the better one) by second labels."""
     annotator_error: float | None
     """Share of this annotator's labels that are wrong."""
     share_wrong: float | None
@@ -42,12 +44,14 @@ class Grounds:
 
 
 def reasons(grounds: Grounds) -> list[str]:
-    """What speaks against the label, and what for it: judges, votes, annotator, structured audit. Never empty."""
+    """What speaks against the label, and what for it: judges, votes, second label, annotator, structured
+    audit. Never empty."""
     found = (
         "the label calls a tie" if grounds.target == 0.5 else "",
         _judges(grounds),
         _closeness(grounds),
         _votes(grounds.votes),
+        _second(grounds),
         _annotator(grounds),
         _structured(grounds),
         "weight 0: no judge learned from it" if grounds.weight == 0 else "",
@@ -63,7 +67,9 @@ def grounds_at(
     mean, spread, held_out = strength_columns(strengths)
     judged, pairs = strengths.take(index), pairs.select(_FROM_PAIRS).take(index)
     chosen, rejected, number = _preferences(judged, held_out)
-    p_wrong, structured = (numbers_of(judged, name) for name in ("p_wrong", "p_wrong_structured"))
+    p_wrong, structured, second = (
+        numbers_of(judged, name) for name in ("p_wrong", "p_wrong_structured", "second_target")
+    )
     rates = {annotator["name"]: annotator["error_rate"] for annotator in metrics["annotators"] or []}
     noise = metrics["label_noise"]
     return [
@@ -79,6 +85,7 @@ def grounds_at(
             p_wrong=float(p_wrong[i]),
             p_wrong_structured=float(structured[i]),
             votes=votes_of(row["votes_chosen"], row["votes_rejected"], row["votes_tie"]),
+            second=float(second[i]),
             annotator_error=rates.get(row["annotator_id"]),
             share_wrong=noise and noise["value"],
         )
@@ -133,6 +140,14 @@ def _votes(votes: Sequence[int] | None) -> str:
     side = "" if chosen == rejected else f" for the {'chosen' if chosen > rejected else 'rejected'} response"
     ties = f", {tie} for a tie" if tie else ""
     return f"votes {max(chosen, rejected)} : {min(chosen, rejected)}{side}{ties}"
+
+
+def _second(grounds: Grounds) -> str:
+    if np.isnan(grounds.second) or grounds.target == 0.5:
+        return ""
+    if grounds.second == 0.5:
+        return "the second label is a tie"
+    return f"the second label {'agrees' if (grounds.second > 0.5) == (grounds.target > 0.5) else 'disagrees'}"
 
 
 def _annotator(grounds: Grounds) -> str:

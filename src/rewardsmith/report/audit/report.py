@@ -13,6 +13,8 @@ from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_fig
 from rewardsmith.report.audit.reliability_figure import reliability_figure
 from rewardsmith.report.audit.review_figure import review_figure, review_rows
 from rewardsmith.report.audit.review_words import review_sentence
+from rewardsmith.report.audit.second_figure import second_figure
+from rewardsmith.report.audit.second_words import second_sentences
 from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
@@ -34,7 +36,7 @@ def render_audit_report(
     with_text = options.report_text == "full"
     categories = bar_tables.category_table(metrics, with_text)
     annotators = bar_tables.annotator_table(metrics, with_text)
-    is_held_out = strength_columns(strengths)[2]
+    is_held_out, second = strength_columns(strengths)[2], metrics.get("second_labels")
     return render_page(
         "audit.html.j2",
         metrics=metrics,
@@ -50,6 +52,7 @@ def render_audit_report(
         annotators=annotators,
         annotator_finding=bar_tables.bar_finding(annotators),
         structured=metrics["structured"] or {},
+        second_sentences=[*second_sentences(second)],
         structured_categories=bar_tables.structured_table(metrics, with_text),
         galleries=galleries(pairs, strengths, options.report_examples, with_text, metrics["claim"]["level"]),
         linked=TermLinks(AUDIT_TERMS),
@@ -71,6 +74,7 @@ def figures_of(metrics: AuditMetrics, strengths: pa.Table) -> dict[str, Any]:
         "spread_by_group": spread_by_group_figure(metrics["strength"]["spread_by_bin"]),
         "length": length_figure(metrics["length"]),
         "accuracy": accuracy_figure(metrics),
+        "second": second_figure(metrics["second_labels"]) if "second_labels" in metrics else None,
     }
 
 

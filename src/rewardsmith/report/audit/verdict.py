@@ -14,6 +14,7 @@ from rewardsmith.contracts.metrics.audit import (
 )
 from rewardsmith.report.audit.doubts import doubt_sentences, help_in_short, help_sentence, planted_auroc
 from rewardsmith.report.audit.review_words import review_sentence
+from rewardsmith.report.audit.second_words import second_sentences
 from rewardsmith.report.numbers import count, pairs, range_words, rounded_percent
 from rewardsmith.report.sections import stability_words
 from rewardsmith.strength.ensembles.kinds import KINDS
@@ -61,6 +62,7 @@ def _rest(metrics: AuditFindings) -> list[str]:
     bound = "Errors that gather on ambiguous pairs do not show, so the share of wrong labels is a lower bound."
     return [
         bound if judged else "",
+        *second_sentences(metrics.get("second_labels")),
         _judges(metrics["ensemble"]),
         _without_judges(metrics["ensemble"]),
         _quarantined(metrics["data"]),

@@ -15,6 +15,7 @@ from rewardsmith.report.evaluate.sample_figure import best_of_n_figure
 from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_figures import state_figures
 from rewardsmith.report.evaluate.state_words import state_finding, state_rows
+from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
 from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
 from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent
 from rewardsmith.report.page import render_page
@@ -54,6 +55,7 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
     comparison = metrics.get("comparison")
     samples, other = metrics["samples"], comparison["samples"] if comparison else None
     figure = best_of_n_figure(metrics)
+    views, differences = metrics["second_labels"], comparison["second_labels"] if comparison else None
     return render_page(
         "evaluate.html.j2",
         metrics=metrics,
@@ -73,6 +75,9 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
         best_rows=best_rows(samples, other) if samples else [],
         sample_finding=f"{sample_finding(samples)}." if samples and not figure else "",
         sample_sentences=[*sample_sentences(samples, other)] if samples else [],
+        views=view_rows(views, differences) if views else [],
+        view_finding=view_finding(views) if views else "",
+        coverage=coverage_words(views) if views else "",
         measured=measured(metrics),
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rewardsmith.contracts.metrics.evaluate import BestOfN, ComparedSamples, MeasureDifference, SampleNumbers
-from rewardsmith.contracts.metrics.parts import IntervalNumbers
-from rewardsmith.report.numbers import count, decimal, decimal_range, percent, percent_range
+from rewardsmith.contracts.metrics.evaluate import BestOfN, ComparedSamples, SampleNumbers
+from rewardsmith.contracts.metrics.parts import IntervalNumbers, MeasureDifference
+from rewardsmith.report.numbers import count, decimal, decimal_range, difference, percent, percent_range, points
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,12 @@ def _with_ends(interval: IntervalNumbers) -> str:
 
 
 def _points(entry: MeasureDifference) -> str:
-    return _difference(entry, 100, 1, " points")
+    return points(entry["difference"], entry["difference_low"], entry["difference_high"]) + _unclear(entry)
 
 
 def _signed(entry: MeasureDifference) -> str:
-    return _difference(entry, 1, 3, "")
+    return difference(entry["difference"], entry["difference_low"], entry["difference_high"]) + _unclear(entry)
 
 
-def _difference(entry: MeasureDifference, scale: float, digits: int, unit: str) -> str:
-    value, low, high = (entry[name] for name in ("difference", "difference_low", "difference_high"))
-    if value is None:
-        return "not defined"
-    ends = "" if low is None or high is None else f" ({scale * low:+.{digits}f} to {scale * high:+.{digits}f})"
-    words = f"{scale * value:+.{digits}f}{unit}{ends}".replace("-", "\N{MINUS SIGN}")
-    return words + ("" if entry["is_clear"] else ", not clear")
+def _unclear(entry: MeasureDifference) -> str:
+    return "" if entry["is_clear"] else ", not clear"

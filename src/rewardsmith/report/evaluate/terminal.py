@@ -17,8 +17,10 @@ from rewardsmith.contracts.metrics.evaluate import (
     Slice,
     StateNumbers,
 )
+from rewardsmith.contracts.metrics.second_labels import NamedViews, ViewDifferences
 from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_words import state_finding
+from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
 from rewardsmith.report.evaluate.words import MEASURES
 from rewardsmith.report.numbers import decimal
 
@@ -84,6 +86,17 @@ def print_samples(numbers: NamedSamples, console: Console, other: ComparedSample
     table = Table(*columns, title="The best of n", title_justify="left")
     for row in best_rows(numbers, other):
         table.add_row(*(row.n, row.kl_bound, row.length, row.gold, row.possible, row.other)[: len(heads)])
+    console.print(table)
+
+
+def print_views(numbers: NamedViews, console: Console, differences: ViewDifferences | None) -> None:
+    """Accuracy by labels, second labels, and where both agree."""
+    line = f"{coverage_words(numbers)} {view_finding(numbers)}."
+    console.print(line, markup=False, highlight=False)
+    heads = ["accuracy by", "pairs", "ties half", "above the labels", *(["above the other"] if differences else [])]
+    table = Table(heads[0], *(Column(head, justify="right") for head in heads[1:]))
+    for row in view_rows(numbers, differences):
+        table.add_row(*(row.name, row.pairs, row.accuracy, row.above, row.against)[: len(heads)])
     console.print(table)
 
 

@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.cli.main import main as rewardsmith
-from rewardsmith.report import svg
 from rewardsmith.report.commands import command_words
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from no_waiting import do_not_wait_for_disks, leave_figures_empty
 from scored_rows import scored_rows
 from small_loops import SMALL, named_inputs
 
@@ -249,7 +250,9 @@ def main() -> None:
         importlib.import_module(f"rewardsmith.workflows.{name}")
     inputs, place, earlier = work / "inputs", work / "place", work / "earlier"
     os.environ["REWARDSMITH_CACHE"] = str(work / "cache")
-    svg.vega_svg = lambda _: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
+    patch = pytest.MonkeyPatch()
+    do_not_wait_for_disks(patch)
+    leave_figures_empty(patch)
     prepare(inputs, verb)
     command = command_of(verb, inputs, place)
     other = [*command, *([] if verb in ("undo", "score", "score_parquet") else ["--seed", "1"])]

@@ -17,5 +17,5 @@ def test_sizes_of_one_call_belong_together() -> None:
 
 
 def test_a_type_is_checked_where_there_are_no_shapes() -> None:
-    with pytest.raises(BeartypeCallHintParamViolation):
-        at_most("long")  # type: ignore[arg-type]
+    with pytest.raises(BeartypeCallHintParamViolation), at_most("long"):  # type: ignore[arg-type]
+        pass

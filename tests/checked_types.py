@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from types import CodeType
+from typing import Any, get_args, get_type_hints
 from unittest.mock import patch
 
+import jaxtyping
 from beartype import BeartypeConf, beartype
 from jaxtyping import _import_hook
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
+remembering_shapes = jaxtyping.jaxtyped
+
+
+def jaxtyped(*, typechecker: Any) -> Any:
+    """jaxtyping's where an annotation is a shape; a function without has no sizes to remember from one to the next."""
+
+    def decorated(function: Any) -> Any:
+        plain = inspect.isfunction(function) and not any(map(has_shape, hints_of(function)))
+        return typechecker(function) if plain else remembering_shapes(function, typechecker=typechecker)
+
+    return decorated
+
+
+def hints_of(function: Any) -> list[Any]:
+    try:
+        return list(get_type_hints(function).values())
+    except NameError:  # some name is there for the type checker alone
+        return [jaxtyping.AbstractArray]
+
+
+def has_shape(hint: Any) -> bool:
+    parts = hint if isinstance(hint, list) else get_args(hint)
+    return (isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)) or any(map(has_shape, parts))
+
+
+jaxtyping.jaxtyped = jaxtyped
 
 
 class CheckedLoader(_import_hook._JaxtypingLoader):

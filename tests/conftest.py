@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import checked_types  # noqa: F401  before a module is checked
+from no_waiting import do_not_wait_for_disks
 from rewardsmith.artifacts.progress import set_quiet
 
 # Before anything imports transformers or datasets, which read them once.
@@ -21,6 +23,13 @@ REAL_DATA = REPOSITORY.parent / "shared" / "data"
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["REWARDSMITH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_disks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        do_not_wait_for_disks(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from no_waiting import leave_figures_empty
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_figures() -> Iterator[None]:
+    """``tests/report`` has them drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        leave_figures_empty(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 """Kills a verb at each of its writes: ``killed_writes.py VERB DIR``.
 
-A verb is a fork of a process that has imported everything. The system call that writes, renames or removes something
-below its place is counted; at the number asked for, the process ends itself as SIGKILL would end it. Then the same
-command runs again. Prints how many writes were tried in a new place, and over an earlier result: the first four and
-then every KILL_STRIDE-th (default 8, of a loop of rounds every third of those; `make test-heavy` tries all). A loop is
-then killed several times in a row (twenty where all writes are tried), each time at one of its next writes.
+A verb is a fork of a process that has imported what its first run did. The system call that writes, renames or removes
+something below its place is counted; at the number asked for, the process ends itself as SIGKILL would end it. Then the
+same command runs again. Prints how many writes were tried in a new place, and over an earlier result: the first four
+and then every KILL_STRIDE-th (default 8, of a loop of rounds every third of those; `make test-heavy` tries all). A loop
+is then killed several times in a row (twenty where all writes are tried), each time at one of its next writes. Figures
+stay empty: a process apart draws them, and has no place to write in.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.cli.main import main as rewardsmith
@@ -27,6 +30,7 @@ from rewardsmith.report.commands import command_words
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from no_waiting import do_not_wait_for_disks, leave_figures_empty
 from scored_rows import scored_rows
 from small_loops import SMALL, named_inputs
 
@@ -120,13 +124,18 @@ def prepare(inputs: Path, verb: str) -> None:
         run([*trained(inputs), "--max_steps", "1", "--output_dir", str(inputs / "rm")])
 
 
-def run(command: Sequence[str]) -> None:
-    """Runs a verb to its end."""
-    status, said = forked(command)
+def run(command: Sequence[str], imported: Path | None = None) -> None:
+    """Runs a verb to its end. What it ``imported`` on its way is then there for every later fork."""
+    status, said = forked(command, imported=imported)
     assert status == 0, (status, said)
+    for name in imported.read_text().split() if imported else ():
+        with suppress(ImportError):  # made by another module, not found by its name
+            importlib.import_module(name)
 
 
-def forked(command: Sequence[str], place: Path | None = None, kill_at: int = 0) -> tuple[int, str]:
+def forked(
+    command: Sequence[str], place: Path | None = None, kill_at: int = 0, imported: Path | None = None
+) -> tuple[int, str]:
     """Status and words of a verb in a fork, which ends at its n-th write below ``place``."""
     reader, writer = os.pipe()
     number = os.fork()
@@ -140,6 +149,8 @@ def forked(command: Sequence[str], place: Path | None = None, kill_at: int = 0) 
                 sys.addaudithook(Killer(place, kill_at))
             status = rewardsmith(command)
             sys.stdout.flush()
+            if imported is not None:
+                imported.write_text("\n".join(sys.modules))
         finally:
             os._exit(status)
     os.close(writer)
@@ -239,6 +250,9 @@ def main() -> None:
         importlib.import_module(f"rewardsmith.workflows.{name}")
     inputs, place, earlier = work / "inputs", work / "place", work / "earlier"
     os.environ["REWARDSMITH_CACHE"] = str(work / "cache")
+    patch = pytest.MonkeyPatch()
+    do_not_wait_for_disks(patch)
+    leave_figures_empty(patch)
     prepare(inputs, verb)
     command = command_of(verb, inputs, place)
     other = [*command, *([] if verb in ("undo", "score", "score_parquet") else ["--seed", "1"])]
@@ -253,7 +267,7 @@ def main() -> None:
     results = []
     for words in (other, command):
         empty()
-        run(words)
+        run(words, work / "imported.txt")
         results.append(contents(place))
         shutil.copytree(place, earlier, dirs_exist_ok=True) if words is other else None
     stride = 3 * STRIDE if verb in SLOW and STRIDE > 1 else STRIDE

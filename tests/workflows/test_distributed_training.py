@@ -34,6 +34,7 @@ OPTIONS = {
     "num_train_epochs": 5.0,
     "logging_steps": 1,
     "save_steps": 2,
+    "selective_checkpointing": "on",
     "max_tokens_per_batch": 200,  # several micro-batches in a step, so that every process has work
     "quiet": True,
 }

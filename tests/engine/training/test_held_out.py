@@ -46,7 +46,8 @@ def trained(
     folder: Path, out: Path, every: int, others: list[dict[str, Any]] = OTHERS, lora: bool = False, **changes: Any
 ) -> tuple[Any, ConversationEncoder, list[dict[str, Any]]]:
     """The model, its encoder, and the lines of the log."""
-    options = TrainOptions(**{"learning_rate": 3e-3, "max_steps": 6, "logging_steps": 3, "dropout": 0.2, **changes})
+    usual = {"learning_rate": 3e-3, "max_steps": 6, "logging_steps": 3, "dropout": 0.2, "selective_checkpointing": "on"}
+    options = TrainOptions(**{**usual, **changes})
     source = resolve_model(str(folder))
     tokenizer = load_tokenizer(source)
     model, encoder = new_reward_model(source, tokenizer), ConversationEncoder(tokenizer, 128)

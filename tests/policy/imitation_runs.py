@@ -49,7 +49,7 @@ def run(
     own = {name: changes.pop(name) for name in list(changes) if hasattr(OPTIONS, name)}
     sampling = {name: changes.pop(name) for name in list(changes) if hasattr(SamplingOptions(), name)}
     policy = toy_policy()[0] if policy is None else policy
-    outcome = imitate(
+    imitated = imitate(
         policy,
         tokenizer_for("llama"),
         shown,
@@ -63,7 +63,7 @@ def run(
         watch=watch,
         quiet=True,
     )
-    return policy, outcome
+    return policy, imitated.outcome
 
 
 def main(folder: Path) -> None:

@@ -34,6 +34,7 @@ from rewardsmith.workflows.sample_output import (
     check_output,
     counts_of,
     join,
+    pair_rows,
     sample_row,
     summed,
     write_quarantine,
@@ -71,7 +72,7 @@ def run_sample(config: SampleConfig, dataset: Any = None) -> SampleResult:
         with run.parts.opened():
             written = run.sample()
             if not run.num_answered:
-                raise DataError(f"{stream.name}: none of its {run.num_rows:,} rows has a prompt. {run.first_problem()}")
+                raise DataError(f"{stream.name}: none of its {run.num_rows:,} rows is usable. {run.first_problem()}")
             metrics = run.metrics(time.monotonic() - started)
             check_metrics(metrics, SampleMetrics, output.name)
             write_quarantine(output, run.bad)
@@ -105,7 +106,8 @@ class _Run:
         self._about = {"policy": sampler.fingerprint, "on_policy": sampler.on_policy, "seed": config.seed}
         settings = {**asdict(config.sampling), **asdict(config.sampling.settings())}
         here = (config.local.max_prompt_length, config.local.bf16)
-        self._settings = fingerprint_json([PARTS_VERSION, self._about, settings, *here, config.num_samples])
+        written = (config.num_samples, config.pairs)
+        self._settings = fingerprint_json([PARTS_VERSION, self._about, settings, *here, *written])
 
     @property
     def num_answered(self) -> int:
@@ -138,6 +140,8 @@ class _Run:
             self.num_rows += 1
             if row.problem is not None:
                 self._quarantine(row, row.problem.reason, str(row.problem))
+            elif self._config.pairs and row.response is None:
+                self._quarantine(row, "missing_field", "there is no response to be above others (`pairs`)")
             elif (name := prompt_id(row.prompt)) in self._seen:
                 self._num_repeated += 1
             else:
@@ -171,7 +175,11 @@ class _Run:
                 f"{self._config.model_name_or_path} takes none of {len(rows)} prompts; the first, {rows[0].place}: "
                 f"{answers[0].problem}."
             )
-        write_jsonl(path, (sample_row(row, one, self._about) for row, one in both if one.problem is None))
+        answered = [(row, one) for row, one in both if one.problem is None]
+        if self._config.pairs:
+            write_jsonl(path, (pair for row, one in answered for pair in pair_rows(row, one)))
+        else:
+            write_jsonl(path, (sample_row(row, one, self._about) for row, one in answered))
         record = {"counts": counts_of(answers), "refused": refused}
         self.parts.finish(path, record)
         return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ from rewardsmith.policy.policy_training import check_length, refuse_sharded, wit
 from rewardsmith.sampling.options import SamplingOptions
 
 
+@dataclass(frozen=True)
+class Imitated:
+    """What a training left besides the policy's own weights, which changed in place."""
+
+    outcome: TrainOutcome
+    num_demonstrations: int
+    """Learned from; the others are too long."""
+
+
 def imitate(
     policy: Any,
     tokenizer: Any,
@@ -43,7 +53,7 @@ def imitate(
     saving: CheckpointOptions = CheckpointOptions(),  # noqa: B008 - frozen
     watch: Watch | None = None,
     quiet: bool = False,
-) -> TrainOutcome:
+) -> Imitated:
     """Trains ``policy`` (what ``load_policy`` gives, adapters or not) in place on conversations that end as wanted.
 
     ``save_to`` is a folder for checkpoints, made and read as ``saving`` says: the run goes on from the newest in it.
@@ -72,7 +82,7 @@ def imitate(
         }
         checkpoints = Checkpoints(save_to, saving.save_steps, saving.save_total_limit, work)
     responder = Responder(demonstrations, sampling, training.max_tokens_per_batch, accelerator, seed)
-    return train(
+    outcome = train(
         model,
         ImitationSource(
             demonstrations,
@@ -91,6 +101,7 @@ def imitate(
         description="Imitating demonstrations",
         quiet=quiet,
     )
+    return Imitated(outcome, len(demonstrations))
 
 
 def loop_options(training: ImitationTrainingOptions) -> TrainOptions:

@@ -22,6 +22,7 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.refining.decisions_file import read_decisions
 from rewardsmith.workflows.loop.answers import read_rows
 from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.demonstrations import demonstrate
 from rewardsmith.workflows.loop.evaluation import evaluate_start
 from rewardsmith.workflows.loop.files import RoundFiles
 from rewardsmith.workflows.loop.loop import Loop
@@ -54,6 +55,8 @@ def waiting(loop: Loop, number: int) -> Waiting | None:
 def label(loop: Loop, number: int) -> Spent:
     """Writes the labels of a round. ``DataError`` where there are none, and nothing else to learn from."""
     how, folder = loop.config.labelling, loop.files.round(number)
+    if how.labels == "demonstrations":
+        return demonstrate(loop, number)
     samples, pairs = _chosen(loop, number)
     decisions: Sequence[str | None]
     if how.labels == "person":

@@ -195,7 +195,7 @@ def test_the_command_asks_an_endpoint_and_says_what_is_off_policy(
 
 
 def test_demonstrations_stand_above_what_the_policy_writes(tmp_path: Path, stub: StubSampler) -> None:
-    shown = [{"prompt": f"Q{number}", "response": f"A{number}"} for number in range(3)]
+    shown = [{"prompt": f"Q{q}", "response": f"A{a}"} for q, a in ((0, 0), (1, 1), (1, 1), (1, 2))]
     run_sample(config(tmp_path / "pairs.jsonl", pairs=True, num_samples=2), shown)
     pairs = load_preferences(str(tmp_path / "pairs.jsonl"), DataOptions()).table
     assert [one[-1]["content"] for one in pairs["chosen"].to_pylist()] == ["A0", "A0", "A1", "A1", "A2", "A2"]

@@ -20,7 +20,7 @@ from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.sample import AnswerCounts, SampleMetrics
 from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, DataError, ModelError
-from rewardsmith.preferences.identity import prompt_id
+from rewardsmith.preferences.identity import pair_id, prompt_id
 from rewardsmith.preferences.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL
 from rewardsmith.preferences.prompt_rows import PromptRow, PromptStream, stream_prompts
@@ -142,7 +142,7 @@ class _Run:
                 self._quarantine(row, row.problem.reason, str(row.problem))
             elif self._config.pairs and row.response is None:
                 self._quarantine(row, "missing_field", "there is no response to be above others (`pairs`)")
-            elif (name := prompt_id(row.prompt)) in self._seen:
+            elif (name := self._name(row)) in self._seen:
                 self._num_repeated += 1
             else:
                 self._seen.add(name)
@@ -151,7 +151,7 @@ class _Run:
     def _part(self, index: int, rows: list[PromptRow]) -> Path:
         digest = hashlib.sha256(self._settings.encode())
         for row in rows:
-            digest.update(f"{row.row} {prompt_id(row.prompt)}\n".encode())
+            digest.update(f"{row.row} {self._name(row)}\n".encode())
         path = self.parts.path(index, digest.hexdigest())
         record = self.parts.finished(path)
         if record is None:
@@ -165,6 +165,10 @@ class _Run:
             if problem := record["refused"].get(str(row.row)):
                 self._quarantine(row, REFUSED_BY_MODEL, problem)
         return path
+
+    def _name(self, row: PromptRow) -> str:
+        """Equal for rows that need one answer only."""
+        return pair_id(row.prompt, [row.response], []) if self._config.pairs and row.response else prompt_id(row.prompt)
 
     def _write(self, path: Path, rows: list[PromptRow]) -> dict[str, Any]:
         answers = self._sampler.sample([row.prompt for row in rows], self._config.num_samples, self._config.seed)

@@ -27,8 +27,8 @@ def implicit_gap(
     logprobs: Float[Tensor, "2 B"], old_logprobs: Float[Tensor, "2 B"], beta: float
 ) -> Float[Tensor, " B"]:
     """beta (log pi / pi_old of the demonstration - the same of the own response), rows in this order."""
-    demonstrated, own = beta * (logprobs - old_logprobs)
-    return demonstrated - own
+    rewards = beta * (logprobs - old_logprobs)
+    return rewards[0] - rewards[1]
 
 
 def gap_cost(gap: Float[Tensor, " B"], cost: GapCost) -> Float[Tensor, " B"]:

@@ -106,7 +106,8 @@ def test_how_a_step_is_cut_changes_nothing(imitation: str) -> None:
     whole, first = run(**one)
     cut, other = run(max_tokens_per_batch=20, **one)
     assert largest_difference(whole, cut) < 2e-5
-    assert first.last["loss"] == pytest.approx(other.last["loss"], abs=1e-5)
+    for name in ("loss", "grad_norm"):
+        assert first.last[name] == pytest.approx(other.last[name], rel=1e-4)
 
 
 @pytest.mark.parametrize("kill_at", [1, 3, 5])  # rounds begin at steps 1, 4 and 7

@@ -10,7 +10,8 @@ Workload   A world, a seed each (lexicon; gold, prompts and draws change with it
            the policy of the round before.
 Arms       sft; spin, which is IRFT with one round; irft and irft linear, three rounds; rft. Gold of the demonstrations
            and of the first policy stand in every line.
-Ceiling    Gold is at most 1; the best of eight of the first policy is what a perfect imitator of the good reaches.
+Ceiling    Gold is at most 1. A policy that imitates all demonstrations alike has theirs (`gold_demonstrations`); more
+           takes telling the bad ones.
 Cost       About {cost}
 Command    OMP_NUM_THREADS=1 python benchmarks/demonstrations.py --output_dir runs/demonstrations
 """

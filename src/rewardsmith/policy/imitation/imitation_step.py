@@ -12,6 +12,9 @@ from rewardsmith.policy.imitation.demonstrations import whole_logprobs
 from rewardsmith.policy.imitation.imitation_source import ImitationBatch
 from rewardsmith.policy.imitation.options import ImitationOptions
 
+PAIRED = ("accuracy", "gap_mean", "own_logprob")
+"""What is logged where the policy answers."""
+
 
 @dataclass(frozen=True)
 class ImitationStep(Step):
@@ -28,32 +31,30 @@ class ImitationStep(Step):
         counts = batch.weights > 0
         mask, num = sequences.response_mask, len(counts)
         if self.options.imitation == "sft" or batch.old_logprobs is None:
-            costs, pairs = -logprobs, {}
+            costs, paired = -logprobs, {}
         else:
             gap = implicit_gap(logprobs.view(2, -1), batch.old_logprobs, self.options.beta)
             costs = gap_cost(gap, self.options.imitation)
             right = (gap.detach() > 0) + 0.5 * (gap.detach() == 0)
-            pairs = {"num_right": right * counts, "gap": gap.detach() * counts, "own": logprobs.detach()[num:] * counts}
+            paired = dict(zip(PAIRED, (right, gap.detach(), logprobs.detach()[num:]), strict=True))
         entropy = output.entropy[:num].where(mask[:num], 0.0).sum(1)
         by_demonstration = {
-            "num_demonstrations": counts,
-            "cost": costs.detach() * counts,
-            "logprob": logprobs.detach()[:num] * counts,
-            "entropy": entropy * counts,
-            "num_demonstrated": mask[:num].sum(1) * counts,
-            **pairs,
+            "loss": costs.detach(),
+            "demonstration_logprob": logprobs.detach()[:num],
+            "entropy": entropy,
+            "num_demonstrated": mask[:num].sum(1),
+            "num_tokens": mask.sum(1).view(-1, num).sum(0),
+            **paired,
         }
-        totals = {name: values.sum() for name, values in by_demonstration.items()}
-        totals["num_tokens"] = (mask.sum(1).view(-1, num) * counts).sum()
-        return StepOutput((costs * batch.weights).sum(), costs.detach(), totals)
+        totals = {name: (values * counts).sum() for name, values in by_demonstration.items()}
+        return StepOutput((costs * batch.weights).sum(), costs.detach(), {**totals, "num_demonstrations": counts.sum()})
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
         """Means over the demonstrations since the last line; of the entropy, over their tokens."""
         num = totals["num_demonstrations"]
-        pairs = {"accuracy": "num_right", "gap_mean": "gap", "own_logprob": "own"}
         return {
-            "loss": totals["cost"] / num,
-            "demonstration_logprob": totals["logprob"] / num,
+            "loss": totals["loss"] / num,
+            "demonstration_logprob": totals["demonstration_logprob"] / num,
             "entropy": totals["entropy"] / totals["num_demonstrated"],
-            **{name: totals[total] / num if total in totals else None for name, total in pairs.items()},
+            **{name: totals[name] / num if name in totals else None for name in PAIRED},
         }

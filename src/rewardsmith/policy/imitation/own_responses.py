@@ -72,11 +72,10 @@ class Responder:
         """``model``: an ``ActorCritic`` in evaluation mode. ``rows``: ascending."""
         mine = rows[self._accelerator.process_index :: self._accelerator.num_processes]
         own = self._drawn(model.policy, mine, round_number)
-        read = [(row, own[row], *both) for row, both in self._read(model, mine, own)]
-        found = sorted(gather_object(read))
-        tokens, mask = padded([written for _, written, *_ in found], NO_TOKEN, on_left=False)
-        logprobs = torch.tensor([both for *_, demonstrated, written in found for both in [(demonstrated, written)]])
-        return OwnResponses(torch.from_numpy(rows), tokens.where(mask, NO_TOKEN), logprobs.T.contiguous())
+        found = sorted(gather_object(list(self._read(model, mine, own))))  # by row
+        _, written, *logprobs = zip(*found, strict=True)
+        responses, _ = padded(written, NO_TOKEN, on_left=False)
+        return OwnResponses(torch.from_numpy(rows), responses, torch.tensor(logprobs))
 
     def _drawn(self, policy: Any, rows: Rows, round_number: int) -> dict[int, Tokens]:
         """A response to each prompt, with the token that ended it."""
@@ -92,11 +91,12 @@ class Responder:
             drawn |= {row: one.ids for row, one in zip(asked, written, strict=True)}
         return drawn
 
-    def _read(self, model: Any, rows: Rows, own: dict[int, Tokens]) -> Iterator[tuple[int, tuple[float, float]]]:
-        """Log-probabilities of demonstration and own response."""
+    def _read(self, model: Any, rows: Rows, own: dict[int, Tokens]) -> Iterator[tuple[int, Tokens, float, float]]:
+        """Of each row the own response, and the log-probabilities of demonstration and own response."""
         sizes = np.array(self._demonstrations.num_tokens(rows, own))
         for places in length_sorted_batches(sizes, self._max_tokens) if len(rows) else []:
             some = rows[places]
             sequences = self._demonstrations.sequences(some, own).to(self._accelerator.device)
             demonstrated, written = whole_logprobs(model(sequences), sequences).view(2, -1).tolist()
-            yield from zip(some.tolist(), zip(demonstrated, written, strict=True), strict=True)
+            responses = [own[row] for row in some.tolist()]
+            yield from zip(some.tolist(), responses, demonstrated, written, strict=True)

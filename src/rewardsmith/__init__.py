@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
     from rewardsmith.workflows.export import ExportResult
+    from rewardsmith.workflows.imitate import ImitateResult
     from rewardsmith.workflows.iterate import IterateResult
     from rewardsmith.workflows.judge import JudgeForecast, JudgeResult
     from rewardsmith.workflows.refine import RefineResult
@@ -34,6 +35,7 @@ __all__ = [
     "audit",
     "evaluate",
     "export",
+    "imitate",
     "iterate",
     "judge",
     "refine",
@@ -145,6 +147,15 @@ def iterate(dataset: Any, **options: Any) -> IterateResult:
     from rewardsmith.workflows.iterate_options import IterateConfig
 
     return run_iterate(_config(IterateConfig, dataset, options), **_in_memory(dataset))
+
+
+def imitate(model_name_or_path: str, dataset: Any, **options: Any) -> ImitateResult:
+    """Trains a policy to answer as in demonstrations. Options: ``rewardsmith imitate --help``."""
+    from rewardsmith.workflows.imitate import run_imitate
+    from rewardsmith.workflows.imitate_options import ImitateConfig
+
+    options = {"model_name_or_path": model_name_or_path, **options}
+    return run_imitate(_config(ImitateConfig, dataset, options), **_in_memory(dataset))
 
 
 def judge(

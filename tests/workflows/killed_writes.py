@@ -60,6 +60,7 @@ STABLE = (
 STABLE_ENDINGS = (".safetensors", ".jsonl")
 AUDIT = ["--ensemble", "given", "--planted_rate", "0", "--no-stability"]
 MODEL = ["--device", "cpu", "--max_length", "64"]
+IMITATED = ["--demonstrations_per_step", "8", "--num_rounds", "2", "--max_new_tokens", "4", "--save_steps", "1", *MODEL]
 SAMPLED = ["--num_samples", "2", "--max_new_tokens", "4", "--window", "2", "--device", "cpu"]
 
 
@@ -88,6 +89,7 @@ def command_of(verb: str, inputs: Path, place: Path) -> list[str]:
         ],
         "score": [*score, *file],
         "iterate": [*looped(inputs), *folder],
+        "imitate": ["imitate", pairs, "--model_name_or_path", str(inputs / "policy"), *IMITATED, *folder],
         "score_parquet": [*score, "--output_file", str(place / "out.parquet")],
     }[verb]
 
@@ -110,7 +112,7 @@ def prepare(inputs: Path, verb: str) -> None:
     for name in ("old", "new"):
         rows = [{"prompt": f"Q{n}", "response": f"{name} {n}"} for n in range(12)]
         (inputs / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    if verb in ("sample", "iterate"):
+    if verb in ("sample", "iterate", "imitate"):
         from tiny_writers import save_tiny_writer  # loads torch
 
         save_tiny_writer(inputs / "policy")

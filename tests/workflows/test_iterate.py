@@ -128,6 +128,21 @@ def test_a_new_loop_learns_from_what_a_person_decided_about_the_pairs_to_label_n
     assert other["num_decided"] == 0  # its prompt is held out there
 
 
+def test_chosen_responses_stand_above_what_the_policy_writes(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    how = {"labels": "demonstrations", "labels_per_round": 5, "preference_data": "last", "reference": "last"}
+    metrics = looped(tmp_path, inputs, **how)
+    given = rows_of(Path(inputs["dataset_name"]))
+    shown = {row["chosen"] for row in given}
+    rounds = [rows_of(tmp_path / f"round-{number}" / "labels.jsonl") for number in (1, 2)]
+    for one, rows in zip(metrics["rounds"], rounds, strict=True):
+        assert one["labels"] == {"num_pairs": len(rows), "by": "demonstrations", "wrong_share": None}
+        assert one["reward_model"]["num_pairs"] == len(rows) > 2
+        assert {row["chosen"] for row in rows} <= shown
+        assert not {row["rejected"] for row in rows} & {row[side] for row in given for side in ("chosen", "rejected")}
+    first, second = ({row["chosen"] for row in rows} for rows in rounds)
+    assert not first & second
+
+
 def test_another_policy_under_the_same_name_does_not_go_on_with_a_loop(tmp_path: Path, inputs: dict[str, Any]) -> None:
     policy = tmp_path / "policy"
     shutil.copytree(inputs["policy_name_or_path"], policy)
@@ -251,6 +266,7 @@ def test_prompts_of_a_file_take_the_place_of_the_preferences_own(tmp_path: Path,
         ({"reward_std": 2.0}, "standardise_rewards"),
         ({"aggregate": "min"}, "num_members"),
         ({"labels": "gold"}, "labels"),
+        ({"labels": "demonstrations", "label_choice": "extremes"}, "demonstrations"),
         ({"eval_fraction": 0.0}, "test_prompts"),
         ({"policy_trainer": "trl_grpo"}, "advantage"),
         ({"save_rollouts": -1}, "save_rollouts"),

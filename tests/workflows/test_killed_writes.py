@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 
 VERBS = (
     *("simulate", "audit", "refine", "undo", "export", "export_folder"),
-    *("train", "evaluate", "sample", "score", "score_parquet", "judge", "iterate"),
+    *("train", "evaluate", "sample", "score", "score_parquet", "judge", "iterate", "imitate"),
 )
 
 

@@ -15,8 +15,9 @@ from rewardsmith.cli.main import main
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.sampler import Answers, Sample
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
+from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.messages import assistant
-from rewardsmith.preferences.options import PromptOptions, RowOptions
+from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptions
 from rewardsmith.preferences.samples import load_samples
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.workflows import sample as workflow
@@ -162,7 +163,7 @@ def test_a_policy_that_takes_no_prompt_at_all_ends_the_run(stub: StubSampler, tm
 
 
 def test_a_set_without_a_usable_prompt_is_wrong_input(stub: StubSampler, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none of its 2 rows has a prompt. The first: .* line 1: the prompt is empty"):
+    with pytest.raises(DataError, match="none of its 2 rows is usable. The first: .* line 1: the prompt is empty"):
         run_sample(config(tmp_path / "s.jsonl"), [{"prompt": ""}, {"prompt": " "}])
 
 
@@ -191,3 +192,13 @@ def test_the_command_asks_an_endpoint_and_says_what_is_off_policy(
     summary = json.loads(said.splitlines()[-1])
     assert summary["base_url"] == server.url and summary["num_tokens"] is None and not summary["on_policy"]
     assert {row["on_policy"] for row in lines(output)} == {False} and lines(output)[0]["logprob"] is None
+
+
+def test_demonstrations_stand_above_what_the_policy_writes(tmp_path: Path, stub: StubSampler) -> None:
+    shown = [{"prompt": f"Q{q}", "response": f"A{a}"} for q, a in ((0, 0), (1, 1), (1, 1), (1, 2))]
+    run_sample(config(tmp_path / "pairs.jsonl", pairs=True, num_samples=2), shown)
+    pairs = load_preferences(str(tmp_path / "pairs.jsonl"), DataOptions()).table
+    assert [one[-1]["content"] for one in pairs["chosen"].to_pylist()] == ["A0", "A0", "A1", "A1", "A2", "A2"]
+    assert [one[-1]["content"] for one in pairs["rejected"].to_pylist()][:3] == ["Q0 0 0", "Q0 0 1", "Q1 0 0"]
+    with pytest.raises(DataError, match=r"none of its 7 rows is usable.*no response to be above others \(`pairs`\)"):
+        run_sample(config(tmp_path / "none.jsonl", pairs=True), ROWS)

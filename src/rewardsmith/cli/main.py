@@ -20,6 +20,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.output import show_result, speaking_in_flags
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.version import __version__
+from rewardsmith.workflows.imitate_options import ImitateConfig
 from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.options import (
@@ -49,6 +50,7 @@ COMMANDS: dict[str, type] = {
     "score": ScoreConfig,
     "west-of-n": WestOfNConfig,
     "iterate": IterateConfig,
+    "imitate": ImitateConfig,
     "judge": JudgeConfig,
     "export": ExportConfig,
     "study noise": StudyNoiseConfig,

@@ -78,7 +78,7 @@ def train_policy(
         use_all_cores()  # as scorers do, which would else change rounding in the middle of the run
     check_policy_options(options)
     _check_processes(options, accelerator)
-    check_length(policy, options)
+    check_length(policy, options.rollouts.max_prompt_length, options.sampling.max_new_tokens)
     on_policy = options.sampling.settings().on_policy
     if not on_policy:
         say("Responses are drawn off policy (`temperature`, `top_p` or `repetition_penalty`): their KL is biased.")
@@ -133,12 +133,17 @@ def make_policy_optimizer(
 
 
 def _actor_critic(policy: Any, critic: Critic | None, options: PolicyOptions) -> ActorCritic:
-    for module in policy.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0  # a ratio of two draws of it would be noise
+    without_dropout(policy)
     if options.ppo.advantage != "gae":
         return ActorCritic(policy)
     return ActorCritic(policy, critic_of_policy(policy) if critic is None else critic)
+
+
+def without_dropout(policy: Any) -> None:
+    """Switches it off: a ratio of two draws of it would be noise."""
+    for module in policy.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
 
 
 def loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
@@ -153,20 +158,24 @@ def loop_options(options: PolicyOptions, logging_rollouts: int) -> TrainOptions:
     )
 
 
-def check_length(policy: Any, options: PolicyOptions) -> None:
+def check_length(policy: Any, prompt: int, response: int, named: str = "`max_prompt_length`") -> None:
     """``ConfigError`` where prompt and response may be longer than what the policy reads."""
-    prompt, response = options.rollouts.max_prompt_length, options.sampling.max_new_tokens
     limit = position_limit(policy.config)
     if limit is not None and prompt + response > limit:
         raise ConfigError(
-            f"`max_prompt_length` {prompt} and `max_new_tokens` {response} make {prompt + response} tokens; the policy "
-            f"reads {limit}. Lower one of them."
+            f"{named} {prompt} and `max_new_tokens` {response} make {prompt + response} tokens; the policy reads "
+            f"{limit}. Lower one of them."
         )
 
 
-def _check_processes(options: PolicyOptions, accelerator: Accelerator) -> None:
+def refuse_sharded(accelerator: Accelerator) -> None:
+    """``ConfigError`` for FSDP."""
     if accelerator.distributed_type == DistributedType.FSDP:
         raise ConfigError("A policy cannot be trained sharded (FSDP): a shard draws nothing. Use DDP, or adapters.")
+
+
+def _check_processes(options: PolicyOptions, accelerator: Accelerator) -> None:
+    refuse_sharded(accelerator)
     rollouts, num_minibatches = options.rollouts, options.ppo.num_minibatches
     num = rollouts.prompts_per_rollout * rollouts.num_samples // num_minibatches
     if num < accelerator.num_processes:

@@ -63,7 +63,7 @@ def train_policy_by_trl(
     """
     check_policy_options(options)
     check_trl_options(trainer, options)
-    check_length(policy, options)
+    check_length(policy, options.rollouts.max_prompt_length, options.sampling.max_new_tokens)
     if accelerator.num_processes > 1:
         raise ConfigError(f"`policy_trainer` {trainer} runs in one process, and here are {accelerator.num_processes}.")
     answered = prompt_set(tokenizer, prompts, options.rollouts.max_prompt_length)

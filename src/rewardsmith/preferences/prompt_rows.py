@@ -31,6 +31,8 @@ class PromptRow:
     place: str
     """File and line, for messages."""
     prompt: list[Message] = field(default_factory=list)
+    response: Message | None = None
+    """The first one that the row holds, where prompts are what stands before responses; of a pair the chosen one."""
     problem: BadRowError | None = None
 
 
@@ -79,7 +81,8 @@ def _is_answered(record: Mapping[str, object]) -> bool:
 
 def _before_responses(row: ScoringRow) -> PromptRow:
     first = next((conversation for conversation in row.conversations if conversation is not None), ())
-    return PromptRow(row.row, row.raw, row.file, row.place, list(first[:-1]), row.problem)
+    response = first[-1] if first else None
+    return PromptRow(row.row, row.raw, row.file, row.place, list(first[:-1]), response, row.problem)
 
 
 def _rows(sources: Sequence[OpenedSource], options: PromptOptions, not_read: Counter[str]) -> Iterator[PromptRow]:

@@ -83,6 +83,7 @@ class IterateConfig:
       rewardsmith iterate --dataset_name embedded/world --labels gold --labels_per_round 200
       rewardsmith iterate prefs.jsonl --policy_name_or_path Qwen/Qwen3-0.6B --policy_use_peft --adapt metarm
       rewardsmith iterate prefs.jsonl --policy_name_or_path runs/policy --prompts others.jsonl --labels person
+      rewardsmith iterate prefs.jsonl --policy_name_or_path runs/sft --labels demonstrations --preference_data last
     """
 
     data: DataOptions = field(default_factory=DataOptions)

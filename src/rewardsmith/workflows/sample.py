@@ -20,7 +20,7 @@ from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.sample import AnswerCounts, SampleMetrics
 from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, DataError, ModelError
-from rewardsmith.preferences.identity import prompt_id
+from rewardsmith.preferences.identity import pair_id, prompt_id
 from rewardsmith.preferences.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL
 from rewardsmith.preferences.prompt_rows import PromptRow, PromptStream, stream_prompts
@@ -34,6 +34,7 @@ from rewardsmith.workflows.sample_output import (
     check_output,
     counts_of,
     join,
+    pair_rows,
     sample_row,
     summed,
     write_quarantine,
@@ -71,7 +72,7 @@ def run_sample(config: SampleConfig, dataset: Any = None) -> SampleResult:
         with run.parts.opened():
             written = run.sample()
             if not run.num_answered:
-                raise DataError(f"{stream.name}: none of its {run.num_rows:,} rows has a prompt. {run.first_problem()}")
+                raise DataError(f"{stream.name}: none of its {run.num_rows:,} rows is usable. {run.first_problem()}")
             metrics = run.metrics(time.monotonic() - started)
             check_metrics(metrics, SampleMetrics, output.name)
             write_quarantine(output, run.bad)
@@ -105,7 +106,8 @@ class _Run:
         self._about = {"policy": sampler.fingerprint, "on_policy": sampler.on_policy, "seed": config.seed}
         settings = {**asdict(config.sampling), **asdict(config.sampling.settings())}
         here = (config.local.max_prompt_length, config.local.bf16)
-        self._settings = fingerprint_json([PARTS_VERSION, self._about, settings, *here, config.num_samples])
+        written = (config.num_samples, config.pairs)
+        self._settings = fingerprint_json([PARTS_VERSION, self._about, settings, *here, *written])
 
     @property
     def num_answered(self) -> int:
@@ -138,7 +140,9 @@ class _Run:
             self.num_rows += 1
             if row.problem is not None:
                 self._quarantine(row, row.problem.reason, str(row.problem))
-            elif (name := prompt_id(row.prompt)) in self._seen:
+            elif self._config.pairs and row.response is None:
+                self._quarantine(row, "missing_field", "there is no response to be above others (`pairs`)")
+            elif (name := self._name(row)) in self._seen:
                 self._num_repeated += 1
             else:
                 self._seen.add(name)
@@ -147,7 +151,7 @@ class _Run:
     def _part(self, index: int, rows: list[PromptRow]) -> Path:
         digest = hashlib.sha256(self._settings.encode())
         for row in rows:
-            digest.update(f"{row.row} {prompt_id(row.prompt)}\n".encode())
+            digest.update(f"{row.row} {self._name(row)}\n".encode())
         path = self.parts.path(index, digest.hexdigest())
         record = self.parts.finished(path)
         if record is None:
@@ -162,6 +166,10 @@ class _Run:
                 self._quarantine(row, REFUSED_BY_MODEL, problem)
         return path
 
+    def _name(self, row: PromptRow) -> str:
+        """Equal for rows that need one answer only."""
+        return pair_id(row.prompt, [row.response], []) if self._config.pairs and row.response else prompt_id(row.prompt)
+
     def _write(self, path: Path, rows: list[PromptRow]) -> dict[str, Any]:
         answers = self._sampler.sample([row.prompt for row in rows], self._config.num_samples, self._config.seed)
         both = list(zip(rows, answers, strict=True))
@@ -171,7 +179,11 @@ class _Run:
                 f"{self._config.model_name_or_path} takes none of {len(rows)} prompts; the first, {rows[0].place}: "
                 f"{answers[0].problem}."
             )
-        write_jsonl(path, (sample_row(row, one, self._about) for row, one in both if one.problem is None))
+        answered = [(row, one) for row, one in both if one.problem is None]
+        if self._config.pairs:
+            write_jsonl(path, (pair for row, one in answered for pair in pair_rows(row, one)))
+        else:
+            write_jsonl(path, (sample_row(row, one, self._about) for row, one in answered))
         record = {"counts": counts_of(answers), "refused": refused}
         self.parts.finish(path, record)
         return record

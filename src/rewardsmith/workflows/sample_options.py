@@ -21,6 +21,7 @@ class SampleConfig:
       rewardsmith sample prompts.jsonl --model_name_or_path embedded/smollm2-135m --num_samples 16
       rewardsmith sample prefs.jsonl --model_name_or_path runs/policy --max_prompts 500 --output_file samples.jsonl
       rewardsmith sample prompts.jsonl --model_name_or_path Qwen/Qwen3-8B --base_url http://localhost:8000/v1
+      rewardsmith sample demos.jsonl --model_name_or_path runs/sft --pairs --output_file pairs.jsonl
     """
 
     data: PromptOptions = field(default_factory=PromptOptions)
@@ -30,6 +31,9 @@ class SampleConfig:
     """Branch, tag or commit of a Hub model."""
     num_samples: int = 4
     """Responses to each prompt."""
+    pairs: bool = False
+    """Write preferences for `train`: the response of a row, its demonstration, above each one drawn (RFT, arXiv
+    2405.17888)."""
     output_file: str | None = None
     """JSON Lines file to write; default: runs/sample-<name of the data set>.jsonl."""
     sampling: SamplingOptions = field(default_factory=SamplingOptions)

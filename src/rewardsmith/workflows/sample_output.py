@@ -49,6 +49,13 @@ def sample_row(row: PromptRow, answers: Answers, about: Mapping[str, Any]) -> di
     }
 
 
+def pair_rows(row: PromptRow, answers: Answers) -> list[dict[str, Any]]:
+    """Preferences that `train` reads: what the row holds above each response drawn."""
+    assert row.response is not None
+    both = {"prompt": [with_fields(message) for message in row.prompt], "chosen": _readable(row.response)}
+    return [{**both, "rejected": _readable(sample.response)} for sample in answers.samples]
+
+
 def counts_of(answers: Sequence[Answers]) -> AnswerCounts:
     """Of some prompts, refused ones left out."""
     answered = [one for one in answers if one.problem is None]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -21,13 +19,12 @@ from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
+from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS, smoothed_labels
 from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
-from rewardsmith.errors import RewardsmithError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.loading import save_reward_model
 from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
@@ -43,10 +40,10 @@ from rewardsmith.workflows.origins import EVAL_INPUT
 from rewardsmith.workflows.output_paths import default_output, open_folder
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.sample_files import write_quarantine
+from rewardsmith.workflows.saved_model import forget_unsaved, saved_into
 from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
 
 LEFT_OUT = "left_out.jsonl"
-SAVING = ".saving"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
 PARTS_OF_A_STEP = ("per_device_train_batch_size", "gradient_accumulation_steps", "max_tokens_per_batch")
 
@@ -113,7 +110,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         accelerator.wait_for_everyone()
         return TrainResult(str(path), metrics)
     extra = {**trained.start.extra, "dataset": given.name}
-    with _into(path) as saving:
+    with saved_into(path) as saving:
         save_reward_model(model, trained.start.tokenizer, saving, extra, weights)
     accelerator.wait_for_everyone()  # here and not at the end: an evaluation can outlast what processes wait for
     if encoded.left_out:
@@ -154,21 +151,8 @@ def _open_folder(config: TrainConfig, given: PreferenceSet, other_inputs: dict[s
     folder = open_folder("train", config, given, other_inputs, PARTS_OF_A_STEP)
     if folder.resumed:
         say(f"The run in {folder.path} was interrupted.")
-    shutil.rmtree(folder.path / SAVING, ignore_errors=True)
+    forget_unsaved(folder.path)
     return folder
-
-
-@contextmanager
-def _into(folder: Path) -> Iterator[Path]:
-    """A folder to save to whose files then move up, configurations last: without one nothing loads a model."""
-    saving = folder / SAVING
-    try:
-        yield saving
-    except RewardsmithError as error:
-        raise type(error)(f"{error} {Checkpoints(folder / CHECKPOINTS).last_good()}") from error
-    for file in sorted(saving.iterdir(), key=lambda file: (file.name.endswith("config.json"), file.name)):
-        file.replace(folder / file.name)
-    saving.rmdir()
 
 
 def _train_metrics(trained: Trained[RewardStep | MetaStep], columns_not_read: dict[str, int]) -> TrainMetrics:

@@ -32,7 +32,7 @@ class LabelNumbers(TypedDict):
     """Fresh labels of a round."""
 
     num_pairs: int
-    by: Literal["gold", "judge", "person"]
+    by: Literal["gold", "judge", "person", "demonstrations"]
     wrong_share: float | None
     """That gold contradicts; None without gold."""
 
@@ -136,7 +136,7 @@ class IterateFindings(TypedDict):
     reward_model: str
     """What reward models begin as."""
     adapt: Literal["none", "retrain", "metarm", "ocrm"]
-    labels: Literal["none", "gold", "judge", "person"]
+    labels: Literal["none", "gold", "judge", "person", "demonstrations"]
     preference_data: Literal["first", "last", "all"]
     policy_start: Literal["sft", "last"]
     reference: Literal["sft", "last"]

@@ -19,7 +19,7 @@ from rewardsmith.preferences.simulation.flips import pick_flips
 Row = dict[str, Any]
 Decision = Literal["keep", "flip", "tie", "drop"]
 """The favourite is better; the other one is; neither is; nothing is to be learned from the pair."""
-Labeller = Literal["gold", "judge", "person"]
+Labeller = Literal["gold", "judge", "person", "demonstrations"]
 _DECISION: dict[Outcome, Decision] = {"win": "keep", "lose": "flip", "tie": "tie"}
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from rewardsmith.errors import ConfigError
 
 Adapt = Literal["none", "retrain", "metarm", "ocrm"]
-Labels = Literal["none", "gold", "judge", "person"]
+Labels = Literal["none", "gold", "judge", "person", "demonstrations"]
 LabelChoice = Literal["random", "disagreement", "extremes"]
 GOLD_FLIP_RATE = 0.25
 """How often a labeller errs whose labels are made of gold, unless told otherwise."""
@@ -53,7 +53,8 @@ class LabellingOptions:
 
     labels: Labels = "none"
     """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model or a chat model; `person`:
-    the run stops, says where to decide, and goes on when `decisions.jsonl` is there."""
+    the run stops, says where to decide, and goes on when `decisions.jsonl` is there; `demonstrations`: chosen responses
+    given, each above what the policy writes to its prompt by now (arXiv 2405.17888)."""
     labels_per_round: int = 200
     """Pairs that are labelled in a round."""
     label_choice: LabelChoice = "random"
@@ -94,6 +95,10 @@ def check_rounds(
         )
     if labels_by_chat and labelling.label_flip_rate is not None:
         raise ConfigError("`label_flip_rate`: what a chat model says is taken as it is; leave the option out.")
+    if labelling.labels == "demonstrations" and (labelling.label_choice != "random" or labelling.flip_rate):
+        raise ConfigError(
+            "`labels` demonstrations: nobody decides, and any may come; leave `label_choice` and `label_flip_rate` out."
+        )
     if labelling.labels != "none" and rounds.adapt == "none":
         raise ConfigError(f"`labels` {labelling.labels}: with `adapt` none no reward model would learn from them.")
     if labelling.labels == "none" and rounds.preference_data == "last":

@@ -22,6 +22,7 @@ from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, 
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.decided import decisions_about
+from rewardsmith.workflows.loop.demonstrations import demonstrate
 from rewardsmith.workflows.loop.evaluation import evaluate_start
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import is_trained, reward_model, train_members
@@ -53,6 +54,8 @@ def waiting(loop: Loop, number: int) -> Waiting | None:
 def label(loop: Loop, number: int) -> Spent:
     """Writes the labels of a round. ``DataError`` where there are none, and nothing else to learn from."""
     how, folder = loop.config.labelling, loop.files.round(number)
+    if how.labels == "demonstrations":
+        return demonstrate(loop, number)
     samples, pairs = _chosen(loop, number)
     if len(pairs) < how.labels_per_round:
         say(f"Round {number}: {len(pairs)} pairs are there to be labelled (`labels_per_round` {how.labels_per_round}).")

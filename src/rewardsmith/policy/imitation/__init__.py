@@ -1,0 +1,1 @@
+"""Policies that learn from demonstrations, without a reward model of their own."""

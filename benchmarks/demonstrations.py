@@ -12,7 +12,8 @@ Arms       sft; spin, which is IRFT with one round; irft and irft linear, three 
            and of the first policy stand in every line.
 Ceiling    Gold is at most 1. A policy that imitates all demonstrations alike has theirs (`gold_demonstrations`); more
            takes telling the bad ones.
-Cost       About {cost}
+Cost       Forecast from small runs: ten minutes of one free thread for a seed, 50 for five; of these sft takes one,
+           the other arms two to three each.
 Command    OMP_NUM_THREADS=1 python benchmarks/demonstrations.py --output_dir runs/demonstrations
 """
 

@@ -72,11 +72,7 @@ def load_answers(dataset: Any, options: RowOptions) -> AnswerSet:
         try:
             prompt, found = _answers(row)
         except BadRowError as problem:
-            if options.on_bad_row == "error":
-                message = f"{row.place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine."
-                raise DataError(message) from problem
-            raw = row.raw
-            bad.append(QuarantinedRow(row.row, row.file, raw.line, problem.reason, problem.message, raw.original))
+            bad.append(row.set_aside(problem, options.on_bad_row))
             continue
         name = prompt_id(prompt)
         prompts.setdefault(name, prompt)

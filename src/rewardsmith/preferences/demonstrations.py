@@ -49,12 +49,7 @@ def load_demonstrations(dataset: Any, options: RowOptions, refusals: Refusals = 
         try:
             conversations += _demonstrated(row, stream.kind, refusals)
         except BadRowError as problem:
-            if options.on_bad_row == "error":
-                message = f"{row.place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine."
-                raise DataError(message) from problem
-            raw = row.raw
-            bad = QuarantinedRow(row.row, row.file, raw.line, problem.reason, problem.message, raw.original)
-            quarantine.append(bad)
+            quarantine.append(row.set_aside(problem, options.on_bad_row))
     if not conversations:
         first = quarantine[0]
         raise DataError(

@@ -68,12 +68,7 @@ def load_samples(dataset: Any, options: RowOptions, refusals: Refusals = lambda 
                 for name, value in _sample(row, refusals).items():
                     columns[name].append(value)
             except BadRowError as problem:
-                if options.on_bad_row == "error":
-                    message = f"{row.place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine."
-                    raise DataError(message) from problem
-                raw = row.raw
-                bad = QuarantinedRow(row.row, row.file, raw.line, problem.reason, problem.message, raw.original)
-                quarantine.append(bad)
+                quarantine.append(row.set_aside(problem, options.on_bad_row))
             if (row.row + 1) % _REPORT_EVERY == 0:
                 bar.advance(_REPORT_EVERY)
     if not columns["row"]:

@@ -24,6 +24,7 @@ from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.ratings import RATINGS
 from rewardsmith.preferences.identity import pair_id
 from rewardsmith.preferences.options import DataOptions, RowOptions
+from rewardsmith.preferences.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import BadRowError, column_names
 from rewardsmith.preferences.responses import find_response_key, holds_several, read_conversations
 from rewardsmith.preferences.row_fields import RowFields
@@ -50,6 +51,12 @@ class ScoringRow:
     place: str = ""
     """File and line, for messages."""
     file: str = ""
+
+    def set_aside(self, problem: BadRowError, on_bad_row: str) -> QuarantinedRow:
+        """The row with what is wrong with it; ``DataError`` with ``on_bad_row error``."""
+        if on_bad_row == "error":
+            raise DataError(f"{self.place}: {problem.message}. Fix it, or pass `on_bad_row` quarantine.") from problem
+        return QuarantinedRow(self.row, self.file, self.raw.line, problem.reason, problem.message, self.raw.original)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rewardsmith.contracts.metrics.second_labels import SecondNumbers
 from rewardsmith.report.audit.second_words import left_out_words, strength_finding
 from rewardsmith.report.numbers import count, decimal, percent, percent_range
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 CAPTION = (
     "Pairs sorted by strength and cut into 20 equal groups; ties of the second labels count half. Bars: 95% intervals "
@@ -55,10 +55,10 @@ def second_figure(found: SecondNumbers) -> Figure | None:
                 x=x, y=alt.Y("belief:Q", scale=shares)
             ),
             known.mark_rule(color=light("blue"), opacity=0.6, aria=False).encode(
-                x=x, y=alt.Y("low:Q", scale=shares), y2="high:Q"
+                x=x, y=alt.Y("low:Q", scale=shares), y2=alt.Y2("high:Q")
             ),
             base.mark_line(color=light("blue"), strokeWidth=1.75, aria=False),
-            base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description="tip:N"),
+            base.mark_point(color=light("blue"), filled=True, size=48, opacity=1).encode(description=TIP),
             height=canvas.choose(260, 230),
         )
 

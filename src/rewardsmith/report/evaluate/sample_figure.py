@@ -10,7 +10,7 @@ from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, SampleNumber
 from rewardsmith.report.evaluate.sample_words import sample_finding
 from rewardsmith.report.numbers import count, decimal
 from rewardsmith.report.palette import light
-from rewardsmith.report.svg import Canvas, Figure, LegendEntry, draw, layered, marks_of
+from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
 CAPTION = (
     "Mean gold of the best of n responses to a prompt, over all draws of n from those that are there. Up to the grey "
@@ -40,12 +40,12 @@ def best_of_n_figure(metrics: EvaluateMetrics) -> Figure | None:
         band = marks_of([row for row in own if row["low"] is not None])
         return layered(
             band.mark_area(opacity=0.16, color=light("blue"), aria=False).encode(
-                x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"
+                x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2=alt.Y2("high:Q")
             ),
             marks_of(rows).mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour),
             marks_of([row for row in rows if row["n"] in ticks])
             .mark_point(filled=True, size=40, opacity=1)
-            .encode(x=x, y=y, color=colour, description="tip:N"),
+            .encode(x=x, y=y, color=colour, description=TIP),
             height=canvas.choose(260, 220),
         )
 

@@ -53,6 +53,12 @@ def count(value: Any) -> str:
     return f"{int(value):,}" if known(value) else MISSING
 
 
+def megabytes(num_bytes: int) -> str:
+    """``1.4 MB``, ``0.03 MB``."""
+    size = num_bytes / 1e6
+    return f"{size:.2g} MB" if size < 0.1 else f"{size:.1f} MB"
+
+
 def pairs(value: int) -> str:
     """``1 pair``, ``8,541 pairs``."""
     return f"{count(value)} pair" + ("" if value == 1 else "s")

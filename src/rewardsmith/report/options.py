@@ -14,3 +14,6 @@ class ReportOptions:
     """`none` leaves every text of the data out of the report, and of an audit's doubtful.csv."""
     report_examples: int = 12
     """Pairs shown in each gallery (most doubtful, most ambiguous, strongest)."""
+    report_pairs: int = 1000
+    """Pairs in the table to decide in, of `audit` the most doubtful, of `refine` those that changed: 3 kB each where
+    responses are of usual length, 12 kB at most for two responses and more for long prompts."""

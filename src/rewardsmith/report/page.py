@@ -11,18 +11,27 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rewardsmith.artifacts.plain_text import escaped
 from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
 
+TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
+
+
 def render_page(template: str, **content: Any) -> str:
-    """The document, with style and script inside: its policy lets no other script run. Text of the data is escaped."""
-    script = _asset("audit.js")
+    """The document, with style and script inside: its policy lets no other script run. Text of the data is escaped.
+
+    With a ``pair_table`` in its content, the page has what that needs.
+    """
+    has_table = content.get("pair_table") is not None
+    script = "".join(map(_asset, ("audit.js", *(TABLE_SCRIPTS if has_table else ()))))
+    style = _asset("audit.css") + (_asset("pair_table.css") if has_table else "")
     return (
         _environment()
         .get_template(template)
         .render(
-            style=Markup(f":root {{\n  color-scheme: light dark;\n{css_variables()}\n}}\n{_asset('audit.css')}"),
+            style=Markup(f":root {{\n  color-scheme: light dark;\n{css_variables()}\n}}\n{style}"),
             script=Markup(script),
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             **content,
@@ -36,13 +45,19 @@ def _environment() -> Environment:
     env = Environment(
         loader=PackageLoader("rewardsmith.report", "templates"),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "probability", "decimal", "count", "percent_range", "decimal_range", "known", "part"):
+    for name in ("percent", "probability", "decimal", "count", "percent_range", "decimal_range", "known", "part", "megabytes"):
         env.globals[name] = getattr(numbers, name)
     return env
+
+
+def _visible(value: Any) -> Any:
+    """Texts with characters that nobody sees as escapes: none turns its neighbours round or passes for another."""
+    return escaped(value) if type(value) is str else value
 
 
 def _asset(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rewardsmith.artifacts.atomic import write_csv, write_table, write_text
+from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.flat_config import changed_options
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
@@ -153,7 +154,9 @@ def _audited(
     with_text = config.report.report_text == "full"
     write_csv(folder.path / DOUBTFUL, *doubtful_table(given.table, audited.table, metrics, with_text))
     with times.stage("report"):
-        write_text(folder.path / "report.html", render_audit_report(metrics, given.table, audited.table, config.report))
+        fingerprint = fingerprint_file(folder.path / STRENGTHS)
+        page = render_audit_report(metrics, given.table, audited.table, config.report, fingerprint)
+        write_text(folder.path / "report.html", page)
     ensemble.finish()
     metrics["timings"] = times.rounded()
     write_metrics(folder.path, metrics, AuditMetrics)

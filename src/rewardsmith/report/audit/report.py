@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
+from rewardsmith.report.audit.decision_table import decision_table
 from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
 from rewardsmith.report.audit.reliability_figure import reliability_figure
 from rewardsmith.report.audit.review_figure import review_figure, review_rows
@@ -24,18 +25,24 @@ from rewardsmith.report.page import render_page
 
 
 def render_audit_report(
-    metrics: AuditMetrics, pairs: pa.Table, strengths: pa.Table, options: ReportOptions | None = None
+    metrics: AuditMetrics,
+    pairs: pa.Table,
+    strengths: pa.Table,
+    options: ReportOptions | None = None,
+    fingerprint: str | None = None,
 ) -> str:
     """The report as one HTML document.
 
     ``pairs`` and ``strengths`` are in the same order. A part of ``metrics`` that is None has no section. Text of the
     data is escaped everywhere; ``report_text="none"`` leaves it out: texts, names of categories and annotators,
-    messages of checks that may quote a row.
+    messages of checks that may quote a row. ``fingerprint``: of the audit, under which a browser keeps decisions;
+    without it none are kept.
     """
     options = options or ReportOptions()
     with_text = options.report_text == "full"
     categories = bar_tables.category_table(metrics, with_text)
     annotators = bar_tables.annotator_table(metrics, with_text)
+    deciding = decision_table(pairs, strengths, metrics, options, fingerprint)
     is_held_out, second = strength_columns(strengths)[2], metrics.get("second_labels")
     return render_page(
         "audit.html.j2",
@@ -55,6 +62,8 @@ def render_audit_report(
         second_sentences=[*second_sentences(second)],
         structured_categories=bar_tables.structured_table(metrics, with_text),
         galleries=galleries(pairs, strengths, options.report_examples, with_text, metrics["claim"]["level"]),
+        pair_table=deciding and deciding.table,
+        table_sentence=deciding and deciding.sentence,
         linked=TermLinks(AUDIT_TERMS),
         glossary=AUDIT_TERMS,
         is_held_out=is_held_out,

@@ -14,6 +14,9 @@ from rewardsmith.preferences.sources import find_sources
 from rewardsmith.refining.evidence import Names
 from rewardsmith.refining.selection import DECISIONS
 
+DECISIONS_FILE = "decisions.jsonl"
+"""What a report calls the decisions that were taken in it."""
+
 
 def decisions_path(name: str) -> Path:
     """The file that holds the decisions: one on this machine, never a pattern or a data set of the Hub."""

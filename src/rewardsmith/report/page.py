@@ -15,8 +15,18 @@ from rewardsmith.artifacts.plain_text import escaped
 from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
-
-TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
+_TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
+_NUMBERS = (
+    "percent",
+    "probability",
+    "decimal",
+    "count",
+    "percent_range",
+    "decimal_range",
+    "megabytes",
+    "known",
+    "part",
+)
 
 
 def render_page(template: str, **content: Any) -> str:
@@ -25,7 +35,7 @@ def render_page(template: str, **content: Any) -> str:
     With a ``pair_table`` in its content, the page has what that needs.
     """
     has_table = content.get("pair_table") is not None
-    script = "".join(map(_asset, ("audit.js", *(TABLE_SCRIPTS if has_table else ()))))
+    script = "".join(map(_asset, ("audit.js", *(_TABLE_SCRIPTS if has_table else ()))))
     style = _asset("audit.css") + (_asset("pair_table.css") if has_table else "")
     return (
         _environment()
@@ -50,7 +60,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "probability", "decimal", "count", "percent_range", "decimal_range", "known", "part", "megabytes"):
+    for name in _NUMBERS:
         env.globals[name] = getattr(numbers, name)
     return env
 

@@ -22,8 +22,15 @@ MAX_CHARACTERS = 4_000
 """Characters of a text that the table keeps; the rest is counted and said."""
 SHORT = 500
 """Characters up to which a response is quickly read."""
-CHANGES = {"dropped": "drop", "turned": "flip", "softened": "soften", "reweighted": "reweight", "with_margin": "margin"}
-"""Words for the ways in which a recipe changes a pair (``refining.effects.ways``)."""
+CHANGES = {
+    "dropped": "drop",
+    "tied": "tie",
+    "turned": "flip",
+    "softened": "soften",
+    "reweighted": "reweight",
+    "with_margin": "margin",
+}
+"""Words for the ways in which a recipe changes a pair (``refining.effects.ways``, and ties)."""
 
 
 class Column(NamedTuple):
@@ -35,6 +42,17 @@ class Column(NamedTuple):
     """``number``, ``probability``, ``signed`` or ``text``."""
     title: str = ""
     """What the heading means."""
+
+
+COLUMNS = (
+    Column("row", "row", title="position in the input"),
+    Column("p_wrong", "p_wrong", "probability", "probability that the label is wrong"),
+    Column("structured", "structured", "probability", "the same by the structured audit"),
+    Column("strength", "strength", "signed", "mean gap of the judges, in logits"),
+    Column("class", "class", "text", "strength class"),
+    Column("length", "length", "signed", "characters of the chosen response less those of the rejected one"),
+    Column("category", "category", "text"),
+)
 
 
 class Filter(NamedTuple):
@@ -71,13 +89,12 @@ def pair_table(
     num_left_out: int,
     key: str | None,
     num_printed: int,
-    change_words: str,
     decided: Mapping[str, str] | None = None,
 ) -> PairTable:
     """Rows of ``pair_row`` as a table. Columns and filters without a value are left out.
 
-    ``key``: under which a browser keeps decisions; ``num_printed``: pairs that stand open in print; ``change_words``:
-    what no choice of a change is called; ``decided``: decisions that were taken before, by ``pair_id``.
+    ``key``: under which a browser keeps decisions; ``num_printed``: pairs that stand open in print; ``decided``:
+    decisions that were taken before, by ``pair_id``.
     """
     columns = [column for column in columns if any(row.get(column.key) not in (None, "") for row in rows)]
     document = {
@@ -88,7 +105,7 @@ def pair_table(
         "short": SHORT,
         "rows": rows,
     }
-    return PairTable(rows, columns, _filters(rows, change_words), inline_json(document), num_left_out)
+    return PairTable(rows, columns, _filters(rows), inline_json(document), num_left_out)
 
 
 def pair_row(
@@ -127,6 +144,8 @@ def pair_texts(prompt: Sequence[Message], chosen: str, rejected: str) -> dict[st
 def changes(given: Supervision, now: Supervision) -> list[str]:
     """What a recipe does to each pair [N] in a word or two; empty where it does nothing."""
     masks = ways(given, now)
+    masks["tied"] = (now.target == 0.5) & (given.target != 0.5)
+    masks["softened"] &= ~masks["tied"]
     words = [""] * len(given)
     for way, word in CHANGES.items():
         for index in np.flatnonzero(masks[way]):
@@ -149,11 +168,11 @@ def _beginning(text: str) -> tuple[str, int]:
 
 def _pieces(runs: Sequence[Run]) -> list[str]:
     """Texts of the runs, shared and different in turn, a shared one (perhaps empty) first."""
-    merged = [(different, "".join(run.text for run in own)) for different, own in groupby(runs, attrgetter("is_different"))]
-    return [*([""] if merged and merged[0][0] else []), *(text for _, text in merged)]
+    pieces = ["".join(run.text for run in own) for _, own in groupby(runs, attrgetter("is_different"))]
+    return ["", *pieces] if runs and runs[0].is_different else pieces
 
 
-def _filters(rows: Sequence[Mapping[str, Any]], change_words: str) -> list[Filter]:
+def _filters(rows: Sequence[Mapping[str, Any]]) -> list[Filter]:
     def values(key: str) -> list[tuple[str, str]]:
         found = sorted({row[key] for row in rows if row.get(key)})
         return [(value, value) for value in found]
@@ -170,7 +189,7 @@ def _filters(rows: Sequence[Mapping[str, Any]], change_words: str) -> list[Filte
         Filter("category", "any category", values("category")),
         Filter("class", "any class", values("class")),
         Filter("length", "any length", lengths if any("length" in row for row in rows) else []),
-        Filter("change", change_words, [*changed, ("none", "no change")] if changed else []),
+        Filter("change", "any change", [*changed, ("none", "no change")] if changed else []),
         Filter("decision", "decided or not", decisions),
     ]
     return [choice for choice in found if choice.options]

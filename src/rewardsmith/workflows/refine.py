@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
-from rewardsmith.artifacts.flat_config import build_config, flatten
+from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.flat_config import build_config, changed_options, flatten
 from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
@@ -23,13 +25,14 @@ from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
 from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.choice import Choice, choose_recipe, claim_warnings
-from rewardsmith.refining.decisions_file import decisions_path, read_decisions
+from rewardsmith.refining.decisions_file import DECISIONS_FILE, decisions_path, read_decisions
 from rewardsmith.refining.effects import audited_numbers, counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Names, Reads
 from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
+from rewardsmith.report.commands import command_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
@@ -136,19 +139,26 @@ def _written(
     refined = outcome.refined
     ledger = build_ledger(audit.pairs, outcome.strengths, outcome.given, refined)
     leaving = outgoing(ledger, TRL)
-    metrics = _metrics(folder, audit, outcome, leaving, choice)
+    metrics = _metrics(folder, audit, outcome, leaving, config, choice)
     write_table(folder.path / LEDGER_FILE, ledger)
     TRL.write(leaving.pairs, folder.path / TRAIN_FILE, metrics["dataset_name"])
     write_text(folder.path / RECIPE_FILE, refined.recipe.to_yaml())
     write_jsonl(folder.path / QUARANTINE, audit.quarantine)
-    write_text(folder.path / "report.html", render_refine_report(metrics, ledger, config.report))
+    fingerprint = fingerprint_file(folder.path / LEDGER_FILE)
+    page = render_refine_report(metrics, ledger, config.report, outcome.evidence.decision, fingerprint)
+    write_text(folder.path / "report.html", page)
     write_metrics(folder.path, metrics, RefineMetrics)
     folder.finish()
     return RefineResult(str(folder.path), metrics, ledger)
 
 
 def _metrics(
-    folder: RunFolder, audit: AuditFolder, outcome: _Outcome, leaving: Outgoing, choice: Choice
+    folder: RunFolder,
+    audit: AuditFolder,
+    outcome: _Outcome,
+    leaving: Outgoing,
+    config: RefineConfig,
+    choice: Choice,
 ) -> RefineMetrics:
     recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], outcome.label_noise
     return {
@@ -181,12 +191,19 @@ def _metrics(
             "left_out": {reason: number for reason, number in leaving.left_out.items() if number},
             "not_expressed": {column: number for column, number in leaving.not_expressed.items() if number},
         },
-        "next_steps": _next_steps(shlex.quote(str(folder.path))),
+        "next_steps": _next_steps(folder.path, config),
     }
 
 
-def _next_steps(folder: str) -> list[NextStep]:
+def _next_steps(path: Path, config: RefineConfig) -> list[NextStep]:
+    folder = shlex.quote(str(path))
+    anew = {**changed_options(config.refine), "decisions": DECISIONS_FILE, "output_dir": f"{path}-decided"}
     return [
+        {
+            "text": "Take single changes back, or decide otherwise: the table in report.html gives "
+            f"{DECISIONS_FILE}, with the decisions that were followed here.",
+            "command": " ".join(("rewardsmith refine", *command_words(anew))),
+        },
         {
             "text": "Train on every pair as it is weighted now.",
             "command": f"rewardsmith train {folder} --output_dir rm",

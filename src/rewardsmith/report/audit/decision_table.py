@@ -20,18 +20,9 @@ from rewardsmith.report.audit.reasons import reasons
 from rewardsmith.report.binning import numbers_of, strength_columns
 from rewardsmith.report.numbers import pairs as pair_count
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.pair_table import Column, PairTable, changes, pair_row, pair_table, pair_texts
+from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table, pair_texts
 
-COLUMNS = (
-    Column("row", "row", title="position in the input"),
-    Column("p_wrong", "p_wrong", "probability", "probability that the label is wrong"),
-    Column("structured", "structured", "probability", "the same by the structured audit"),
-    Column("strength", "strength", "signed", "mean gap of the judges, in logits"),
-    Column("class", "class", "text", "strength class"),
-    Column("length", "length", "signed", "characters of the chosen response less those of the rejected one"),
-    Column("category", "category", "text"),
-    Column("change", "refine", "text", "what refine does without a recipe named"),
-)
+_CHANGE = Column("change", "refine", "text", "what refine does without a recipe named")
 
 
 class DecisionTable(NamedTuple):
@@ -60,7 +51,7 @@ def decision_table(
     with_text, tells = options.report_text == "full", metrics["claim"]["level"] != "cannot_tell"
     pages = pair_pages(pairs, strengths, metrics, shown)
     rows = [_row(page, change[at], with_text, tells) for page, at in zip(pages, shown, strict=True)]
-    table = pair_table(rows, COLUMNS, len(found) - len(shown), key, options.report_examples, "any change by refine")
+    table = pair_table(rows, [*COLUMNS, _CHANGE], len(found) - len(shown), key, options.report_examples)
     return DecisionTable(table, _sentence(recipe, sum(bool(row["change"]) for row in rows)))
 
 

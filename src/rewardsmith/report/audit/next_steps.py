@@ -9,11 +9,15 @@ from typing import Any
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
+from rewardsmith.refining.decisions_file import DECISIONS_FILE
 from rewardsmith.report.commands import command_words
 from rewardsmith.strength.ensembles.kinds import KINDS
 
 STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
 """Judges to ask next, the smaller one first."""
+_DECIDE = (
+    f"Decide in the table of report.html by button or key (keep, flip, tie, drop), download {DECISIONS_FILE} to here"
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
             if structured
             else f"rewardsmith refine --audit_dir {folder} --recipe drop",
         ),
+        _step(
+            f"{_DECIDE}. What you decide goes over the recipe.",
+            f"rewardsmith refine --audit_dir {folder} --decisions {DECISIONS_FILE} --output_dir "
+            + shlex.quote(f"{asked.folder}-decided"),
+        ),
     ]
     if structured and structured["sentence"]:
         steps.append(
@@ -82,9 +91,8 @@ def _reading_order(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
             f"rewardsmith show {folder}",
         ),
         _step(
-            "Decide: save doubtful.csv as decided.csv with one more column, `decision` (keep, flip, tie or drop; empty "
-            "where you do not know), and have it done.",
-            f"rewardsmith refine --audit_dir {folder} --recipe decisions --decisions decided.csv",
+            f"{_DECIDE}, and have that done and nothing else.",
+            f"rewardsmith refine --audit_dir {folder} --recipe decisions --decisions {DECISIONS_FILE}",
         ),
     ]
     return steps + _other_pairs_of_a_prompt(metrics, asked) + _better_evidence(metrics, asked)

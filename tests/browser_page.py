@@ -112,4 +112,6 @@ class BrowserPage:
 
     def printed(self) -> bytes:
         """The page as PDF."""
-        return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)["data"])
+        return base64.b64decode(
+            self.call("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)["data"]
+        )

@@ -58,8 +58,10 @@ def test_judged_labels_are_shown_and_left_out(here: Path, capsys: pytest.Capture
     rows = written(here / "my prefs.jsonl", scored_rows(300))
     metrics = audited(capsys, rows, "--ensemble", "given", "--near_duplicates", "off")
     assert metrics["claim"]["level"] == "labels_judged"
-    by_verb = {words[0]: run(capsys, words) for words in commands(metrics).values() if words[0] != "train"}
     worst = doubtful(metrics)[0]
+    written(here / "decisions.jsonl", [{"row": int(worst["row"]), "decision": "keep"}])
+    asked = [words for words in commands(metrics).values() if words[0] != "train"]
+    by_verb = {words[0]: run(capsys, words) for words in asked}
     shown = by_verb["show"]
     assert "most doubtful first" in shown and f"row {worst['row']} " in shown and "4 of 4 judges prefer" in shown
     assert shown.index(f"row {worst['row']} ") == shown.index("row ")
@@ -67,6 +69,8 @@ def test_judged_labels_are_shown_and_left_out(here: Path, capsys: pytest.Capture
     ledger = pq.read_table(next(here.glob("runs/refine-*/ledger.parquet")))
     dropped = ledger["weight"].to_numpy() == 0
     assert (dropped == (ledger["p_wrong"].to_numpy() > 0.5)).all() and dropped.any()
+    decided = pq.read_table(f"{metrics['path']}-decided/ledger.parquet").to_pandas().set_index("row")
+    assert decided.loc[int(worst["row"]), "weight"] == 1 and (decided["weight"] == 0).sum() == dropped.sum() - 1
 
 
 def test_a_reading_order_is_read_decided_and_done(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,11 +84,8 @@ def test_a_reading_order_is_read_decided_and_done(here: Path, capsys: pytest.Cap
     assert "no label is called wrong" in shown and "20 of 100 pairs, most doubtful first" in shown
 
     rows = doubtful(metrics)
-    decisions = {rows[0]["row"]: "flip", rows[1]["row"]: "drop"}
-    with Path("decided.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], "decision"])
-        writer.writeheader()
-        writer.writerows({**row, "decision": decisions.get(row["row"], "")} for row in rows)
+    decisions = zip(rows[:2], ("flip", "drop"), strict=True)
+    written(here / "decisions.jsonl", [{"row": int(row["row"]), "decision": word} for row, word in decisions])
     run(capsys, decide)
     ledger = pq.read_table("runs/refine-sim/ledger.parquet").to_pandas().set_index("row")
     assert ledger.loc[int(rows[0]["row"]), "target"] == 0 and ledger.loc[int(rows[1]["row"]), "weight"] == 0

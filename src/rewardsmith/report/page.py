@@ -16,7 +16,7 @@ from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
 _TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
-_NUMBERS = (
+_NUMBERS = ("count", "decimal", "decimal_range", "known", "megabytes", "part", "percent", "percent_range", "probability")
     "percent",
     "probability",
     "decimal",

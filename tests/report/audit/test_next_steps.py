@@ -49,8 +49,10 @@ def test_an_audit_that_cannot_tell_says_what_helps_and_repairs_nothing(fake_audi
 
 def test_only_where_labels_are_judged_a_rule_decides(fake_audit: ModuleType) -> None:
     assert ["rewardsmith", "refine", "--audit_dir", "runs/my audit"] in steps(fake_audit, "labels_judged")
+    decided = ["rewardsmith", "refine", "--audit_dir", "runs/my audit", "--decisions", "decisions.jsonl"]
+    assert [*decided, "--output_dir", "runs/my audit-decided"] in steps(fake_audit, "labels_judged")
     (refined,) = (words for words in steps(fake_audit, "reading_order") if words[1] == "refine")
-    assert refined[-4:] == ["--recipe", "decisions", "--decisions", "decided.csv"]
+    assert refined[-4:] == ["--recipe", "decisions", "--decisions", "decisions.jsonl"]
     assert not any("--noise_aware" in words for words in steps(fake_audit, "reading_order"))
 
 

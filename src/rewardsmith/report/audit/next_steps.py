@@ -15,9 +15,6 @@ from rewardsmith.strength.ensembles.kinds import KINDS
 
 STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
 """Judges to ask next, the smaller one first."""
-_DECIDE = (
-    f"Decide in the table of report.html by button or key (keep, flip, tie, drop), download {DECISIONS_FILE} to here"
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
             else f"rewardsmith refine --audit_dir {folder} --recipe drop",
         ),
         _step(
-            f"{_DECIDE}. What you decide goes over the recipe.",
+            f"{_decide(asked)}. What you decide goes over the recipe.",
             f"rewardsmith refine --audit_dir {folder} --decisions {DECISIONS_FILE} --output_dir "
             + shlex.quote(f"{asked.folder}-decided"),
         ),
@@ -91,7 +88,7 @@ def _reading_order(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
             f"rewardsmith show {folder}",
         ),
         _step(
-            f"{_DECIDE}, and have that done and nothing else.",
+            f"{_decide(asked)}, and have that done and nothing else.",
             f"rewardsmith refine --audit_dir {folder} --recipe decisions --decisions {DECISIONS_FILE}",
         ),
     ]
@@ -104,6 +101,13 @@ def _cannot_tell(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
         "rewardsmith audit more.jsonl",
     )
     return [*_better_evidence(metrics, asked), votes]
+
+
+def _decide(asked: AskedFor) -> str:
+    """How the file of decisions comes to be: in the report's table, or by hand where it has none."""
+    if asked.options.get("report_pairs") == 0:
+        return f"Decide: write {DECISIONS_FILE}, lines of `row` and `decision` (keep, flip, tie or drop)"
+    return f"Decide in the table of report.html (keep, flip, tie or drop, by button or key), save its {DECISIONS_FILE}"
 
 
 def _other_pairs_of_a_prompt(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:

@@ -16,17 +16,8 @@ from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
 _TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
-_NUMBERS = ("count", "decimal", "decimal_range", "known", "megabytes", "part", "percent", "percent_range", "probability")
-    "percent",
-    "probability",
-    "decimal",
-    "count",
-    "percent_range",
-    "decimal_range",
-    "megabytes",
-    "known",
-    "part",
-)
+_WORDS = ("count", "decimal", "decimal_range", "known", "megabytes", "part", "percent", "percent_range", "probability")
+"""What ``numbers.py`` has for templates."""
 
 
 def render_page(template: str, **content: Any) -> str:
@@ -60,7 +51,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in _NUMBERS:
+    for name in _WORDS:
         env.globals[name] = getattr(numbers, name)
     return env
 

@@ -55,6 +55,22 @@ def fake_tables(
     return fake_pairs(num_pairs, rng, texts), strengths
 
 
+def fake_judged(
+    num_pairs: int, seed: int = 0, texts: list[tuple[list[Message], str, str]] | None = None
+) -> tuple[pa.Table, pa.Table]:
+    """The same with all that refining reads: supervision, two judges, and a structured audit of its own opinion."""
+    pairs, strengths = fake_tables(num_pairs, seed, texts)
+    for name in ("target", "weight", "margin"):
+        values = pa.array(np.full(num_pairs, float(name != "margin")), pa.float32())
+        pairs = pairs.set_column(pairs.column_names.index(name), name, values)
+    for member in range(2):
+        strengths = strengths.append_column(f"gap_{member}", strengths["strength_mean"])
+        strengths = strengths.append_column(f"trained_{member}", pa.array(np.zeros(num_pairs, dtype=bool)))
+    p_wrong = strengths["p_wrong"].to_numpy()
+    other = np.where(np.arange(num_pairs) % 9 == 0, 1 - p_wrong, p_wrong)
+    return pairs, strengths.append_column("p_wrong_structured", pa.array(other, pa.float32()))
+
+
 def fake_pairs(
     num_pairs: int, rng: np.random.Generator, texts: list[tuple[list[Message], str, str]] | None
 ) -> pa.Table:

@@ -56,7 +56,7 @@ def count(value: Any) -> str:
 def megabytes(num_bytes: int) -> str:
     """``1.4 MB``, ``0.03 MB``."""
     size = num_bytes / 1e6
-    return f"{size:.2g} MB" if size < 0.1 else f"{size:.1f} MB"
+    return f"{size:.1f} MB" if size >= 0.1 else f"{max(size, 0.01):.2f} MB"
 
 
 def pairs(value: int) -> str:

@@ -53,6 +53,8 @@ def next_steps(metrics: AuditFindings, asked: AskedFor, keeps_members: bool) -> 
 
 def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
     folder, structured = shlex.quote(asked.folder), metrics["structured"]
+    refine = f"rewardsmith refine --audit_dir {folder}{'' if structured else ' --recipe drop'}"
+    decided = f"--decisions {DECISIONS_FILE} --output_dir {shlex.quote(f'{asked.folder}-decided')}"
     steps = [
         _step(
             "Read the most doubtful labels, and why each is doubted; doubtful.csv has them as a table.",
@@ -60,15 +62,9 @@ def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
         ),
         _step(
             "Leave out what is more likely wrong than right, or soften, flip, weigh it: every row can be had back.",
-            f"rewardsmith refine --audit_dir {folder}"
-            if structured
-            else f"rewardsmith refine --audit_dir {folder} --recipe drop",
+            refine,
         ),
-        _step(
-            f"{_decide(asked)}. What you decide goes over the recipe.",
-            f"rewardsmith refine --audit_dir {folder} --decisions {DECISIONS_FILE} --output_dir "
-            + shlex.quote(f"{asked.folder}-decided"),
-        ),
+        _step(f"{_decide(asked)}. What you decide goes over the recipe.", f"{refine} {decided}"),
     ]
     if structured and structured["sentence"]:
         steps.append(

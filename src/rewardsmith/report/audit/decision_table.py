@@ -18,7 +18,7 @@ from rewardsmith.report.audit.doubtful import DOUBTED, MIN_ROWS, by_doubt
 from rewardsmith.report.audit.pair_pages import PairPage, pair_pages
 from rewardsmith.report.audit.reasons import reasons
 from rewardsmith.report.binning import numbers_of, strength_columns
-from rewardsmith.report.numbers import pairs as pair_count
+from rewardsmith.report.numbers import count
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table, pair_texts
 
@@ -89,6 +89,6 @@ def _sentence(recipe: str, number: int) -> str:
     if not number:
         return "Without a recipe named, refine leaves all of these pairs as they are."
     return (
-        f"Without a recipe named, refine takes {recipe}, which changes {pair_count(number)} of these as marked. "
+        f"Without a recipe named, refine takes {recipe}, which changes {count(number)} of these, as marked. "
         "A decision goes over it."
     )

@@ -28,7 +28,7 @@ class BrowserPage:
         words = [BROWSER, *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}", "about:blank"]
         redirected = f'exec "$@" 3<&{commands} 4>&{answers}'  # the two files that the browser talks by
         self._process = subprocess.Popen(
-            ["sh", "-c", redirected, "sh", *words], pass_fds=(commands, answers), stderr=subprocess.DEVNULL
+            ["bash", "-c", redirected, "bash", *words], pass_fds=(commands, answers), stderr=subprocess.DEVNULL
         )
         os.close(commands)
         os.close(answers)

@@ -41,7 +41,11 @@ def test_what_refine_would_do_is_what_it_does(audit: Audit, level: Any):
     marked = {row["row"] for row in found.table.rows if row["change"] == "drop"}
     assert marked == set(np.flatnonzero(weight == 0).tolist())
     assert bool(marked) == (level != "cannot_tell")
-    words = f"takes {recipe.name}, which changes {len(marked)} of these, as marked. A decision goes over it." if marked else "leaves all of these"
+    words = (
+        f"takes {recipe.name}, which changes {len(marked)} of these, as marked. A decision goes over it."
+        if marked
+        else "leaves all of these"
+    )
     assert words in found.sentence
 
 

@@ -59,7 +59,7 @@
   function rowsOf(row, index) {
     const decision = decisions.of(row.id);
     const line = make("tr", {
-      id: `pair-${index}`, className: `line ${decision}`, tabIndex: index === current ? 0 : -1,
+      id: `pair-${index}`, className: `entry ${decision}`, tabIndex: index === current ? 0 : -1,
       ariaExpanded: `${open.has(index)}`, onclick: () => { move(index); toggle(); },
     }, make("td", { className: "decision" }, decision), ...data.columns.map((column) => cell(row, column)), excerpt(row));
     if (!open.has(index)) return [line];

@@ -17,7 +17,7 @@ def test_the_frame_carries_the_page_unchanged_and_isolated():
     Parser().feed(inline_report(page, height=300))
     assert list(found) == ["iframe"]
     assert found["iframe"]["srcdoc"] == page
-    assert found["iframe"]["sandbox"] == "allow-scripts"
+    assert found["iframe"]["sandbox"] == "allow-scripts allow-downloads"
     assert "height: 300px" in found["iframe"]["style"]
 
 

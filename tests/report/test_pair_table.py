@@ -19,14 +19,15 @@ def test_responses_are_pieces_that_both_have_and_that_one_has_in_turn():
     texts = pair_texts(USER, "so one two three", "one three four")
     assert texts["chosen"] == ["", "so", " one ", "two", " three"]
     assert texts["rejected"] == ["one three ", "four"]
-    assert texts["prompt"] == [["user", "Why?", 0]] and texts["length"] == 2 and texts["longest"] == 16
+    assert texts["prompt"] == [("user", "Why?", 0)] and texts["length"] == 2 and texts["longest"] == 16
 
 
 def test_what_is_cut_from_a_text_is_counted():
-    texts = pair_texts([{"role": "user", "content": "word " * 900}], "a" * 5000, "b")
+    prompt = [{"role": "user", "content": letter * 3000} for letter in "abc"]
+    texts = pair_texts(prompt, "a" * 5000, "b")
     assert len("".join(texts["chosen"])) == MAX_CHARACTERS and texts["left_out"] == [1000, 0]
-    (turn,) = texts["prompt"]
-    assert len(turn[1]) + turn[2] == 4500 and texts["length"] == 4999
+    assert [(text[:1], left) for _, text, left in texts["prompt"]] == [("", 3000), ("b", 2000), ("c", 0)]
+    assert texts["length"] == 4999
 
 
 def test_no_text_closes_or_comments_out_the_element_that_holds_it():
@@ -38,7 +39,7 @@ def test_no_text_closes_or_comments_out_the_element_that_holds_it():
 
 def test_characters_that_nobody_sees_are_escapes():
     texts = pair_texts([{"role": "a\nb", "content": "\x1b[31m"}], "left \u202e right", "left \u200f")
-    assert texts["prompt"] == [["a\\nb", "\\x1b[31m", 0]]
+    assert texts["prompt"] == [("a\\nb", "\\x1b[31m", 0)]
     assert texts["chosen"] == ["left ", "\\u202e right"] and texts["rejected"] == ["left ", "\\u200f"]
     assert row(category="a\tb\u2066")["category"] == "a\\tb\\u2066"
 

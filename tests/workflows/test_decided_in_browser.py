@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(BROWSER is None, reason="n
 
 
 def decided(page: BrowserPage, report: Path, *keys: str) -> list[int]:
-    """Presses the keys at the first pair, downloads what was decided to where commands are given; the pairs in order."""
+    """Presses the keys at the first pair and downloads to where commands are given; the pairs in their order."""
     page.open(report.absolute().as_uri())
     page.run("document.getElementById('pair-0').focus()")
     page.press(*keys)

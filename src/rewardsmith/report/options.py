@@ -15,5 +15,5 @@ class ReportOptions:
     report_examples: int = 12
     """Pairs shown in each gallery (most doubtful, most ambiguous, strongest)."""
     report_pairs: int = 1000
-    """Pairs in the table to decide in, of `audit` the most doubtful, of `refine` those that changed: 3 kB each where
-    responses are of usual length, 12 kB at most for two responses and more for long prompts."""
+    """Pairs in the table to decide in, at most: of `audit` the most doubtful, of `refine` those that changed. Each
+    takes 1 to 3 kB of the file with responses of usual length, and 13 kB at most. 0 leaves the table out."""

@@ -19,7 +19,7 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.differences import Run, compare_words, fold
 
 MAX_CHARACTERS = 4_000
-"""Characters of a text that the table keeps; the rest is counted and said."""
+"""Characters that the table keeps of a response, and of all turns of a prompt; the rest is counted and said."""
 SHORT = 500
 """Characters up to which a response is quickly read."""
 CHANGES = {
@@ -130,9 +130,8 @@ def pair_texts(prompt: Sequence[Message], chosen: str, rejected: str) -> dict[st
     """
     sides = compare_words(escaped(chosen), escaped(rejected))
     kept = [fold(side, MAX_CHARACTERS) for side in sides]
-    turns = [[one_line(turn["role"] or ""), *_beginning(escaped(as_text(turn)))] for turn in prompt]
     return {
-        "prompt": turns,
+        "prompt": _turns(prompt),
         "chosen": _pieces(kept[0][0]),
         "rejected": _pieces(kept[1][0]),
         "left_out": [sum(len(run.text) for run in rest) for _, rest in kept],
@@ -160,10 +159,16 @@ def inline_json(document: object) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _beginning(text: str) -> tuple[str, int]:
-    """What is kept of it, and how many characters are not."""
-    head, rest = fold([Run(text, False)], MAX_CHARACTERS)
-    return "".join(run.text for run in head), sum(len(run.text) for run in rest)
+def _turns(prompt: Sequence[Message]) -> list[tuple[str, str, int]]:
+    """Role, beginning of the text, and number of characters left out; the last turns have first claim to the room."""
+    room, turns = MAX_CHARACTERS, []
+    for turn in reversed(prompt):
+        text = escaped(as_text(turn))
+        head, _ = fold([Run(text, False)], room)
+        kept = "".join(run.text for run in head)
+        room -= len(kept)
+        turns.append((one_line(turn["role"] or ""), kept, len(text) - len(kept)))
+    return turns[::-1]
 
 
 def _pieces(runs: Sequence[Run]) -> list[str]:

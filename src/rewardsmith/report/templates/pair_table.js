@@ -13,6 +13,7 @@
   const rowOf = new Map(data.rows.map((row) => [row.id, row.row]));
   const [body, form, help, more] = [at("tbody"), at("form"), at("dialog"), at(".more")];
   let shown = data.rows, limit = BLOCK, current = 0, open = new Set(), sort = null;
+  let onScreen = null; // what stands open there while the page is printed
 
   const matches = {
     text: (row, value) => haystack(row).includes(value.toLowerCase()),
@@ -80,9 +81,10 @@
     const counts = DECISIONS.map((word) => [data.rows.filter((row) => decisions.of(row.id) === word).length, word]);
     const decided = counts.reduce((sum, [number]) => sum + number, 0);
     const parts = counts.filter(([number]) => number).map((count) => count.join(" "));
-    const seen = shown.length < data.rows.length ? `, ${shown.length} pass the filters` : "";
+    const passed = shown.length < data.rows.length ? `, ${shown.length} pass the filters` : "";
+    const printed = onScreen && limit < shown.length ? `, the first ${limit} of ${shown.length} printed` : "";
     at("progress").value = decided;
-    at("[role=status]").textContent = `${decided} of ${data.rows.length} decided${parts.length ? ": " : ""}${parts.join(", ")}${seen}`;
+    at("[role=status]").textContent = `${decided} of ${data.rows.length} decided${parts.length ? ": " : ""}${parts.join(", ")}${passed}${printed}`;
     at(".undo").disabled = !decisions.events.length;
     at(".download").disabled = !decisions.now.size;
     at(".refused").hidden = decisions.isKept;
@@ -133,7 +135,10 @@
   function undo() {
     const id = decisions.undo();
     const index = shown.findIndex((row) => row.id === id);
-    if (index >= 0) { go(index - current); redraw(index); move(index); } else tell();
+    if (index < 0) return tell();
+    if (index !== current) go(index - current);
+    redraw(index);
+    move(index);
   }
 
   function download() {
@@ -179,13 +184,12 @@
   addEventListener("storage", ({ key }) => { if (key === decisions.key) { decisions.load(); render(); } });
   addEventListener("beforeunload", (event) => { if (!decisions.isKept && !decisions.isSaved) event.preventDefault(); });
 
-  let onScreen = null; // what stood open before the page was printed
   addEventListener("beforeprint", () => {
     onScreen = open;
     open = new Set([...open, ...shown.slice(0, data.num_printed).keys()]);
     render();
   });
-  addEventListener("afterprint", () => { open = onScreen; render(); });
+  addEventListener("afterprint", () => { [open, onScreen] = [onScreen, null]; render(); });
 
   at("progress").max = data.rows.length;
   root.hidden = false;

@@ -16,4 +16,4 @@ class ReportOptions:
     """Pairs shown in each gallery (most doubtful, most ambiguous, strongest)."""
     report_pairs: int = 1000
     """Pairs in the table to decide in, at most: of `audit` the most doubtful, of `refine` those that changed. Each
-    takes 1 to 3 kB of the file with responses of usual length, and 13 kB at most. 0 leaves the table out."""
+    takes 1 to 3 kB of the file with responses of usual length, at most 12,000 characters. 0 leaves the table out."""

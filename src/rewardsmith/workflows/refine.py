@@ -161,6 +161,7 @@ def _metrics(
     choice: Choice,
 ) -> RefineMetrics:
     recipe, data, noise = outcome.refined.recipe, audit.metrics["data"], outcome.label_noise
+    found = effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED)
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset_name": audit.metrics["dataset_name"],
@@ -178,7 +179,7 @@ def _metrics(
             "format": data["format"],
             "num_kept_as_text": sum(found["count"] for found in data["findings"] if found["check"] == KEPT_AS_TEXT),
         },
-        **effects(outcome.evidence, outcome.given, outcome.refined, MAX_NAMED),
+        **found,
         "audited": audited_numbers(
             outcome.evidence, outcome.given, outcome.refined, audit.metrics["claim"]["level"], choice.warnings
         ),
@@ -191,19 +192,19 @@ def _metrics(
             "left_out": {reason: number for reason, number in leaving.left_out.items() if number},
             "not_expressed": {column: number for column, number in leaving.not_expressed.items() if number},
         },
-        "next_steps": _next_steps(folder.path, config),
+        "next_steps": _next_steps(folder.path, config, found["pairs"]["num_changed"]),
     }
 
 
-def _next_steps(path: Path, config: RefineConfig) -> list[NextStep]:
+def _next_steps(path: Path, config: RefineConfig, num_changed: int) -> list[NextStep]:
     folder = shlex.quote(str(path))
     anew = {**changed_options(config.refine), "decisions": DECISIONS_FILE, "output_dir": f"{path}-decided"}
+    take_back: NextStep = {
+        "text": "Take single changes back, or decide otherwise: the table in report.html gives "
+        f"{DECISIONS_FILE}, with the decisions that were followed here.",
+        "command": " ".join(("rewardsmith refine", *command_words(anew))),
+    }
     return [
-        {
-            "text": "Take single changes back, or decide otherwise: the table in report.html gives "
-            f"{DECISIONS_FILE}, with the decisions that were followed here.",
-            "command": " ".join(("rewardsmith refine", *command_words(anew))),
-        },
         {
             "text": "Train on every pair as it is weighted now.",
             "command": f"rewardsmith train {folder} --output_dir rm",
@@ -213,6 +214,7 @@ def _next_steps(path: Path, config: RefineConfig) -> list[NextStep]:
             "with the judges.",
             "command": "rewardsmith evaluate heldout.jsonl --reward_model_path rm",
         },
+        *([take_back] if num_changed and config.report.report_pairs > 0 else []),
         {
             "text": "Get every row of the input back, as it was.",
             "command": f"rewardsmith undo --refined_dir {folder} --output_file back.jsonl",

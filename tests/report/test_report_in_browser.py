@@ -154,8 +154,10 @@ def test_only_words_of_one_response_are_marked(page: BrowserPage, written: Any):
     assert page.run("document.querySelector('.opened .chosen .text').textContent") == "a fine red house stands here"
 
 
-def test_pairs_are_filtered_and_sorted(page: BrowserPage, report: Path):
-    page.open(report.as_uri())
+def test_pairs_are_filtered_and_sorted(page: BrowserPage, written: Any):
+    prompt = [{"role": "user", "content": "Which?"}]
+    sides = (("a longer one", "short"), ("short", "a longer one"), ("a", "b"))
+    page.open(written([(prompt, *both) for both in sides]).as_uri())
     data = page.run("JSON.parse(document.getElementById('pair-table-data').textContent).rows")
 
     def choose(name: str, value: str) -> None:
@@ -169,7 +171,7 @@ def test_pairs_are_filtered_and_sorted(page: BrowserPage, report: Path):
     choose("change", "")
     choose("length", "rejected")
     choose("class", "incorrect")
-    assert set(rows(page)) == {r["row"] for r in data if r["length"] < 0 and r["class"] == "incorrect"}
+    assert set(rows(page)) == {r["row"] for r in data if r["length"] < 0 and r["class"] == "incorrect"} != set()
     page.run("document.querySelector('[data-key=strength]').click()")
     strengths = {r["row"]: r["strength"] for r in data}
     assert [strengths[row] for row in rows(page)] == sorted((strengths[row] for row in rows(page)), reverse=True)

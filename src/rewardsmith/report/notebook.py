@@ -54,5 +54,6 @@ def inline_report(html: str, height: int = DEFAULT_HEIGHT) -> str:
     """
     return (
         f'<iframe srcdoc="{escape(html, quote=True)}" sandbox="allow-scripts allow-downloads" '
-        f'title="rewardsmith report" style="width: 100%; height: {height}px; border: 1px solid #8884; border-radius: 6px"></iframe>'
+        f'title="rewardsmith report" style="width: 100%; height: {height}px; border: 1px solid #8884; '
+        'border-radius: 6px"></iframe>'
     )

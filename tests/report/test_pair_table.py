@@ -38,8 +38,8 @@ def test_no_text_closes_or_comments_out_the_element_that_holds_it():
 
 
 def test_characters_that_nobody_sees_are_escapes():
-    texts = pair_texts([{"role": "a\nb", "content": "\x1b[31m"}], "left \u202e right", "left \u200f")
-    assert texts["prompt"] == [("a\\nb", "\\x1b[31m", 0)]
+    texts = pair_texts([{"role": "a\nb", "content": "\x1b[31m\r\n"}], "left \u202e right", "left \u200f")
+    assert texts["prompt"] == [("a\\nb", "\\x1b[31m\n", 0)]
     assert texts["chosen"] == ["left ", "\\u202e right"] and texts["rejected"] == ["left ", "\\u200f"]
     assert row(category="a\tb\u2066")["category"] == "a\\tb\\u2066"
 

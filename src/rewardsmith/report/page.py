@@ -21,14 +21,15 @@ _WORDS = ("count", "decimal", "decimal_range", "known", "megabytes", "part", "pe
 
 
 def render_page(template: str, **content: Any) -> str:
-    """The document, with style and script inside: its policy lets no other script run. Text of the data is escaped.
+    """The document, with style and script inside: its policy lets no other script run. Text of the data is escaped;
+    in all of it, characters that nobody sees are escapes, so that none turns its neighbours round.
 
     With a ``pair_table`` in its content, the page has what that needs.
     """
     has_table = content.get("pair_table") is not None
     script = "".join(map(_asset, ("audit.js", *(_TABLE_SCRIPTS if has_table else ()))))
     style = _asset("audit.css") + (_asset("pair_table.css") if has_table else "")
-    return (
+    page = (
         _environment()
         .get_template(template)
         .render(
@@ -38,6 +39,7 @@ def render_page(template: str, **content: Any) -> str:
             **content,
         )
     )
+    return escaped(page.replace("\r\n", "\n"))
 
 
 @cache
@@ -46,7 +48,6 @@ def _environment() -> Environment:
     env = Environment(
         loader=PackageLoader("rewardsmith.report", "templates"),
         autoescape=True,
-        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -54,11 +55,6 @@ def _environment() -> Environment:
     for name in _WORDS:
         env.globals[name] = getattr(numbers, name)
     return env
-
-
-def _visible(value: Any) -> Any:
-    """Texts with characters that nobody sees as escapes: none turns its neighbours round or passes for another."""
-    return escaped(value) if type(value) is str else value
 
 
 def _asset(name: str) -> str:

@@ -128,7 +128,7 @@ def pair_texts(prompt: Sequence[Message], chosen: str, rejected: str) -> dict[st
 
     Characters that nobody sees, and that could pass one text off as another, are escapes.
     """
-    sides = compare_words(escaped(chosen), escaped(rejected))
+    sides = compare_words(_visible(chosen), _visible(rejected))
     kept = [fold(side, MAX_CHARACTERS) for side in sides]
     return {
         "prompt": _turns(prompt),
@@ -159,11 +159,15 @@ def inline_json(document: object) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
+def _visible(text: str) -> str:
+    return escaped(text.replace("\r\n", "\n"))
+
+
 def _turns(prompt: Sequence[Message]) -> list[tuple[str, str, int]]:
     """Role, beginning of the text, and number of characters left out; the last turns have first claim to the room."""
     room, turns = MAX_CHARACTERS, []
     for turn in reversed(prompt):
-        text = escaped(as_text(turn))
+        text = _visible(as_text(turn))
         head, _ = fold([Run(text, False)], room)
         kept = "".join(run.text for run in head)
         room -= len(kept)

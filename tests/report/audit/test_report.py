@@ -121,6 +121,20 @@ def test_wicked_text_is_shown_and_never_becomes_markup(audit):
     assert sum(EVIL in words for words in outline.words) > 20
 
 
+def test_characters_that_nobody_sees_are_escapes_wherever_they_stand(audit):
+    metrics, pairs, strengths = audit
+    hidden = "a\u202eb\x1b[2J\u2066c"
+    metrics = copy.deepcopy(metrics)
+    metrics |= {"title": hidden, "next_steps": [{"text": hidden, "command": hidden}]}
+    metrics["verdict"] |= {"line": hidden}
+    metrics["categories"][0]["name"] = hidden
+    messages = pa.array([[{"role": "r", "content": hidden}]] * pairs.num_rows, pairs.field("chosen").type)
+    pairs = pairs.set_column(pairs.schema.get_field_index("chosen"), "chosen", messages)
+    page = render_audit_report(metrics, pairs, strengths, ReportOptions(report_examples=2))
+    assert not set("\u202e\u2066\x1b") & set(page)
+    assert page.count(r"a\u202eb\x1b[2J\u2066c") > 8
+
+
 def test_report_text_none_leaves_out_every_text_of_the_data(audit):
     metrics, pairs, strengths = audit
     metrics = copy.deepcopy(metrics)

@@ -78,7 +78,7 @@ def _row(page: PairPage, change: str, with_text: bool, tells: bool) -> dict[str,
     numbers = {"strength": grounds.strength, "spread": grounds.spread}
     if tells:
         numbers |= {"p_wrong": grounds.p_wrong, "structured": grounds.p_wrong_structured}
-    names = {"class": page.strength_class}
+    names: dict[str, str | None] = {"class": page.strength_class}
     if with_text:
         names |= {"category": page.category, "annotator": page.annotator_id}
     texts = pair_texts(page.prompt, page.chosen, page.rejected) if with_text else {}

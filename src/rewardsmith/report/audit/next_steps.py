@@ -30,6 +30,9 @@ class AskedFor:
     def train(self, **options: Any) -> str:
         return " ".join(("rewardsmith train", *command_words({**self.data, **options})))
 
+    def refine(self, **options: Any) -> str:
+        return " ".join(("rewardsmith refine", *command_words({"audit_dir": self.folder, **options})))
+
     def audit(self, suffix: str, **changes: Any) -> str:
         """Into a folder beside this one. A change to None leaves the option out."""
         options = {**self.data, **self.options, **changes, "output_dir": f"{self.folder}-{suffix}"}
@@ -52,19 +55,21 @@ def next_steps(metrics: AuditFindings, asked: AskedFor, keeps_members: bool) -> 
 
 
 def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
-    folder, structured = shlex.quote(asked.folder), metrics["structured"]
-    refine = f"rewardsmith refine --audit_dir {folder}{'' if structured else ' --recipe drop'}"
-    decided = f"--decisions {DECISIONS_FILE} --output_dir {shlex.quote(f'{asked.folder}-decided')}"
+    structured = metrics["structured"]
+    recipe = None if structured else "drop"
     steps = [
         _step(
             "Read the most doubtful labels, and why each is doubted; doubtful.csv has them as a table.",
-            f"rewardsmith show {folder}",
+            f"rewardsmith show {shlex.quote(asked.folder)}",
         ),
         _step(
             "Leave out what is more likely wrong than right, or soften, flip, weigh it: every row can be had back.",
-            refine,
+            asked.refine(recipe=recipe),
         ),
-        _step(f"{_decide(asked)}. What you decide goes over the recipe.", f"{refine} {decided}"),
+        _step(
+            f"{_decide(asked)}. What you decide goes over the recipe.",
+            asked.refine(recipe=recipe, decisions=DECISIONS_FILE, output_dir=f"{asked.folder}-decided"),
+        ),
     ]
     if structured and structured["sentence"]:
         steps.append(
@@ -77,15 +82,14 @@ def _labels_judged(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
 
 
 def _reading_order(metrics: AuditFindings, asked: AskedFor) -> list[NextStep]:
-    folder = shlex.quote(asked.folder)
     steps = [
         _step(
             "Read in order, the most doubtful first: no label is called wrong, but wrong ones stand nearer to the top.",
-            f"rewardsmith show {folder}",
+            f"rewardsmith show {shlex.quote(asked.folder)}",
         ),
         _step(
             f"{_decide(asked)}, and have that done and nothing else.",
-            f"rewardsmith refine --audit_dir {folder} --recipe decisions --decisions {DECISIONS_FILE}",
+            asked.refine(recipe="decisions", decisions=DECISIONS_FILE),
         ),
     ]
     return steps + _other_pairs_of_a_prompt(metrics, asked) + _better_evidence(metrics, asked)

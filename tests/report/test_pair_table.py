@@ -5,7 +5,8 @@ import pytest
 
 from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.numbers import megabytes
-from rewardsmith.report.pair_table import MAX_CHARACTERS, Column, changes, inline_json, pair_row, pair_table, pair_texts
+from rewardsmith.report.pair_table import Column, changes, inline_json, pair_row, pair_table
+from rewardsmith.report.pair_texts import MAX_CHARACTERS, pair_texts
 
 USER = [{"role": "user", "content": "Why?"}]
 

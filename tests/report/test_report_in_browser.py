@@ -223,7 +223,7 @@ def test_thousands_of_pairs_are_quick_and_made_as_they_are_seen(page: BrowserPag
     to_the_table(page)
     start = time.monotonic()
     page.press(*["1"] * 130)
-    assert (time.monotonic() - start) / 130 < 0.2
+    assert (time.monotonic() - start) / 130 < 0.5
     assert page.run(STATE) == "130 of 3000 decided: 130 keep"
     assert page.run(f"{CURRENT}.id") == "pair-130"
     page.run("document.querySelector('.more').scrollIntoView()")

@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from rewardsmith.artifacts.plain_text import escaped, one_line
-from rewardsmith.contracts.conversations import Message, as_text
 from rewardsmith.refining.effects import ways
+from rewardsmith.refining.selection import DECISIONS
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.report.differences import Run, compare_words, fold
 
-MAX_CHARACTERS = 4_000
-"""Characters that the table keeps of a response, and of all turns of a prompt; the rest is counted and said."""
 SHORT = 500
 """Characters up to which a response is quickly read."""
 CHANGES = {
@@ -117,27 +112,10 @@ def pair_row(
     change: str,
     why: str,
 ) -> dict[str, Any]:
-    """One pair as plain values. ``texts`` are of ``pair_texts``, or empty where the report shows none."""
+    """One pair as plain values. ``texts`` are of ``pair_texts.py``, or empty where the report shows none."""
     known = {name: round(float(value), 4) if np.isfinite(value) else None for name, value in numbers.items()}
     shown = {name: one_line(value) for name, value in names.items() if value}
     return {"id": pair_id, "row": row, **known, **shown, "change": change, "why": escaped(why), **texts}
-
-
-def pair_texts(prompt: Sequence[Message], chosen: str, rejected: str) -> dict[str, Any]:
-    """Turns of the prompt, and both responses in pieces: what both have and what only one has, in turn.
-
-    Characters that nobody sees, and that could pass one text off as another, are escapes.
-    """
-    sides = compare_words(_visible(chosen), _visible(rejected))
-    kept = [fold(side, MAX_CHARACTERS) for side in sides]
-    return {
-        "prompt": _turns(prompt),
-        "chosen": _pieces(kept[0][0]),
-        "rejected": _pieces(kept[1][0]),
-        "left_out": [sum(len(run.text) for run in rest) for _, rest in kept],
-        "length": len(chosen) - len(rejected),
-        "longest": max(len(chosen), len(rejected)),
-    }
 
 
 def changes(given: Supervision, now: Supervision) -> list[str]:
@@ -159,28 +137,6 @@ def inline_json(document: object) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _visible(text: str) -> str:
-    return escaped(text.replace("\r\n", "\n"))
-
-
-def _turns(prompt: Sequence[Message]) -> list[tuple[str, str, int]]:
-    """Role, beginning of the text, and number of characters left out; the last turns have first claim to the room."""
-    room, turns = MAX_CHARACTERS, []
-    for turn in reversed(prompt):
-        text = _visible(as_text(turn))
-        head, _ = fold([Run(text, False)], room)
-        kept = "".join(run.text for run in head)
-        room -= len(kept)
-        turns.append((one_line(turn["role"] or ""), kept, len(text) - len(kept)))
-    return turns[::-1]
-
-
-def _pieces(runs: Sequence[Run]) -> list[str]:
-    """Texts of the runs, shared and different in turn, a shared one (perhaps empty) first."""
-    pieces = ["".join(run.text for run in own) for _, own in groupby(runs, attrgetter("is_different"))]
-    return ["", *pieces] if runs and runs[0].is_different else pieces
-
-
 def _filters(rows: Sequence[Mapping[str, Any]]) -> list[Filter]:
     def values(key: str) -> list[tuple[str, str]]:
         found = sorted({row[key] for row in rows if row.get(key)})
@@ -192,7 +148,7 @@ def _filters(rows: Sequence[Mapping[str, Any]]) -> list[Filter]:
         ("short", f"both up to {SHORT} characters"),
         ("long", f"one over {SHORT} characters"),
     ]
-    decisions = [(word, word) for word in ("undecided", "decided", "keep", "flip", "tie", "drop")]
+    decisions = [(word, word) for word in ("undecided", "decided", *DECISIONS)]
     changed = values("change")
     found = [
         Filter("category", "any category", values("category")),

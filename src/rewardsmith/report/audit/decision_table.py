@@ -20,7 +20,8 @@ from rewardsmith.report.audit.reasons import reasons
 from rewardsmith.report.binning import numbers_of, strength_columns
 from rewardsmith.report.numbers import count
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table, pair_texts
+from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table
+from rewardsmith.report.pair_texts import pair_texts
 
 _CHANGE = Column("change", "refine", "text", "what refine does without a recipe named")
 

@@ -14,7 +14,8 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.report.binning import numbers_of
 from rewardsmith.report.galleries import joined
 from rewardsmith.report.options import ReportOptions
-from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table, pair_texts
+from rewardsmith.report.pair_table import COLUMNS, Column, PairTable, changes, pair_row, pair_table
+from rewardsmith.report.pair_texts import pair_texts
 from rewardsmith.report.refine.examples import supervision_words
 
 _CHANGE = Column("change", "changed", "text", "what became of the pair")

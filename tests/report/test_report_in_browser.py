@@ -216,7 +216,7 @@ def test_where_nothing_may_be_kept_it_is_said_and_the_download_works(page: Brows
     assert [line["decision"] for line in downloaded(page, tmp_path / "there")] == ["flip", "tie"]
 
 
-def test_thousands_of_pairs_are_quick_and_made_as_they_are_seen(page: BrowserPage, written: Any):
+def test_thousands_of_pairs_are_quick_and_made_in_blocks(page: BrowserPage, written: Any):
     page.open(written(num_pairs=12_000, report_pairs=3000, report_text="none").as_uri())
     assert page.run("document.querySelectorAll('.entry').length") == 100
     assert "of 3000 decided" in page.run(STATE)
@@ -226,7 +226,10 @@ def test_thousands_of_pairs_are_quick_and_made_as_they_are_seen(page: BrowserPag
     assert (time.monotonic() - start) / 130 < 0.5
     assert page.run(STATE) == "130 of 3000 decided: 130 keep"
     assert page.run(f"{CURRENT}.id") == "pair-130"
-    page.run("document.querySelector('.more').scrollIntoView()")
+    assert number_of(page, ".entry") == 200
+    assert page.run("document.querySelector('.more').textContent") == "100 more of 2,800"
+    page.run("document.querySelector('.more').click()")
+    assert number_of(page, ".entry") == 300
 
 
 def test_a_narrow_page_needs_no_scrolling_sideways(page: BrowserPage, report: Path):

@@ -1,4 +1,4 @@
-// The table of pairs: sorts, filters, opens a pair, takes decisions by button and key. Rows are made when they are seen.
+// The table of pairs: sorts, filters, opens a pair, takes decisions by button and key. Rows are made in blocks.
 (() => {
   const BLOCK = 100;
   const KEYS = {
@@ -53,7 +53,9 @@
 
   function render() {
     body.replaceChildren(...shown.slice(0, limit).flatMap(rowsOf));
-    more.hidden = limit >= shown.length;
+    const left = shown.length - limit;
+    more.hidden = left <= 0;
+    more.textContent = `${Math.min(BLOCK, left)} more of ${left.toLocaleString("en")}`;
     tell();
   }
 
@@ -180,7 +182,6 @@
   at(".download").addEventListener("click", download);
   at(".keys").addEventListener("click", actions.help);
   more.addEventListener("click", () => { limit += BLOCK; render(); });
-  new IntersectionObserver(([entry]) => { if (entry.isIntersecting) more.click(); }).observe(more);
   addEventListener("storage", ({ key }) => { if (key === decisions.key) { decisions.load(); render(); } });
   addEventListener("beforeunload", (event) => { if (!decisions.isKept && !decisions.isSaved) event.preventDefault(); });
 

@@ -1,0 +1,124 @@
+"""What preferred responses have more of, in the report: a table of the features, and what is clear in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers, LeaningsOfParts
+from rewardsmith.contracts.metrics.parts import IntervalNumbers
+from rewardsmith.report.audit.leaning_words import leaning_sentence
+from rewardsmith.report.numbers import count, difference, percent, percent_with_range, points
+from rewardsmith.strength.leanings.features import FEATURES
+
+MAX_ROWS = 30
+"""Leanings of categories, or of annotators."""
+NOTHING = "No feature of the text goes clearly with being preferred."
+FAMILY = (
+    "Bold: clear among the {num} features tested together, by the share of the pairs that differ in which the "
+    "preferred response has more (Benjamini & Hochberg, 5%). Intervals are of 95% each, over groups of prompts."
+)
+LIKE_LENGTH = (
+    "At about one length: the same share where the longer response has at most a fifth more characters than the other."
+)
+JUDGES = (
+    "Judges: the same share of what the audit's held-out judges prefer. They learned from these labels, but from other "
+    "prompts; labels scatter more than judges do, so a judge's share lies further from a half by itself."
+)
+
+_UNITS = {feature.name: feature.unit for feature in FEATURES}
+
+
+@dataclass(frozen=True)
+class LeaningRow:
+    """A feature in words."""
+
+    part: str
+    """The category or annotator; nothing for the whole set."""
+    feature: str
+    is_clear: bool
+    differs: str
+    share: str
+    difference: str
+    like_length: str
+    judges: str
+
+
+@dataclass(frozen=True)
+class PartRows:
+    """What is clear by category, or by annotator."""
+
+    of: str
+    finding: str
+    rows: list[tuple[LeaningRow, str]]
+    """Each with the share of the whole set."""
+
+
+@dataclass(frozen=True)
+class LeaningContent:
+    """All that the section shows."""
+
+    finding: str
+    features: list[LeaningRow]
+    has_judges: bool
+    notes: list[str]
+    parts: list[PartRows]
+
+
+def leaning_content(found: LeaningNumbers | None, with_names: bool) -> LeaningContent | None:
+    """None where no pair is decided, or an older audit did not ask. Without names the parts are only counted."""
+    if found is None or not found["features"][0]["num_pairs"]:
+        return None
+    tested = [row for row in found["features"] if row["p_value"] is not None]
+    seldom = [row["feature"] for row in found["features"] if row["p_value"] is None]
+    has_judges = any(row["judges_share"]["value"] is not None for row in tested)
+    notes = [FAMILY.format(num=len(tested)), LIKE_LENGTH, JUDGES if has_judges else ""] if tested else []
+    if seldom:
+        notes.append(f"Not tested, since they differ in too few groups of prompts: {', '.join(seldom)}.")
+    whole = {row["feature"]: percent(row["share"]["value"]) for row in found["features"]}
+    parts = (("category", "categories", found["categories"]), ("annotator", "annotators", found["annotators"]))
+    return LeaningContent(
+        finding=leaning_sentence(found) or NOTHING,
+        features=[_in_words(row) for row in sorted(tested, key=lambda row: (not row["is_clear"], -_distance(row)))],
+        has_judges=has_judges,
+        notes=[note for note in notes if note],
+        parts=[
+            PartRows(
+                of,
+                _part_finding(own, several),
+                [(_in_words(row), whole[row["feature"]]) for row in own["clear"][:MAX_ROWS]] if with_names else [],
+            )
+            for of, several, own in parts
+            if own
+        ],
+    )
+
+
+def _part_finding(parts: LeaningsOfParts, several: str) -> str:
+    number, tests, clear = (count(parts[name]) for name in ("num_parts", "num_tests", "num_clear"))
+    if not parts["num_tests"]:
+        return f"{number} {several}: each of too few groups of prompts to say what is preferred there"
+    more = f"; the {MAX_ROWS} surest" if parts["num_clear"] > MAX_ROWS else ""
+    return f"{number} {several}: {clear} of {tests} leanings are clear, all tested together{more}"
+
+
+def _in_words(row: FeatureLeaning) -> LeaningRow:
+    gap = row["difference"]
+    write = points if _UNITS[row["feature"]] == "share" else difference
+    return LeaningRow(
+        part=row["name"] or "",
+        feature=row["feature"],
+        is_clear=row["is_clear"],
+        differs=count(row["num_more"] + row["num_less"]),
+        share=_share(row["share"]),
+        difference=write(gap["value"], gap["low"], gap["high"]),
+        like_length=_share(row["like_length"]),
+        judges=_share(row["judges_share"]),
+    )
+
+
+def _share(share: IntervalNumbers) -> str:
+    return percent_with_range(share["value"], share["low"], share["high"])
+
+
+def _distance(row: FeatureLeaning) -> float:
+    return abs((row["share"]["value"] or 0.5) - 0.5)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rewardsmith.report.audit.leaning_figure import leaning_figure
 from rewardsmith.report.audit.leaning_file import leaning_file
 from rewardsmith.report.audit.leaning_tables import leaning_content
 from rewardsmith.report.audit.leaning_words import leaning_sentence
@@ -90,7 +91,7 @@ def test_the_table_has_clear_ones_first_and_names_those_that_were_not_tested() -
     assert content.features[0].share == "70% (65 to 75%)"
     assert content.features[0].difference == "+1.250 (+1.200 to +1.300)"
     assert content.features[2].difference == "+125.0 points (+120.0 to +130.0)"
-    assert "among the 5 features tested together" in content.notes[0]
+    assert "among the 5 features that are tested together" in content.notes[0]
     assert content.notes[-1] == "Not tested, since they differ in too few groups of prompts: emoji."
 
 
@@ -99,14 +100,14 @@ def test_parts_are_counted_and_named_only_with_text() -> None:
     assert content is not None and without is not None
     assert content.parts[0].finding == "3 categories: 2 of 40 leanings are clear, all tested together"
     assert [(row.part, whole) for row, whole in content.parts[0].rows] == [("<b>maths</b>", "42%"), ("=cooking", "70%")]
-    assert without.parts[0].rows == [] and without.parts[0].finding == content.parts[0].finding
+    assert without.parts == [] and without.notes[-1] == f"{content.parts[0].finding}."
 
 
 def test_parts_of_too_few_prompts_say_so() -> None:
     few = {"num_parts": 16, "num_tests": 0, "num_clear": 0, "clear": []}
     content = leaning_content(numbers(leaning("words", 0.6), categories=few), True)
     assert content is not None
-    assert content.parts[0].finding.startswith("16 categories: each of too few groups of prompts")
+    assert content.notes[-1].startswith("16 categories: each of too few groups of prompts") and not content.parts
 
 
 @pytest.mark.parametrize("with_text", [True, False])
@@ -135,3 +136,14 @@ def test_the_file_has_every_row_and_no_formula() -> None:
 
 def test_every_feature_says_what_it_means() -> None:
     assert len({feature.name for feature in FEATURES}) == len(FEATURES) and all(f.meaning for f in FEATURES)
+
+
+def test_the_figure_draws_labels_and_judges_and_says_what_is_clear() -> None:
+    rows = [leaning("words", 0.7), leaning("hedges", 0.51, is_clear=False)]
+    figure = leaning_figure(rows)
+    assert figure is not None and figure.title == "Clear, tested together: 1 of 2 features"
+    assert "words: 70% (65 to 75%), judges 70% (65 to 75%)" in figure.wide and "hedges" in figure.narrow
+    assert [entry.shape for entry in figure.legend] == ["dot", "ring"]
+    without = leaning_figure([{**row, "judges_share": interval(None)} for row in rows])
+    assert without is not None and [entry.shape for entry in without.legend] == ["dot"]
+    assert leaning_figure([]) is None

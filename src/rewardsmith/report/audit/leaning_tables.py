@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers, LeaningsOfParts
 from rewardsmith.contracts.metrics.parts import IntervalNumbers
+from rewardsmith.report.audit.leaning_figure import leaning_figure
 from rewardsmith.report.audit.leaning_words import leaning_sentence
 from rewardsmith.report.numbers import count, difference, percent, percent_with_range, points
+from rewardsmith.report.svg import Figure
 from rewardsmith.strength.leanings.features import FEATURES
 
 MAX_ROWS = 30
 """Leanings of categories, or of annotators."""
 NOTHING = "No feature of the text goes clearly with being preferred."
 FAMILY = (
-    "Bold: clear among the {num} features tested together, by the share of the pairs that differ in which the "
-    "preferred response has more (Benjamini & Hochberg, 5%). Intervals are of 95% each, over groups of prompts."
+    "Clear (bold): among the {num} features that are tested together, by that share (Benjamini & Hochberg, 5%). "
+    "Intervals are of 95% each."
 )
 LIKE_LENGTH = (
     "At about one length: the same share where the longer response has at most a fifth more characters than the other."
@@ -45,7 +47,7 @@ class LeaningRow:
 
 @dataclass(frozen=True)
 class PartRows:
-    """What is clear by category, or by annotator."""
+    """What is clear by category, or by annotator; no rows where nothing is."""
 
     of: str
     finding: str
@@ -58,6 +60,7 @@ class LeaningContent:
     """All that the section shows."""
 
     finding: str
+    figure: Figure | None
     features: list[LeaningRow]
     has_judges: bool
     notes: list[str]
@@ -65,31 +68,37 @@ class LeaningContent:
 
 
 def leaning_content(found: LeaningNumbers | None, with_names: bool) -> LeaningContent | None:
-    """None where no pair is decided, or an older audit did not ask. Without names the parts are only counted."""
+    """None where no pair is decided, or an older audit did not ask. Without names the parts are counted in a note."""
     if found is None or not found["features"][0]["num_pairs"]:
         return None
     tested = [row for row in found["features"] if row["p_value"] is not None]
     seldom = [row["feature"] for row in found["features"] if row["p_value"] is None]
+    tested.sort(key=lambda row: (not row["is_clear"], -_distance(row)))
     has_judges = any(row["judges_share"]["value"] is not None for row in tested)
     notes = [FAMILY.format(num=len(tested)), LIKE_LENGTH, JUDGES if has_judges else ""] if tested else []
     if seldom:
         notes.append(f"Not tested, since they differ in too few groups of prompts: {', '.join(seldom)}.")
     whole = {row["feature"]: percent(row["share"]["value"]) for row in found["features"]}
-    parts = (("category", "categories", found["categories"]), ("annotator", "annotators", found["annotators"]))
+    parts = [
+        PartRows(
+            of,
+            _part_finding(own, several),
+            [(_in_words(row), whole[row["feature"]]) for row in own["clear"][:MAX_ROWS]] if with_names else [],
+        )
+        for of, several, own in (
+            ("category", "categories", found["categories"]),
+            ("annotator", "annotators", found["annotators"]),
+        )
+        if own
+    ]
+    notes += [f"{part.finding}." for part in parts if not part.rows]
     return LeaningContent(
         finding=leaning_sentence(found) or NOTHING,
-        features=[_in_words(row) for row in sorted(tested, key=lambda row: (not row["is_clear"], -_distance(row)))],
+        figure=leaning_figure(tested),
+        features=[_in_words(row) for row in tested],
         has_judges=has_judges,
         notes=[note for note in notes if note],
-        parts=[
-            PartRows(
-                of,
-                _part_finding(own, several),
-                [(_in_words(row), whole[row["feature"]]) for row in own["clear"][:MAX_ROWS]] if with_names else [],
-            )
-            for of, several, own in parts
-            if own
-        ],
+        parts=[part for part in parts if part.rows],
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t, ttest_1samp
 
 from rewardsmith.metrics.intervals import MIN_GROUPS, score_ends
-from rewardsmith.metrics.leaning import adjusted, grouped_mean, grouped_share, leaning
+from rewardsmith.metrics.leaning import adjusted, effective_groups, grouped_mean, grouped_share, leaning
 
 
 def test_the_mean_of_single_choices_has_the_interval_of_students_t() -> None:
@@ -68,16 +68,24 @@ def test_few_groups_have_a_value_and_nothing_else() -> None:
     assert math.isnan(leaning(np.zeros(0), np.zeros(0, dtype=np.int64)).share.value)
 
 
+def test_groups_of_unequal_size_count_as_fewer() -> None:
+    assert effective_groups(np.arange(60) % 12) == pytest.approx(12)
+    assert effective_groups(np.repeat(np.arange(12), [10, *[1] * 11])) == pytest.approx(21**2 / 111)
+    assert effective_groups(np.repeat(np.arange(12), [100, *[1] * 11])) is None
+    assert effective_groups(np.arange(MIN_GROUPS - 1)) is None and effective_groups(np.arange(0)) is None
+
+
 def test_p_values_of_a_family_are_those_of_benjamini_and_hochberg() -> None:
     assert adjusted([0.01, math.nan, 0.5, 0.02]) == pytest.approx([0.03, math.nan, 0.5, 0.03], nan_ok=True)
     assert adjusted([]) == [] and math.isnan(adjusted([math.nan])[0])
 
 
-def test_chance_looks_like_a_leaning_about_as_often_as_it_says() -> None:
+@pytest.mark.parametrize("sizes", [np.full(20, 12), np.array([120, 60, *[6] * 12])])
+def test_chance_looks_like_a_leaning_about_as_often_as_it_says(sizes: np.ndarray) -> None:
     rng = np.random.default_rng(7)
-    groups = np.repeat(np.arange(20), rng.integers(2, 30, 20))
+    groups = np.repeat(np.arange(len(sizes)), sizes)
     found = []
     for _ in range(600):
-        of_group = rng.normal(0, 0.8, 20)[groups]  # pairs of a prompt go together
+        of_group = rng.normal(0, 0.8, len(sizes))[groups]  # pairs of a prompt go together
         found.append(leaning(of_group + rng.normal(size=len(groups)), groups).p_value)
-    assert 0.02 < np.mean(np.array(found) < 0.05) < 0.09
+    assert 0.01 < np.mean(np.array(found) < 0.05) < 0.075

@@ -17,10 +17,13 @@ from rewardsmith.metrics.intervals import LEVEL, MIN_GROUPS, Interval, score_end
 
 Floats = NDArray[np.float64]
 
+LEAST_EFFECTIVE = 3.0
+"""Where one group has nearly all, nothing is known of how groups differ."""
+
 
 @dataclass(frozen=True)
 class Leaning:
-    """Of the numbers chosen - rejected [N]. NaN: not defined, or of fewer than ``MIN_GROUPS`` groups."""
+    """Of the numbers chosen - rejected [N]. NaN: not defined, or of too few groups (``effective_groups``)."""
 
     num_more: int
     """Choices of the one with more."""
@@ -45,13 +48,13 @@ def leaning(difference: Floats, groups: NDArray[np.int64]) -> Leaning:
 
 
 def grouped_mean(values: Floats, groups: NDArray[np.int64]) -> Interval:
-    """Mean of values [N] with t times ``standard_error``, of as many degrees of freedom as groups less one."""
+    """Mean of values [N] with t times ``standard_error``, of ``effective_groups`` less one degrees of freedom."""
     if not len(values):
         return Interval(nan, nan, nan)
-    mean, num_groups = float(values.mean()), len(np.unique(groups))
-    if num_groups < MIN_GROUPS:
+    mean, number = float(values.mean()), effective_groups(groups)
+    if number is None:
         return Interval(mean, nan, nan)
-    half = float(t.ppf(0.5 + LEVEL / 2, num_groups - 1)) * standard_error(values, groups)
+    half = float(t.ppf(0.5 + LEVEL / 2, number - 1)) * standard_error(values, groups)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -60,18 +63,26 @@ def grouped_share(hits: NDArray[np.bool_], groups: NDArray[np.int64]) -> tuple[I
 
     Both count N as N / max(1, D), where D is the design effect: the variance of the share with whole groups varying
     over that of N independent trials (Korn & Graubard 1998). All hits or none vary nowhere: there every group counts as
-    one trial. Quantiles are those of t, with as many degrees of freedom as groups less one.
+    one trial. Quantiles are those of t, with ``effective_groups`` less one degrees of freedom.
     """
-    number, num_groups = len(hits), len(np.unique(groups))
-    share = float(hits.mean()) if number else nan
-    if num_groups < MIN_GROUPS:
+    share, number = (float(hits.mean()) if len(hits) else nan), effective_groups(groups)
+    if number is None:
         return Interval(share, nan, nan), nan
-    independent = share * (1 - share) / number
-    effect = standard_error(hits, groups) ** 2 / independent if independent else number / num_groups
-    effective = number / max(1.0, effect)
-    low, high = score_ends(share, effective, float(t.ppf(0.5 + LEVEL / 2, num_groups - 1)))
-    distance = 2 * abs(share - 0.5) * sqrt(effective)
-    return Interval(share, low, high), float(2 * t.sf(distance, num_groups - 1))
+    independent = share * (1 - share) / len(hits)
+    effect = standard_error(hits, groups) ** 2 / independent if independent else len(hits) / number
+    trials = len(hits) / max(1.0, effect)
+    low, high = score_ends(share, trials, float(t.ppf(0.5 + LEVEL / 2, number - 1)))
+    return Interval(share, low, high), float(2 * t.sf(2 * abs(share - 0.5) * sqrt(trials), number - 1))
+
+
+def effective_groups(groups: NDArray[np.int64]) -> float | None:
+    """How many groups of one size are worth as much as these [N]: (sum n)^2 / sum n^2 (Kish 1965).
+
+    None where that is below ``LEAST_EFFECTIVE``, or there are fewer than ``MIN_GROUPS``.
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    number = float(sizes.sum()) ** 2 / float((sizes**2).sum()) if len(sizes) else 0.0
+    return number if len(sizes) >= MIN_GROUPS and number >= LEAST_EFFECTIVE else None
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

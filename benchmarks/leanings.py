@@ -1,9 +1,9 @@
 """What do annotators prefer on real sets, how often does chance look like a preference, and how long does it take?
 
-Question   Which features of the text do preferred responses have more of; are labels that know nothing of the text
-           called a clear leaning as rarely as is said (at most one set in twenty); how many seconds of one core for 50,000 pairs?
+Question   Which features of the text do preferred responses have more of? Are labels that know nothing of the text
+           called a clear leaning as rarely as is said? How many seconds of one core do 50,000 pairs take?
 Workload   Six public sets, whole; of each, copies whose labels are turned by a coin; all of HH-RLHF, six times over.
-Ceiling    0.05 of the copies with any clear feature; reading the texts once.
+Ceiling    A clear feature in 0.05 of the copies; reading the texts once.
 Command    OMP_NUM_THREADS=1 python benchmarks/leanings.py FOLDER
 """
 

@@ -64,6 +64,7 @@ FOUND = numbers(
     leaning("questions", 0.42),
     leaning("overlap with the prompt", 0.4, like_length=interval(0.48)),
     leaning("hedges", 0.51, is_clear=False),
+    leaning("links", 0.0, is_clear=False),
     leaning("emoji", None, is_clear=False),
     categories=CATEGORIES,
 )
@@ -87,11 +88,11 @@ def test_the_table_has_clear_ones_first_and_names_those_that_were_not_tested() -
     content = leaning_content(FOUND, True)
     assert content is not None
     order = [row.feature for row in content.features]
-    assert order == ["words", "characters", "overlap with the prompt", "questions", "hedges"]
+    assert order == ["words", "characters", "overlap with the prompt", "questions", "links", "hedges"]
     assert content.features[0].share == "70% (65 to 75%)"
     assert content.features[0].difference == "+1.250 (+1.200 to +1.300)"
     assert content.features[2].difference == "+125.0 points (+120.0 to +130.0)"
-    assert "among the 5 features that are tested together" in content.notes[0]
+    assert "among the 6 features that are tested together" in content.notes[0]
     assert content.notes[-1] == "Not tested, since they differ in too few groups of prompts: emoji."
 
 
@@ -128,10 +129,10 @@ def test_an_older_audit_has_no_such_section() -> None:
 def test_the_file_has_every_row_and_no_formula() -> None:
     header, rows = leaning_file([*FOUND["features"], *CATEGORIES["clear"]], True)
     cells = [dict(zip(header, row, strict=True)) for row in rows]
-    assert len(cells) == 8 and cells[-1]["name"] == "'=cooking"
+    assert len(cells) == 9 and cells[-1]["name"] == "'=cooking"
     assert (cells[0]["share"], cells[0]["share_low"], cells[0]["p_adjusted"]) == ("0.7", "0.65", "0.01")
-    assert cells[5]["share"] == "" and cells[5]["is_clear"] == "False"
-    assert len([*leaning_file([*FOUND["features"], *CATEGORIES["clear"]], False)[1]]) == 6
+    assert cells[6]["share"] == "" and cells[6]["is_clear"] == "False"
+    assert len([*leaning_file([*FOUND["features"], *CATEGORIES["clear"]], False)[1]]) == 7
 
 
 def test_every_feature_says_what_it_means() -> None:

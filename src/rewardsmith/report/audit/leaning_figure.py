@@ -15,7 +15,6 @@ CAPTION = (
     "Dots: of the pairs that differ in a feature, the share whose preferred response has more of it; lines: 95% "
     "intervals over groups of prompts. Pale ones are not clear. At the line in the middle a feature tells nothing."
 )
-
 WIDEST_NAME = 158
 """Pixels."""
 
@@ -27,8 +26,10 @@ def leaning_figure(rows: list[FeatureLeaning]) -> Figure | None:
     values = [_drawn(row) for row in rows]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
-        names = {"labelColor": light("ink"), "labelFontSize": 13, "labelAlign": "left", "labelPadding": WIDEST_NAME}
-        y = alt.Y("feature:N", sort=[row["feature"] for row in rows], title=None, axis=alt.Axis(grid=False, **names))
+        names = alt.Axis(
+            grid=False, labelColor=light("ink"), labelFontSize=13, labelAlign="left", labelPadding=WIDEST_NAME
+        )
+        y = alt.Y("feature:N", sort=[row["feature"] for row in rows], title=None, axis=names)
         scale = alt.Scale(domain=[0, 1], nice=False)
         axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
         low = alt.X("low:Q", title="preferred response has more", scale=scale, axis=axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers, LeaningsOfParts
@@ -47,7 +48,7 @@ class LeaningRow:
 
 @dataclass(frozen=True)
 class PartRows:
-    """What is clear by category, or by annotator; no rows where nothing is."""
+    """What is clear by category, or by annotator, the surest first; no rows where nothing is."""
 
     of: str
     finding: str
@@ -78,36 +79,34 @@ def leaning_content(found: LeaningNumbers | None, with_names: bool) -> LeaningCo
     notes = [FAMILY.format(num=len(tested)), LIKE_LENGTH, JUDGES if has_judges else ""] if tested else []
     if seldom:
         notes.append(f"Not tested, since they differ in too few groups of prompts: {', '.join(seldom)}.")
-    whole = {row["feature"]: percent(row["share"]["value"]) for row in found["features"]}
-    parts = [
-        PartRows(
-            of,
-            _part_finding(own, several),
-            [(_in_words(row), whole[row["feature"]]) for row in own["clear"][:MAX_ROWS]] if with_names else [],
-        )
-        for of, several, own in (
-            ("category", "categories", found["categories"]),
-            ("annotator", "annotators", found["annotators"]),
-        )
-        if own
-    ]
-    notes += [f"{part.finding}." for part in parts if not part.rows]
+    parts = [_part("category", "categories", found["categories"], found["features"], with_names)]
+    parts.append(_part("annotator", "annotators", found["annotators"], found["features"], with_names))
+    notes += [f"{part.finding}." for part in parts if part and not part.rows]
     return LeaningContent(
         finding=leaning_sentence(found) or NOTHING,
         figure=leaning_figure(tested),
         features=[_in_words(row) for row in tested],
         has_judges=has_judges,
         notes=[note for note in notes if note],
-        parts=[part for part in parts if part.rows],
+        parts=[part for part in parts if part and part.rows],
     )
+
+
+def _part(
+    of: str, several: str, found: LeaningsOfParts | None, features: Sequence[FeatureLeaning], with_names: bool
+) -> PartRows | None:
+    if found is None:
+        return None
+    whole = {row["feature"]: percent(row["share"]["value"]) for row in features}
+    shown = found["clear"][:MAX_ROWS] if with_names else []
+    return PartRows(of, _part_finding(found, several), [(_in_words(row), whole[row["feature"]]) for row in shown])
 
 
 def _part_finding(parts: LeaningsOfParts, several: str) -> str:
     number, tests, clear = (count(parts[name]) for name in ("num_parts", "num_tests", "num_clear"))
     if not parts["num_tests"]:
         return f"{number} {several}: each of too few groups of prompts to say what is preferred there"
-    more = f"; the {MAX_ROWS} surest" if parts["num_clear"] > MAX_ROWS else ""
-    return f"{number} {several}: {clear} of {tests} leanings are clear, all tested together{more}"
+    return f"{number} {several}: {clear} of {tests} leanings are clear, all tested together"
 
 
 def _in_words(row: FeatureLeaning) -> LeaningRow:
@@ -130,4 +129,5 @@ def _share(share: IntervalNumbers) -> str:
 
 
 def _distance(row: FeatureLeaning) -> float:
-    return abs((row["share"]["value"] or 0.5) - 0.5)
+    share = row["share"]["value"]
+    return 0.0 if share is None else abs(share - 0.5)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import regex
+from markdown_it import MarkdownIt
 
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
@@ -67,6 +68,22 @@ def test_a_feature_counts_what_it_says(name: str, text: str, number: float) -> N
 def test_nothing_but_code_is_counted_inside_of_fenced_code() -> None:
     found = features_of("```py\n# Sorry?\n- 5 https://a.org!\n```")
     assert found == {"characters": 37, "code passages": 1}
+
+
+def test_markdown_is_counted_as_a_parser_counts_it() -> None:
+    text = "# A\n\n1. one **bold**\n2. two `code`\n   - three\n\n## B __c__\n\n```py\n# no\n- no\n```\n\n* `x`, `y`\n"
+    blocks = MarkdownIt().parse(text)
+    parts = [*blocks, *(child for block in blocks for child in block.children or ())]
+    kinds = {
+        "list items": ("list_item_open",),
+        "headings": ("heading_open",),
+        "bold passages": ("strong_open",),
+        "code passages": ("fence", "code_inline"),
+    }
+    found = features_of(text)
+    assert {name: found[name] for name in kinds} == {
+        name: sum(part.type in types for part in parts) for name, types in kinds.items()
+    }
 
 
 def test_overlap_is_with_the_last_turn_of_the_prompt() -> None:

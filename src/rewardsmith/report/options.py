@@ -11,6 +11,6 @@ class ReportOptions:
     """What the HTML report shows."""
 
     report_text: Literal["full", "none"] = "full"
-    """`none` leaves every text of the data out of the report, and of an audit's doubtful.csv."""
+    """`none` leaves every text of the data out of the report, and of an audit's doubtful.csv and leanings.csv."""
     report_examples: int = 12
     """Pairs shown in each gallery (most doubtful, most ambiguous, strongest)."""

@@ -9,7 +9,7 @@ import pytest
 from rewardsmith.report.audit.leaning_figure import leaning_figure
 from rewardsmith.report.audit.leaning_file import leaning_file
 from rewardsmith.report.audit.leaning_tables import leaning_content
-from rewardsmith.report.audit.leaning_words import leaning_sentence
+from rewardsmith.report.audit.leaning_words import leaning_sentence, part_sentences
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.leanings.features import FEATURES
@@ -76,6 +76,13 @@ def test_the_sentence_names_what_tells_most_and_length_once() -> None:
         "less overlap with the prompt (60% of the pairs that differ, 55 to 65%; not clearly at one length); "
         "and fewer questions (58% of the pairs that differ, 53 to 63%; at one length too): an association, not a cause."
     )
+
+
+def test_two_leanings_are_joined_by_a_word_and_parts_are_counted() -> None:
+    two = leaning_sentence(numbers(leaning("words", 0.7), leaning("emoji", 0.4)))
+    assert "75%) and fewer emoji (60%" in two
+    assert [*part_sentences(FOUND)] == ["By category, 2 of 40 leanings of single features are clear."]
+    assert [*part_sentences(numbers(leaning("words", 0.7)))] == [*part_sentences(None)] == []
 
 
 def test_nothing_is_said_where_nothing_is_clear() -> None:

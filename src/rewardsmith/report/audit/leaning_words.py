@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers
-from rewardsmith.report.numbers import range_words, rounded_percent
+from rewardsmith.report.numbers import count, range_words, rounded_percent
 from rewardsmith.strength.leanings.features import FEATURES, LENGTHS
 
 MOST_NAMED = 3
@@ -18,8 +18,16 @@ def leaning_sentence(found: LeaningNumbers | None) -> str:
     named = [more_or_less(row) for row in named_leanings(found["features"])] if found else []
     if not named:
         return ""
-    several = f"{'; '.join(named[:-1])}; and {named[-1]}" if len(named) > 1 else named[0]
-    return f"Being preferred goes with {several}: an association, not a cause."
+    return f"Being preferred goes with {_joined(named)}: an association, not a cause."
+
+
+def part_sentences(found: LeaningNumbers | None) -> Iterator[str]:
+    """How much is clear by category and by annotator, where anything is."""
+    parts = (("category", found["categories"]), ("annotator", found["annotators"])) if found else ()
+    for of, own in parts:
+        if own and own["num_clear"]:
+            clear, tests = count(own["num_clear"]), count(own["num_tests"])
+            yield f"By {of}, {clear} of {tests} leanings of single features are clear."
 
 
 def named_leanings(rows: Sequence[FeatureLeaning]) -> list[FeatureLeaning]:
@@ -49,6 +57,11 @@ def holds_at_like_length(row: FeatureLeaning) -> bool:
     if share is None or low is None or high is None:
         return False
     return low > 0.5 if share > 0.5 else high < 0.5
+
+
+def _joined(words: Sequence[str]) -> str:
+    """With semicolons, since each has commas in it."""
+    return " and ".join(words) if len(words) < 3 else f"{'; '.join(words[:-1])}; and {words[-1]}"
 
 
 def _rest(share: float | None) -> float | None:

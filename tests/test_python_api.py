@@ -40,7 +40,7 @@ for turn in range(2):
     assert rewards.table.num_rows == rewards.metrics["num_pairs"] == len(rows)
     assert len(audit.strengths) == len(rows)
     verbs = ("audit", "refine", "undo", "train", "evaluate", "sample", "score", "judge", "export")
-    verbs += ("study_arms", "study_noise", "reward_function")
+    verbs += ("study_arms", "study_noise", "reward_function", "leanings")
     assert all(callable(getattr(rewardsmith, verb)) for verb in verbs)
 print(json.dumps({"verdict": audit.verdict, "accuracy": scores.summary()}))
 """

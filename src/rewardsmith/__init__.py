@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rewardsmith.version import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rewardsmith.contracts.judge import Judge
     from rewardsmith.workflows.audit import AuditResult
     from rewardsmith.workflows.evaluate import EvaluateResult
@@ -38,6 +40,7 @@ __all__ = [
     "imitate",
     "iterate",
     "judge",
+    "leanings",
     "refine",
     "reward_function",
     "sample",
@@ -62,6 +65,18 @@ def audit(dataset: Any, **options: Any) -> AuditResult:
     from rewardsmith.workflows.options import AuditConfig
 
     return run_audit(_config(AuditConfig, dataset, options), **_in_memory(dataset))
+
+
+def leanings(dataset: Any, **options: Any) -> pd.DataFrame:
+    """What preferred responses have more of: words, lists, questions, apologies and others, without any model.
+
+    One row for each feature in the whole set, in each category and of each annotator; ``AuditResult.leanings`` has the
+    judges' beside them. ``options``: those by which a set is read, as in ``rewardsmith audit --help``.
+    """
+    from rewardsmith.workflows.leanings import run_leanings
+    from rewardsmith.workflows.options import LeaningsConfig
+
+    return run_leanings(_config(LeaningsConfig, dataset, options), **_in_memory(dataset))
 
 
 def refine(audit_dir: str | PathLike[str], **options: Any) -> RefineResult:

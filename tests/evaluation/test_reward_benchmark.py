@@ -12,6 +12,7 @@ import pytest
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
+from rewardsmith.metrics.intervals import wilson
 from stub_scorer import StubScorer
 from tiny_reward_models import pair_table, some_rows
 
@@ -161,3 +162,6 @@ def test_each_category_has_its_own_baseline_of_length() -> None:
     found = {entry["name"]: (entry["length_accuracy"], entry["accuracy"]) for entry in m["by_category"] or []}
     assert found == {"easy": (1.0, 0.0), "hard": (0.0, 1.0)}
     assert m["eval_length_accuracy"] == pytest.approx(4 / 6)
+    assert m["eval_length_accuracy_ci_low"] < 4 / 6 < m["eval_length_accuracy_ci_high"]
+    easy = next(entry for entry in m["by_category"] or [] if entry["name"] == "easy")
+    assert (easy["length_accuracy_ci_low"], easy["length_accuracy_ci_high"]) == (pytest.approx(wilson(4, 4).low), 1.0)

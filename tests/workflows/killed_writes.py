@@ -52,6 +52,7 @@ STABLE = (
     "pairs.parquet",
     "strengths.parquet",
     "doubtful.csv",
+    "leanings.csv",
     "ledger.parquet",
     "train.jsonl",
     "rewards.parquet",

@@ -116,6 +116,20 @@ def test_doubtful_labels_stand_in_the_folder_and_in_python_alike(result: Any) ->
     assert len(result.doubtful(0)) == 0
 
 
+def test_leanings_stand_in_the_folder_and_in_python_alike(result: Any) -> None:
+    with (Path(result.path) / "leanings.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = result.leanings
+    assert list(found.columns) == list(rows[0])
+    assert found["feature"].tolist() == [row["feature"] for row in rows]
+    assert found["share"].dropna().tolist() == pytest.approx(
+        [float(row["share"]) for row in rows if row["share"]], 1e-5
+    )
+    assert result.metrics["leanings"]["features"][0]["num_more"] == int(rows[0]["num_more"])
+    assert result.metrics["leanings"]["features"][0]["judges_share"]["value"] is not None
+    assert "What do annotators prefer?" in read(result, "report.html")
+
+
 def test_a_result_is_one_line_that_claims_no_more_than_the_audit(tmp_path: Path, result: Any) -> None:
     num_doubtful = (result.strengths["p_wrong"] > 0.5).sum()
     assert repr(result) == f"AuditResult({result.path}: 400 pairs, labels judged, {num_doubtful} doubtful)"
@@ -128,6 +142,7 @@ def test_no_text_of_the_data_leaves_for_those_who_want_none(tmp_path: Path) -> N
     result = rewardsmith.audit(scored_rows(60), report_text="none", output_dir=str(tmp_path), **UNMEASURED)
     assert read(result, "doubtful.csv").splitlines()[0] == "row,p_wrong,reasons"
     assert "answer" not in read(result, "doubtful.csv")
+    assert {line.split(",")[0] for line in read(result, "leanings.csv").splitlines()} == {"of", "all"}
 
 
 def test_rows_in_memory_stand_in_the_folder_for_later_commands(tmp_path: Path) -> None:

@@ -114,8 +114,16 @@ def by_category(
     for name in np.unique(names):
         inside = names == name
         numbers = slice_numbers(gap[inside], target[inside], prompts[inside], seed, num_resamples)
-        by_longer = pair_accuracy(longer[inside], target[inside]).accuracy
-        found.append({"name": str(name) or "(none)", "length_accuracy": by_longer, **numbers})
+        by_longer = slice_numbers(longer[inside], target[inside], prompts[inside], seed, num_resamples)
+        found.append(
+            {
+                "name": str(name) or "(none)",
+                "length_accuracy": by_longer["accuracy"],
+                "length_accuracy_ci_low": by_longer["accuracy_ci_low"],
+                "length_accuracy_ci_high": by_longer["accuracy_ci_high"],
+                **numbers,
+            }
+        )
     return sorted(found, key=lambda entry: -entry["count"])
 
 
@@ -129,8 +137,11 @@ def by_length(
     preferred_longer = longer * np.sign(target - 0.5)
     decided = target != 0.5
     slices: list[LengthDifferenceSlice] = []
+    by_longer = slice_numbers(longer, target, prompts, seed, num_resamples)
     result: ByLength = {
-        "eval_length_accuracy": pair_accuracy(longer, target).accuracy,
+        "eval_length_accuracy": by_longer["accuracy"],
+        "eval_length_accuracy_ci_low": by_longer["accuracy_ci_low"],
+        "eval_length_accuracy_ci_high": by_longer["accuracy_ci_high"],
         "by_length_difference": slices,
     }
     if not decided.any():

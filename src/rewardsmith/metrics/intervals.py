@@ -122,14 +122,19 @@ def wilson(num_hits: int, num_trials: int) -> Interval:
         raise ValueError(f"{num_hits} hits in {num_trials} trials")
     if num_trials == 0:
         return Interval(nan, 0.0, 1.0)
-    z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
     share = num_hits / num_trials
-    scale = 1 + z * z / num_trials
-    centre = (share + z * z / (2 * num_trials)) / scale
-    half = z * sqrt(share * (1 - share) / num_trials + (z / (2 * num_trials)) ** 2) / scale
-    low = 0.0 if num_hits == 0 else max(0.0, centre - half)
-    high = 1.0 if num_hits == num_trials else min(1.0, centre + half)
+    low, high = score_ends(share, num_trials, NormalDist().inv_cdf(0.5 + LEVEL / 2))
     return Interval(share, low, high)
+
+
+def score_ends(share: float, number: float, z: float) -> tuple[float, float]:
+    """Wilson's ends: the shares from which ``share`` of ``number`` trials is less than z standard errors away."""
+    scale = 1 + z * z / number
+    centre = (share + z * z / (2 * number)) / scale
+    half = z * sqrt(share * (1 - share) / number + (z / (2 * number)) ** 2) / scale
+    low = 0.0 if share == 0 else max(0.0, centre - half)
+    high = 1.0 if share == 1 else min(1.0, centre + half)
+    return low, high
 
 
 def without_spread(value: float, widest: float, num_groups: int) -> Interval:

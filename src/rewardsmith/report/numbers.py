@@ -72,6 +72,11 @@ def percent_range(low: Any, high: Any) -> str:
     return second if first == second else f"{first.rstrip('%')} to {second}"
 
 
+def percent_with_range(value: Any, low: Any, high: Any) -> str:
+    """``62% (58 to 66%)``; without brackets where there is no range."""
+    return f"{percent(value)} ({percent_range(low, high)})" if known(low) and known(high) else percent(value)
+
+
 def rounded_percent(value: Any) -> str:
     """``14%``, ``<1%``: for sentences, where a decimal would claim too much."""
     if not known(value):

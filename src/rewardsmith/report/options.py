@@ -11,7 +11,7 @@ class ReportOptions:
     """What the HTML report shows."""
 
     report_text: Literal["full", "none"] = "full"
-    """`none` leaves every text of the data out of the report, and of an audit's doubtful.csv."""
+    """`none` leaves every text of the data out of the report, and of an audit's doubtful.csv and leanings.csv."""
     report_examples: int = 12
     """Pairs shown in each gallery (most doubtful, most ambiguous, strongest)."""
     report_pairs: int = 1000

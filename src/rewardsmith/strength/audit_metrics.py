@@ -22,6 +22,7 @@ from rewardsmith.contracts.metrics.audit import (
     LengthOnly,
     StrengthNumbers,
 )
+from rewardsmith.contracts.metrics.leanings import LeaningNumbers
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
 from rewardsmith.contracts.metrics.planted import PlantedNumbers
 from rewardsmith.contracts.metrics.stability import StabilityNumbers
@@ -54,6 +55,7 @@ def audit_metrics(
     claim: ClaimNumbers,
     planted: list[PlantedNumbers],
     stability: StabilityNumbers | None,
+    leanings: LeaningNumbers,
     options: StrengthOptions,
     model: str,
     truncation: Truncation | None,
@@ -84,6 +86,7 @@ def audit_metrics(
         "categories": category_metrics(pairs, audited, decided),
         "structured": structured_metrics(pairs, audited.structured),
         "annotators": _annotators(audited),
+        "leanings": leanings,
         "stability": stability,
     }
     if second is not None:

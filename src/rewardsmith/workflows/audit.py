@@ -15,12 +15,14 @@ from rewardsmith.artifacts.metrics_file import write_metrics
 from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.audit import AuditMetrics
+from rewardsmith.contracts.metrics.leanings import FeatureLeaning
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
+from rewardsmith.report.audit.leaning_file import leaning_file
 from rewardsmith.report.audit.next_steps import AskedFor
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.audit.verdict import verdict_text
@@ -34,11 +36,13 @@ from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
+from rewardsmith.strength.leanings.leanings import leaning_numbers, leanings_of
+from rewardsmith.strength.leanings.table import leaning_frame
 from rewardsmith.strength.planted.planted_copy import Pairs
 from rewardsmith.strength.planted.self_audit import self_audit
 from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
-from rewardsmith.workflows.audit_folder import DOUBTFUL, PAIRS, STRENGTHS
+from rewardsmith.workflows.audit_folder import DOUBTFUL, LEANINGS, PAIRS, STRENGTHS
 from rewardsmith.workflows.options import AuditConfig
 from rewardsmith.workflows.origins import learned_from
 from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
@@ -57,6 +61,7 @@ class AuditResult(ReportedResult[AuditMetrics]):
 
     pairs: pa.Table
     strengths_table: pa.Table
+    leaning_rows: list[FeatureLeaning]
 
     @property
     def verdict(self) -> str:
@@ -67,6 +72,11 @@ class AuditResult(ReportedResult[AuditMetrics]):
     def strengths(self) -> pd.DataFrame:
         """One row a pair: strength, spread, p_wrong, class (see ``contracts.tables``)."""
         return self.strengths_table.to_pandas()
+
+    @property
+    def leanings(self) -> pd.DataFrame:
+        """What preferred responses have more of: a row for each feature, in all pairs, by category and by annotator."""
+        return leaning_frame(self.leaning_rows)
 
     def doubtful(self, number: int = 20) -> pd.DataFrame:
         """The most doubtful labels, worst first: row, p_wrong, why, and the texts. Ties have no p_wrong."""
@@ -145,14 +155,18 @@ def _audited(
     if config.self_audit.stability:
         with times.stage("stability"):
             stability = stability_numbers(ensemble, audited, target, groups, seed, others)
+    with times.stage("leanings"):
+        leanings = leanings_of(given.table, None if audited.in_sample else audited.gap)
     with times.stage("statistics"):
         model, cut = config.model.model_name_or_path, ensemble.truncation
-        numbers = audit_metrics(given, audited, claim, tested.findings, stability, options, model, cut, seed, second)
+        found = (claim, tested.findings, stability, leaning_numbers(leanings))
+        numbers = audit_metrics(given, audited, *found, options, model, cut, seed, second)
         metrics = with_words(numbers, _asked_for(config, str(folder.path)), config.members.save_members)
     metrics["timings"] = times.rounded()
     write_table(folder.path / STRENGTHS, audited.table)
     with_text = config.report.report_text == "full"
     write_csv(folder.path / DOUBTFUL, *doubtful_table(given.table, audited.table, metrics, with_text))
+    write_csv(folder.path / LEANINGS, *leaning_file(leanings, with_text))
     with times.stage("report"):
         fingerprint = fingerprint_file(folder.path / STRENGTHS)
         page = render_audit_report(metrics, given.table, audited.table, config.report, fingerprint)
@@ -161,7 +175,7 @@ def _audited(
     metrics["timings"] = times.rounded()
     write_metrics(folder.path, metrics, AuditMetrics)
     folder.finish()
-    return AuditResult(str(folder.path), metrics, given.table, audited.table)
+    return AuditResult(str(folder.path), metrics, given.table, audited.table, leanings)
 
 
 def _asked_for(config: AuditConfig, folder: str) -> AskedFor:

@@ -20,7 +20,7 @@ from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.workflows.output_paths import QUARANTINE
 
-PAIRS, STRENGTHS, DOUBTFUL = "pairs.parquet", "strengths.parquet", "doubtful.csv"
+PAIRS, STRENGTHS, DOUBTFUL, LEANINGS = "pairs.parquet", "strengths.parquet", "doubtful.csv", "leanings.csv"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,17 @@ class AuditConfig:
 
 
 @dataclass(frozen=True)
+class LeaningsConfig:
+    """What preferred responses have more of than others."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    seed: int = 0
+    """Seed of the sample that `max_pairs` draws."""
+    quiet: bool = False
+    """No progress on stderr."""
+
+
+@dataclass(frozen=True)
 class RefineConfig:
     """Repairs an audited set by stated rules: drop, flip, soften, weigh, set margins. Every row can be had back.
 

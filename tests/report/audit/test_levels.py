@@ -47,7 +47,7 @@ def audit(
     folder = tmp_path_factory.mktemp("audit")
     page = render_audit_report(metrics, pairs, strengths, ReportOptions(report_examples=2))
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return AuditResult(str(folder), metrics, pairs, strengths)
+    return AuditResult(str(folder), metrics, pairs, strengths, [])
 
 
 @pytest.fixture(scope="module")

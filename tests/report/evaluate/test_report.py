@@ -47,6 +47,9 @@ def bins(*rows):
     ]
 
 
+BY_LENGTH = {"length_accuracy": 0.25, "length_accuracy_ci_low": 0.2, "length_accuracy_ci_high": 0.3}
+
+
 def sliced(name):
     return {
         "name": name,
@@ -88,6 +91,8 @@ def metrics():
         **dict.fromkeys((f"eval_accuracy_ties_half{end}" for end in ("", "_ci_low", "_ci_high")), 0.72),
         **dict.fromkeys((f"eval_{each}_reward" for each in ("mean", "min", "max")), 0.5),
         "eval_length_accuracy": 0.55,
+        "eval_length_accuracy_ci_low": 0.5,
+        "eval_length_accuracy_ci_high": 0.6,
         "eval_num_pairs": 1500,
         "eval_num_prompts": 375,
         "eval_num_ties": 2,
@@ -108,7 +113,7 @@ def metrics():
             "at_temperature": bins((0.55, 0.56, 750), (0.8, 0.79, 750)),
             "at_kept_temperature": None,
         },
-        "by_category": [{**sliced("chat"), "length_accuracy": 0.25}],
+        "by_category": [{**sliced("chat"), **BY_LENGTH}],
         "by_length_difference": [{**without_name(sliced("")), "from": -30, "to": 12}],
         "reward_model": "runs/rm",
         "dataset": "prefs",

@@ -22,6 +22,7 @@ SLICE = {
     "num_ties": 1,
     "gap_mean": 0.4,
 }
+BY_LENGTH = {"length_accuracy": 0.25, "length_accuracy_ci_low": 0.2, "length_accuracy_ci_high": 0.3}
 PLOTTING = ("altair", "matplotlib", "vl_convert")
 
 
@@ -35,6 +36,8 @@ def metrics() -> dict[str, Any]:
         "eval_accuracy_ci_high": 0.745,
         "eval_accuracy_ties_half": 0.715,
         "eval_length_accuracy": None,
+        "eval_length_accuracy_ci_low": None,
+        "eval_length_accuracy_ci_high": None,
         **dict.fromkeys(("eval_num_pairs", "eval_num_prompts", "eval_num_ties", "eval_num_label_ties"), 1500),
         "eval_num_without_weight": 0,
         "eval_gap_mean": 1.2,
@@ -45,9 +48,7 @@ def metrics() -> dict[str, Any]:
         "eval_temperature_ci_high": None,
         "eval_temperature_note": None,
         "eval_kept_temperature": None,
-        "by_category": [
-            {**SLICE, "length_accuracy": 0.25, "name": f"[bold]{number}[/bold] [/]"} for number in range(31)
-        ],
+        "by_category": [{**SLICE, **BY_LENGTH, "name": f"[bold]{number}[/bold] [/]"} for number in range(31)],
         "by_length_difference": [{**SLICE, "from": -1030, "to": 12}],
     }
 

@@ -6,6 +6,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from rewardsmith.contracts.metrics.leanings import LeaningNumbers
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, NextStep
 from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
 from rewardsmith.contracts.metrics.second_labels import SecondNumbers
@@ -267,6 +268,8 @@ class _AuditParts(TypedDict):
     annotators: list[Annotator] | None
     second_labels: NotRequired[SecondNumbers]
     """With ``second_labels``."""
+    leanings: NotRequired[LeaningNumbers]
+    """Older audits lack it."""
     stability: StabilityNumbers | None
     """None with 500 judged labels or more, and where nothing is counted or resampled."""
 

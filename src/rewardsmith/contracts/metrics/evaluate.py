@@ -28,6 +28,8 @@ class CategorySlice(Slice):
     name: str
     length_accuracy: float | None
     """Of always preferring the longer response."""
+    length_accuracy_ci_low: float | None
+    length_accuracy_ci_high: float | None
 
 
 LengthSlice = TypedDict(
@@ -90,6 +92,8 @@ class Calibration(TypedDict):
 class ByLength(TypedDict):
     eval_length_accuracy: float | None
     """Of always preferring the longer response."""
+    eval_length_accuracy_ci_low: float | None
+    eval_length_accuracy_ci_high: float | None
     by_length_difference: list[LengthDifferenceSlice]
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
 from rewardsmith.report.audit.decision_table import decision_table
+from rewardsmith.report.audit.leaning_tables import leaning_content
 from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
 from rewardsmith.report.audit.reliability_figure import reliability_figure
 from rewardsmith.report.audit.review_figure import review_figure, review_rows
@@ -61,6 +62,7 @@ def render_audit_report(
         structured=metrics["structured"] or {},
         second_sentences=[*second_sentences(second)],
         structured_categories=bar_tables.structured_table(metrics, with_text),
+        leanings=leaning_content(metrics.get("leanings"), with_text),
         galleries=galleries(pairs, strengths, options.report_examples, with_text, metrics["claim"]["level"]),
         pair_table=deciding and deciding.table,
         table_sentence=deciding and deciding.sentence,

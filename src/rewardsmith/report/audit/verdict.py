@@ -13,6 +13,7 @@ from rewardsmith.contracts.metrics.audit import (
     LabelNoiseNumbers,
 )
 from rewardsmith.report.audit.doubts import doubt_sentences, help_in_short, help_sentence, planted_auroc
+from rewardsmith.report.audit.leaning_words import leaning_sentence, part_sentences
 from rewardsmith.report.audit.review_words import review_sentence
 from rewardsmith.report.audit.second_words import second_sentences
 from rewardsmith.report.numbers import count, pairs, range_words, rounded_percent
@@ -63,6 +64,8 @@ def _rest(metrics: AuditFindings) -> list[str]:
     return [
         bound if judged else "",
         *second_sentences(metrics.get("second_labels")),
+        leaning_sentence(metrics.get("leanings")),
+        *part_sentences(metrics.get("leanings")),
         _judges(metrics["ensemble"]),
         _without_judges(metrics["ensemble"]),
         _quarantined(metrics["data"]),

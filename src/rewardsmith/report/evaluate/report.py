@@ -17,7 +17,7 @@ from rewardsmith.report.evaluate.state_figures import state_figures
 from rewardsmith.report.evaluate.state_words import state_finding, state_rows
 from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
 from rewardsmith.report.evaluate.words import MEASURES, comparison_finding, measured, verdict
-from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent
+from rewardsmith.report.numbers import count, decimal, decimal_range, known, percent, percent_with_range
 from rewardsmith.report.page import render_page
 from rewardsmith.report.sections import KeyNumber
 
@@ -135,7 +135,10 @@ def comparison_rows(comparison: ModelComparison) -> list[ComparisonRow]:
 def category_table(metrics: RewardNumbers) -> BarTable | None:
     """Accuracy by category, the largest category first, beside what the longer response alone gives."""
     entries = metrics["by_category"] or []
-    longer = [percent(e["length_accuracy"]) for e in entries]
+    longer = [
+        percent_with_range(e["length_accuracy"], e["length_accuracy_ci_low"], e["length_accuracy_ci_high"])
+        for e in entries
+    ]
     return _accuracy_table("category", [(e["name"], e) for e in entries], longer)
 
 

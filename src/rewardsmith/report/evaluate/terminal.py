@@ -30,6 +30,7 @@ SHOWN_CATEGORIES = 30
 def print_evaluation(metrics: RewardNumbers, console: Console, comparison: NamedComparison | None = None) -> None:
     """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
+    longer = (m["eval_length_accuracy"], m["eval_length_accuracy_ci_low"], m["eval_length_accuracy_ci_high"])
     console.print(
         f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
         f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "
@@ -38,7 +39,7 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
     )
     console.print(
         f"Mean gap {m['eval_gap_mean']:+.3f}; negative log-likelihood {m['eval_nll']:.4f} (constant rewards: 0.6931); "
-        f"preferring the longer response: {share(m['eval_length_accuracy'])}.",
+        f"preferring the longer response: {with_interval(*longer)}.",
         highlight=False,
     )
     for line in (*_calibration(m), *_comparison(comparison)):
@@ -51,8 +52,11 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
         console.print(f"{m['eval_num_without_weight']:,} pairs of weight 0 were left out.", highlight=False)
     if categories := m["by_category"]:
         shown = categories[:SHOWN_CATEGORIES]
-        longer = [share(entry["length_accuracy"]) for entry in shown]
-        console.print(_table("category", [(entry["name"], entry) for entry in shown], longer))
+        by_longer = [
+            with_interval(e["length_accuracy"], e["length_accuracy_ci_low"], e["length_accuracy_ci_high"])
+            for e in shown
+        ]
+        console.print(_table("category", [(entry["name"], entry) for entry in shown], by_longer))
         if len(categories) > SHOWN_CATEGORIES:
             console.print(f"... and {len(categories) - SHOWN_CATEGORIES} more in metrics.json")
     lengths = [(f"{entry['from']:+,} to {entry['to']:+,}", entry) for entry in m["by_length_difference"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rewardsmith.contracts.metrics.evaluate import Calibration, EvaluateMetrics, ModelComparison
-from rewardsmith.report.numbers import count, decimal, percent, percent_range
+from rewardsmith.report.numbers import count, decimal, percent, percent_range, percent_with_range
 
 CHANCE_FACTOR = 1.5
 """A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
@@ -28,7 +28,8 @@ def verdict(metrics: EvaluateMetrics) -> str:
     sentences = [f"The rewards agree with {percent(metrics['eval_accuracy'])} of the labels{interval}."]
     length = metrics["eval_length_accuracy"]
     if length is not None:
-        sentences.append(f"Preferring the longer response would agree with {percent(length)}.")
+        ends = (metrics["eval_length_accuracy_ci_low"], metrics["eval_length_accuracy_ci_high"])
+        sentences.append(f"Preferring the longer response would agree with {percent_with_range(length, *ends)}.")
     sentences.append(f"{calibration_finding(metrics)}.")
     if comparison := metrics.get("comparison"):
         sentences.append(f"{comparison_finding(comparison)}.")

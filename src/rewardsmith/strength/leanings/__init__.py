@@ -1,0 +1,1 @@
+"""What preferred responses have more of than others: features of the text alone, and which way the labels lean."""

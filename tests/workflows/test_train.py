@@ -31,10 +31,6 @@ from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
 from tiny_reward_models import some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 class Killed(BaseException):
     """Ends a run where it stands, as SIGKILL does: nothing catches it."""

@@ -16,9 +16,11 @@ from typing import Any
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.plain_text import escaped
+from rewardsmith.artifacts.progress import say
 from rewardsmith.cli.config import config_to_yaml, parse_config
-from rewardsmith.cli.output import show_result, speaking_in_flags
+from rewardsmith.cli.output import Result, show_result, speaking_in_flags, talks
 from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.preferences.set_names import refuse_missing
 from rewardsmith.version import __version__
 from rewardsmith.workflows.imitate_options import ImitateConfig
 from rewardsmith.workflows.iterate_options import IterateConfig
@@ -66,6 +68,10 @@ FAMILIES = {
 usage: rewardsmith study STUDY [data set] [options]"""
 }
 """Verbs of several commands."""
+LIGHT = ("show", "refine", "undo", "export", "simulate", "cache")
+"""Commands that load nothing which takes long."""
+WITHOUT_DATA = ("doctor",)
+"""Commands that may be given no data set."""
 VERBS = tuple(dict.fromkeys(command.split()[0] for command in COMMANDS))
 
 _INTRODUCTION = """\
@@ -159,12 +165,23 @@ def _run_verb(words: list[str]) -> int:
             config: Any = parse_config(COMMANDS[verb], rest, prog=f"rewardsmith {verb}", help_text=help_of(verb))
         except SystemExit:  # --help has been printed
             return 0
-        if flatten(config).get("dry_run"):
+        options = flatten(config)
+        if options.get("dry_run"):
             print(config_to_yaml(config), end="")
             return 0
-        name = verb.replace(" ", "_").replace("-", "_")
-        workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
-        return show_result(getattr(workflow, f"run_{name}")(config), config)
+        return show_result(_run(verb, config, options), config)
+
+
+def _run(verb: str, config: Any, options: dict[str, Any]) -> Result:
+    """Looks first for what is wrong without loading anything, and shows a sign of life before that takes seconds."""
+    if "dataset_name" in options and (options["dataset_name"] or verb not in WITHOUT_DATA):
+        refuse_missing(options["dataset_name"])
+    if verb not in LIGHT and talks() and not options.get("quiet"):
+        say(f"rewardsmith {verb}: loading PyTorch and other libraries takes some seconds.")
+    name = verb.replace(" ", "_").replace("-", "_")
+    workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
+    result: Result = getattr(workflow, f"run_{name}")(config)
+    return result
 
 
 def _complain(message: str, exit_code: int) -> int:

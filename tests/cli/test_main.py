@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -46,6 +47,25 @@ def test_help_names_every_verb_and_where_to_begin() -> None:
         assert f"\n  {name} " in run.stdout
     assert "rewardsmith audit prefs.jsonl" in run.stdout
     assert command().stdout == run.stdout
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", ["", "study", *COMMANDS])
+def test_help_is_wrapped_to_the_terminal(
+    command: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*command.split(), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    below = dict(itertools.pairwise(lines))
+    for line in lines:  # a line ends early only where the first word of the next one has no room, or a sentence ends
+        words = line.strip("│ ")
+        if line.startswith("│") and not words.startswith("-") and not words.endswith((".", ")", "─", ":")):
+            first = below[line].strip("│ ").split(" ")[0]
+            assert len(line.rstrip("│ ")) + len(f" {first} │") > width, (line, below[line])
+        if line.startswith("  rewardsmith ") and line.endswith("\\"):
+            assert below[line].startswith("      --")
 
 
 def test_a_verb_of_several_commands_lists_them() -> None:

@@ -13,7 +13,7 @@ from rewardsmith.report.commands import command_words
 from rewardsmith.strength.ensembles.kinds import KINDS
 
 STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
-"""Judges to ask next, the smaller one first."""
+"""Language models to ask next, the smaller one first, which training starts from too."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class AskedFor:
     """All others that differ from their defaults."""
 
     def train(self, **options: Any) -> str:
-        return " ".join(("rewardsmith train", *command_words({**self.data, **options})))
+        options = {**self.data, "model_name_or_path": STRONGER[0], **options}
+        return " ".join(("rewardsmith train", *command_words(options)))
 
     def audit(self, suffix: str, **changes: Any) -> str:
         """Into a folder beside this one. A change to None leaves the option out."""

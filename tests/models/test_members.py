@@ -25,6 +25,10 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
+
 NUM_MEMBERS = 3
 RANK = 4
 EXTRA = {"max_length": 96}

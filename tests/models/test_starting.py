@@ -21,6 +21,10 @@ from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model, tokenizer_for
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
+
 
 def start(folder: Path, seed: int = 5) -> StartingModel:
     return starting_model(ModelOptions(str(folder), max_length=96), seed)

@@ -125,6 +125,7 @@ def test_a_prompt_is_read_once_for_all_its_responses() -> None:
     assert read == [3, 8]
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
 def test_adapters_are_part_of_the_policy() -> None:
     model, _ = tiny_writer()
     adapted = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))

@@ -186,12 +186,10 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
     def options(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
         if not is_dataclass(info.type):
             return None
-        kinds = typing.get_type_hints(info.type, include_extras=True)
+        meanings = option_docstrings(info.type)
         fields = (
-            tyro.constructors.StructFieldSpec(
-                name, kind, getattr(info.default, name), lambda name=name: option_docstrings(info.type).get(name)
-            )
-            for name, kind in kinds.items()
+            tyro.constructors.StructFieldSpec(name, kind, getattr(info.default, name), meanings.get(name))
+            for name, kind in typing.get_type_hints(info.type, include_extras=True).items()
         )
         return tyro.constructors.StructConstructorSpec(info.type, tuple(fields))
 

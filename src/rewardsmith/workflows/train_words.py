@@ -12,9 +12,10 @@ from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.metrics.calibration import pair_surprise
 from rewardsmith.models.options import ModelOptions
+from rewardsmith.report.commands import LANGUAGE_MODEL
 from rewardsmith.workflows.options import TrainConfig
 
-STRONGER = "Qwen/Qwen3-0.6B, or without a network embedded/smollm2-135m"
+STRONGER = f"{LANGUAGE_MODEL}, or without a network embedded/smollm2-135m"
 NEAR = 0.01
 """A loss less than this below that of constant rewards is near it."""
 

@@ -35,6 +35,10 @@ from rewardsmith.models.member_folders import save_member
 from rewardsmith.models.members import ForkedModel, fork
 from tiny_reward_models import pair_table, some_rows
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
+)
+
 
 def run(folder: Path, rows: list[dict[str, Any]], weights: NDArray[np.float32], **changes: Any) -> ForkedOutcome:
     parts = Parts.of(folder)

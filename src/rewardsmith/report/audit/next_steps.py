@@ -9,11 +9,11 @@ from typing import Any
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
-from rewardsmith.report.commands import command_words
+from rewardsmith.report.commands import LANGUAGE_MODEL, command_words
 from rewardsmith.strength.ensembles.kinds import KINDS
 
-STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
-"""Language models to ask next, the smaller one first, which training starts from too."""
+STRONGER = (LANGUAGE_MODEL, "Qwen/Qwen3-4B")
+"""Judges to ask next, the smaller one first."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class AskedFor:
     """All others that differ from their defaults."""
 
     def train(self, **options: Any) -> str:
-        options = {**self.data, "model_name_or_path": STRONGER[0], **options}
+        options = {**self.data, "model_name_or_path": LANGUAGE_MODEL, **options}
         return " ".join(("rewardsmith train", *command_words(options)))
 
     def audit(self, suffix: str, **changes: Any) -> str:

@@ -7,6 +7,8 @@ import gzip
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ SMALLER = {
     "doctor": "--max_length 128",
 }
 """What makes a command small."""
+ANSWER = "\n\nAssistant:"
 RIGHTS = {"file": 0o644, "folder": 0o755}
 
 
@@ -120,7 +123,7 @@ def test_every_command_of_the_readme_and_every_one_that_these_print(
         assert path.stat().st_mode & 0o777 == RIGHTS["folder" if path.is_dir() else "file"], path
 
 
-def test_the_lines_of_python_of_the_readme(repository: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_of_python_of_the_readme(repository: Path, here: Path) -> None:
     lines = readme_block(repository, "python")
-    exec(compile(lines, "README.md", "exec"), {})
-    assert capsys.readouterr().out.strip()
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.strip() and "Warning" not in done.stderr, done.stderr

@@ -77,7 +77,7 @@ def test_a_loss_that_stays_at_that_of_constant_rewards_ends_with_what_to_look_at
     idle.print(Console(width=80))
     assert " ".join(capsys.readouterr().out.split()).endswith(idle.advice)
     assert idle.advice.startswith("The loss stayed near 0.693, that of rewards which are all alike")
-    rows = [{**row, "margin": 0.2} for row in some_rows(16)]
+    rows = [{**row, "margin": 0.2} for row in some_rows(24)]
     margins = train(tiny_llama, tmp_path / "margins", rows, max_steps=4, learning_rate=1e-12)
     assert margins.advice and margins.advice.startswith("The loss stayed near 0.798")
     learned = train(tiny_llama, tmp_path / "rm", some_rows(16), max_steps=60, lr_scheduler_type="constant")

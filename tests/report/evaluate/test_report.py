@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
 from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report
-from rewardsmith.report.evaluate.words import calibration_finding, comparison_finding, verdict
+from rewardsmith.report.evaluate.words import calibration_finding, chance_factor, comparison_finding, verdict
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -228,6 +230,13 @@ def test_the_figure_is_titled_by_its_finding(metrics, rows, error, words):
     assert words in calibration_finding(found)
     figure = reliability_figure(found)
     assert words in figure.title and len(figure.legend) == 1
+
+
+@pytest.mark.parametrize("num_bins", [1, 3, 10, 20])
+def test_chance_passes_for_an_error_equally_seldom_whatever_the_number_of_bins(num_bins):
+    """By half-normal errors of the bins, whose mean is sqrt(2 / pi)."""
+    errors = np.abs(np.random.default_rng(0).normal(size=(10_000, num_bins))).mean(axis=1)
+    assert 0.025 < (errors > chance_factor(num_bins) * math.sqrt(2 / math.pi)).mean() < 0.05
 
 
 def test_a_bin_without_interval_is_drawn_without_one(metrics):

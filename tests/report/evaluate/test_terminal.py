@@ -60,7 +60,7 @@ def printed(metrics: dict[str, Any], comparison: dict[str, Any] | None = None) -
 
 def test_numbers_stand_with_their_intervals_and_dashes_where_there_are_none(metrics: dict[str, Any]) -> None:
     text = printed(metrics)
-    assert text.startswith("Accuracy 0.7200 [0.7000, 0.7450] on 1,500 pairs")
+    assert text.splitlines()[1].startswith("Accuracy 0.7200 [0.7000, 0.7450] on 1,500 pairs")
     assert "preferring the longer response: -." in text and "Temperature 2.0300;" in text
     assert "-1,030 to +12" in text and "0.6000 [0.5000, 0.7000]" in text
 

@@ -22,12 +22,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 HUB_MODELS = re.compile(r"Qwen/Qwen3-\d\.?\dB|Qwen/Qwen3-4B")
 STAND_INS = {"iterate": "embedded/tiny-chat"}
 """What takes the place of a model of the Hub; elsewhere ``embedded/tiny-reader``."""
-LOOP = "--num_rounds 1 --num_rollouts 2 --prompts_per_rollout 4 --num_samples 2 --max_new_tokens 8 --max_steps 2"
+LOOP = (
+    "--num_rounds 1 --num_rollouts 2 --prompts_per_rollout 4 --num_samples 2 --max_new_tokens 8 --max_steps 2 "
+    "--num_shift_prompts 8 --shift_samples 2 --num_test_prompts 8 --max_prompt_length 64 --max_length 128"
+)
 SMALLER = {
     "audit": "--max_pairs 150 --num_judges 3 --no_baselines --no_stability --max_length 128",
     "train": "--max_steps 2 --max_length 128",
     "sample": "--num_samples 4 --max_new_tokens 8",
-    "iterate": f"{LOOP} --max_length 128 --judge_prompts 8",
+    "iterate": LOOP,
     "study noise": "--kinds uniform --rates 0.2 --methods drop --num_seeds 2 --num_judges 2 --max_length 128",
     "simulate": "--num_pairs 120",
     "doctor": "--max_length 128",

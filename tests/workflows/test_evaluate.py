@@ -81,7 +81,7 @@ def test_command_writes_numbers_and_rewards(
     assert summary["eval_num_pairs"] == 24 and summary["num_conversations_cut"] == 0
     assert summary["columns_not_read"] == {"context": 24}
     assert "24 rows have text in context, which was not read" in (out / "report.html").read_text()
-    assert printed[0].startswith("Better than a coin or not: 24 pairs of so few prompts do not tell")
+    assert printed[0].startswith("Too few prompts to tell it from a coin: accuracy ")
     assert printed[1].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
     assert {"path": str(out), **read_metrics(out, EvaluateMetrics)} == summary
     table = pq.read_table(out / "rewards.parquet")

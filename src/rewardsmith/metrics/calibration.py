@@ -82,7 +82,8 @@ def negative_log_likelihood(gaps: ArrayLike, target: ArrayLike = 1.0) -> float:
 
 def num_mass_bins(num_pairs: int) -> int:
     """N^(1/3), from 1 to ``MOST_BINS``: more bins see finer errors, and see each of them less clearly."""
-    return min(max(1, round(float(num_pairs) ** (1 / 3))), MOST_BINS)
+    root: float = num_pairs ** (1 / 3)
+    return min(max(1, round(root)), MOST_BINS)
 
 
 def equal_mass_bins(sure: Floats) -> Bins:

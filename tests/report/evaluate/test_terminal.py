@@ -71,7 +71,7 @@ def test_numbers_stand_with_their_intervals_and_dashes_where_there_are_none(metr
         ((0.7, 0.745), "Better than a coin: accuracy 0.720 (0.700 to 0.745)."),
         ((0.49, 0.745), "No better than a coin: accuracy 0.720 (0.490 to 0.745)."),
         ((0.3, 0.48), "Worse than a coin: accuracy 0.720 (0.300 to 0.480)."),
-        ((None, None), "Better than a coin or not: 1,500 pairs of so few prompts do not tell (accuracy 0.720)."),
+        ((None, None), "Too few prompts to tell it from a coin: accuracy 0.720 on 1,500 pairs."),
     ],
 )
 def test_it_opens_with_the_sentence_that_matters(metrics: dict[str, Any], ends: Any, opening: str) -> None:
@@ -80,7 +80,7 @@ def test_it_opens_with_the_sentence_that_matters(metrics: dict[str, Any], ends: 
 
 
 def test_few_prompts_do_not_tell_whatever_the_interval(metrics: dict[str, Any]) -> None:
-    assert printed(metrics | {"eval_num_prompts": 9}).startswith("Better than a coin or not:")
+    assert printed(metrics | {"eval_num_prompts": 9}).startswith("Too few prompts to tell it from a coin:")
 
 
 def test_a_temperature_that_was_fitted_on_this_set_is_said_to_be(metrics: dict[str, Any]) -> None:

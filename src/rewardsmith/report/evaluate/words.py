@@ -42,8 +42,8 @@ def coin_finding(metrics: RewardNumbers) -> str:
     if accuracy is None:
         return "Every pair has equal rewards, or labels that decide nothing: there is no accuracy to speak of."
     if low is None or high is None or metrics["eval_num_prompts"] < MIN_GROUPS:
-        few = f"{pairs(metrics['eval_num_pairs'])} of so few prompts"
-        return f"Better than a coin or not: {few} do not tell (accuracy {decimal(accuracy, 3)})."
+        few = pairs(metrics["eval_num_pairs"])
+        return f"Too few prompts to tell it from a coin: accuracy {decimal(accuracy, 3)} on {few}."
     words = "Better than" if low > COIN else "Worse than" if high < COIN else "No better than"
     return f"{words} a coin: accuracy {decimal(accuracy, 3)} ({decimal_range(low, high)})."
 

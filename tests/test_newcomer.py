@@ -85,12 +85,15 @@ def here(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
-def decide(folder: Path) -> None:
-    """Writes the files of which audit and loop speak: a table with a column of decisions, and a line for each pair."""
-    for labels in folder.parent.rglob("label_next.jsonl"):
+def decide(command: str) -> None:
+    """Writes the decisions that a command reads, as was said: a line for each pair, or a table with one more column."""
+    for labels in Path("runs").rglob("label_next.jsonl"):
         pair_ids = [json.loads(line)["pair_id"] for line in labels.read_text(encoding="utf-8").splitlines()]
         write(labels.with_name("decisions.jsonl"), [{"pair_id": name, "decision": "keep"} for name in pair_ids])
-    with (folder / "doubtful.csv").open(encoding="utf-8", newline="") as file:
+    if "decided.csv" not in command:
+        return
+    audit_dir = re.findall(r"--audit_dir (\S+)", command)[0]
+    with Path(audit_dir, "doubtful.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with Path("decided.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], "decision"])
@@ -119,10 +122,10 @@ def test_every_command_of_the_readme_and_every_one_that_these_print(
     printed: dict[str, None] = {}
     for command in documented:
         printed |= dict.fromkeys(commands_in(run(command)))
-    decide(here / "runs" / "audit-prefs")
     offered = [command for command in printed if command not in documented]
     assert len(documented) > 14 and {"audit", "train", "evaluate"} <= {command.split()[1] for command in offered}
     for command in offered:
+        decide(command)
         again = [] if command.split()[1] == "show" else ["--overwrite"]  # in the place of an earlier one
         for next_one in commands_in(run(command, *again)):
             run(next_one, "--dry_run")

@@ -152,8 +152,8 @@ def trained(cell: DemonstrationCell, world: World, shown: Shown, folder: Path, a
     if how is None:
         return explicit(cell, world, shown, folder, args)
     found = rewardsmith.imitate(
-        world.policy,
         shown.rows,
+        model_name_or_path=world.policy,
         output_dir=folder / "policy",
         num_train_epochs=args.num_epochs,
         learning_rate=args.learning_rate,

@@ -154,8 +154,8 @@ def pairs_of(cell: Cell, bench: Bench, folder: Path) -> tuple[Any, dict[str, flo
         return bench.people[: 2 * NUM_PAIRS if cell.arm == "people, 2,000" else NUM_PAIRS], {}
     write_jsonl(folder / "people.jsonl", bench.people[:NUM_PAIRS])
     done = rewardsmith.west_of_n(
-        bench.ensemble,
         bench.samples,
+        reward_model_path=bench.ensemble,
         human_dataset_name=str(folder / "people.jsonl"),
         output_file=folder / "pairs.jsonl",
         seed=cell.seed,

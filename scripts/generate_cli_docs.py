@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import sys
-import textwrap
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rewardsmith.cli.config import CONFIG_HELP
+from rewardsmith.cli.help_text import WIDEST, option_docstrings
 from rewardsmith.cli.main import COMMANDS, help_of, overview
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
@@ -24,7 +22,7 @@ def reference() -> str:
     parts = [
         "<!-- Written by scripts/generate_cli_docs.py from the options' docstrings; `make docs` writes it anew. -->",
         "# Command line",
-        f"```text\n{overview()}\n```",
+        f"```text\n{overview(WIDEST)}\n```",
         "Names of options are the same as flags, as YAML keys and as keyword arguments of the Python functions. "
         f"`{CONFIG_HELP.split(' takes ')[0]}` takes{CONFIG_HELP.split(' takes')[1]} "
         "A switch is turned off with `--no_name`.",
@@ -65,23 +63,6 @@ def _table(title: str, config_class: type, names: list[str]) -> str:
             f"| `--{name.removesuffix('_')}` | {_values(hints[name])} | {_default(defaults[name])} | {meaning} |"
         )
     return "\n".join(([f"**{title}**", ""] if title else []) + rows)
-
-
-def option_docstrings(config_class: type) -> dict[str, str]:
-    """The string under each field of an options class, those of classes that it extends among them."""
-    found = {}
-    for base in reversed([one for one in config_class.__mro__ if dataclasses.is_dataclass(one)]):
-        found |= _own_docstrings(base)
-    return found
-
-
-def _own_docstrings(config_class: type) -> dict[str, str]:
-    body = ast.parse(textwrap.dedent(inspect.getsource(config_class))).body[0].body  # type: ignore[attr-defined]
-    found = {}
-    for field, below in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            found[field.target.id] = " ".join(str(below.value.value).split())  # type: ignore[union-attr]
-    return found
 
 
 def _values(hint: Any) -> str:

@@ -263,7 +263,9 @@ def run(verb: str, folder: Path) -> None:
     elif verb == "train":
         rewardsmith.train(pairs, model_name_or_path=model, output_dir=folder / "trained", max_steps=2, quiet=True)
     else:
-        rewardsmith.evaluate(str(folder / "trained"), pairs, output_dir=folder / "evaluated", quiet=True)
+        rewardsmith.evaluate(
+            pairs, reward_model_path=str(folder / "trained"), output_dir=folder / "evaluated", quiet=True
+        )
 
 
 def files_that_work(package: Path, work: Callable[[], None]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -30,8 +31,8 @@ for turn in range(2):
     model = rewardsmith.train(
         rows, model_name_or_path=sys.argv[2], output_dir=f"rm{turn}", max_steps=1, max_length=32, quiet=True
     )
-    scores = rewardsmith.evaluate(model.path, rows, output_dir=f"scores{turn}", quiet=True)
-    rewards = rewardsmith.score(model.path, rows, output_file=f"rewards{turn}.parquet", quiet=True)
+    scores = rewardsmith.evaluate(rows, reward_model_path=model.path, output_dir=f"scores{turn}", quiet=True)
+    rewards = rewardsmith.score(rows, reward_model_path=model.path, output_file=f"rewards{turn}.parquet", quiet=True)
     exported = rewardsmith.export(rows, output_file=f"export{turn}.jsonl", quiet=True)
     assert exported.metrics["num_written"] == len(rows)
     refined = rewardsmith.refine(audit.path, output_dir=f"refined{turn}", quiet=True)
@@ -60,6 +61,22 @@ def test_every_verb_works_twice_in_one_process(tmp_path: Path) -> None:
     run = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout.splitlines()[-1])["verdict"]
+
+
+def test_data_come_first_in_every_function_and_models_by_name() -> None:
+    data = {"dataset", "samples", "files", "audit_dir", "refined_dir"}
+    for name in set(rewardsmith.__all__) - {"__version__", "reward_function"}:
+        first, *others = inspect.signature(getattr(rewardsmith, name)).parameters.values()
+        assert first.name in data and first.kind is first.POSITIONAL_OR_KEYWORD
+        assert all(other.kind is other.KEYWORD_ONLY for other in others if "model" in other.name)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "score"])
+def test_a_model_in_place_of_the_data_is_an_error(verb: str) -> None:
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 "):
+        getattr(rewardsmith, verb)("rm", ROWS)
+    with pytest.raises(DataError, match="nowhere.jsonl does not exist"):
+        getattr(rewardsmith, verb)(dataset="nowhere.jsonl", reward_model_path="embedded/tiny-reader")
 
 
 def test_an_unknown_option_gets_the_nearest_one() -> None:

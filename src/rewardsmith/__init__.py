@@ -1,8 +1,8 @@
 """rewardsmith turns human preferences into a reward model you can trust.
 
 ``rewardsmith.audit("prefs.jsonl")`` measures how strong every preference is and which labels are doubtful; ``train``,
-``evaluate`` and ``score`` make, measure and use a reward model. Each takes the options of its command as keyword
-arguments. Importing this package loads nothing heavy; the first call does.
+``evaluate`` and ``score`` make, measure and use a reward model. Each takes the data first, and the options of its
+command as keyword arguments. Importing this package loads nothing heavy; the first call does.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def train(dataset: Any, **options: Any) -> TrainResult:
     return run_train(_config(TrainConfig, dataset, options), **_in_memory(dataset))
 
 
-def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateResult:
+def evaluate(dataset: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> EvaluateResult:
     """Measures a reward model on a preference set. Options: ``rewardsmith evaluate --help``."""
     from rewardsmith.workflows.evaluate import run_evaluate
     from rewardsmith.workflows.options import EvaluateConfig
@@ -112,7 +112,7 @@ def evaluate(reward_model_path: str, dataset: Any, **options: Any) -> EvaluateRe
     return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
 
 
-def sample(model_name_or_path: str, dataset: Any, **options: Any) -> SampleResult:
+def sample(dataset: Any, *, model_name_or_path: str | PathLike[str], **options: Any) -> SampleResult:
     """Writes several responses of a policy to each prompt of a set. Options: ``rewardsmith sample --help``."""
     from rewardsmith.workflows.sample import run_sample
     from rewardsmith.workflows.sample_options import SampleConfig
@@ -121,7 +121,7 @@ def sample(model_name_or_path: str, dataset: Any, **options: Any) -> SampleResul
     return run_sample(_config(SampleConfig, dataset, options), **_in_memory(dataset))
 
 
-def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
+def score(dataset: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> ScoreResult:
     """Writes the reward of every response of a set; ``.table`` reads it back. Options: ``rewardsmith score --help``."""
     from rewardsmith.workflows.options import ScoreConfig
     from rewardsmith.workflows.score import run_score
@@ -130,7 +130,7 @@ def score(reward_model_path: str, dataset: Any, **options: Any) -> ScoreResult:
     return run_score(_config(ScoreConfig, dataset, options), **_in_memory(dataset))
 
 
-def west_of_n(reward_model_path: str, samples: Any, **options: Any) -> WestOfNResult:
+def west_of_n(samples: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> WestOfNResult:
     """Makes preferences of a policy's samples. Options: ``rewardsmith west-of-n --help``."""
     from rewardsmith.workflows.sample_options import WestOfNConfig
     from rewardsmith.workflows.west_of_n import run_west_of_n
@@ -164,7 +164,7 @@ def iterate(dataset: Any, **options: Any) -> IterateResult:
     return run_iterate(_config(IterateConfig, dataset, options), **_in_memory(dataset))
 
 
-def imitate(model_name_or_path: str, dataset: Any, **options: Any) -> ImitateResult:
+def imitate(dataset: Any, *, model_name_or_path: str | PathLike[str], **options: Any) -> ImitateResult:
     """Trains a policy to answer as in demonstrations. Options: ``rewardsmith imitate --help``."""
     from rewardsmith.workflows.imitate import run_imitate
     from rewardsmith.workflows.imitate_options import ImitateConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -22,10 +23,15 @@ def _loud_again() -> Iterator[None]:
     set_quiet(False)
 
 
+def line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_LINE_S", "LINE_INTERVAL_S"):
+        monkeypatch.setattr(progress_module, name, 0.0)
+
+
 def test_elsewhere_than_on_a_terminal_it_is_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress_module, "LINE_INTERVAL_S", 0.0)
+    line_at_once(monkeypatch)
     with progress("features", total=4) as handle:
         handle.note(accuracy=0.51234, layer=3)
         handle.advance(2)
@@ -36,6 +42,48 @@ def test_elsewhere_than_on_a_terminal_it_is_lines(
     assert [line.split(",")[0] for line in captured.err.splitlines()] == ["features: 2/4", "features: 4/4"]
 
 
+NAMED = {"tokens/s": 1920, "loss": 0.69314, "accuracy": 0.5, "pairs_per_s": 22.12}
+
+
+def test_lines_fit_80_columns_and_keep_their_totals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line_at_once(monkeypatch)
+    with progress("Tokens read by a-model-of-some-length/3B", total=42_089_123) as handle:
+        handle.note(**NAMED)
+        handle.advance(12_121_204)
+    lines = capsys.readouterr().err.splitlines()
+    assert all("12,121,204/42,089,123, 0 s" in line and len(line) <= 80 for line in lines) and lines
+
+
+@pytest.mark.parametrize(("done", "total"), [(21_204, 42_089), (12_121_204, 42_089_123)])
+def test_bars_fit_80_columns_and_keep_their_totals(monkeypatch: pytest.MonkeyPatch, done: int, total: int) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with progress("Tokens read by a-model-of-some-length/3B", total) as handle:
+        handle.advance(done)
+        handle.note(**NAMED)
+        assert progress_module._bars is not None
+        progress_module._bars.refresh()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).replace("\r", "\n").split("\n")
+    assert max(map(len, shown)) == 80
+    assert f" {done:,}/{total:,} " in [line for line in shown if line.strip()][-1]
+
+
+def test_the_first_line_comes_sooner_than_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0.0, 1.0, 1.0, 2.0, 3.0, 7.0, 7.0])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(seconds))
+    with progress("features", total=4) as handle:
+        for _ in range(4):
+            handle.advance()
+    assert [line.split(",")[0] for line in capsys.readouterr().err.splitlines()] == ["features: 1/4", "features: 4/4"]
+
+
 def test_a_short_stage_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("features", total=4) as handle:
         handle.advance(4)
@@ -43,7 +91,7 @@ def test_a_short_stage_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_quiet_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress_module, "LINE_INTERVAL_S", 0.0)
+    line_at_once(monkeypatch)
     with progress("one", total=2, quiet=True) as handle:
         handle.advance()
     set_quiet(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import pytest
 import yaml
 
 from rewardsmith import __version__
-from rewardsmith.cli.main import VERBS, main
+from rewardsmith.cli.main import COMMANDS, LIGHT, VERBS, main
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.workflows import audit
 from rewardsmith.workflows.options import AuditConfig
 
+DIALOGUES = "embedded/dialogues"
 NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}
 
 
@@ -47,6 +49,25 @@ def test_help_names_every_verb_and_where_to_begin() -> None:
     assert command().stdout == run.stdout
 
 
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", ["", "study", *COMMANDS])
+def test_help_is_wrapped_to_the_terminal(
+    command: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*command.split(), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    start = next((place for place, line in enumerate(lines) if line.startswith("usage: ")), 0)
+    for line, below in itertools.pairwise(lines):
+        assert line.endswith(" \\") == below.startswith("      --")  # a command that goes on
+    if command in COMMANDS:
+        for line, below in itertools.pairwise(lines[start + 1 :]):
+            words, first = line.strip("│ "), below.strip("│ ").split(" ")[0]
+            if words and not words.startswith(("-", "─")) and not words.endswith((".", ")", ":", "options")):
+                assert len(line.rstrip("│ ")) + len(f" {first} │") > width, (line, below)  # it has no room above
+
+
 def test_a_verb_of_several_commands_lists_them() -> None:
     run = command("study", "--help")
     assert run.returncode == 0
@@ -74,6 +95,37 @@ sys.exit(status)
         run = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
         assert children_cpu_s() - before < 0.5
         assert NOT_NEEDED_FOR_HELP & {name.split(".")[0] for name in run.stderr.split()} == set()
+
+
+def test_a_sign_of_life_comes_before_what_takes_seconds_to_load() -> None:
+    script = """
+import importlib, sys
+from rewardsmith.cli.main import COMMANDS, LIGHT, main
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "transformers"):
+            raise ImportError("too slow")
+sys.meta_path.insert(0, Slow())
+for verb in COMMANDS:
+    if verb in LIGHT:
+        importlib.import_module(f"rewardsmith.workflows.{verb}")
+    else:
+        main([*verb.split(), *sys.argv[1:]])
+"""
+    run = subprocess.run([sys.executable, "-c", script, DIALOGUES], capture_output=True, text=True, check=True)
+    lines = run.stderr.splitlines()
+    assert len(set(COMMANDS) - set(LIGHT)) == 12
+    for verb in set(COMMANDS) - set(LIGHT):
+        assert f"rewardsmith {verb}: loading PyTorch and other libraries takes some seconds." in lines
+    assert "too slow" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["", "typo.jsonl", "./nowhere"])
+def test_a_set_that_is_nowhere_is_told_before_anything_is_loaded(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", f"--dataset_name={name}"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"rewardsmith: {name} does not exist." if name else "rewardsmith: No data set: name a file")
+    assert told.count("\n") == 1
 
 
 def test_letters_that_the_output_lacks_become_question_marks() -> None:
@@ -115,11 +167,11 @@ def test_an_error_is_one_line_on_stderr_and_a_status(
         raise error
 
     verb.run = run
-    assert main(["audit", "p.jsonl"]) == status
+    assert main(["audit", DIALOGUES]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(told)
-    assert captured.err.count("\n") == 1
+    _, complaint = captured.err.splitlines(keepends=True)
+    assert complaint.startswith(told)
 
 
 def test_a_traceback_is_there_for_those_who_ask(
@@ -130,7 +182,7 @@ def test_a_traceback_is_there_for_those_who_ask(
 
     verb.run = run
     monkeypatch.setenv("REWARDSMITH_TRACEBACK", "1")
-    assert main(["audit", "p.jsonl"]) == 1
+    assert main(["audit", DIALOGUES]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 

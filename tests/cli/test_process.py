@@ -20,3 +20,13 @@ def test_output_arrives_and_the_status_is_told(world_size: str, words: list[str]
     assert done.stdout.endswith("the last word\n")
     assert ("rewardsmith" in done.stdout) == (status == 0)
     assert ("no-such-verb" in done.stderr) == (status == 2)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("kind", ["FutureWarning", "UserWarning"])
+def test_what_libraries_warn_of_is_shown_to_those_who_ask(kind: str, asked: bool) -> None:
+    verb = f"warnings.warn('an old name', {kind}); return 0"
+    start = f"import warnings, rewardsmith.__main__ as m\ndef main(): {verb}\nm.main = main\nm.run()"
+    command = [sys.executable, *(["-W", "default"] if asked else []), "-c", start]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ("an old name" in done.stderr) == asked

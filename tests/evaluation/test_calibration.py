@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rewardsmith.evaluation.calibration import NO_TEMPERATURE, calibration_metrics
+from rewardsmith.evaluation.calibration import ALL_AGREE, NONE_AGREE, ONE_PROMPT, TOO_WIDE, calibration_metrics
 from rewardsmith.evaluation.scored_pairs import ScoredPairs
 from rewardsmith.metrics.calibration import negative_log_likelihood, probability
 from tiny_reward_models import pair_table
@@ -45,7 +45,7 @@ def test_gaps_that_are_too_large_are_seen_and_mended() -> None:
 
 
 def test_numbers_at_the_temperature_are_cross_fitted() -> None:
-    pairs = simulated(30)
+    pairs = simulated(120)
     m = measured(pairs)
     in_sample = negative_log_likelihood(pairs.gap / m["eval_temperature"], pairs.target)
     assert m["eval_nll_at_temperature"] > in_sample + 1e-6
@@ -73,14 +73,21 @@ def test_reliability_counts_every_pair_once_and_explains_the_error() -> None:
 @pytest.mark.parametrize("agree", [True, False])
 def test_a_set_without_temperature_says_why(agree: bool) -> None:
     m = measured(scored([1.0, 2.0, -1.0], np.array([1, 1, 0]) if agree else np.array([0, 0, 1])))
-    assert m["eval_temperature"] is None and m["eval_temperature_note"] == NO_TEMPERATURE[agree]
+    assert m["eval_temperature"] is None and m["eval_temperature_note"] == (ALL_AGREE if agree else NONE_AGREE)
     assert m["eval_nll_at_temperature"] is None and m["eval_ece"] is not None
 
 
-def test_one_prompt_has_a_temperature_but_nothing_to_test_it_on() -> None:
-    m = measured(scored([1.0, 1.0, 1.0], [1, 1, 0], prompts=[0, 0, 0]))
-    assert m["eval_temperature"] == pytest.approx(1 / np.log(2)) and m["eval_temperature_ci_low"] is None
-    assert m["eval_ece_at_temperature"] is None
+def test_a_temperature_that_is_hardly_known_is_no_number() -> None:
+    one_prompt = measured(scored([1.0, 1.0, 1.0], [1, 1, 0], prompts=[0, 0, 0]))
+    few = measured(scored([1.0, -2.0, 0.5, 1.0, 3.0, -1.0], [1, 0, 1, 0, 1, 1]))
+    for m, why in ((one_prompt, ONE_PROMPT), (few, TOO_WIDE)):
+        assert m["eval_temperature_note"] == why
+        names = ("temperature", "temperature_ci_low", "temperature_ci_high", "ece_at_temperature", "nll_at_temperature")
+        assert [m[f"eval_{name}"] for name in names] == [None] * 5
+
+
+def test_bins_follow_the_number_of_pairs() -> None:
+    assert [len(measured(simulated(num))["reliability"]["as_they_are"]) for num in (8, 100, 1000)] == [2, 5, 10]
 
 
 def test_everything_can_be_written_as_json() -> None:

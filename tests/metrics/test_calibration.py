@@ -18,6 +18,7 @@ from rewardsmith.metrics.calibration import (
     equal_width_bins,
     error_by_chance,
     negative_log_likelihood,
+    num_mass_bins,
     probability,
     reliability_table,
 )
@@ -69,6 +70,11 @@ def test_bins_of_equal_mass_are_equal_and_rise() -> None:
     bins = equal_mass_bins(sure)
     assert np.bincount(bins).tolist() == [100] * 10
     assert (np.diff(bins[np.argsort(sure)]) >= 0).all()
+
+
+@pytest.mark.parametrize(("num_pairs", "num_bins"), [(0, 1), (1, 1), (27, 3), (1000, 10), (10**6, 20)])
+def test_there_are_as_many_bins_as_the_cube_root_of_the_pairs(num_pairs: int, num_bins: int) -> None:
+    assert num_mass_bins(num_pairs) == num_bins
 
 
 def test_equal_confidences_share_a_bin() -> None:

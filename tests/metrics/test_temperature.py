@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewardsmith.metrics.calibration import negative_log_likelihood, probability
-from rewardsmith.metrics.temperature import crossfitted_scales, fit_scale, fit_temperature
+from rewardsmith.metrics.temperature import Temperature, crossfitted_scales, fit_scale, fit_temperature
 
 
 def simulated(num_pairs: int, temperature: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,12 @@ def test_copies_within_a_group_do_not_narrow_the_interval() -> None:
 def test_labels_that_say_almost_nothing_leave_the_temperature_open() -> None:
     target = np.array([1.0, 0.0] * 500 + [0.5001])
     fitted = fit_temperature(np.ones(1001), target, np.arange(1001))
-    assert fitted.is_usable and (fitted.low, fitted.high) == (0.0, math.inf)
+    assert fitted.is_number and not fitted.is_usable and (fitted.low, fitted.high) == (0.0, math.inf)
+
+
+@pytest.mark.parametrize(("low", "usable"), [(1.01, True), (0.99, False), (0.0, False), (math.nan, False)])
+def test_a_temperature_is_usable_where_it_is_known_to_a_factor_of_two(low: float, usable: bool) -> None:
+    assert Temperature(2.0, low, 4.0).is_usable == usable
 
 
 def test_labels_that_all_agree_have_no_finite_scale() -> None:
@@ -87,7 +92,7 @@ def test_gaps_that_know_nothing_have_no_temperature(gaps: list[float], target: l
 
 def test_one_group_has_a_value_but_no_interval() -> None:
     fitted = fit_temperature([3.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 0.0], ["x"] * 4)
-    assert fitted.value == pytest.approx(3 / math.log(3)) and math.isnan(fitted.high)
+    assert fitted.value == pytest.approx(3 / math.log(3)) and math.isnan(fitted.high) and not fitted.is_usable
 
 
 def test_crossfitted_scales_have_not_seen_the_group() -> None:

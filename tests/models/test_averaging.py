@@ -19,10 +19,6 @@ from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def save_member(trunk: Path, folder: Path, seed: int, lora: bool = False, **extra: Any) -> Path:
     """A reward model whose trainable weights were moved at random."""

@@ -16,10 +16,6 @@ from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def low_rank(scale: float = 0.5, transposed: bool = False) -> LowRankWeight:
     generator = torch.Generator().manual_seed(0)

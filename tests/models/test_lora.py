@@ -23,10 +23,6 @@ from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, byte_tokenizer, save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def adapted(
     architecture: str, folder: Path, tokenizer: Any = None, lost: str | None = None

@@ -14,9 +14,6 @@ from rewardsmith.models.policies import add_policy_lora, load_policy, save_polic
 from tiny_architectures import save_tiny_model
 from tiny_writers import save_tiny_writer
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 TOKENS = torch.tensor([[1, 40, 50, 60, 70]])
 
 

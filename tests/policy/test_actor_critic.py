@@ -20,9 +20,6 @@ from rewardsmith.policy.reference import EarlierAdapters, FrozenCopy, reference_
 from rewardsmith.policy.sequences import Sequences
 from tiny_architectures import save_tiny_model, tokenizer_for
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 PROMPTS = [[5, 6, 7], [1, 9, 9, 40, 41, 42, 43, 44], [8]]
 RESPONSES = [[50, 51, 2], [60], [70, 71, 72, 73, 74, 2]]
 

@@ -59,7 +59,6 @@ LONGER = changed(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
 @pytest.mark.parametrize(("advantage", "lora"), [("gae", False), ("gae", True), ("rloo", False)])
 def test_reward_rises_responses_end_and_the_reference_stays_in_sight(advantage: str, lora: bool) -> None:
     log = Lines()

@@ -21,9 +21,6 @@ from rewardsmith.policy.policy_training import train_policy
 from stub_scorer import StubScorer
 from tiny_architectures import tokenizer_for
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 Whole = tuple[Any, Lines, Path]
 
 

@@ -34,7 +34,6 @@ from tiny_architectures import tokenizer_for
 pytest.importorskip("trl", reason="needs pip install 'rewardsmith[rl]'")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # of peft
 ]
 
 SMALL = {

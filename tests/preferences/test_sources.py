@@ -12,6 +12,8 @@ import pytest
 
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import DataError, OutputError
+from rewardsmith.preferences.set_names import ENDINGS
+from rewardsmith.preferences.sources import READERS
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.ndjson", "a.json", "A.JSONL", "a", "a.txt", "a.gz"])
@@ -110,3 +112,7 @@ def test_an_export_that_was_interrupted_is_no_set(load, write, tmp_path: Path, g
         load(str(tmp_path))
     run.finish()
     assert load(str(tmp_path)).table.num_rows == 4
+
+
+def test_the_endings_that_are_known_before_anything_is_loaded_are_those_that_are_read() -> None:
+    assert tuple(READERS) == ENDINGS

@@ -148,7 +148,9 @@ def test_no_text_of_the_data_leaves_for_those_who_want_none(tmp_path: Path) -> N
 def test_rows_in_memory_stand_in_the_folder_for_later_commands(tmp_path: Path) -> None:
     result = rewardsmith.audit(scored_rows(60), output_dir=tmp_path / "a", **UNMEASURED)
     train = next(step["command"] for step in result.metrics["next_steps"] if " train " in step["command"])
-    assert train == f"rewardsmith train {result.path}/pairs.parquet --eval_fraction 0.1"
+    assert train == (
+        f"rewardsmith train {result.path}/pairs.parquet --model_name_or_path Qwen/Qwen3-0.6B --eval_fraction 0.1"
+    )
     again = load_preferences(f"{result.path}/pairs.parquet", DataOptions())
     assert again.table["pair_id"].equals(result.pairs["pair_id"])
 

@@ -23,10 +23,6 @@ from rewardsmith.models.lora import merge_lora
 from rewardsmith.preferences.conversations import pair_conversations
 from tiny_reward_models import some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 NUM_PAIRS = 60
 SMALL = {
     "num_members": 3,

@@ -17,10 +17,6 @@ from rewardsmith.workflows.doctor import DoctorResult, run_doctor
 from rewardsmith.workflows.options import DoctorConfig
 from tiny_reward_models import some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def doctor(dataset: list[dict[str, Any]] | None = None, **options: Any) -> DoctorResult:
     return run_doctor(build_config(DoctorConfig, {"quiet": True, **options}), dataset)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
@@ -80,7 +81,8 @@ def test_command_writes_numbers_and_rewards(
     assert summary["eval_num_pairs"] == 24 and summary["num_conversations_cut"] == 0
     assert summary["columns_not_read"] == {"context": 24}
     assert "24 rows have text in context, which was not read" in (out / "report.html").read_text()
-    assert printed[0].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
+    assert printed[0].startswith("Too few prompts to tell it from a coin: accuracy ")
+    assert printed[1].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
     assert {"path": str(out), **read_metrics(out, EvaluateMetrics)} == summary
     table = pq.read_table(out / "rewards.parquet")
     assert (table.column("gap").to_numpy() > 0).mean() == summary["eval_accuracy"]
@@ -137,13 +139,13 @@ def test_text_of_categories_cannot_style_the_table(
 
 
 def test_a_fitted_temperature_is_kept_and_makes_the_probabilities(own_model: Path, tmp_path: Path) -> None:
-    rows = rows_labelled_by(str(own_model), 60, 12)
+    rows = rows_labelled_by(str(own_model), 240, 24)
     before = json.loads((own_model / "rewardsmith.json").read_text())
     fit = EvaluateConfig(reward_model_path=str(own_model), fit_temperature=True, run=quiet_run(tmp_path / "fit"))
     temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
     kept = json.loads((own_model / "rewardsmith.json").read_text())
     assert kept.pop("temperature") == temperature > 0
-    assert kept.pop("temperature_fit")["num_pairs"] == 60
+    assert kept.pop("temperature_fit")["num_pairs"] == 240
     assert kept == before
     again = EvaluateConfig(reward_model_path=str(own_model), run=quiet_run(tmp_path / "again"))
     assert run_evaluate(again, rows).metrics["eval_kept_temperature"] == temperature
@@ -161,7 +163,7 @@ def test_a_model_whose_run_is_finished_still_matches_its_manifest(own_model: Pat
     trained = RunFolder.open(tmp_path / "trained", "train", {}, {"other.jsonl": "sha256:1"})
     shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
     trained.finish()
-    rows = rows_labelled_by(str(own_model), 40, 8)
+    rows = rows_labelled_by(str(own_model), 240, 24)
     run_evaluate(EvaluateConfig(str(trained.path), fit_temperature=True, run=quiet_run(tmp_path / "fit")), rows)
     require_fingerprint(trained.path, "rewardsmith.json", trained.path / "rewardsmith.json")
 
@@ -177,8 +179,10 @@ def test_without_a_temperature_everything_else_is_there(own_model: Path, tmp_pat
     assert (own_model / "rewardsmith.json").read_bytes() == before
 
 
-def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on(own_model: Path, tmp_path: Path) -> None:
-    rows = rows_labelled_by(str(own_model), 20, 4)
+def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on_and_numbers_on_that_are_marked(
+    own_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_labelled_by(str(own_model), 240, 24)
     data = write_rows(tmp_path / "train.jsonl", rows)
     sources = load_preferences(str(data), DataOptions()).sources
     trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, dict(sources))
@@ -203,19 +207,21 @@ def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on(own_model:
         inputs = {str(run.path / made): fingerprint_file(run.path / made)}
     with pytest.raises(ConfigError, match="surer of what it was trained on"):  # by way of its refined form
         run_evaluate(replace(config, reward_model_path=str(tmp_path / "train")))
-    other = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 24, 4))
-    run_evaluate(
-        EvaluateConfig(
-            str(trained.path),
-            fit_temperature=True,
-            data=DataOptions(dataset_name=str(other)),
-            run=quiet_run(tmp_path / "fit"),
-        )
-    )
+    other = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 244, 24))
+    held_out = replace(config, data=DataOptions(dataset_name=str(other)))
+    fitted = run_evaluate(held_out).metrics
+    assert not fitted["in_sample"] and not fitted["kept_temperature_in_sample"]
+    looks = replace(held_out, fit_temperature=False)
+    again = run_evaluate(replace(looks, run=quiet_run(tmp_path / "again"))).metrics
+    assert again["kept_temperature_in_sample"] and not again["in_sample"]
+    seen = run_evaluate(replace(looks, data=config.data, run=quiet_run(tmp_path / "seen")))
+    assert seen.metrics["in_sample"] and not seen.metrics["kept_temperature_in_sample"]
+    seen.print(Console(width=200))
+    assert capsys.readouterr().out.startswith(f"In-sample: {trained.path} was trained on this set")
 
 
 def test_a_temperature_may_be_fitted_to_what_training_only_evaluated_on(own_model: Path, tmp_path: Path) -> None:
-    data = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 24, 4))
+    data = write_rows(tmp_path / "heldout.jsonl", rows_labelled_by(str(own_model), 240, 24))
     sources = load_preferences(str(data), DataOptions()).sources
     inputs = {"train.jsonl": "sha256:1", **{f"eval: {name}": print_ for name, print_ in sources.items()}}
     trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, inputs)
@@ -234,7 +240,7 @@ def test_a_temperature_may_be_fitted_to_what_training_only_evaluated_on(own_mode
 def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on(
     own_model: Path, tmp_path: Path
 ) -> None:
-    data = write_rows(tmp_path / "train.jsonl", rows_labelled_by(str(own_model), 24, 4))
+    data = write_rows(tmp_path / "train.jsonl", rows_labelled_by(str(own_model), 240, 24))
     sources = load_preferences(str(data), DataOptions()).sources
     audit = RunFolder.open(tmp_path / "audit", "audit", {"dataset_split": "train"}, dict(sources))
     member = audit.path / "members" / "00"
@@ -265,7 +271,7 @@ def test_an_ensemble_keeps_the_temperature_of_its_aggregate(reward_model: Path, 
     shutil.copytree(reward_model, folder / "members" / "00")
     opposite_of(reward_model, folder / "members" / "01", factor=0.5)
     (folder / "ensemble.json").write_text(json.dumps({"members": ["members/00", "members/01"]}))
-    rows = rows_labelled_by(str(folder), 40, 8, aggregate="min")
+    rows = rows_labelled_by(str(folder), 240, 24, aggregate="min")
     least = ScoringOptions(aggregate="min")
     fit = EvaluateConfig(str(folder), fit_temperature=True, scoring=least, run=quiet_run(tmp_path / "fit"))
     temperature = run_evaluate(fit, rows).metrics["eval_temperature"]

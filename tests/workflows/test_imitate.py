@@ -31,7 +31,9 @@ def rows(key: str = "response") -> list[dict[str, Any]]:
 
 
 def imitated(folder: Path, given: Any, **changes: Any) -> Any:
-    return rewardsmith.imitate("embedded/tiny-chat", given, output_dir=folder, **{**SMALL, **changes})
+    return rewardsmith.imitate(
+        given, model_name_or_path="embedded/tiny-chat", output_dir=folder, **{**SMALL, **changes}
+    )
 
 
 def test_a_policy_is_saved_with_its_numbers(tmp_path: Path) -> None:
@@ -55,7 +57,6 @@ def test_of_pairs_the_chosen_response_is_imitated(tmp_path: Path) -> None:
     assert chosen.metrics["train_loss"] == alone.metrics["train_loss"] and alone.metrics["num_rounds"] is None
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_adapters_are_saved_on_what_they_began_from(tmp_path: Path) -> None:
     found = imitated(tmp_path / "run", rows(), use_peft=True)
     assert (Path(found.path) / "adapter_config.json").is_file()

@@ -39,6 +39,9 @@ def commands(metrics: dict[str, Any]) -> dict[str, list[str]]:
 
 def run(capsys: pytest.CaptureFixture[str], words: list[str], *more: str) -> str:
     """What a command prints, in one line. Those that need the hub, or files that are not there, are read only."""
+    if words[0] == "train":
+        assert words.count("Qwen/Qwen3-0.6B") == 1  # a language model; here another one stands in for it
+        words = ["embedded/tiny-reader" if word == "Qwen/Qwen3-0.6B" else word for word in words]
     needs_more = any(word.startswith("Qwen/") or word in PLACEHOLDERS for word in words)
     assert main([*words, *more, *(["--dry_run"] if needs_more else [])]) == 0
     return " ".join(capsys.readouterr().out.split())

@@ -83,7 +83,9 @@ def test_the_model_learns_less_from_doubtful_labels(
     assert 0.05 < log[-1]["label_change"] < 0.6
     gaps = []
     for trained in (knows, plain):
-        found = rewardsmith.evaluate(trained.path, rows, output_dir=f"{trained.path}-seen", quiet=True)
+        found = rewardsmith.evaluate(
+            rows, reward_model_path=trained.path, output_dir=f"{trained.path}-seen", quiet=True
+        )
         gaps.append(next(each["gap_mean"] for each in found.metrics["by_category"] if each["name"] == "wrong"))
     assert gaps[0] < gaps[1] - 1
     manifest = json.loads((Path(knows.path) / "manifest.json").read_text())

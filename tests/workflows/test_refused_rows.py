@@ -93,7 +93,7 @@ def test_doctor_counts_the_row(file: Path, model: str, monkeypatch: pytest.Monke
 
 
 def test_score_gives_the_other_rows_their_rewards(file: Path, model: str, tmp_path: Path) -> None:
-    done = rewardsmith.score(model, str(file), output_file=str(tmp_path / "o.jsonl"), quiet=True)
+    done = rewardsmith.score(str(file), reward_model_path=model, output_file=str(tmp_path / "o.jsonl"), quiet=True)
     assert done.metrics["num_responses"] == 98
     assert done.metrics["bad_rows_by_reason"] == {"refused_by_model": 1}
     found = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
@@ -105,9 +105,11 @@ def test_score_of_samples_leaves_out_the_refused_ones(model: str, tmp_path: Path
     asked = {"role": "user", "content": "two"}
     talks = [[{"role": "system", "content": "one"}, asked], [asked]]
     samples = [{"responses": [[*talk, {"role": "assistant", "content": "red"}] for talk in talks]}]
-    done = rewardsmith.score(model, samples, output_file=str(tmp_path / "o.jsonl"), quiet=True)
+    done = rewardsmith.score(samples, reward_model_path=model, output_file=str(tmp_path / "o.jsonl"), quiet=True)
     [row] = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert row["rewards"][0] is not None and row["rewards"][1] is None and row["reason"] is None
     assert done.metrics["num_responses"] == 1
     with pytest.raises(DataError, match="none of its 1 rows could be scored .refused_by_model 1.*`problem`"):
-        rewardsmith.score(model, [{"responses": samples[0]["responses"][1:]}], output_file=str(tmp_path / "p.jsonl"))
+        rewardsmith.score(
+            [{"responses": samples[0]["responses"][1:]}], reward_model_path=model, output_file=str(tmp_path / "p.jsonl")
+        )

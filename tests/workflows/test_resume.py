@@ -26,9 +26,6 @@ from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
 from tiny_reward_models import some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 SPEEDS = {"pairs_per_s", "tokens_per_s", "max_memory_gib"}
 
 STEADY = {"lr_scheduler_type": "constant", "warmup_ratio": 0.0}

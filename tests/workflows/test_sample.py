@@ -82,7 +82,7 @@ def test_a_policy_writes_samples_that_can_be_read_and_scored(policy: str, tmp_pa
     ]
     output = tmp_path / "samples.jsonl"
     options = {"num_samples": 3, "max_new_tokens": 6, "device": "cpu", "output_file": output, "quiet": True, "seed": 5}
-    result = rewardsmith.sample(policy, rows, **options)
+    result = rewardsmith.sample(rows, model_name_or_path=policy, **options)
     samples = load_samples(str(output), RowOptions())
     assert not samples.quarantine and not samples.columns_not_read
     table = samples.table.to_pylist()

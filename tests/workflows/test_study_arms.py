@@ -127,7 +127,9 @@ def test_a_cell_is_what_train_and_evaluate_make_of_the_same_options(
         output_dir=tmp_path / "rm",
     )
     tested = pq.read_table(tmp_path / "run" / "sets" / "test-0.parquet")
-    rewards = rewardsmith.evaluate(trained.path, given(tested), output_dir=tmp_path / "eval", device="cpu", quiet=True)
+    rewards = rewardsmith.evaluate(
+        given(tested), reward_model_path=trained.path, output_dir=tmp_path / "eval", device="cpu", quiet=True
+    )
     assert isinstance(found, ArmsResult)
     assert found.metrics["tests"][0]["arms"]["two"]["accuracy"] == rewards.metrics["eval_accuracy_ties_half"]
     last = lines(tmp_path / "run", "trainings.jsonl")[1]["last"]

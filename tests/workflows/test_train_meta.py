@@ -18,9 +18,6 @@ from rewardsmith.workflows.options import TrainConfig
 from rewardsmith.workflows.train import run_train
 from tiny_reward_models import sample_rows, some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 META = {"meta_samples": 3, "meta_batch_size": 2, "meta_step_size": 0.05}
 
 

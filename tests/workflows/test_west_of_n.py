@@ -55,7 +55,9 @@ def text(row: dict[str, Any], side: str) -> str:
 
 def test_the_best_of_each_prompt_stands_above_the_worst(model: Any, tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
-    done = rewardsmith.west_of_n(model(lambda text: 0.5 * len(text)), SAMPLES, output_file=path, quiet=True)
+    done = rewardsmith.west_of_n(
+        SAMPLES, reward_model_path=model(lambda text: 0.5 * len(text)), output_file=path, quiet=True
+    )
     rows = sorted(rows_of(path), key=lambda row: row["prompt"][0]["content"])
     assert [(text(row, "chosen"), text(row, "rejected")) for row in rows] == [
         ("b" * (i + 4), "a" * (i + 1)) for i in range(4)
@@ -71,7 +73,7 @@ def test_fewer_responses_are_looked_at_and_fewer_pairs_kept(model: Any, tmp_path
     options = {"num_responses": 2, "keep_confident": 0.5, "keep_likely": 0.5, "quiet": True}
     scale = {f"{letter}": i for i, letter in enumerate("acb")}
     name = model(lambda text: float(scale[text[0]] * len(text)))
-    done = rewardsmith.west_of_n(name, SAMPLES, output_file=tmp_path / "pairs.jsonl", **options)
+    done = rewardsmith.west_of_n(SAMPLES, reward_model_path=name, output_file=tmp_path / "pairs.jsonl", **options)
     (row,) = rows_of(tmp_path / "pairs.jsonl")
     assert row["prompt"][0]["content"] == "Question 2?", "of the two surest pairs, 2 and 3, the likelier one"
     assert row["meta"]["num_responses"] == 2
@@ -82,8 +84,8 @@ def test_pairs_of_people_are_all_written_and_bound_those_that_are_made(model: An
     people = [{"prompt": f"p{i}", "chosen": "yes", "rejected": "no", "target": t} for i, t in enumerate((1, 0, 0.8))]
     write_jsonl(tmp_path / "people.jsonl", people)
     done = rewardsmith.west_of_n(
-        model(len),
         SAMPLES,
+        reward_model_path=model(len),
         human_dataset_name=str(tmp_path / "people.jsonl"),
         synthetic_per_human=0.7,
         output_file=tmp_path / "pairs.jsonl",
@@ -97,14 +99,16 @@ def test_pairs_of_people_are_all_written_and_bound_those_that_are_made(model: An
 
 def test_what_is_not_known_is_said(model: Any, tmp_path: Path) -> None:
     rows = [{name: row[name] for name in ("prompt", "responses")} for row in SAMPLES]
-    done = rewardsmith.west_of_n(model(len), rows, output_file=tmp_path / "pairs.jsonl", quiet=True)
+    done = rewardsmith.west_of_n(rows, reward_model_path=model(len), output_file=tmp_path / "pairs.jsonl", quiet=True)
     console = Console(width=120, file=StringIO())
     done.print(console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "How many are right cannot be told: the samples have no gold." in said
     assert "The chosen response is the longer one in 100%." in said
     with pytest.raises(DataError, match=r"4 of 4 rows of .* have no `logprob`"):
-        rewardsmith.west_of_n(model(len), rows, keep_likely=0.5, output_file=tmp_path / "other.jsonl", quiet=True)
+        rewardsmith.west_of_n(
+            rows, reward_model_path=model(len), keep_likely=0.5, output_file=tmp_path / "other.jsonl", quiet=True
+        )
 
 
 @pytest.mark.parametrize(
@@ -119,15 +123,15 @@ def test_what_is_not_known_is_said(model: Any, tmp_path: Path) -> None:
 )
 def test_options_that_cannot_be_meant_are_refused(model: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        rewardsmith.west_of_n(model(len), SAMPLES, quiet=True, **options)
+        rewardsmith.west_of_n(SAMPLES, reward_model_path=model(len), quiet=True, **options)
 
 
 def test_nothing_is_written_where_no_pair_can_be_made(model: Any, tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     with pytest.raises(DataError, match="no prompt has two responses of different text and reward"):
-        rewardsmith.west_of_n(model(lambda _: 1.0), SAMPLES, output_file=path, quiet=True)
+        rewardsmith.west_of_n(SAMPLES, reward_model_path=model(lambda _: 1.0), output_file=path, quiet=True)
     with pytest.raises(RunError, match="12 of 12 rewards are not finite numbers"):
-        rewardsmith.west_of_n(model(lambda _: float("nan")), SAMPLES, output_file=path, quiet=True)
+        rewardsmith.west_of_n(SAMPLES, reward_model_path=model(lambda _: float("nan")), output_file=path, quiet=True)
     assert not path.exists()
 
 
@@ -135,9 +139,11 @@ def test_no_file_is_replaced_unasked_and_none_that_is_read(model: Any, tmp_path:
     samples = tmp_path / "samples.jsonl"
     write_jsonl(samples, SAMPLES)
     with pytest.raises(OutputError, match="--overwrite"):
-        rewardsmith.west_of_n(model(len), str(samples), output_file=samples, quiet=True)
+        rewardsmith.west_of_n(str(samples), reward_model_path=model(len), output_file=samples, quiet=True)
     with pytest.raises(ConfigError, match="is read from there and would be replaced"):
-        rewardsmith.west_of_n(model(len), str(samples), output_file=samples, overwrite=True, quiet=True)
+        rewardsmith.west_of_n(
+            str(samples), reward_model_path=model(len), output_file=samples, overwrite=True, quiet=True
+        )
 
 
 def test_the_command_ends_with_json(

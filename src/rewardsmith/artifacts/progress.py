@@ -13,7 +13,8 @@ from rewardsmith.artifacts.plain_text import one_line
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-LINE_INTERVAL_S = 5.0
+FIRST_LINE_S, LINE_INTERVAL_S = 1.0, 5.0
+LINE_WIDTH = 80
 
 _quiet = False
 _wording: Callable[[str], str] = str
@@ -89,24 +90,24 @@ class _Silent:
 
 
 class _Lines:
-    """A line at most every few seconds, and one at the end if any was printed before."""
+    """A line soon, then one every few seconds, and one at the end if any was printed before."""
 
     def __init__(self, description: str, total: float | None) -> None:
         self._description = description
         self._total = total
         self._done = 0.0
-        self._notes = ""
+        self._notes: list[str] = []
         self._started = self._printed = time.monotonic()
         self._has_printed = False
         self._printed_at = 0.0
 
     def advance(self, num: float = 1) -> None:
         self._done += num
-        if time.monotonic() - self._printed >= LINE_INTERVAL_S:
+        if time.monotonic() - self._printed >= (LINE_INTERVAL_S if self._has_printed else FIRST_LINE_S):
             self._print()
 
     def note(self, **fields: Any) -> None:
-        self._notes = _as_text(fields)
+        self._notes = _as_texts(fields)
 
     def finish(self) -> None:
         if self._has_printed and self._printed_at != self._done:
@@ -115,11 +116,15 @@ class _Lines:
     def _print(self) -> None:
         now = time.monotonic()
         elapsed = now - self._started
-        parts = [f"{self._description}: {self._done:,.0f}" + (f"/{self._total:,.0f}" if self._total else "")]
-        parts.append(f"{elapsed:.0f} s")
+        line = f"{self._description}: {self._done:,.0f}" + (f"/{self._total:,.0f}" if self._total else "")
+        parts = [f"{elapsed:.0f} s"]
         if self._total and 0 < self._done < self._total:
             parts.append(f"about {elapsed * (self._total - self._done) / self._done:.0f} s left")
-        say(", ".join(parts + [self._notes] * bool(self._notes)))
+        for part in parts + self._notes:
+            if len(line) + len(f", {part}") > LINE_WIDTH:
+                break
+            line += f", {part}"
+        say(line)
         self._printed = now
         self._has_printed = True
         self._printed_at = self._done
@@ -134,26 +139,17 @@ class _Bar:
         self._bars.advance(self._task, num)
 
     def note(self, **fields: Any) -> None:
-        self._bars.update(self._task, notes=_as_text(fields))
+        self._bars.update(self._task, notes=", ".join(_as_texts(fields)))
 
 
 @contextmanager
 def _bar(description: str, total: float | None) -> Iterator[_Bar]:
-    from rich.console import Console  # slow to load: only for a bar
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rewardsmith.artifacts.progress_bar import new_bars  # slow to load: only for a bar
 
     global _bars
     outermost = _bars is None
     if _bars is None:
-        _bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[notes]}", markup=False),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        _bars = new_bars()
         _bars.start()
     bars = _bars
     task = bars.add_task(one_line(description), total=total, notes="")
@@ -166,5 +162,5 @@ def _bar(description: str, total: float | None) -> Iterator[_Bar]:
             _bars = None
 
 
-def _as_text(fields: dict[str, Any]) -> str:
-    return one_line(", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in fields.items()))
+def _as_texts(fields: dict[str, Any]) -> list[str]:
+    return [one_line(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}") for k, v in fields.items()]

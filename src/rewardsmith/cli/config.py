@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Collection, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ import yaml
 
 from rewardsmith.artifacts.flat_config import at_home, build_config, flatten, leaf_types, suggest
 from rewardsmith.artifacts.yaml_text import parse_yaml
+from rewardsmith.cli.help_text import filled, option_docstrings, room
 from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")
@@ -46,7 +47,9 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
     flags = words.flags
     if words.alone:
         flags = [f"--{lone_word(known)}={','.join(map(at_home, words.alone))}", *flags]
-    return _parse_flags(config_class, flags, defaults, prog, f"{help_text}\n{CONFIG_HELP}")
+    if {"-h", "--help"} & set(flags):  # here, since tyro would undo the line breaks
+        print(filled(f"{help_text}\n\n{CONFIG_HELP}", room()), end="\n\n")
+    return _parse_flags(config_class, flags, defaults, prog)
 
 
 def config_to_yaml(config: Any) -> str:
@@ -144,7 +147,7 @@ def _file_of(name: str) -> Path:
     return known[name]
 
 
-def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config, prog: str, help_text: str) -> Config:
+def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config, prog: str) -> Config:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
@@ -153,7 +156,7 @@ def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config,
                 args=flags,
                 default=defaults,
                 prog=prog,
-                description=help_text,
+                description="",
                 use_underscores=True,
                 config=(tyro.conf.OmitArgPrefixes,),
                 registry=_registry(),
@@ -176,8 +179,19 @@ def _in_one_line(box: str) -> str:
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:
-    """Shows an optional value as its own type (`INT`), not as `{None}|INT`."""
+    """Shows an optional value as its own type (`INT`), not as `{None}|INT`, and what options mean as one paragraph."""
     registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.struct_rule
+    def options(info: tyro.constructors.StructTypeInfo) -> tyro.constructors.StructConstructorSpec | None:
+        if not is_dataclass(info.type):
+            return None
+        meanings = option_docstrings(info.type)
+        fields = (
+            tyro.constructors.StructFieldSpec(name, kind, getattr(info.default, name), meanings.get(name))
+            for name, kind in typing.get_type_hints(info.type, include_extras=True).items()
+        )
+        return tyro.constructors.StructConstructorSpec(info.type, tuple(fields))
 
     @registry.primitive_rule
     def optional(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:

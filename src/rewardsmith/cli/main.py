@@ -16,9 +16,12 @@ from typing import Any
 
 from rewardsmith.artifacts.flat_config import flatten, suggest
 from rewardsmith.artifacts.plain_text import escaped
+from rewardsmith.artifacts.progress import say
 from rewardsmith.cli.config import config_to_yaml, parse_config
-from rewardsmith.cli.output import show_result, speaking_in_flags
+from rewardsmith.cli.help_text import entry, filled, room
+from rewardsmith.cli.output import Result, show_result, speaking_in_flags, talks
 from rewardsmith.errors import ConfigError, RewardsmithError
+from rewardsmith.preferences.set_names import refuse_missing
 from rewardsmith.version import __version__
 from rewardsmith.workflows.imitate_options import ImitateConfig
 from rewardsmith.workflows.iterate_options import IterateConfig
@@ -66,6 +69,10 @@ FAMILIES = {
 usage: rewardsmith study STUDY [data set] [options]"""
 }
 """Verbs of several commands."""
+LIGHT = ("show", "refine", "undo", "export", "simulate", "cache")
+"""Commands that load nothing which takes long."""
+WITHOUT_DATA = ("doctor",)
+"""Commands that may be given no data set."""
 VERBS = tuple(dict.fromkeys(command.split()[0] for command in COMMANDS))
 
 _INTRODUCTION = """\
@@ -76,11 +83,11 @@ usage: rewardsmith VERB [options]
 
 _LESSON = """\
 Begin here:
-  rewardsmith audit --dataset_name embedded/dialogues   # a set that comes with the package; no network needed
-  rewardsmith audit prefs.jsonl                         # your own pairs: JSONL, JSON, Parquet or CSV
+  rewardsmith audit embedded/dialogues   # comes with the package; no network
+  rewardsmith audit prefs.jsonl          # your own pairs: JSONL, Parquet or CSV
 
   rewardsmith VERB --help      # the options of a verb
-  rewardsmith VERB --dry_run   # the options as they would be used, as YAML for --config
+  rewardsmith VERB --dry_run   # the options as they would be used, as YAML
   rewardsmith --version
 
 Results go to stdout, progress to stderr. Exit status: 0 done, 1 failed, 2 the input was wrong."""
@@ -112,20 +119,20 @@ def help_of(command: str) -> str:
     return FAMILIES.get(command) or inspect.getdoc(COMMANDS[command]) or ""
 
 
-def overview() -> str:
+def overview(width: int) -> str:
     """What ``rewardsmith --help`` prints."""
-    return "\n".join([_INTRODUCTION, *_lines({verb: verb for verb in VERBS}), "", _LESSON])
+    return "\n".join([_INTRODUCTION, *_lines({verb: verb for verb in VERBS}, width), "", filled(_LESSON, width)])
 
 
-def _overview_of(family: str, seconds: list[str]) -> str:
+def _overview_of(family: str, seconds: list[str], width: int) -> str:
     """What ``rewardsmith study --help`` prints: the commands of a verb that has several."""
-    lines = _lines({second: f"{family} {second}" for second in seconds})
+    lines = _lines({second: f"{family} {second}" for second in seconds}, width)
     more = f"rewardsmith {family} {seconds[0]} --help      # the options"
-    return "\n".join([help_of(family), "", *lines, "", more])
+    return "\n".join([filled(help_of(family), width), "", *lines, "", more])
 
 
-def _lines(commands: dict[str, str]) -> list[str]:
-    return [f"  {word:<10} {help_of(command).splitlines()[0]}" for word, command in commands.items()]
+def _lines(commands: dict[str, str], width: int) -> list[str]:
+    return [entry(word, help_of(command).splitlines()[0], width) for word, command in commands.items()]
 
 
 def _show_what_the_terminal_can() -> None:
@@ -137,7 +144,7 @@ def _show_what_the_terminal_can() -> None:
 
 def _run_verb(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
+        print(overview(room()))
         return 0
     if words[0] == "--version":
         print(f"rewardsmith {__version__}")
@@ -148,7 +155,7 @@ def _run_verb(words: list[str]) -> int:
     if verb in FAMILIES:
         seconds = [command.removeprefix(f"{verb} ") for command in COMMANDS if command.startswith(f"{verb} ")]
         if not rest or rest[0] in ("-h", "--help", "help"):
-            print(_overview_of(verb, seconds))
+            print(_overview_of(verb, seconds, room()))
             return 0
         second, *rest = rest
         if second not in seconds:
@@ -159,12 +166,23 @@ def _run_verb(words: list[str]) -> int:
             config: Any = parse_config(COMMANDS[verb], rest, prog=f"rewardsmith {verb}", help_text=help_of(verb))
         except SystemExit:  # --help has been printed
             return 0
-        if flatten(config).get("dry_run"):
+        options = flatten(config)
+        if options.get("dry_run"):
             print(config_to_yaml(config), end="")
             return 0
-        name = verb.replace(" ", "_").replace("-", "_")
-        workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
-        return show_result(getattr(workflow, f"run_{name}")(config), config)
+        return show_result(_run(verb, config, options), config)
+
+
+def _run(verb: str, config: Any, options: dict[str, Any]) -> Result:
+    """Looks first for what is wrong without loading anything, and shows a sign of life before that takes seconds."""
+    if "dataset_name" in options and (options["dataset_name"] or verb not in WITHOUT_DATA):
+        refuse_missing(options["dataset_name"])
+    if verb not in LIGHT and talks() and not options.get("quiet"):
+        say(f"rewardsmith {verb}: loading PyTorch and other libraries takes some seconds.")
+    name = verb.replace(" ", "_").replace("-", "_")
+    workflow = importlib.import_module(f"rewardsmith.workflows.{name}")
+    result: Result = getattr(workflow, f"run_{name}")(config)
+    return result
 
 
 def _complain(message: str, exit_code: int) -> int:

@@ -30,7 +30,7 @@ class Result(Protocol):
 def show_result(result: Result, config: Any) -> int:
     """Prints the result for a reader, then, with ``json``, one line of JSON as the last of stdout. Gives the status."""
     status: int = getattr(result, "exit_status", 0)
-    if os.environ.get("RANK", "0") != "0":  # of several processes one talks
+    if not talks():
         return status
     from rewardsmith.artifacts.atomic import json_text
     from rewardsmith.cli.console import escaping_console
@@ -39,6 +39,11 @@ def show_result(result: Result, config: Any) -> int:
     if flatten(config)["json"]:  # in ASCII: whoever reads it need not guess an encoding
         print(json_text(result.summary(), where="--json", sort_keys=False, ascii_only=True), flush=True)
     return status
+
+
+def talks() -> bool:
+    """Whether this process does; of several, one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def with_flags(message: str, config_class: type) -> str:

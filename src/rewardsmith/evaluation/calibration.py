@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isfinite
+from math import isnan
 from typing import Any, cast
 
 import numpy as np
@@ -26,11 +26,11 @@ from rewardsmith.metrics.temperature import Temperature, crossfitted_scales, fit
 
 Floats = NDArray[np.float64]
 
-NO_TEMPERATURE = {
-    True: "every label agrees with the rewards, so no gap can be called too large: a larger set is needed",
-    False: "the rewards agree with the labels no more than chance does: no temperature makes probabilities of them",
-}
-"""Why there is no temperature, by whether the labels all agree."""
+ALL_AGREE = "every label agrees with the rewards, so no gap can be called too large: a larger set is needed"
+NONE_AGREE = "the rewards agree with the labels no more than chance does: no temperature makes probabilities of them"
+ONE_PROMPT = "pairs of one prompt do not tell how far it would hold"
+TOO_WIDE = "these pairs leave it open by more than a factor of two either way: pairs of more prompts are needed"
+"""Why there is no temperature."""
 
 
 def calibration_metrics(
@@ -59,8 +59,8 @@ def calibration_metrics(
         metrics["reliability"][suffix.lstrip("_") or "as_they_are"] = rows
     metrics |= {
         "eval_temperature": fitted.value if fitted.is_usable else None,
-        "eval_temperature_ci_low": fitted.low if isfinite(fitted.low) else None,
-        "eval_temperature_ci_high": fitted.high if isfinite(fitted.high) else None,
+        "eval_temperature_ci_low": fitted.low if fitted.is_usable else None,
+        "eval_temperature_ci_high": fitted.high if fitted.is_usable else None,
         "eval_temperature_note": temperature_trouble(fitted),
         "eval_kept_temperature": kept_temperature,
     }
@@ -69,7 +69,11 @@ def calibration_metrics(
 
 def temperature_trouble(fitted: Temperature) -> str | None:
     """Why a fitted temperature cannot be used; None where it can."""
-    return None if fitted.is_usable else NO_TEMPERATURE[fitted.value == 0]
+    if fitted.is_usable:
+        return None
+    if fitted.is_number:
+        return ONE_PROMPT if isnan(fitted.low) else TOO_WIDE
+    return ALL_AGREE if fitted.value == 0 else NONE_AGREE
 
 
 def _measured(

@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 Bins = NDArray[np.int64]
 
 NUM_BINS = 10
+"""Of equal width."""
+MOST_BINS = 20
+"""Of equal mass."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,21 @@ def negative_log_likelihood(gaps: ArrayLike, target: ArrayLike = 1.0) -> float:
     return float(surprise.mean()) if surprise.size else nan
 
 
+def num_mass_bins(num_pairs: int) -> int:
+    """N^(1/3), from 1 to ``MOST_BINS``: more bins see finer errors, and see each of them less clearly."""
+    root: float = num_pairs ** (1 / 3)
+    return min(max(1, round(root)), MOST_BINS)
+
+
 def equal_mass_bins(sure: Floats) -> Bins:
-    """Bin of each pair [N], from 0 by rising confidence: ``NUM_BINS`` of about equal size.
+    """Bin of each pair [N], from 0 by rising confidence: ``num_mass_bins`` of about equal size.
 
     Equal confidences share a bin, so neither the order of the pairs nor chance decides who is counted where; there may
     be fewer bins than asked for.
     """
     if not len(sure):
         return np.zeros(0, dtype=np.int64)
-    edges = np.unique(np.quantile(sure, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, num_mass_bins(len(sure)) + 1)[1:-1]))
     return np.unique(np.searchsorted(edges, sure, side="right"), return_inverse=True)[1].reshape(-1)
 
 

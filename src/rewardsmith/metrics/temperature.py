@@ -20,6 +20,8 @@ from rewardsmith.metrics.calibration import agreement, probability
 from rewardsmith.metrics.intervals import LEVEL
 
 NUM_FOLDS = 5
+WIDEST = 4.0
+"""Most that the high end of the interval may be times the low one: a temperature that is known to a factor of two."""
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +39,14 @@ class Temperature:
     high: float
 
     @property
-    def is_usable(self) -> bool:
+    def is_number(self) -> bool:
         """Whether gaps can be divided by it."""
         return 0 < self.value < inf
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is known well enough for that to mean something."""
+        return self.is_number and self.high <= WIDEST * self.low < inf
 
 
 def fit_scale(gap: ArrayLike, target: ArrayLike = 1.0) -> float:

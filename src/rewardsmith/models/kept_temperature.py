@@ -70,3 +70,9 @@ def read_temperature(path: str, scorer: str) -> float | None:
         )
         return None
     return float(value)
+
+
+def fitted_on(path: str, dataset: str, num_pairs: int) -> bool:
+    """Whether the temperature that a model's folder carries was fitted on a set of this name and size."""
+    fit = read_extra(Path(path)).get(FIT) or {}
+    return (fit.get("dataset"), fit.get("num_pairs")) == (dataset, num_pairs)

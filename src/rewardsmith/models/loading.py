@@ -15,7 +15,7 @@ from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
 from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
-from rewardsmith.models.tensor_files import trouble_as_os_error
+from rewardsmith.models.tensor_files import like_other_files
 from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
@@ -158,7 +158,7 @@ def save_reward_model(
     ``RunError``, a place that cannot be written an ``OutputError``.
     """
     folder = Path(path)
-    with quiet_transformers(), told_to_users(folder, folder), trouble_as_os_error(folder):
+    with quiet_transformers(), told_to_users(folder, folder), like_other_files(folder):
         if hasattr(model, "peft_config"):
             model.save_pretrained(
                 folder, state_dict=weights, save_embedding_layers=False

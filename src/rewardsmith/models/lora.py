@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, refuse_bad_files
+from rewardsmith.models.files import as_model_error, quiet_peft, refuse_bad_files
 from rewardsmith.models.heads import head_names
 from rewardsmith.models.loading import holds_adapter, load_one_output_model, load_reward_model, save_reward_model
 from rewardsmith.models.options import LoraOptions
@@ -36,7 +36,8 @@ def add_lora(model: Any, options: LoraOptions) -> Any:
         revision=getattr(model, "base_revision", None),
     )
     try:
-        return get_peft_model(model, config)
+        with quiet_peft():
+            return get_peft_model(model, config)
     except ValueError as error:
         raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error
 
@@ -78,7 +79,7 @@ def load_adapter(files: ModelSource) -> Any:
     model = merge_lora(load_adapter(base)) if holds_adapter(base) else load_one_output_model(base)[0]
     refuse_adapter_without_head(folder, files, head_names(model))
     refuse_adapter_of_another_shape(folder, files, model)
-    with as_model_error(files, "adapter"):
+    with as_model_error(files, "adapter"), quiet_peft():
         return PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
 
 

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from rewardsmith.artifacts.atomic import told_to_users
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
+from rewardsmith.models.files import as_model_error, loading_arguments, quiet_peft, quiet_transformers, refuse_bad_files
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import (
     forget_quantisation,
@@ -22,7 +22,7 @@ from rewardsmith.models.loading import (
     set_padding,
 )
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.tensor_files import trouble_as_os_error
+from rewardsmith.models.tensor_files import like_other_files
 from rewardsmith.models.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import layout_of
 
@@ -70,7 +70,7 @@ def _merged(files: ModelSource) -> Any:
     if not config.base_model_name_or_path:
         raise ModelError(f"{files.name} does not say which model its adapter belongs to (base_model_name_or_path).")
     base = _loaded(local_source(resolve_model(config.base_model_name_or_path, config.revision)))
-    with as_model_error(files, "adapter"):
+    with as_model_error(files, "adapter"), quiet_peft():
         model: Any = PeftModel.from_pretrained(base, files.path_or_id, use_safetensors=True)
     return model.merge_and_unload().requires_grad_(True)
 
@@ -95,7 +95,8 @@ def add_policy_lora(model: Any, options: LoraOptions) -> Any:
         revision=getattr(model, "base_revision", None),
     )
     try:
-        return get_peft_model(model, config)
+        with quiet_peft():
+            return get_peft_model(model, config)
     except ValueError as error:
         raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error
 
@@ -103,7 +104,7 @@ def add_policy_lora(model: Any, options: LoraOptions) -> Any:
 def save_policy(model: Any, tokenizer: Any, path: str | Path) -> None:
     """Writes a folder that ``load_policy`` and plain transformers (or peft) read back."""
     folder = Path(path)
-    with quiet_transformers(), told_to_users(folder, folder), trouble_as_os_error(folder):
+    with quiet_transformers(), told_to_users(folder, folder), like_other_files(folder):
         # peft would ask the Hub whether the vocabulary was changed, and it never is
         model.save_pretrained(folder, **({"save_embedding_layers": False} if hasattr(model, "peft_config") else {}))
         tokenizer.save_pretrained(folder)

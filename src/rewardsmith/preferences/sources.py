@@ -24,6 +24,7 @@ from rewardsmith.preferences.files.raw_row import RawRow, rows_of_records
 from rewardsmith.preferences.folder_files import DEFAULT_SPLIT, set_files
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.refined_folder import ledger_path, verb_of
+from rewardsmith.preferences.set_names import EMBEDDED_SET, ending, is_pattern, refuse_missing
 
 READERS: dict[str, Callable[[Readable], Iterator[RawRow]]] = {
     ".jsonl": read_jsonl,
@@ -68,9 +69,8 @@ def find_sources(dataset: Any, options: DataOptions) -> tuple[str, list[Source]]
 
 
 def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
-    if not name:
-        raise DataError("No data set: name a file, a folder, a Hub id or embedded/dialogues.")
-    if name == "embedded/dialogues":
+    refuse_missing(name)
+    if name == EMBEDDED_SET:
         _refuse_split(name, options)
         from rewardsmith.preferences.embedded import dialogues_path  # the data set need not be there for others
 
@@ -81,11 +81,9 @@ def _named(name: str, options: DataOptions) -> tuple[str, list[Source]]:
     if path.exists():
         _refuse_split(name, options)
         return _stem(path), [_file_source(path)]
-    if any(letter in name for letter in "*?["):
+    if is_pattern(name):
         _refuse_split(name, options)
         return _stem(path), _file_sources(sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))), name)
-    if _ending(path) in READERS or name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
-        raise DataError(f"{name} does not exist. Pass a file, a folder, a Hub id or embedded/dialogues.")
     return name.rsplit("/", 1)[-1], [_hub_source(name, options)]
 
 
@@ -111,7 +109,7 @@ def _folder_sources(folder: Path, options: DataOptions) -> list[Source]:
         return [_file_source(ledger_path(folder))]
     if verb not in (None, "export"):
         raise DataError(f"{folder} holds what `rewardsmith {verb}` wrote, not a preference set; name a file in it.")
-    paths = set_files(folder, options.dataset_split, lambda path: _ending(path) in READERS)
+    paths = set_files(folder, options.dataset_split, lambda path: ending(path) in READERS)
     return _file_sources(paths, str(folder))
 
 
@@ -124,7 +122,7 @@ def _file_sources(paths: list[Path], name: str) -> list[Source]:
 def _file_source(path: Path, name: str | None = None) -> Source:
     if not path.is_file():
         raise DataError(f"{path} is not a file.")
-    reader = READERS.get(_ending(path)) or _reader_by_content(path)
+    reader = READERS.get(ending(path)) or _reader_by_content(path)
     unit = "row" if reader is read_parquet else "line"
     file = NotedFile(path)
     return Source(name or str(path), partial(reader, file), _stem(path), unit, file.fingerprint)
@@ -177,10 +175,6 @@ def _reader_by_content(path: Path) -> Callable[[Readable], Iterator[RawRow]]:
     if not start:
         raise DataError(f"{path} is empty.")
     raise DataError(f"{path} is not JSON Lines, JSON, CSV or Parquet. Names should end with {', '.join(READERS)}.")
-
-
-def _ending(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def _stem(path: Path) -> str:

@@ -6,6 +6,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+LANGUAGE_MODEL = "Qwen/Qwen3-0.6B"
+"""What training starts from there."""
+
 
 def command_words(options: Mapping[str, Any]) -> list[str]:
     """Options as the command line takes them, the data set first and without its flag."""

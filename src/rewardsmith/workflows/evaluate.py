@@ -24,6 +24,7 @@ from rewardsmith.evaluation.scored_pairs import score_pairs
 from rewardsmith.evaluation.state_maps import map_table
 from rewardsmith.models.kept_temperature import (
     TemperatureFit,
+    fitted_on,
     folder_for_temperature,
     keep_temperature,
     read_temperature,
@@ -34,6 +35,7 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.report.evaluate.report import render_evaluate_report
 from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states, print_views
+from rewardsmith.report.evaluate.words import in_sample
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.options import EvaluateConfig
 from rewardsmith.workflows.origins import learned_from
@@ -60,6 +62,9 @@ class EvaluateResult(ReportedResult[EvaluateMetrics]):
 
     def print(self, console: Any) -> None:
         comparison = self.metrics.get("comparison")
+        for trained in (self.metrics, comparison):
+            if trained and trained["in_sample"]:
+                console.print(in_sample(trained["reward_model"]), style="bold", markup=False, highlight=False)
         print_evaluation(self.metrics, console, comparison)
         if self.metrics["states"]:
             print_states(self.metrics["states"], console)
@@ -111,6 +116,9 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
     metrics: EvaluateMetrics = {
         **result.metrics,  # type: ignore[typeddict-item] # it holds no comparison
         "reward_model": config.reward_model_path,
+        "in_sample": _trained_on(config.reward_model_path, given, config),
+        "kept_temperature_in_sample": kept is not None
+        and fitted_on(config.reward_model_path, given.name, len(result.scored.gap)),
         "dataset": given.name,
         "num_quarantined": len(given.quarantine),
         "columns_not_read": given.columns_not_read,
@@ -131,6 +139,7 @@ def run_evaluate(config: EvaluateConfig, dataset: Any = None) -> EvaluateResult:
                 compared = compare_samples(sampled, score_samples(scorer, samples.table), config.run.seed)
         metrics["comparison"] = {
             "reward_model": config.compare_to,
+            "in_sample": _trained_on(config.compare_to, given, config),
             **compare_models(result.scored, other, config.run.seed),
             "states": other_states.numbers,
             "samples": compared,
@@ -175,6 +184,10 @@ def _fit(result: RewardBenchmark, scorer: str, dataset: str) -> TemperatureFit:
     m = result.metrics
     low, high = m["eval_temperature_ci_low"], m["eval_temperature_ci_high"]
     return TemperatureFit(scorer, dataset, len(result.scored.gap), low, high)
+
+
+def _trained_on(model: str, given: PreferenceSet, config: EvaluateConfig) -> bool:
+    return Path(model).is_dir() and learned_from(Path(model), given, config.data.dataset_split)
 
 
 def _refuse_training_set(home: Path, given: PreferenceSet, split: str) -> None:

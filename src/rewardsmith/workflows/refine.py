@@ -32,7 +32,7 @@ from rewardsmith.refining.ledger import build_ledger
 from rewardsmith.refining.recipe import Recipe, Refined, apply_recipe, load_recipe
 from rewardsmith.refining.rules.decisions import Decisions
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.report.commands import command_words
+from rewardsmith.report.commands import LANGUAGE_MODEL, command_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
@@ -207,7 +207,7 @@ def _next_steps(path: Path, config: RefineConfig, num_changed: int) -> list[Next
     return [
         {
             "text": "Train on every pair as it is weighted now.",
-            "command": f"rewardsmith train {folder} --output_dir rm",
+            "command": f"rewardsmith train {folder} --model_name_or_path {LANGUAGE_MODEL} --output_dir rm",
         },
         {
             "text": "Measure on pairs that no recipe has touched: repaired labels flatter whoever agrees "

@@ -41,7 +41,8 @@ from rewardsmith.workflows.output_paths import default_output, open_folder
 from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.sample_files import write_quarantine
 from rewardsmith.workflows.saved_model import forget_unsaved, saved_into
-from rewardsmith.workflows.train_model import CHECKPOINTS, check_training, train_model, with_known_errors
+from rewardsmith.workflows.train_model import CHECKPOINTS, LOG, check_training, train_model, with_known_errors
+from rewardsmith.workflows.train_words import nothing_learned, say_what_is_taken
 
 LEFT_OUT = "left_out.jsonl"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
@@ -55,6 +56,9 @@ class TrainResult(MeasuredResult[TrainMetrics | EvaluatedTrainMetrics]):
     ``path``: for ``AutoModelForSequenceClassification.from_pretrained`` (or peft), `rewardsmith evaluate`, ...
     """
 
+    advice: str | None = None
+    """What to look at where nothing was learned."""
+
     def in_short(self) -> str:
         return f"{self.metrics['num_pairs']:,} pairs, {self.metrics['num_steps']:,} steps"
 
@@ -63,13 +67,15 @@ class TrainResult(MeasuredResult[TrainMetrics | EvaluatedTrainMetrics]):
         accuracy = "" if m["train_accuracy"] is None else f", accuracy {m['train_accuracy']:.3f}"
         console.print(
             f"Trained {m['num_steps']:,} steps, {m['num_epochs']:.2f} times over {m['num_pairs']:,} pairs, in "
-            f"{m['train_runtime_s']:.0f} s ({m['train_pairs_per_s']:.1f} pairs/s). Last steps: loss "
-            f"{m['train_loss']:.4f}{accuracy}.",
+            f"{m['train_runtime_s']:.0f} s ({m['train_pairs_per_s']:.1f} pairs/s). Last steps, on the pairs trained "
+            f"on: loss {m['train_loss']:.4f}{accuracy}.",
             highlight=False,
         )
         if "eval_nll" in m:
             print_evaluation(cast(EvaluatedTrainMetrics, m), console)
         console.print(f"Saved to {self.path}", markup=False, highlight=False)
+        if self.advice:
+            console.print(self.advice, markup=False, highlight=False)
 
 
 def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
@@ -86,6 +92,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
     accelerator = make_accelerator(device, config.train.bf16, before)
     main = accelerator.is_main_process
     set_quiet(config.run.quiet or not main)
+    say_what_is_taken(config.model)
     if device == "cpu":
         use_all_cores()
     given = load_preferences(dataset if dataset is not None else config.data.dataset_name, config.data, seed)
@@ -123,7 +130,7 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         metrics = _evaluate(metrics, str(path), train_pairs, eval_pairs, device, seed)
         write_metrics(path, metrics, EvaluatedTrainMetrics)
     folder.finish(device=str(accelerator.device), scratch=[CHECKPOINTS])
-    return TrainResult(str(path), metrics)
+    return TrainResult(str(path), metrics, nothing_learned(path / LOG, encoded, config))
 
 
 def _split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from rewardsmith.preferences.exports.trl import trl_rows
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.report.commands import LANGUAGE_MODEL
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import percent, percent_range
 from rewardsmith.workflows.output_paths import default_output, refuse_existing, refuse_inputs
@@ -49,7 +51,8 @@ class WestOfNResult(MeasuredResult[WestOfNMetrics]):
         for line in _lines(self.metrics):
             console.print(line, markup=False, highlight=False)
         console.print(f"Written to {self.path}", markup=False, highlight=False)
-        console.print(f"Next: rewardsmith train {self.path}", markup=False, highlight=False)
+        train = f"rewardsmith train {shlex.quote(self.path)} --model_name_or_path {LANGUAGE_MODEL}"
+        console.print(f"Next: {train}", markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,6 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import ARCHITECTURES, DECODERS, conversation, save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning",  # peft calls transformers' old name
-    "ignore:fan_in_fan_out is set to False:UserWarning",  # GPT-2's Conv1D; peft corrects it
-)
-
 TALKS = [
     conversation("Why is the sky blue?", "Because short waves scatter more."),
     conversation("Why is the sky blue?", "It is not."),

@@ -19,10 +19,6 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, DECODERS, save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def case(folder: Path, architecture: str) -> tuple[RewardModule, ConversationEncoder, PaddedForm, list[Encoded]]:
     source = resolve_model(str(save_tiny_model(folder, architecture)))

@@ -17,10 +17,6 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_reward_models import tiny_tokenizer
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def sound_model(folder: Path) -> ModelUnderTest:
     source = resolve_model(str(folder))

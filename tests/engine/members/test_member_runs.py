@@ -25,10 +25,6 @@ from rewardsmith.errors import InputError, RunError
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from tiny_reward_models import pair_table, save_tiny_llama, some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 NUM_PAIRS = 24
 TRAIN = TrainOptions(learning_rate=1e-3, per_device_train_batch_size=4, logging_steps=1)
 

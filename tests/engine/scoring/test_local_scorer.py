@@ -100,7 +100,6 @@ def test_two_views_drop_differently_and_alike_however_they_are_cut_into_batches(
     np.testing.assert_array_equal(scorers(1000).states(MIXED), states)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
 def test_adapters_and_frozen_blocks_have_views_too(saved: str) -> None:
     model, tokenizer, _ = load_reward_model(saved)
     model = add_lora(model, LoraOptions(lora_r=2)).requires_grad_(False)
@@ -186,7 +185,6 @@ def test_a_scorer_of_a_model_in_memory_follows_its_weights(saved: str) -> None:
     assert LocalScorer(scorer.model, scorer.encoder, device="cpu").fingerprint != first
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft's call
 def test_the_weights_under_an_adapter_are_part_of_what_it_is(tmp_path: Path) -> None:
     trunk = save_tiny_model(tmp_path / "trunk", "llama")
     source = resolve_model(str(trunk))

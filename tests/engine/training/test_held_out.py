@@ -30,9 +30,6 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
 OTHERS = [
     *some_rows(13, seed=1),
     {**some_rows(1, seed=2)[0], "target": 0.2},

@@ -30,10 +30,6 @@ from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def trained(folder: Path, lora: bool = False, **changes: Any) -> dict[str, torch.Tensor]:
     options = TrainOptions(**{"learning_rate": 3e-3, **changes})

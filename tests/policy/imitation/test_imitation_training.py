@@ -23,10 +23,6 @@ from rewardsmith.policy.likelihood import likelihoods
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import tokenizer_for
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def assert_equal_weights(one: Any, other: Any) -> None:
     for name, value in weights(other).items():

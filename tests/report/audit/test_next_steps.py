@@ -82,8 +82,10 @@ def test_odd_values_are_quoted_and_switches_written_as_such(fake_audit: ModuleTy
     ],
 )
 def test_a_stronger_judge_is_another_one(fake_audit: ModuleType, model: str, next_one: str | None) -> None:
-    named = [word for words in steps(fake_audit, "cannot_tell", ensemble={"model": model}) for word in words]
+    *others, train = steps(fake_audit, "cannot_tell", ensemble={"model": model})
+    named = [word for words in others for word in words]
     assert [word for word in named if word.startswith("Qwen/")] == ([next_one] if next_one else [])
+    assert train[1] == "train" and "Qwen/Qwen3-0.6B" in train  # a language model in every case
 
 
 def test_scores_that_were_given_know_no_other_model(fake_audit: ModuleType) -> None:
@@ -103,7 +105,7 @@ def test_what_was_not_measured_can_be(fake_audit: ModuleType) -> None:
     doubts = {"level": "reading_order", "doubts": ["not_measured"]}
     words = steps(fake_audit, "reading_order", claim=doubts)
     assert any("--planted_rate" in command for command in words)
-    assert not any("Qwen" in word for command in words for word in command)
+    assert not any("Qwen" in word for command in words if command[1] == "audit" for word in command)
     in_sample = {"level": "cannot_tell", "doubts": ["in_sample"]}
     asked = AskedFor("r", {"dataset_name": "p.jsonl"}, {"crossfit": "none"})
     found = steps(fake_audit, "cannot_tell", asked, claim=in_sample)

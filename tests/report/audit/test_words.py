@@ -52,8 +52,8 @@ def test_given_scores_were_not_refitted_on_planted_labels() -> None:
 
 def test_judges_that_are_not_sure_ask_for_a_stronger_one() -> None:
     unsure = {"level": "reading_order", "doubts": ["not_identifiable"]}
-    assert "Qwen3" in commands(words(claim=unsure))
-    assert "Qwen3" not in commands(words())
+    assert "rewardsmith audit prefs.jsonl --model_name_or_path Qwen/Qwen3" in commands(words(claim=unsure))
+    assert "rewardsmith audit prefs.jsonl --model_name_or_path Qwen/Qwen3" not in commands(words())
     assert "--fold_by pair" in commands(words(data={"num_responses": 50}))
 
 

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from rewardsmith.artifacts.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
 from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report
-from rewardsmith.report.evaluate.words import calibration_finding, comparison_finding, verdict
+from rewardsmith.report.evaluate.words import calibration_finding, chance_factor, comparison_finding, verdict
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -116,6 +118,8 @@ def metrics():
         "by_category": [{**sliced("chat"), **BY_LENGTH}],
         "by_length_difference": [{**without_name(sliced("")), "from": -30, "to": 12}],
         "reward_model": "runs/rm",
+        "in_sample": False,
+        "kept_temperature_in_sample": False,
         "dataset": "prefs",
         "num_quarantined": 0,
         "num_conversations_cut": 0,
@@ -144,7 +148,13 @@ def compared(metrics):
     measures = {"accuracy_ties_half": measure(0.72, 0.70, 0.01), "nll": measure(0.63, 0.6, 0.01)}
     measures |= {"nll_at_temperature": measure(0.56, 0.57, 0.05), "brier": measure(0.2, 0.2, 0.01)}
     counts = {"num_both_right": 900, "num_only_first_right": 85, "num_only_second_right": 58, "num_neither_right": 457}
-    named = {"reward_model": "runs/old", "states": metrics["states"], "samples": None, "second_labels": None}
+    named = {
+        "reward_model": "runs/old",
+        "in_sample": False,
+        "states": metrics["states"],
+        "samples": None,
+        "second_labels": None,
+    }
     return {**metrics, "comparison": {**named, **measures, **counts}}
 
 
@@ -155,7 +165,7 @@ def test_the_made_up_evaluation_is_one_that_could_have_been_written(metrics, com
 
 def test_page_opens_with_the_verdict_and_holds_every_section(compared):
     outline = Outline(render_evaluate_report(compared))
-    verdict_at = outline.words.index("The rewards agree with 72% of the labels (95% interval 70 to 74%).")
+    verdict_at = outline.words.index("Better than a coin: accuracy 0.720 (0.700 to 0.745).")
     assert verdict_at < outline.words.index("Against the other model")
     for words in (
         "Can its probabilities be trusted?",
@@ -167,6 +177,19 @@ def test_page_opens_with_the_verdict_and_holds_every_section(compared):
     ):
         assert words in outline.words
     assert outline.tags.count("figure") == 1 and outline.tags.count("svg") == 2
+
+
+def test_what_was_measured_in_sample_is_marked(compared):
+    words = "was trained on this set, so its numbers here say nothing of other pairs."
+    assert words not in Outline(render_evaluate_report(compared)).words
+    seen = compared | {"in_sample": True, "comparison": compared["comparison"] | {"in_sample": True}}
+    page = Outline(render_evaluate_report(seen)).words
+    assert (
+        page.count(f"In-sample: {compared['reward_model']} {words}") == page.count(f"In-sample: runs/old {words}") == 1
+    )
+    kept = {f"eval_{name}_at_kept_temperature": 0.1 for name in ("ece", "ece_by_chance", "brier", "nll")}
+    kept |= {"eval_kept_temperature": 2.0, "kept_temperature_in_sample": True}
+    assert "fitted on this set (in-sample)" in Outline(render_evaluate_report(compared | kept)).words
 
 
 def test_sections_without_numbers_are_left_out(metrics):
@@ -212,6 +235,13 @@ def test_the_figure_is_titled_by_its_finding(metrics, rows, error, words):
     assert words in calibration_finding(found)
     figure = reliability_figure(found)
     assert words in figure.title and len(figure.legend) == 1
+
+
+@pytest.mark.parametrize("num_bins", [1, 3, 10, 20])
+def test_chance_passes_for_an_error_equally_seldom_whatever_the_number_of_bins(num_bins):
+    """By half-normal errors of the bins, whose mean is sqrt(2 / pi)."""
+    errors = np.abs(np.random.default_rng(0).normal(size=(10_000, num_bins))).mean(axis=1)
+    assert 0.025 < (errors > chance_factor(num_bins) * math.sqrt(2 / math.pi)).mean() < 0.05
 
 
 def test_a_bin_without_interval_is_drawn_without_one(metrics):

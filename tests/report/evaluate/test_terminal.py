@@ -61,9 +61,36 @@ def printed(metrics: dict[str, Any], comparison: dict[str, Any] | None = None) -
 
 def test_numbers_stand_with_their_intervals_and_dashes_where_there_are_none(metrics: dict[str, Any]) -> None:
     text = printed(metrics)
-    assert text.startswith("Accuracy 0.7200 [0.7000, 0.7450] on 1,500 pairs")
+    assert text.splitlines()[1].startswith("Accuracy 0.7200 [0.7000, 0.7450] on 1,500 pairs")
     assert "preferring the longer response: -." in text and "Temperature 2.0300;" in text
     assert "-1,030 to +12" in text and "0.6000 [0.5000, 0.7000]" in text
+
+
+@pytest.mark.parametrize(
+    ("ends", "opening"),
+    [
+        ((0.7, 0.745), "Better than a coin: accuracy 0.720 (0.700 to 0.745)."),
+        ((0.49, 0.745), "No better than a coin: accuracy 0.720 (0.490 to 0.745)."),
+        ((0.3, 0.48), "Worse than a coin: accuracy 0.720 (0.300 to 0.480)."),
+        ((None, None), "Too few prompts to tell it from a coin: accuracy 0.720 on 1,500 pairs."),
+    ],
+)
+def test_it_opens_with_the_sentence_that_matters(metrics: dict[str, Any], ends: Any, opening: str) -> None:
+    metrics |= dict(zip(("eval_accuracy_ci_low", "eval_accuracy_ci_high"), ends, strict=True))
+    assert printed(metrics).splitlines()[0] == opening
+
+
+def test_few_prompts_do_not_tell_whatever_the_interval(metrics: dict[str, Any]) -> None:
+    assert printed(metrics | {"eval_num_prompts": 9}).startswith("Too few prompts to tell it from a coin:")
+
+
+def test_a_temperature_that_was_fitted_on_this_set_is_said_to_be(metrics: dict[str, Any]) -> None:
+    names = ("ece_at_kept_temperature", "nll_at_kept_temperature", "kept_temperature")
+    metrics |= {f"eval_{name}": 1.5 for name in names}
+    assert "that the model carries, fitted on this set (in-sample): " in printed(
+        metrics | {"kept_temperature_in_sample": True}
+    )
+    assert "in-sample" not in printed(metrics)
 
 
 def test_the_largest_categories_are_shown_and_their_names_are_no_markup(metrics: dict[str, Any]) -> None:

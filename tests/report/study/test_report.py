@@ -168,6 +168,23 @@ def test_why_there_is_no_share_is_told(metrics: dict[str, Any]) -> None:
     assert verdict(metrics) == "Nothing was measured: only 30% of the labels"
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (0.02, "About 7,900 pairs like these would show one of 2 points; this set has 1,000."),
+        (0.005, "One of 2 points would have been seen."),
+    ],
+)
+def test_a_study_that_sees_nothing_says_how_many_pairs_would(metrics: dict[str, Any], error: float, words: str) -> None:
+    metrics |= {"pools": {}, "chosen": None, "limits": {}}
+    metrics["places"] = [place("none", 0.0, 0.5), place("uniform", 0.1, -0.01), place("uniform", 0.2, 0.006)]
+    for each in metrics["places"]:
+        each["gap"]["standard_error"] = error
+    told = f"The largest gap is 0.6 points, with a standard error of {100 * error:.1f}. {words}"
+    assert verdict(metrics).endswith(told)
+    assert told in render_study_report(metrics)
+
+
 def test_what_was_left_out_is_named_with_its_reason(metrics: dict[str, Any]) -> None:
     failed = {"kind": "uniform", "rate": 0.2, "seed": 1, "method": "margin", "reason": "a head did not converge"}
     metrics["failed"] = [failed, {**failed, "seed": 2}]

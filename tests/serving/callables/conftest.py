@@ -55,7 +55,9 @@ def scored(tmp_path: Path) -> Callable[..., list[float]]:
     def rewards(model: Path, answered: Sequence[tuple[Any, Any]], **options: Any) -> list[float]:
         rows = [{"prompt": prompt, "completion": response} for prompt, response in answered]
         output = tmp_path / "rewards.parquet"
-        rewardsmith.score(str(model), rows, output_file=output, overwrite=True, device="cpu", quiet=True, **options)
+        rewardsmith.score(
+            rows, reward_model_path=str(model), output_file=output, overwrite=True, device="cpu", quiet=True, **options
+        )
         found: list[float] = pq.read_table(output).column("reward").to_pylist()
         return found
 

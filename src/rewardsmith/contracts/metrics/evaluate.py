@@ -209,6 +209,7 @@ class ComparedSamples(SampleNumbers):
 class NamedComparison(ModelComparison):
     reward_model: str
     """The second one."""
+    in_sample: bool
     states: StateNumbers | None
     samples: ComparedSamples | None
     second_labels: ViewDifferences | None
@@ -216,6 +217,10 @@ class NamedComparison(ModelComparison):
 
 class EvaluateMetrics(RewardNumbers):
     reward_model: str
+    in_sample: bool
+    """Whether the run that wrote the model says that it was trained on this set."""
+    kept_temperature_in_sample: bool
+    """Whether the temperature that the model carries was fitted on this set."""
     dataset: str
     num_quarantined: int
     columns_not_read: dict[str, int]

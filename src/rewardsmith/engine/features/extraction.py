@@ -177,7 +177,7 @@ class _Extraction:
         pending: list[tuple[NDArray[np.int64], dict[FeatureSpec, NDArray[np.float16]]]] = []
         started = stored = time.monotonic()
         num_done = 0
-        with progress(f"Features of {self.source.name} (tokens)", total, self.quiet) as bar:
+        with progress(f"Tokens read by {self.source.name}", total, self.quiet) as bar:
             for batch in batches:
                 members = [encoded[index] for index in batch]
                 pending.append((batch, self._forward(model, members, pad_id)))

@@ -10,10 +10,10 @@ from typing import Any
 from rewardsmith.contracts.metrics.audit import AuditFindings, DataNumbers
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.refining.decisions_file import DECISIONS_FILE
-from rewardsmith.report.commands import command_words
+from rewardsmith.report.commands import LANGUAGE_MODEL, command_words
 from rewardsmith.strength.ensembles.kinds import KINDS
 
-STRONGER = ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B")
+STRONGER = (LANGUAGE_MODEL, "Qwen/Qwen3-4B")
 """Judges to ask next, the smaller one first."""
 
 
@@ -28,7 +28,8 @@ class AskedFor:
     """All others that differ from their defaults."""
 
     def train(self, **options: Any) -> str:
-        return " ".join(("rewardsmith train", *command_words({**self.data, **options})))
+        options = {**self.data, "model_name_or_path": LANGUAGE_MODEL, **options}
+        return " ".join(("rewardsmith train", *command_words(options)))
 
     def refine(self, **options: Any) -> str:
         return " ".join(("rewardsmith refine", *command_words({"audit_dir": self.folder, **options})))

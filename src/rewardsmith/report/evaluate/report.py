@@ -110,6 +110,8 @@ def calibration_rows(metrics: Mapping[str, Any]) -> list[CalibrationRow]:
         ("_at_kept_temperature", "divided by the temperature that the model carries", "eval_kept_temperature"),
     ):
         numbers = [metrics.get(f"eval_{what}{suffix}") for what in ("ece", "ece_by_chance", "brier", "nll")]
+        if suffix == "_at_kept_temperature" and metrics.get("kept_temperature_in_sample"):
+            name += ", which was fitted on this set (in-sample)"
         if known(numbers[0]):
             temperature = "1" if key is None else decimal(metrics.get(key), 3)
             rows.append(CalibrationRow(name, temperature, *(decimal(value, 4) for value in numbers)))

@@ -21,7 +21,7 @@ from rewardsmith.contracts.metrics.second_labels import NamedViews, ViewDifferen
 from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_words import state_finding
 from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
-from rewardsmith.report.evaluate.words import MEASURES
+from rewardsmith.report.evaluate.words import MEASURES, coin_finding
 from rewardsmith.report.numbers import decimal
 
 SHOWN_CATEGORIES = 30
@@ -31,6 +31,7 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
     """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
     longer = (m["eval_length_accuracy"], m["eval_length_accuracy_ci_low"], m["eval_length_accuracy_ci_high"])
+    console.print(coin_finding(m), style="bold", highlight=False)
     console.print(
         f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
         f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "
@@ -131,8 +132,9 @@ def _calibration(m: Calibration) -> Iterator[str]:
         )
     yield f"{line}."
     if m["eval_kept_temperature"] is not None:
+        in_sample = ", fitted on this set (in-sample)" if m.get("kept_temperature_in_sample") else ""
         yield (
-            f"At the temperature {m['eval_kept_temperature']:.4f} that the model carries: calibration error "
+            f"At the temperature {m['eval_kept_temperature']:.4f} that the model carries{in_sample}: calibration error "
             f"{m['eval_ece_at_kept_temperature']:.4f}, negative log-likelihood {m['eval_nll_at_kept_temperature']:.4f}."
         )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Literal
 
-from rewardsmith.contracts.metrics.evaluate import Calibration, EvaluateMetrics, ModelComparison
-from rewardsmith.report.numbers import count, decimal, percent, percent_range, percent_with_range
+from rewardsmith.contracts.metrics.evaluate import Calibration, EvaluateMetrics, ModelComparison, RewardNumbers
+from rewardsmith.metrics.intervals import MIN_GROUPS
+from rewardsmith.report.numbers import count, decimal, decimal_range, pairs, percent, percent_with_range
 
-CHANCE_FACTOR = 1.5
-"""A calibration error up to this many times that of chance is not called an error: ten bins of independent labels
-exceed it in about 3 % of sets."""
+COIN = 0.5
 MEASURES: dict[Literal["accuracy_ties_half", "nll", "nll_at_temperature", "brier"], str] = {
     "accuracy_ties_half": "accuracy (ties half)",
     "nll": "negative log-likelihood",
@@ -21,11 +21,10 @@ MEASURES: dict[Literal["accuracy_ties_half", "nll", "nll_at_temperature", "brier
 
 def verdict(metrics: EvaluateMetrics) -> str:
     """What the evaluation says, in two or three sentences."""
-    ends = (metrics["eval_accuracy_ci_low"], metrics["eval_accuracy_ci_high"])
+    sentences = [in_sample(metrics["reward_model"])] if metrics["in_sample"] else []
+    sentences.append(coin_finding(metrics))
     if metrics["eval_accuracy"] is None:
-        return "Every pair has equal rewards, or labels that decide nothing: there is no accuracy to speak of."
-    interval = f" (95% interval {percent_range(*ends)})" if ends[0] is not None else ""
-    sentences = [f"The rewards agree with {percent(metrics['eval_accuracy'])} of the labels{interval}."]
+        return " ".join(sentences)
     length = metrics["eval_length_accuracy"]
     if length is not None:
         ends = (metrics["eval_length_accuracy_ci_low"], metrics["eval_length_accuracy_ci_high"])
@@ -33,7 +32,31 @@ def verdict(metrics: EvaluateMetrics) -> str:
     sentences.append(f"{calibration_finding(metrics)}.")
     if comparison := metrics.get("comparison"):
         sentences.append(f"{comparison_finding(comparison)}.")
+        if comparison["in_sample"]:
+            sentences.append(in_sample(comparison["reward_model"]))
     return " ".join(sentences)
+
+
+def coin_finding(metrics: RewardNumbers) -> str:
+    """The sentence that matters: whether the rewards tell the preferred response from the other at all."""
+    accuracy, low, high = (metrics["eval_accuracy"], metrics["eval_accuracy_ci_low"], metrics["eval_accuracy_ci_high"])
+    if accuracy is None:
+        return "Every pair has equal rewards, or labels that decide nothing: there is no accuracy to speak of."
+    if low is None or high is None or metrics["eval_num_prompts"] < MIN_GROUPS:
+        few = pairs(metrics["eval_num_pairs"])
+        return f"Too few prompts to tell it from a coin: accuracy {decimal(accuracy, 3)} on {few}."
+    words = "Better than" if low > COIN else "Worse than" if high < COIN else "No better than"
+    return f"{words} a coin: accuracy {decimal(accuracy, 3)} ({decimal_range(low, high)})."
+
+
+def in_sample(model: str) -> str:
+    """What is to be said of a model on its own training pairs."""
+    return f"In-sample: {model} was trained on this set, so its numbers here say nothing of other pairs."
+
+
+def chance_factor(num_bins: int) -> float:
+    """Up to so many times that of chance, a calibration error is none: independent labels exceed it in 3 to 4 %."""
+    return 1 + 1.5 / sqrt(num_bins)
 
 
 def calibration_finding(metrics: Calibration) -> str:
@@ -45,7 +68,7 @@ def calibration_finding(metrics: Calibration) -> str:
     number = sum(row["count"] for row in rows)
     promised = sum(row["confidence"] * row["count"] for row in rows) / number
     found = sum(row["agreement"] * row["count"] for row in rows) / number
-    if error <= CHANCE_FACTOR * chance:
+    if error <= chance_factor(len(rows)) * chance:
         return f"The probabilities are as true as {count(number)} pairs can tell"
     if abs(promised - found) < error / 2:
         return f"The probabilities are off by {decimal(100 * error, 1)} points, some too high and some too low"

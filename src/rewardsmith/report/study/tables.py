@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rewardsmith.metrics.intervals import number_to_see
 from rewardsmith.report.numbers import MISSING, count, decimal, duration, known, part, percent, percent_range
 from rewardsmith.report.terminal import TEXT_WIDTH, plain
 from rewardsmith.studies.noise.findings import USABLE
@@ -31,6 +32,8 @@ CHOSEN_BY = {
     "given": "of every arm by the held-out likelihood of the given, noisy labels",
     "own": "of every arm by the held-out likelihood of its own labels, noisy or repaired",
 }
+WORTH_SEEING = 0.02
+"""Accuracy that noise costs."""
 MARKS = {"better": "+", "worse": "\N{MINUS SIGN}", "unclear": ""}
 
 
@@ -143,7 +146,24 @@ def _nothing(metrics: Mapping[str, Any]) -> str:
             f"Only {metrics['num_test_groups']} groups were tested, too few to say how sure a difference is: accuracies"
             " stand below without intervals and shares."
         )
-    return "No noise made a gap that exceeds twice its standard error: there is nothing to close here."
+    nothing = "No noise made a gap that exceeds twice its standard error: there is nothing to close here."
+    return f"{nothing}{_pairs_needed(metrics)}"
+
+
+def _pairs_needed(metrics: Mapping[str, Any]) -> str:
+    """What the set could have shown, and how many pairs would show a gap that matters."""
+    gaps = [place["gap"] for place in metrics["places"] if place["kind"] != "none"]
+    gap = max((gap for gap in gaps if gap["standard_error"]), key=lambda gap: gap["value"], default=None)
+    if gap is None:
+        return ""
+    number, points = metrics["num_pairs"], f"{100 * WORTH_SEEING:.0f} points"
+    needed = number_to_see(WORTH_SEEING, gap["standard_error"], number)
+    largest = (
+        f"{decimal(100 * gap['value'], 1)} points, with a standard error of {decimal(100 * gap['standard_error'], 1)}"
+    )
+    more = f"About {count(needed)} pairs like these would show one of {points}; this set has {count(number)}."
+    seen = f"One of {points} would have been seen."
+    return f" The largest gap is {largest}. {seen if needed is not None and needed <= number else more}"
 
 
 def _pool_sentence(metrics: Mapping[str, Any], pool: str) -> str:

@@ -12,10 +12,11 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from rewardsmith.artifacts.atomic import atomic_path
 from rewardsmith.errors import DataError
+from rewardsmith.models.tensor_files import write_tensors
 from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.design import Candidate, Design
@@ -130,7 +131,7 @@ class StudyPairs:
         tensors = {name: torch.tensor(value) for name, value in arrays.items()}  # copies: some may be one array
         tensors |= {f"design.{i}": design.rows.contiguous() for i, design in enumerate(self.designs)}
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"categories": json.dumps(self.categories)})
+            write_tensors(temporary, tensors, {"categories": json.dumps(self.categories)})
 
     @classmethod
     def load(cls, path: Path) -> StudyPairs:

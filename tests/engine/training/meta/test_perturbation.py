@@ -18,10 +18,6 @@ from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.models.starting import new_reward_model
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"  # peft calls transformers' old name
-)
-
 
 def two_tensors() -> nn.ParameterDict:
     """With gradients of 10 times each other's length, and one tensor that has none."""

@@ -30,8 +30,8 @@ SHOWN_CATEGORIES = 30
 def print_evaluation(metrics: RewardNumbers, console: Console, comparison: NamedComparison | None = None) -> None:
     """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
-    longer = (m["eval_length_accuracy"], m["eval_length_accuracy_ci_low"], m["eval_length_accuracy_ci_high"])
     console.print(coin_finding(m), style="bold", highlight=False)
+    longer = (m["eval_length_accuracy"], m["eval_length_accuracy_ci_low"], m["eval_length_accuracy_ci_high"])
     console.print(
         f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
         f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "

@@ -62,7 +62,7 @@ def audit(dataset: Any, **options: Any) -> AuditResult:
     Arrow table. ``options``: those of ``rewardsmith audit --help``, by name.
     """
     from rewardsmith.workflows.audit import run_audit
-    from rewardsmith.workflows.options import AuditConfig
+    from rewardsmith.workflows.options.audit import AuditConfig
 
     return run_audit(_config(AuditConfig, dataset, options), **_in_memory(dataset))
 
@@ -74,14 +74,14 @@ def leanings(dataset: Any, **options: Any) -> pd.DataFrame:
     judges' beside them. ``options``: those by which a set is read, as in ``rewardsmith audit --help``.
     """
     from rewardsmith.workflows.leanings import run_leanings
-    from rewardsmith.workflows.options import LeaningsConfig
+    from rewardsmith.workflows.options.leanings import LeaningsConfig
 
     return run_leanings(_config(LeaningsConfig, dataset, options), **_in_memory(dataset))
 
 
 def refine(audit_dir: str | PathLike[str], **options: Any) -> RefineResult:
     """Repairs an audited set by the rules of a recipe; ``.ledger`` has every pair. Options: those of the command."""
-    from rewardsmith.workflows.options import RefineConfig
+    from rewardsmith.workflows.options.refine import RefineConfig
     from rewardsmith.workflows.refine import run_refine
 
     return run_refine(_config(RefineConfig, None, {"audit_dir": audit_dir, **options}))
@@ -89,7 +89,7 @@ def refine(audit_dir: str | PathLike[str], **options: Any) -> RefineResult:
 
 def undo(refined_dir: str | PathLike[str], output_file: str | PathLike[str], **options: Any) -> UndoResult:
     """Writes the rows that went into a refined folder, as they were. Options: ``rewardsmith undo --help``."""
-    from rewardsmith.workflows.options import UndoConfig
+    from rewardsmith.workflows.options.undo import UndoConfig
     from rewardsmith.workflows.undo import run_undo
 
     return run_undo(_config(UndoConfig, None, {"refined_dir": refined_dir, "output_file": output_file, **options}))
@@ -97,7 +97,7 @@ def undo(refined_dir: str | PathLike[str], output_file: str | PathLike[str], **o
 
 def train(dataset: Any, **options: Any) -> TrainResult:
     """Trains a Bradley-Terry reward model on a preference set. Options: ``rewardsmith train --help``."""
-    from rewardsmith.workflows.options import TrainConfig
+    from rewardsmith.workflows.options.train import TrainConfig
     from rewardsmith.workflows.train import run_train
 
     return run_train(_config(TrainConfig, dataset, options), **_in_memory(dataset))
@@ -106,7 +106,7 @@ def train(dataset: Any, **options: Any) -> TrainResult:
 def evaluate(dataset: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> EvaluateResult:
     """Measures a reward model on a preference set. Options: ``rewardsmith evaluate --help``."""
     from rewardsmith.workflows.evaluate import run_evaluate
-    from rewardsmith.workflows.options import EvaluateConfig
+    from rewardsmith.workflows.options.evaluate import EvaluateConfig
 
     options = {"reward_model_path": reward_model_path, **options}
     return run_evaluate(_config(EvaluateConfig, dataset, options), **_in_memory(dataset))
@@ -114,8 +114,8 @@ def evaluate(dataset: Any, *, reward_model_path: str | PathLike[str], **options:
 
 def sample(dataset: Any, *, model_name_or_path: str | PathLike[str], **options: Any) -> SampleResult:
     """Writes several responses of a policy to each prompt of a set. Options: ``rewardsmith sample --help``."""
+    from rewardsmith.workflows.options.sample import SampleConfig
     from rewardsmith.workflows.sample import run_sample
-    from rewardsmith.workflows.sample_options import SampleConfig
 
     options = {"model_name_or_path": model_name_or_path, **options}
     return run_sample(_config(SampleConfig, dataset, options), **_in_memory(dataset))
@@ -123,7 +123,7 @@ def sample(dataset: Any, *, model_name_or_path: str | PathLike[str], **options: 
 
 def score(dataset: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> ScoreResult:
     """Writes the reward of every response of a set; ``.table`` reads it back. Options: ``rewardsmith score --help``."""
-    from rewardsmith.workflows.options import ScoreConfig
+    from rewardsmith.workflows.options.score import ScoreConfig
     from rewardsmith.workflows.score import run_score
 
     options = {"reward_model_path": reward_model_path, **options}
@@ -132,7 +132,7 @@ def score(dataset: Any, *, reward_model_path: str | PathLike[str], **options: An
 
 def west_of_n(samples: Any, *, reward_model_path: str | PathLike[str], **options: Any) -> WestOfNResult:
     """Makes preferences of a policy's samples. Options: ``rewardsmith west-of-n --help``."""
-    from rewardsmith.workflows.sample_options import WestOfNConfig
+    from rewardsmith.workflows.options.west_of_n import WestOfNConfig
     from rewardsmith.workflows.west_of_n import run_west_of_n
 
     options = {"reward_model_path": reward_model_path, **options}
@@ -159,7 +159,7 @@ def iterate(dataset: Any, **options: Any) -> IterateResult:
     ``dataset``: preferences, or ``embedded/world``. Options: ``rewardsmith iterate --help``.
     """
     from rewardsmith.workflows.iterate import run_iterate
-    from rewardsmith.workflows.iterate_options import IterateConfig
+    from rewardsmith.workflows.options.iterate import IterateConfig
 
     return run_iterate(_config(IterateConfig, dataset, options), **_in_memory(dataset))
 
@@ -167,7 +167,7 @@ def iterate(dataset: Any, **options: Any) -> IterateResult:
 def imitate(dataset: Any, *, model_name_or_path: str | PathLike[str], **options: Any) -> ImitateResult:
     """Trains a policy to answer as in demonstrations. Options: ``rewardsmith imitate --help``."""
     from rewardsmith.workflows.imitate import run_imitate
-    from rewardsmith.workflows.imitate_options import ImitateConfig
+    from rewardsmith.workflows.options.imitate import ImitateConfig
 
     options = {"model_name_or_path": model_name_or_path, **options}
     return run_imitate(_config(ImitateConfig, dataset, options), **_in_memory(dataset))
@@ -182,7 +182,7 @@ def judge(
     ``close``, in place of the one that options name. ``options``: those of ``rewardsmith judge --help``.
     """
     from rewardsmith.workflows.judge import run_judge
-    from rewardsmith.workflows.judge_options import JudgeConfig
+    from rewardsmith.workflows.options.judge import JudgeConfig
 
     return run_judge(_config(JudgeConfig, None, options), files, judge)
 
@@ -190,7 +190,7 @@ def judge(
 def export(dataset: Any, **options: Any) -> ExportResult:
     """Writes a set or a refined folder for another trainer. Options: ``rewardsmith export --help``."""
     from rewardsmith.workflows.export import run_export
-    from rewardsmith.workflows.options import ExportConfig
+    from rewardsmith.workflows.options.export import ExportConfig
 
     return run_export(_config(ExportConfig, dataset, options), **_in_memory(dataset))
 
@@ -202,8 +202,8 @@ def study_arms(
 
     ``arms``: options of ``train`` by name of the arm, or a YAML file of them. ``options``: those of the command.
     """
+    from rewardsmith.workflows.options.study_arms import StudyArmsConfig
     from rewardsmith.workflows.study_arms import run_study_arms
-    from rewardsmith.workflows.study_options import StudyArmsConfig
 
     if isinstance(arms, Mapping):
         return run_study_arms(_config(StudyArmsConfig, dataset, options), **_in_memory(dataset), arms=arms)
@@ -215,8 +215,8 @@ def study_noise(dataset: Any, **options: Any) -> StudyResult:
 
     Options: ``rewardsmith study noise --help``.
     """
+    from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
     from rewardsmith.workflows.study_noise import run_study_noise
-    from rewardsmith.workflows.study_options import StudyNoiseConfig
 
     return run_study_noise(_config(StudyNoiseConfig, dataset, options), **_in_memory(dataset))
 

@@ -9,10 +9,13 @@ import pytest
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.workflows.iterate_options import IterateConfig
-from rewardsmith.workflows.judge_options import JudgeConfig
-from rewardsmith.workflows.options import AuditConfig, CacheConfig, RefineConfig, ShowConfig
-from rewardsmith.workflows.study_options import StudyArmsConfig
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.options.cache import CacheConfig
+from rewardsmith.workflows.options.iterate import IterateConfig
+from rewardsmith.workflows.options.judge import JudgeConfig
+from rewardsmith.workflows.options.refine import RefineConfig
+from rewardsmith.workflows.options.show import ShowConfig
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
 
 
 def parse(*arguments: str) -> AuditConfig:

@@ -16,7 +16,7 @@ from rewardsmith import __version__
 from rewardsmith.cli.main import COMMANDS, LIGHT, VERBS, main
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.workflows import audit
-from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.options.audit import AuditConfig
 
 DIALOGUES = "embedded/dialogues"
 NOT_NEEDED_FOR_HELP = {"torch", "transformers", "pandas", "datasets", "pyarrow", "sklearn", "scipy", "numpy"}

@@ -15,7 +15,8 @@ from rewardsmith.cli.output import show_result, speaking_in_flags, with_flags
 from rewardsmith.engine.doctor.check import Check
 from rewardsmith.errors import DataError
 from rewardsmith.workflows import doctor
-from rewardsmith.workflows.options import AuditConfig, CacheConfig
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.options.cache import CacheConfig
 
 
 def test_an_option_in_backticks_becomes_a_flag() -> None:

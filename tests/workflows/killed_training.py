@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import run_train
 
 SAVE_STEPS = 2

@@ -24,7 +24,7 @@ from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.workflows.audit import run_audit
-from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.options.audit import AuditConfig
 from scored_rows import scored_rows
 from tiny_reward_models import rows_with_a_category_that_errs
 

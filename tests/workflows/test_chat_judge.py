@@ -15,9 +15,9 @@ from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import RoundSamples
 from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.checks import check_iterate
+from rewardsmith.workflows.options.iterate import IterateConfig
 from small_loops import SMALL, save_inputs
 
 ANSWERS = ["good", "good good", "bad", "bad"]

@@ -20,7 +20,7 @@ from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import run_train
 from tiny_reward_models import sample_rows, some_rows
 

@@ -14,7 +14,7 @@ from rewardsmith.engine.doctor import environment_checks
 from rewardsmith.engine.doctor.environment_checks import check_environment
 from rewardsmith.errors import ModelError
 from rewardsmith.workflows.doctor import DoctorResult, run_doctor
-from rewardsmith.workflows.options import DoctorConfig
+from rewardsmith.workflows.options.doctor import DoctorConfig
 from tiny_reward_models import some_rows
 
 

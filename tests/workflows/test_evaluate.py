@@ -27,7 +27,8 @@ from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.evaluate import run_evaluate
-from rewardsmith.workflows.options import EvaluateConfig, ScoreConfig
+from rewardsmith.workflows.options.evaluate import EvaluateConfig
+from rewardsmith.workflows.options.score import ScoreConfig
 from rewardsmith.workflows.score import run_score
 from stub_scorer import StubScorer
 from tiny_reward_models import some_rows

@@ -15,7 +15,7 @@ from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.errors import ConfigError
 from rewardsmith.workflows.evaluate import run_evaluate
-from rewardsmith.workflows.options import EvaluateConfig
+from rewardsmith.workflows.options.evaluate import EvaluateConfig
 from stub_scorer import StubScorer
 from tiny_reward_models import sample_rows, some_rows
 from untrained_models import opposite_of, quiet_run, save_untrained

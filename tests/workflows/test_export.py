@@ -15,7 +15,7 @@ from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.export import ExportMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.exports.consumers import EXPORTS
-from rewardsmith.workflows.options import ExportConfig
+from rewardsmith.workflows.options.export import ExportConfig
 
 ROWS = [
     {"prompt": f"question {i}", "chosen": f"yes {i}", "rejected": f"no {i}", **fields}

@@ -20,7 +20,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.workflows.judge import JudgeResult, run_judge
-from rewardsmith.workflows.judge_options import JudgeConfig
+from rewardsmith.workflows.options.judge import JudgeConfig
 
 NUM = 24
 BETTER, WORSE = "good good", "good but long and bad"

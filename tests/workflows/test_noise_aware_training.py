@@ -21,7 +21,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.strength import error_rates
 from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
+from rewardsmith.workflows.inputs.audit_folder import read_audit, refuse_another_version
 from tiny_reward_models import rows_with_a_category_that_errs, some_rows
 
 NUM_PAIRS = 160

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.workflows.output_paths import default_output, refuse_inputs
+from rewardsmith.workflows.outputs.output_paths import default_output, refuse_inputs
 
 
 @pytest.mark.parametrize(("name", "folder"), [("owner/set", "owner-set"), ("../..", "set"), ("a" * 99, "a" * 60)])

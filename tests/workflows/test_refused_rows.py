@@ -16,7 +16,7 @@ from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.doctor import run_doctor
-from rewardsmith.workflows.options import DoctorConfig
+from rewardsmith.workflows.options.doctor import DoctorConfig
 from tiny_reward_models import save_tiny_llama, some_rows
 
 NEEDS_SYSTEM = (

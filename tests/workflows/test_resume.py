@@ -22,7 +22,7 @@ from rewardsmith.engine.training import loop, reward_training
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, RunError
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
 from tiny_reward_models import some_rows
 

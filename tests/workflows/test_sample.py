@@ -21,8 +21,8 @@ from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptio
 from rewardsmith.preferences.samples import load_samples
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.workflows import sample as workflow
+from rewardsmith.workflows.options.sample import SampleConfig
 from rewardsmith.workflows.sample import run_sample
-from rewardsmith.workflows.sample_options import SampleConfig
 from tiny_writers import save_tiny_writer
 
 ROWS = [{"prompt": f"What is {number}?"} for number in range(7)]

@@ -33,7 +33,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.options import RowOptions
-from rewardsmith.workflows.options import ScoreConfig
+from rewardsmith.workflows.options.score import ScoreConfig
 from rewardsmith.workflows.score import run_score
 from stub_scorer import StubScorer
 from tiny_reward_models import some_rows

@@ -14,7 +14,7 @@ import rewardsmith
 from rewardsmith.artifacts.manifest import MANIFEST
 from rewardsmith.artifacts.metrics_file import METRICS
 from rewardsmith.cli.main import main
-from rewardsmith.workflows.audit_folder import STRENGTHS
+from rewardsmith.workflows.inputs.audit_folder import STRENGTHS
 from scored_rows import scored_rows
 
 GIVEN: dict[str, Any] = {"ensemble": "given", "stability": False, "quiet": True}

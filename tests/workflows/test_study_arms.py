@@ -20,8 +20,8 @@ from rewardsmith.studies.arms.forecast import HELD_OUT
 from rewardsmith.workflows import study_arms
 from rewardsmith.workflows.arms import runs as arm_runs
 from rewardsmith.workflows.arms.plan import parse_rates, parse_tests, plan_of
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
 from rewardsmith.workflows.study_arms import ArmsResult, ForecastResult, run_study_arms
-from rewardsmith.workflows.study_options import StudyArmsConfig
 from tiny_reward_models import sample_rows
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "centred": {"center_rewards_coefficient": 0.1}}

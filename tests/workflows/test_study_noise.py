@@ -19,8 +19,8 @@ from rewardsmith.studies.noise.cells import CellOptions, run_cell
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
 from rewardsmith.studies.noise.study_pairs import StudyPairs
 from rewardsmith.workflows import study_noise
+from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
 from rewardsmith.workflows.study_noise import chosen_methods, run_study_noise
-from rewardsmith.workflows.study_options import StudyNoiseConfig
 
 ROWS = simulate(260, annotator="exact", votes_per_pair=3, seed=3)
 

@@ -29,7 +29,7 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.workflows import train as train_workflow
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
 from rewardsmith.workflows.train_words import say_what_is_taken
 from tiny_reward_models import some_rows

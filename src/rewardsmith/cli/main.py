@@ -23,24 +23,24 @@ from rewardsmith.cli.output import Result, show_result, speaking_in_flags, talks
 from rewardsmith.errors import ConfigError, RewardsmithError
 from rewardsmith.preferences.set_names import refuse_missing
 from rewardsmith.version import __version__
-from rewardsmith.workflows.imitate_options import ImitateConfig
-from rewardsmith.workflows.iterate_options import IterateConfig
-from rewardsmith.workflows.judge_options import JudgeConfig
-from rewardsmith.workflows.options import (
-    AuditConfig,
-    CacheConfig,
-    DoctorConfig,
-    EvaluateConfig,
-    ExportConfig,
-    RefineConfig,
-    ScoreConfig,
-    ShowConfig,
-    SimulateConfig,
-    TrainConfig,
-    UndoConfig,
-)
-from rewardsmith.workflows.sample_options import SampleConfig, WestOfNConfig
-from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.options.cache import CacheConfig
+from rewardsmith.workflows.options.doctor import DoctorConfig
+from rewardsmith.workflows.options.evaluate import EvaluateConfig
+from rewardsmith.workflows.options.export import ExportConfig
+from rewardsmith.workflows.options.imitate import ImitateConfig
+from rewardsmith.workflows.options.iterate import IterateConfig
+from rewardsmith.workflows.options.judge import JudgeConfig
+from rewardsmith.workflows.options.refine import RefineConfig
+from rewardsmith.workflows.options.sample import SampleConfig
+from rewardsmith.workflows.options.score import ScoreConfig
+from rewardsmith.workflows.options.show import ShowConfig
+from rewardsmith.workflows.options.simulate import SimulateConfig
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
+from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
+from rewardsmith.workflows.options.train import TrainConfig
+from rewardsmith.workflows.options.undo import UndoConfig
+from rewardsmith.workflows.options.west_of_n import WestOfNConfig
 
 COMMANDS: dict[str, type] = {
     "audit": AuditConfig,

@@ -42,13 +42,13 @@ from rewardsmith.strength.planted.planted_copy import Pairs
 from rewardsmith.strength.planted.self_audit import self_audit
 from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
-from rewardsmith.workflows.audit_folder import DOUBTFUL, LEANINGS, PAIRS, STRENGTHS
-from rewardsmith.workflows.options import AuditConfig
-from rewardsmith.workflows.origins import learned_from
-from rewardsmith.workflows.output_paths import QUARANTINE, default_output, open_folder
-from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
-from rewardsmith.workflows.sample_files import write_quarantine
-from rewardsmith.workflows.second_labels import SECOND_QUARANTINE, read_second_labels
+from rewardsmith.workflows.inputs.audit_folder import DOUBTFUL, LEANINGS, PAIRS, STRENGTHS
+from rewardsmith.workflows.inputs.origins import learned_from
+from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.inputs.sample_files import write_quarantine
+from rewardsmith.workflows.inputs.second_labels import SECOND_QUARANTINE, read_second_labels
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output, open_folder
 from rewardsmith.workflows.stage_times import StageTimes
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.strength.ensembles.ensemble import Ensemble, EnsembleInputs, Stage, open_ensemble, untimed
-from rewardsmith.workflows.audit_folder import PAIRS
-from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.inputs.audit_folder import PAIRS
+from rewardsmith.workflows.options.audit import AuditConfig
 
 
 def audit_ensemble(

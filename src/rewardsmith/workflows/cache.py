@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rewardsmith.engine.features.feature_cache import CacheEntry, clear_cache, features_folder, list_cache
-from rewardsmith.workflows.options import CacheConfig
+from rewardsmith.workflows.options.cache import CacheConfig
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from rewardsmith.models.positions import check_max_length, position_limit
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.tokens.encoding import ConversationEncoder
-from rewardsmith.workflows.options import DoctorConfig
-from rewardsmith.workflows.refused_rows import set_aside_refused
+from rewardsmith.workflows.inputs.refused_rows import set_aside_refused
+from rewardsmith.workflows.options.doctor import DoctorConfig
 
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 DEFAULT_MODEL = "embedded/minilm"

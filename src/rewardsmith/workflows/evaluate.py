@@ -37,12 +37,12 @@ from rewardsmith.report.evaluate.report import render_evaluate_report
 from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states, print_views
 from rewardsmith.report.evaluate.words import in_sample
 from rewardsmith.report.notebook import ReportedResult
-from rewardsmith.workflows.options import EvaluateConfig
-from rewardsmith.workflows.origins import learned_from
-from rewardsmith.workflows.output_paths import open_folder
-from rewardsmith.workflows.refused_rows import set_aside_refused
-from rewardsmith.workflows.sample_files import read_samples, taken_by_both, write_quarantine
-from rewardsmith.workflows.second_labels import SECOND_QUARANTINE, read_second_labels
+from rewardsmith.workflows.inputs.origins import learned_from
+from rewardsmith.workflows.inputs.refused_rows import set_aside_refused
+from rewardsmith.workflows.inputs.sample_files import read_samples, taken_by_both, write_quarantine
+from rewardsmith.workflows.inputs.second_labels import SECOND_QUARANTINE, read_second_labels
+from rewardsmith.workflows.options.evaluate import EvaluateConfig
+from rewardsmith.workflows.outputs.output_paths import open_folder
 
 SAMPLES_QUARANTINE = "samples_quarantine.jsonl"
 MOST_STATE_PAIRS = 2000

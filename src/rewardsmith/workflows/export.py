@@ -22,8 +22,8 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.refined_folder import is_refined, read_ledger
 from rewardsmith.report.notebook import MeasuredResult
-from rewardsmith.workflows.options import ExportConfig
-from rewardsmith.workflows.output_paths import default_output, refuse_existing, refuse_inputs
+from rewardsmith.workflows.options.export import ExportConfig
+from rewardsmith.workflows.outputs.output_paths import default_output, refuse_existing, refuse_inputs
 
 _WHY_LEFT_OUT = {
     "weight_0": "dropped (weight 0)",

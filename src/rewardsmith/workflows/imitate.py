@@ -29,9 +29,9 @@ from rewardsmith.policy.imitation.options import check_imitation
 from rewardsmith.preferences.demonstrations import DemonstrationSet, load_demonstrations
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.tokens.encoding import ConversationEncoder
-from rewardsmith.workflows.imitate_options import ImitateConfig
-from rewardsmith.workflows.output_paths import QUARANTINE, default_output
-from rewardsmith.workflows.saved_model import forget_unsaved, saved_into
+from rewardsmith.workflows.options.imitate import ImitateConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output
+from rewardsmith.workflows.outputs.saved_model import forget_unsaved, saved_into
 from rewardsmith.workflows.train_model import CHECKPOINTS, LOG
 
 

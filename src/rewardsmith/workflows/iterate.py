@@ -17,7 +17,6 @@ from rewardsmith.report.iterate.next_steps import next_steps
 from rewardsmith.report.iterate.report import render_iterate_report
 from rewardsmith.report.iterate.terminal import print_iterate
 from rewardsmith.report.notebook import ReportedResult
-from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.checks import check_iterate
 from rewardsmith.workflows.loop.files import LoopFiles
 from rewardsmith.workflows.loop.findings import findings_of
@@ -27,7 +26,8 @@ from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.material import gather
 from rewardsmith.workflows.loop.one_round import run_round
 from rewardsmith.workflows.loop.setting import Setting, open_setting
-from rewardsmith.workflows.output_paths import QUARANTINE, default_output
+from rewardsmith.workflows.options.iterate import IterateConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output
 
 REPORT = "report.html"
 

@@ -20,12 +20,12 @@ from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.report.judge.terminal import forecast_words, print_forecast, print_judging
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import decimal
-from rewardsmith.workflows.judge_options import JudgeConfig
 from rewardsmith.workflows.judges.choice import OpenedJudge, check_choice, open_judge
 from rewardsmith.workflows.judges.inputs import JudgeInputs, read_inputs
 from rewardsmith.workflows.judges.metrics import judge_metrics
 from rewardsmith.workflows.judges.windows import JudgedWindows
-from rewardsmith.workflows.output_paths import QUARANTINE, default_output
+from rewardsmith.workflows.options.judge import JudgeConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output
 
 JUDGED = "judged.jsonl"
 MAY_CHANGE = (

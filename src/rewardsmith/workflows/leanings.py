@@ -8,7 +8,7 @@ from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.strength.leanings.leanings import leanings_of
 from rewardsmith.strength.leanings.table import leaning_frame
-from rewardsmith.workflows.options import LeaningsConfig
+from rewardsmith.workflows.options.leanings import LeaningsConfig
 
 if TYPE_CHECKING:
     import pandas as pd

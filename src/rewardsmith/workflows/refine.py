@@ -36,9 +36,10 @@ from rewardsmith.report.commands import LANGUAGE_MODEL, command_words
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.refine.report import render_refine_report
 from rewardsmith.report.refine.terminal import print_refined
-from rewardsmith.workflows.audit_folder import AuditFolder, read_audit, refuse_another_version
-from rewardsmith.workflows.options import AuditConfig, RefineConfig
-from rewardsmith.workflows.output_paths import QUARANTINE, default_output, refuse_inputs
+from rewardsmith.workflows.inputs.audit_folder import AuditFolder, read_audit, refuse_another_version
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.options.refine import RefineConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output, refuse_inputs
 
 LEDGER_FILE, TRAIN_FILE, RECIPE_FILE = "ledger.parquet", "train.jsonl", "recipe.yaml"
 MAX_NAMED = 200  # categories and annotators listed by name; a long tail stays in the ledger

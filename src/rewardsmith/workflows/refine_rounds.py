@@ -28,8 +28,8 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_gro
 from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
-from rewardsmith.workflows.audit_folder import PAIRS, AuditFolder
-from rewardsmith.workflows.options import AuditConfig
+from rewardsmith.workflows.inputs.audit_folder import PAIRS, AuditFolder
+from rewardsmith.workflows.options.audit import AuditConfig
 
 
 @dataclass(frozen=True)

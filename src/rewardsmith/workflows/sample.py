@@ -27,9 +27,9 @@ from rewardsmith.preferences.prompt_rows import PromptRow, PromptStream, stream_
 from rewardsmith.preferences.row_fields import columns_not_read
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.sampling.open_sampler import open_sampler
-from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.sample_options import SampleConfig
-from rewardsmith.workflows.sample_output import (
+from rewardsmith.workflows.options.sample import SampleConfig
+from rewardsmith.workflows.outputs.output_paths import default_output
+from rewardsmith.workflows.outputs.sample_file import (
     SUFFIX,
     check_output,
     counts_of,

@@ -36,9 +36,9 @@ from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.terminal import printable
 from rewardsmith.version import __version__
-from rewardsmith.workflows.options import ScoreConfig
-from rewardsmith.workflows.output_paths import default_output
-from rewardsmith.workflows.score_output import ScoreOutput, check_output
+from rewardsmith.workflows.options.score import ScoreConfig
+from rewardsmith.workflows.outputs.output_paths import default_output
+from rewardsmith.workflows.outputs.score_file import ScoreOutput, check_output
 
 PARTS_VERSION = 2
 

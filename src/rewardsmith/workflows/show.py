@@ -18,8 +18,8 @@ from rewardsmith.report.audit.doubtful import by_doubt
 from rewardsmith.report.audit.pair_pages import MARKS, pair_pages, print_page
 from rewardsmith.report.binning import classes_of, numbers_of, strength_columns
 from rewardsmith.report.terminal import plain, printable
-from rewardsmith.workflows.audit_folder import AuditFolder, read_audit
-from rewardsmith.workflows.options import ShowConfig
+from rewardsmith.workflows.inputs.audit_folder import AuditFolder, read_audit
+from rewardsmith.workflows.options.show import ShowConfig
 
 MOST_NAMES = 12
 ORDERS = {

@@ -9,8 +9,8 @@ from typing import Any
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.simulate import simulate
-from rewardsmith.workflows.options import SimulateConfig
-from rewardsmith.workflows.output_paths import refuse_existing
+from rewardsmith.workflows.options.simulate import SimulateConfig
+from rewardsmith.workflows.outputs.output_paths import refuse_existing
 
 
 @dataclass(frozen=True)

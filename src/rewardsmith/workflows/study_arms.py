@@ -26,9 +26,9 @@ from rewardsmith.workflows.arms.files import MODELS, SETS, ArmFiles
 from rewardsmith.workflows.arms.plan import ArmPlan, plan_of
 from rewardsmith.workflows.arms.runs import TRAININGS, ArmRuns
 from rewardsmith.workflows.arms.sets import read_sets, scored_sets, workload
-from rewardsmith.workflows.output_paths import open_folder
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
+from rewardsmith.workflows.outputs.output_paths import open_folder
 from rewardsmith.workflows.stage_times import StageTimes
-from rewardsmith.workflows.study_options import StudyArmsConfig
 
 MAY_CHANGE = ("num_seeds", "workers", "forecast")
 """What an interrupted study may be asked for anew: cells do not depend on which others there are."""

@@ -35,10 +35,10 @@ from rewardsmith.studies.noise.trainers import TRAINERS
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.trials.cell_log import CellLog, fingerprint_of_code
 from rewardsmith.trials.cell_processes import run_cells
-from rewardsmith.workflows.output_paths import open_folder
-from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
+from rewardsmith.workflows.outputs.output_paths import open_folder
 from rewardsmith.workflows.stage_times import StageTimes
-from rewardsmith.workflows.study_options import StudyNoiseConfig
 
 CELLS_FILE = "cells.jsonl"
 PAIRS_FILE = "pairs.safetensors"

@@ -34,13 +34,13 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
-from rewardsmith.workflows.meta_samples import META_QUARANTINE, meta_inputs, meta_samples, say_shared_prompts
-from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.origins import EVAL_INPUT
-from rewardsmith.workflows.output_paths import default_output, open_folder
-from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
-from rewardsmith.workflows.sample_files import write_quarantine
-from rewardsmith.workflows.saved_model import forget_unsaved, saved_into
+from rewardsmith.workflows.inputs.meta_samples import META_QUARANTINE, meta_inputs, meta_samples, say_shared_prompts
+from rewardsmith.workflows.inputs.origins import EVAL_INPUT
+from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.inputs.sample_files import write_quarantine
+from rewardsmith.workflows.options.train import TrainConfig
+from rewardsmith.workflows.outputs.output_paths import default_output, open_folder
+from rewardsmith.workflows.outputs.saved_model import forget_unsaved, saved_into
 from rewardsmith.workflows.train_model import CHECKPOINTS, LOG, check_training, train_model, with_known_errors
 from rewardsmith.workflows.train_words import nothing_learned, say_what_is_taken
 

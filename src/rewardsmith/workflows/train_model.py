@@ -34,8 +34,8 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.samples import SampleSet
 from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.strength.error_rates import with_error_rates
-from rewardsmith.workflows.audit_folder import read_audit, refuse_another_version
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.inputs.audit_folder import read_audit, refuse_another_version
+from rewardsmith.workflows.options.train import TrainConfig
 
 LOG = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"

@@ -13,7 +13,7 @@ from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.metrics.calibration import pair_surprise
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.report.commands import LANGUAGE_MODEL
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 
 STRONGER = f"{LANGUAGE_MODEL}, or without a network embedded/smollm2-135m"
 NEAR = 0.01

@@ -16,9 +16,9 @@ from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.preference_set import num_rows_of
 from rewardsmith.refining.ledger import undone_lines
-from rewardsmith.workflows.audit_folder import require_file
-from rewardsmith.workflows.options import UndoConfig
-from rewardsmith.workflows.output_paths import QUARANTINE, refuse_existing, refuse_inputs
+from rewardsmith.workflows.inputs.audit_folder import require_file
+from rewardsmith.workflows.options.undo import UndoConfig
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE, refuse_existing, refuse_inputs
 from rewardsmith.workflows.refine import LEDGER_FILE
 
 

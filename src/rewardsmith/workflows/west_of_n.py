@@ -29,9 +29,9 @@ from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.report.commands import LANGUAGE_MODEL
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import percent, percent_range
-from rewardsmith.workflows.output_paths import default_output, refuse_existing, refuse_inputs
-from rewardsmith.workflows.sample_files import read_samples, write_quarantine
-from rewardsmith.workflows.sample_options import WestOfNConfig
+from rewardsmith.workflows.inputs.sample_files import read_samples, write_quarantine
+from rewardsmith.workflows.options.west_of_n import WestOfNConfig
+from rewardsmith.workflows.outputs.output_paths import default_output, refuse_existing, refuse_inputs
 
 SUFFIX = ".jsonl"
 SOURCE = "west_of_n"

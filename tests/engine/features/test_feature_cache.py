@@ -22,7 +22,7 @@ from rewardsmith.engine.features.feature_cache import (
     rows_of,
 )
 from rewardsmith.workflows.cache import run_cache
-from rewardsmith.workflows.options import CacheConfig
+from rewardsmith.workflows.options.cache import CacheConfig
 
 KEY = CacheKey("embedded/minilm", "sha256:w", "sha256:t", 3, "mean", "float32")
 

@@ -3,7 +3,7 @@ import pytest
 from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.errors import ConfigError
 from rewardsmith.studies.arms.arm_file import arm_configs, read_arms
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 
 SHARED = flatten(TrainConfig())
 

@@ -29,9 +29,9 @@ from rewardsmith.preferences.conversations import distinct, pair_conversations, 
 from rewardsmith.studies.arms.cells import Pilot, Training, held_out_numbers, numbers_of_test
 from rewardsmith.studies.arms.forecast import HELD_OUT
 from rewardsmith.workflows.arms.files import ArmFiles
-from rewardsmith.workflows.meta_samples import meta_samples
-from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.refused_rows import refusals_of
+from rewardsmith.workflows.inputs.meta_samples import meta_samples
+from rewardsmith.workflows.inputs.refused_rows import refusals_of
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train_model import CHECKPOINTS, train_model
 
 PILOT_STEPS = 4

@@ -10,7 +10,7 @@ from typing import Any
 
 from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.studies.arms.cells import Training, folder_names
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 
 SETS, RUNS, MODELS = "sets", "runs", "models"
 

@@ -12,8 +12,8 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.studies.arms.arm_file import arm_configs, read_arms
-from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.study_options import StudyArmsConfig
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train_model import check_training
 
 OWN_TEST = "own"

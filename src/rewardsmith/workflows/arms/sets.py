@@ -31,10 +31,10 @@ from rewardsmith.studies.arms.options import ArmsStudyOptions
 from rewardsmith.studies.arms.parts import Parts
 from rewardsmith.workflows.arms.files import ArmFiles
 from rewardsmith.workflows.arms.plan import OWN_TEST, ArmPlan
-from rewardsmith.workflows.meta_samples import meta_samples
-from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
-from rewardsmith.workflows.study_options import StudyArmsConfig
+from rewardsmith.workflows.inputs.meta_samples import meta_samples
+from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
+from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import load_other
 from rewardsmith.workflows.train_model import with_known_errors
 

@@ -11,7 +11,7 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError
 from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.judging.scorer_judge import ScorerJudge
-from rewardsmith.workflows.judge_options import JudgeConfig
+from rewardsmith.workflows.options.judge import JudgeConfig
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from rewardsmith.preferences.answers import AnswerSet, load_answers
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.workflows.judge_options import JudgeConfig
+from rewardsmith.workflows.options.judge import JudgeConfig
 
 
 @dataclass(frozen=True)

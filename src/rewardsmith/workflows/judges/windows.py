@@ -15,7 +15,7 @@ from rewardsmith.artifacts.progress import progress, say
 from rewardsmith.contracts.conversations import as_text, with_fields
 from rewardsmith.contracts.judge import Judge, ResponsePair, Ruling
 from rewardsmith.judging.orders import key_in_order
-from rewardsmith.workflows.sample_output import join
+from rewardsmith.workflows.outputs.sample_file import join
 
 PARTS_VERSION = 1
 

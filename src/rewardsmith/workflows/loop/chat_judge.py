@@ -12,7 +12,7 @@ from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.labelling import Decision, decisions_of
 from rewardsmith.policy.rounds.round_samples import RoundSamples
-from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.options.iterate import IterateConfig
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.policy.options import RewardOptions, check_policy_options
 from rewardsmith.policy.rounds.options import check_rounds
 from rewardsmith.policy.trl_settings import check_trl_options
-from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.options.iterate import IterateConfig
 from rewardsmith.workflows.train_model import check_training
 
 

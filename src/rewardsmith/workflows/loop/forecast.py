@@ -14,12 +14,12 @@ from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.contracts.metrics.iterate import Stage, StageNumbers
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.report.numbers import duration
-from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.costs import Expected, Forecast, as_spent, extrapolated, in_words, scaled
 from rewardsmith.workflows.loop.files import LoopFiles
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.one_round import run_round
 from rewardsmith.workflows.loop.reward_models import round_of_model
+from rewardsmith.workflows.options.iterate import IterateConfig
 
 SMALL = ((4, 1), (12, 3))
 """Prompts and roll-outs of the rounds in small; a training has two steps for each roll-out."""

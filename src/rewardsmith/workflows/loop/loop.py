@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.workflows.iterate_options import IterateConfig
 from rewardsmith.workflows.loop.files import LoopFiles
 from rewardsmith.workflows.loop.material import Material
 from rewardsmith.workflows.loop.setting import Setting
+from rewardsmith.workflows.options.iterate import IterateConfig
 
 SEEDS_OF_A_ROUND = 1000
 

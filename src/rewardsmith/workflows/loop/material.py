@@ -22,10 +22,10 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.sampling.local_sampler import load_local_sampler
 from rewardsmith.tokens.turns import ANSWER
-from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.inputs.refused_rows import refusals_of
 from rewardsmith.workflows.loop.files import LoopFiles
 from rewardsmith.workflows.loop.setting import Setting
-from rewardsmith.workflows.refused_rows import refusals_of
+from rewardsmith.workflows.options.iterate import IterateConfig
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.workflows.inputs.meta_samples import meta_samples
+from rewardsmith.workflows.inputs.refused_rows import refusals_of
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.loop import Loop
-from rewardsmith.workflows.meta_samples import meta_samples
-from rewardsmith.workflows.refused_rows import refusals_of
 from rewardsmith.workflows.train_model import train_model
 
 

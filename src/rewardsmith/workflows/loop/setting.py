@@ -20,10 +20,10 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import PromptOptions
 from rewardsmith.preferences.preference_set import PreferenceSet
 from rewardsmith.preferences.prompt_rows import stream_prompts
-from rewardsmith.workflows.iterate_options import IterateConfig
+from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge
 from rewardsmith.workflows.loop.decided import Decided, read_decided
-from rewardsmith.workflows.refused_rows import refusals_of, set_aside_refused
+from rewardsmith.workflows.options.iterate import IterateConfig
 
 DEFAULT_REWARD_MODEL = "embedded/minilm"
 

@@ -14,8 +14,11 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.workflows.options import AuditConfig, EvaluateConfig, TrainConfig
-from rewardsmith.workflows.study_options import StudyArmsConfig, StudyNoiseConfig
+from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.options.evaluate import EvaluateConfig
+from rewardsmith.workflows.options.study_arms import StudyArmsConfig
+from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
+from rewardsmith.workflows.options.train import TrainConfig
 
 RUNS = Path("runs")
 QUARANTINE = "quarantine.jsonl"

@@ -1,4 +1,4 @@
-"""The configuration of ``iterate``. Free of heavy imports."""
+"""The configuration of `iterate`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rewardsmith.policy.rounds.options import LabellingOptions, RoundOptions
 from rewardsmith.policy.worlds.options import WorldOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.sampling.options import LocalSamplingOptions
-from rewardsmith.workflows.options import TrainConfig
+from rewardsmith.workflows.options.train import TrainConfig
 
 WORLD = "embedded/world"
 """The data set that is drawn in a world with a known reward."""

@@ -17,7 +17,7 @@ from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.files.raw_row import json_text as raw_json
 from rewardsmith.preferences.files.raw_row import valid_text
 from rewardsmith.preferences.kept_columns import is_deep, join_parts, kept_name, kept_table
-from rewardsmith.workflows.output_paths import refuse_existing
+from rewardsmith.workflows.outputs.output_paths import refuse_existing
 
 Records = Sequence[Mapping[str, object] | None]
 SUFFIXES = (".parquet", ".jsonl")

@@ -8,9 +8,9 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.samples import SampleSet
-from rewardsmith.workflows.options import TrainConfig
-from rewardsmith.workflows.origins import META_INPUT
-from rewardsmith.workflows.sample_files import read_samples
+from rewardsmith.workflows.inputs.origins import META_INPUT
+from rewardsmith.workflows.inputs.sample_files import read_samples
+from rewardsmith.workflows.options.train import TrainConfig
 
 META_QUARANTINE = "meta_quarantine.jsonl"
 

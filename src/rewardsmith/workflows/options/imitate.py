@@ -1,4 +1,4 @@
-"""The configuration of ``imitate``. Free of heavy imports."""
+"""The configuration of `imitate`."""
 
 from __future__ import annotations
 

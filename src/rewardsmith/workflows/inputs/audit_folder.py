@@ -18,7 +18,7 @@ from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.workflows.output_paths import QUARANTINE
+from rewardsmith.workflows.outputs.output_paths import QUARANTINE
 
 PAIRS, STRENGTHS, DOUBTFUL, LEANINGS = "pairs.parquet", "strengths.parquet", "doubtful.csv", "leanings.csv"
 

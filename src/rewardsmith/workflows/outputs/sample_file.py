@@ -17,7 +17,7 @@ from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.preferences.preference_set import QuarantinedRow
 from rewardsmith.preferences.prompt_rows import PromptRow
-from rewardsmith.workflows.output_paths import refuse_existing
+from rewardsmith.workflows.outputs.output_paths import refuse_existing
 
 SUFFIX = ".jsonl"
 LOGPROB_DIGITS = 4

@@ -1,4 +1,4 @@
-"""The configuration of `judge`. Free of heavy imports."""
+"""The configuration of `judge`."""
 
 from __future__ import annotations
 

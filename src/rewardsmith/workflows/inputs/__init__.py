@@ -1,0 +1,1 @@
+"""What a run reads beside its pairs, and how it sets aside the rows that cannot be used."""

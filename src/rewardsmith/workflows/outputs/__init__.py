@@ -1,0 +1,1 @@
+"""Where a run writes, and the files and models that it leaves."""

@@ -11,11 +11,11 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from rewardsmith.artifacts.atomic import told_to_users, write_json
+from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
 from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
-from rewardsmith.models.tensor_files import like_other_files
 from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token

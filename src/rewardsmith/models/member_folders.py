@@ -12,12 +12,12 @@ from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
 from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.tensor_files import write_tensors
 from rewardsmith.models.files import quiet_transformers
 from rewardsmith.models.loading import EXTRA_FILE, save_reward_model
 from rewardsmith.models.lora import ADAPTER_WEIGHTS
 from rewardsmith.models.member_layers import MemberDense, MemberLinear
 from rewardsmith.models.members import ForkedModel, head_modules
-from rewardsmith.models.tensor_files import write_tensors
 from rewardsmith.tokens.encoding import tokens_check
 
 PEFT_PREFIX = "base_model.model."

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rewardsmith.artifacts.atomic import told_to_users
+from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_peft, quiet_transformers, refuse_bad_files
@@ -22,7 +23,6 @@ from rewardsmith.models.loading import (
     set_padding,
 )
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.tensor_files import like_other_files
 from rewardsmith.models.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import layout_of
 

@@ -21,8 +21,8 @@ from rewardsmith.artifacts.atomic import atomic_folder, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_file
 from rewardsmith.artifacts.partial import remove_abandoned
 from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.tensor_files import write_tensors
 from rewardsmith.errors import ConfigError, RewardsmithError
-from rewardsmith.models.tensor_files import write_tensors
 
 STATE = "state.json"
 CHECKSUMS = "checksums.json"

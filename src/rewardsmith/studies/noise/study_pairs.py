@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from rewardsmith.artifacts.atomic import atomic_path
+from rewardsmith.artifacts.tensor_files import write_tensors
 from rewardsmith.errors import DataError
-from rewardsmith.models.tensor_files import write_tensors
 from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.design import Candidate, Design

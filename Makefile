@@ -28,8 +28,8 @@ loop: setup ## improve a tiny policy in three rounds, true reward known; prints 
 test: setup ## run the default tests (PYTEST_ARGS="-k name" chooses some)
 	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
-test-slow: setup ## run the tests that take long: kills and resumes, several processes
-	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "slow or distributed" $(PYTEST_ARGS)
+test-slow: setup ## run the tests that take long: kills and resumes, several processes, a browser where there is one
+	@$(TEST_ENV) $(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "slow or distributed or browser" $(PYTEST_ARGS)
 
 test-heavy: setup ## read 10,000 files of any content; kill each verb at every one of its writes
 	@$(TEST_ENV) FUZZ_EXAMPLES=10000 KILL_STRIDE=1 $(VENV)/bin/python -m pytest -n 2 -m slow \

@@ -29,7 +29,7 @@ LOOP = (
 SMALLER = {
     "audit": "--max_pairs 150 --num_judges 3 --no_baselines --no_stability --max_length 128",
     "train": "--max_steps 2 --max_length 128",
-    "sample": "--num_samples 4 --max_new_tokens 8",
+    "sample": "--model_name_or_path embedded/tiny-chat --num_samples 4 --max_new_tokens 8",
     "iterate": LOOP,
     "study noise": "--kinds uniform --rates 0.2 --methods drop --num_seeds 2 --num_judges 2 --max_length 128",
     "simulate": "--num_pairs 120",
@@ -90,15 +90,19 @@ def decide(command: str) -> None:
     for labels in Path("runs").rglob("label_next.jsonl"):
         pair_ids = [json.loads(line)["pair_id"] for line in labels.read_text(encoding="utf-8").splitlines()]
         write(labels.with_name("decisions.jsonl"), [{"pair_id": name, "decision": "keep"} for name in pair_ids])
-    if "decided.csv" not in command:
+    asked = re.search(r"--audit_dir (\S+).* --decisions (\S+)", command)
+    if asked is None:
         return
-    audit_dir = re.findall(r"--audit_dir (\S+)", command)[0]
-    with Path(audit_dir, "doubtful.csv").open(encoding="utf-8", newline="") as file:
+    with Path(asked[1], "doubtful.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    with Path("decided.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], "decision"])
+    decided = [{**row, "decision": "flip" if index < 2 else ""} for index, row in enumerate(rows)]
+    if asked[2].endswith(".jsonl"):  # as the report's table makes it
+        write(Path(asked[2]), [{"row": int(row["row"]), "decision": row["decision"]} for row in decided[:2]])
+        return
+    with Path(asked[2]).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, decided[0])
         writer.writeheader()
-        writer.writerows({**row, "decision": "flip" if index < 2 else ""} for index, row in enumerate(rows))
+        writer.writerows(decided)
 
 
 @pytest.fixture

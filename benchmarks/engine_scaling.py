@@ -47,7 +47,7 @@ def train_size(spec: dict[str, Any]) -> dict[str, Any]:
 def score_size(spec: dict[str, Any]) -> dict[str, Any]:
     """Worker: scores both conversations of all pairs of a file with the shortened model."""
     from rewardsmith.engine.scoring.local_scorer import LocalScorer
-    from rewardsmith.preferences.conversations import pair_conversations
+    from rewardsmith.preferences.pairs.conversations import pair_conversations
 
     model, encoder, pairs = _parts(spec, spec["layers"])
     chosen, rejected = pair_conversations(pairs)

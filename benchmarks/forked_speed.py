@@ -48,7 +48,7 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.models.loading import load_reward_model
     from rewardsmith.models.members import default_fork_layer
     from rewardsmith.models.options import LoraOptions
-    from rewardsmith.preferences.conversations import pair_conversations
+    from rewardsmith.preferences.pairs.conversations import pair_conversations
     from rewardsmith.strength.ensembles.crossfit import member_weights
     from rewardsmith.strength.ensembles.head_start import probed_heads
     from rewardsmith.tokens.encoding import ConversationEncoder

@@ -27,7 +27,7 @@ from rewardsmith.contracts.judge import ResponsePair
 from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
 from rewardsmith.models.options import EndpointOptions
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 
 WORKERS, CUT, BETTER = 16, 0, "the better one"
 TROUBLES = (429, 500, 503, 200, CUT)

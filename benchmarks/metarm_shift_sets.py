@@ -20,9 +20,9 @@ from rewardsmith.engine.features.extraction import extract_features
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 LAYER = FeatureSpec(6, "mean")

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.starting import new_reward_model
-from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 FILES = {"hh": "hh_rlhf", "ukp": "ukp_convarg.jsonl.gz"}

@@ -35,9 +35,9 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
     from rewardsmith.models.options import ModelOptions
     from rewardsmith.models.starting import starting_model
-    from rewardsmith.preferences.grouping import hold_out_groups
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
+    from rewardsmith.preferences.pairs.grouping import hold_out_groups
 
     seed = spec["seed"]
     use_all_cores()

@@ -27,9 +27,9 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.policies import load_policy
-from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.preferences.options import PromptOptions
-from rewardsmith.preferences.prompt_rows import stream_prompts
+from rewardsmith.preferences.pairs.identity import prompt_id
+from rewardsmith.preferences.unlabelled.prompt_rows import stream_prompts
 from rewardsmith.sampling.drawing import left_padded
 from rewardsmith.sampling.local_sampler import LocalSampler
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions

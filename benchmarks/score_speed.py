@@ -43,7 +43,7 @@ def score_ours(spec: dict[str, Any]) -> dict[str, Any]:
 
     from rewardsmith.engine.scoring.local_scorer import LocalScorer
     from rewardsmith.models.loading import load_reward_model
-    from rewardsmith.preferences.conversations import pair_conversations
+    from rewardsmith.preferences.pairs.conversations import pair_conversations
     from rewardsmith.tokens.encoding import ConversationEncoder
 
     model, tokenizer, _ = load_reward_model(spec["model"])

@@ -25,7 +25,7 @@ from dialogues.grading import Base, Response, bases, generator, responses
 from dialogues.pairing import balance_lengths, choose_pairs, label_pairs
 from dialogues.prompts import Prompt, read_prompts
 
-from rewardsmith.preferences.embedded import dialogues_path
+from rewardsmith.preferences.sources.embedded import dialogues_path
 
 HERE = Path(__file__).parent
 RAW = HERE / "dialogues" / "raw"

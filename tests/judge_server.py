@@ -8,7 +8,7 @@ from typing import Any
 
 from chat_server import Reply, choices
 from rewardsmith.contracts.judge import ResponsePair
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10}
 

@@ -38,8 +38,11 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "pydantic", "scipy", "sklearn", "torch", "transformers"}
 LONG_FILE_LINES = 400
-# Rooms of the engine: each imports those before it; names on one line do not import each other.
-ENGINE_ROOMS = (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor"))
+# Rooms of a package: each imports those before it; names in one bracket do not import each other.
+ROOMS = {
+    "engine": (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor")),
+    "preferences": (("files", "pairs"), ("sources", "rows"), ("formats", "exports"), ("unlabelled", "simulation")),
+}
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -98,17 +101,18 @@ def test_neighbours_do_not_import_each_other() -> None:
     assert violations("metrics", "from rewardsmith.objectives.preference import preference_loss") != []
 
 
-def test_rooms_of_the_engine_go_one_way() -> None:
-    rank = {name: number for number, names in enumerate(ENGINE_ROOMS) for name in names}
-    folders = {path.name for path in (SOURCE / "engine").iterdir() if (path / "__init__.py").exists()}
-    assert folders == set(rank)
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_of_a_package_go_one_way(package: str) -> None:
+    rank = {name: number for number, names in enumerate(ROOMS[package]) for name in names}
+    folder = SOURCE / package
+    assert {path.parent.name for path in folder.glob("*/__init__.py")} == set(rank)
     found = []
-    for path in (SOURCE / "engine").glob("*/**/*.py"):
-        room = path.relative_to(SOURCE / "engine").parts[0]
+    for path in folder.glob("*/**/*.py"):
+        room = path.relative_to(folder).parts[0]
         for _, name in imports_of(path.read_text(encoding="utf-8")):
-            parts = name.split(".")
-            if parts[:2] == ["rewardsmith", "engine"] and parts[2] != room and rank[parts[2]] >= rank[room]:
-                found.append(f"{path.relative_to(SOURCE)}: {room} imports {parts[2]}")
+            inside = name.removeprefix(f"rewardsmith.{package.replace('/', '.')}.").split(".")[0]
+            if inside != room and rank.get(inside, -1) >= rank[room]:
+                found.append(f"{path.relative_to(folder)}: {room} imports {inside}")
     assert found == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardsmith.models.counter_random import number_of
-from rewardsmith.preferences.messages import user
+from rewardsmith.preferences.rows.messages import user
 from rewardsmith.sampling.drawing import Drawing
 from rewardsmith.sampling.local_sampler import LocalSampler
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions

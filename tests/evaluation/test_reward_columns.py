@@ -11,7 +11,7 @@ from rewardsmith.evaluation.reward_columns import count_rewards, reward_columns,
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.problems import BadRowError
-from rewardsmith.preferences.streaming import Kind, ScoringRow
+from rewardsmith.preferences.unlabelled.streaming import Kind, ScoringRow
 
 RAW = RawRow({}, "{}", 1)
 BAD = ScoringRow(1, RAW, problem=BadRowError("missing_field", 'there is no "x"'), place="f.jsonl line 2")

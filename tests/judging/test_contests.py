@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rewardsmith.judging.contests import Compared, compared_pairs
-from rewardsmith.preferences.answers import AnswerSet, load_answers
 from rewardsmith.preferences.options import RowOptions
+from rewardsmith.preferences.unlabelled.answers import AnswerSet, load_answers
 
 
 def answers(**responses: list[str]) -> AnswerSet:

@@ -11,7 +11,7 @@ import torch
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.policies import load_policy, save_policy
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.tokens.turns import encode_prompts, end_tokens
 

@@ -10,7 +10,7 @@ from toy_policies import toy_policy
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.policy import likelihood
 from rewardsmith.policy.likelihood import Likelihoods, likelihoods
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 TALKS: list[Conversation] = [

@@ -13,7 +13,7 @@ import pytest
 
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tables of any_pairs.py
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rewardsmith.errors import InputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions, RowOptions
-from rewardsmith.preferences.streaming import stream_rows
+from rewardsmith.preferences.unlabelled.streaming import stream_rows
 
 Rows = list[Any]
 

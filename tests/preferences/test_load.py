@@ -15,9 +15,9 @@ from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.formats import FORMATS
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.optional_columns import NUMBERS, TEXTS
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.problems import REASONS
+from rewardsmith.preferences.rows.optional_columns import NUMBERS, TEXTS
 
 GOOD = {"prompt": "p", "chosen": "a", "rejected": "b"}
 OPTIONAL = [name for names in (*NUMBERS.values(), *TEXTS.values()) for name in names]

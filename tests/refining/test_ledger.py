@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import write_lines
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.ledger import build_ledger, undone_lines
 from rewardsmith.refining.recipe import apply_recipe, load_recipe, recipe_names

@@ -20,7 +20,7 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.lora import merge_lora
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from tiny_reward_models import some_rows
 
 NUM_PAIRS = 60

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.flat_config import build_config
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import RoundSamples
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.checks import check_iterate
 from rewardsmith.workflows.options.iterate import IterateConfig

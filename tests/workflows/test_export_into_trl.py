@@ -18,7 +18,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer, save_reward_model
 from rewardsmith.models.starting import new_reward_model
 from rewardsmith.objectives.preference import preference_loss, weighted_mean
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from tiny_architectures import save_tiny_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # TRL's and its libraries' own warnings

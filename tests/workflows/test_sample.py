@@ -16,9 +16,9 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.sampler import Answers, Sample
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.messages import assistant
 from rewardsmith.preferences.options import DataOptions, PromptOptions, RowOptions
-from rewardsmith.preferences.samples import load_samples
+from rewardsmith.preferences.rows.messages import assistant
+from rewardsmith.preferences.unlabelled.samples import load_samples
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.workflows import sample as workflow
 from rewardsmith.workflows.options.sample import SampleConfig

@@ -6,7 +6,7 @@ import pytest
 
 from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError, OutputError
-from rewardsmith.preferences.simulate import simulate
+from rewardsmith.preferences.simulation.simulate import simulate
 from rewardsmith.workflows.options.simulate import SimulateConfig
 from rewardsmith.workflows.simulate import run_simulate
 

@@ -14,7 +14,7 @@ from rewardsmith.contracts.metrics.study_noise import StudyNoiseMetrics
 from rewardsmith.errors import ConfigError, DataError, InputError, ModelError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.simulate import simulate
+from rewardsmith.preferences.simulation.simulate import simulate
 from rewardsmith.studies.noise.cells import CellOptions, run_cell
 from rewardsmith.studies.noise.options import ForkedArmOptions, NoiseStudyOptions
 from rewardsmith.studies.noise.study_pairs import StudyPairs

@@ -24,9 +24,9 @@ from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.workflows import train as train_workflow
 from rewardsmith.workflows.options.train import TrainConfig

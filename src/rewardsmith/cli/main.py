@@ -21,7 +21,7 @@ from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.help_text import entry, filled, room
 from rewardsmith.cli.output import Result, show_result, speaking_in_flags, talks
 from rewardsmith.errors import ConfigError, RewardsmithError
-from rewardsmith.preferences.set_names import refuse_missing
+from rewardsmith.preferences.sources.set_names import refuse_missing
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options.audit import AuditConfig
 from rewardsmith.workflows.options.cache import CacheConfig

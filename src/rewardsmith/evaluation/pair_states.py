@@ -17,7 +17,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.evaluation.state_maps import StateMap, map_states
 from rewardsmith.metrics.intervals import LEVEL
 from rewardsmith.metrics.states import alignment, describe_states, overlap_by_chance
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 
 VIEW_DROPOUT = 0.05
 """That of the views in arXiv 2401.06080."""

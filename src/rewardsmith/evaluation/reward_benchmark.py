@@ -15,7 +15,7 @@ from rewardsmith.evaluation.calibration import calibration_metrics
 from rewardsmith.evaluation.scored_pairs import ScoredPairs, credit_interval, score_pairs
 from rewardsmith.metrics.accuracy import pair_accuracy, pair_credit
 from rewardsmith.metrics.calibration import negative_log_likelihood
-from rewardsmith.preferences.pair_table import response_lengths
+from rewardsmith.preferences.pairs.pair_table import response_lengths
 
 NUM_LENGTH_BINS = 5
 

@@ -15,7 +15,7 @@ from rewardsmith.contracts.metrics.score import RewardCounts
 from rewardsmith.metrics.aggregates import Aggregation
 from rewardsmith.metrics.calibration import probability
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL, BadRowError
-from rewardsmith.preferences.streaming import Kind, ScoringRow
+from rewardsmith.preferences.unlabelled.streaming import Kind, ScoringRow
 
 NOT_FINITE = "not_finite"
 Floats = NDArray[np.float64]

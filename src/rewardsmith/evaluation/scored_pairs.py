@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.metrics.intervals import group_bootstrap, wilson
-from rewardsmith.preferences.conversations import distinct, pair_conversations, turns_of
+from rewardsmith.preferences.pairs.conversations import distinct, pair_conversations, turns_of
 
 NAMED_PAIRS = 5
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rewardsmith.contracts.conversations import as_text
 from rewardsmith.contracts.judge import ResponsePair
-from rewardsmith.preferences.answers import AnswerSet
+from rewardsmith.preferences.unlabelled.answers import AnswerSet
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rewardsmith.contracts.conversations import key_of
 from rewardsmith.contracts.judge import Outcome, ResponsePair, Ruling
 from rewardsmith.judging.asked_model import Trouble
 from rewardsmith.judging.question import Opinion
-from rewardsmith.preferences.identity import pair_id
+from rewardsmith.preferences.pairs.identity import pair_id
 
 EQUAL = Ruling("tie", "the responses are equal")
 OF_THE_OTHER: dict[Outcome, Outcome] = {"win": "lose", "tie": "tie", "lose": "win"}

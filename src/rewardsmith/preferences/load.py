@@ -22,18 +22,17 @@ from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow
 from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT, choose_format
 from rewardsmith.preferences.formats.format import Format
-from rewardsmith.preferences.grouping import (
+from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pairs.grouping import (
     NEAR_DUPLICATE_LIMIT,
     group_of_column,
     join_near_duplicate_prompts,
     near_duplicate_pairs,
     not_looked_for,
 )
-from rewardsmith.preferences.optional_columns import read_optional_columns
-from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.pair import check_pair
-from rewardsmith.preferences.pair_table import PairKeys, PairTableBuilder
-from rewardsmith.preferences.preference_set import (
+from rewardsmith.preferences.pairs.pair import check_pair
+from rewardsmith.preferences.pairs.pair_table import PairKeys, PairTableBuilder
+from rewardsmith.preferences.pairs.preference_set import (
     KEPT_AS_TEXT,
     NUM_EXAMPLES,
     Finding,
@@ -42,11 +41,12 @@ from rewardsmith.preferences.preference_set import (
     QuarantinedRow,
     num_rows_of,
 )
+from rewardsmith.preferences.pairs.set_checks import check_set
 from rewardsmith.preferences.problems import REASONS, BadRowError, column_names
-from rewardsmith.preferences.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
-from rewardsmith.preferences.row_fields import RowFields, columns_not_read
-from rewardsmith.preferences.set_checks import check_set
-from rewardsmith.preferences.sources import Source, find_sources
+from rewardsmith.preferences.rows.fields import RowFields, columns_not_read
+from rewardsmith.preferences.rows.optional_columns import read_optional_columns
+from rewardsmith.preferences.sources.refined_folder import LEDGER_FILE, is_refined, pairs_of_ledger, read_ledger
+from rewardsmith.preferences.sources.source import Source, find_sources
 
 _REPORT_EVERY = 1000
 _READING = ("dataset_config", "dataset_split", "format", "on_bad_row", "near_duplicates")

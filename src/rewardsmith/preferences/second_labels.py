@@ -15,7 +15,7 @@ from rewardsmith.contracts.metrics.second_labels import SecondLabelCounts
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet, QuarantinedRow
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet, QuarantinedRow
 
 Key = tuple[str, str, str]
 """Prompt and two responses, these in the order of the alphabet."""

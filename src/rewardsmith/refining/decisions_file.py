@@ -10,7 +10,7 @@ import pyarrow as pa
 from rewardsmith.artifacts.flat_config import at_home
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.sources import find_sources
+from rewardsmith.preferences.sources.source import find_sources
 from rewardsmith.refining.evidence import Names
 from rewardsmith.refining.selection import DECISIONS
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.preferences.pair_table import response_lengths
+from rewardsmith.preferences.pairs.pair_table import response_lengths
 from rewardsmith.refining.supervision import Floats, Mask
 from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
 

@@ -19,9 +19,9 @@ from rewardsmith.models.chat_endpoint import open_endpoint
 from rewardsmith.models.chat_fields import WillingEndpoint
 from rewardsmith.models.counter_random import number_of
 from rewardsmith.models.options import EndpointOptions
-from rewardsmith.preferences.identity import prompt_id
-from rewardsmith.preferences.messages import read_response
+from rewardsmith.preferences.pairs.identity import prompt_id
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import read_response
 from rewardsmith.sampling.options import SamplingOptions
 
 OPTIONAL = {"logprobs": True, "seed": None, "n": None, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}

@@ -17,8 +17,8 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.policies import load_policy
 from rewardsmith.models.positions import position_limit
-from rewardsmith.preferences.identity import prompt_id
-from rewardsmith.preferences.messages import assistant
+from rewardsmith.preferences.pairs.identity import prompt_id
+from rewardsmith.preferences.rows.messages import assistant
 from rewardsmith.sampling.drawing import Drawing, Drawn
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
 from rewardsmith.sampling.token_choice import TokenChoice

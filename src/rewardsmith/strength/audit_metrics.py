@@ -30,8 +30,8 @@ from rewardsmith.contracts.tables import SCHEMA_VERSION, STRENGTH_CLASSES
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.intervals import group_bootstrap
 from rewardsmith.metrics.ranking import rank_correlation
-from rewardsmith.preferences.pair_table import response_lengths
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.pair_table import response_lengths
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.category_metrics import category_metrics, structured_metrics

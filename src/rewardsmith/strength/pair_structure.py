@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.preferences.pair_table import response_lengths
+from rewardsmith.preferences.pairs.pair_table import response_lengths
 
 MIN_CATEGORIES = 2
 MAX_CLUSTERS = 50_000

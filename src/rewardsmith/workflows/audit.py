@@ -19,7 +19,7 @@ from rewardsmith.contracts.metrics.leanings import FeatureLeaning
 from rewardsmith.engine.training.options import check_options, check_saving
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
 from rewardsmith.report.audit.leaning_file import leaning_file

@@ -31,8 +31,8 @@ from rewardsmith.models.kept_temperature import (
 )
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import RowOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.samples import SampleSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.report.evaluate.report import render_evaluate_report
 from rewardsmith.report.evaluate.terminal import print_evaluation, print_samples, print_states, print_views
 from rewardsmith.report.evaluate.words import in_sample

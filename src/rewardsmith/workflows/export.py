@@ -19,8 +19,8 @@ from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.exports.consumers import EXPORTS
 from rewardsmith.preferences.exports.outgoing import Export, Outgoing, outgoing
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.refined_folder import is_refined, read_ledger
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.sources.refined_folder import is_refined, read_ledger
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.workflows.options.export import ExportConfig
 from rewardsmith.workflows.outputs.output_paths import default_output, refuse_existing, refuse_inputs

@@ -26,7 +26,7 @@ from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.imitation.imitation_training import Imitated, imitate
 from rewardsmith.policy.imitation.options import check_imitation
-from rewardsmith.preferences.demonstrations import DemonstrationSet, load_demonstrations
+from rewardsmith.preferences.unlabelled.demonstrations import DemonstrationSet, load_demonstrations
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.options.imitate import ImitateConfig

@@ -23,7 +23,7 @@ from rewardsmith.contracts.tables import SCHEMA_VERSION
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.exports.outgoing import Outgoing, outgoing
 from rewardsmith.preferences.exports.trl import TRL
-from rewardsmith.preferences.preference_set import KEPT_AS_TEXT
+from rewardsmith.preferences.pairs.preference_set import KEPT_AS_TEXT
 from rewardsmith.refining.choice import Choice, choose_recipe, claim_warnings
 from rewardsmith.refining.decisions_file import DECISIONS_FILE, decisions_path, read_decisions
 from rewardsmith.refining.effects import audited_numbers, counted_twice, effects

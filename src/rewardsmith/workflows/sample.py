@@ -20,11 +20,11 @@ from rewardsmith.artifacts.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.sample import AnswerCounts, SampleMetrics
 from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, DataError, ModelError
-from rewardsmith.preferences.identity import pair_id, prompt_id
-from rewardsmith.preferences.preference_set import QuarantinedRow
+from rewardsmith.preferences.pairs.identity import pair_id, prompt_id
+from rewardsmith.preferences.pairs.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL
-from rewardsmith.preferences.prompt_rows import PromptRow, PromptStream, stream_prompts
-from rewardsmith.preferences.row_fields import columns_not_read
+from rewardsmith.preferences.rows.fields import columns_not_read
+from rewardsmith.preferences.unlabelled.prompt_rows import PromptRow, PromptStream, stream_prompts
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.sampling.open_sampler import open_sampler
 from rewardsmith.workflows.options.sample import SampleConfig

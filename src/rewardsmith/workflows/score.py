@@ -31,8 +31,8 @@ from rewardsmith.evaluation.reward_columns import (
     summarise_counts,
 )
 from rewardsmith.models.kept_temperature import read_temperature
-from rewardsmith.preferences.row_fields import columns_not_read
-from rewardsmith.preferences.streaming import RowStream, ScoringRow, stream_rows
+from rewardsmith.preferences.rows.fields import columns_not_read
+from rewardsmith.preferences.unlabelled.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.terminal import printable
 from rewardsmith.version import __version__

@@ -8,7 +8,7 @@ from typing import Any
 
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.errors import ConfigError
-from rewardsmith.preferences.simulate import simulate
+from rewardsmith.preferences.simulation.simulate import simulate
 from rewardsmith.workflows.options.simulate import SimulateConfig
 from rewardsmith.workflows.outputs.output_paths import refuse_existing
 

@@ -13,7 +13,7 @@ from rewardsmith.artifacts.progress import say, set_quiet
 from rewardsmith.contracts.metrics.study_arms import ArmsAbout, StudyArmsMetrics
 from rewardsmith.engine.hardware.devices import choose_device, free_memory
 from rewardsmith.engine.hardware.memory import GIB
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.study.arms_report import render_arms_report
 from rewardsmith.report.study.arms_terminal import forecast_in_words, print_arms, print_forecast

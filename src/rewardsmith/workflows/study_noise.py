@@ -20,7 +20,7 @@ from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.study.report import render_study_report
 from rewardsmith.report.study.tables import print_study

@@ -27,11 +27,11 @@ from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
 from rewardsmith.models.loading import save_reward_model
-from rewardsmith.preferences.folder_files import DEFAULT_SPLIT
-from rewardsmith.preferences.grouping import hold_out_groups
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.grouping import hold_out_groups
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.sources.folder_files import DEFAULT_SPLIT
 from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.workflows.inputs.meta_samples import META_QUARANTINE, meta_inputs, meta_samples, say_shared_prompts

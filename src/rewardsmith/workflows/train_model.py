@@ -30,8 +30,8 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.models.heads import core_of, output_layer
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.starting import StartingModel, starting_model
-from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.samples import SampleSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.refining.choice import warning_of_rates
 from rewardsmith.strength.error_rates import with_error_rates
 from rewardsmith.workflows.inputs.audit_folder import read_audit, refuse_another_version

@@ -14,7 +14,7 @@ from rewardsmith.artifacts.manifest import read_manifest
 from rewardsmith.artifacts.metrics_file import METRICS
 from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.errors import ConfigError
-from rewardsmith.preferences.preference_set import num_rows_of
+from rewardsmith.preferences.pairs.preference_set import num_rows_of
 from rewardsmith.refining.ledger import undone_lines
 from rewardsmith.workflows.inputs.audit_folder import require_file
 from rewardsmith.workflows.options.undo import UndoConfig

@@ -25,7 +25,7 @@ from rewardsmith.preferences.exports.outgoing import oriented
 from rewardsmith.preferences.exports.trl import trl_rows
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.report.commands import LANGUAGE_MODEL
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import percent, percent_range

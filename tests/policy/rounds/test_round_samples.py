@@ -8,7 +8,7 @@ from written_samples import written
 
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from stub_scorer import StubScorer
 
 

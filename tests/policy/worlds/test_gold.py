@@ -13,7 +13,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.policies import load_policy
 from rewardsmith.policy.worlds.gold import GoldReward
 from rewardsmith.policy.worlds.world import read_exchanges
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 USUAL = read_exchanges()[:200]

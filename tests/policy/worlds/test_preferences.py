@@ -22,7 +22,7 @@ from rewardsmith.policy.worlds.preferences import (
     expected_disagreement,
     label,
 )
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from stub_scorer import StubScorer
 
 OPTIONS = WorldOptions()

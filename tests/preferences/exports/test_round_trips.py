@@ -15,7 +15,7 @@ from rewardsmith.preferences.exports.outgoing import outgoing
 from rewardsmith.preferences.exports.trl import trl_rows
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 
 CONVERSATIONS = ("prompt", "chosen", "rejected")
 FORMS = {

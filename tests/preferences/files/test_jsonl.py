@@ -12,7 +12,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.byte_stream import ENDLESS_LINE, LONGEST_LINE
 from rewardsmith.preferences.files.jsonl import read_jsonl
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.sources import find_sources
+from rewardsmith.preferences.sources.source import find_sources
 
 ZEROS = b"0" * (1 << 24)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.arena import ARENA
-from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import assistant, user
 
 A_WINS = Pair([user("p")], assistant("a"), assistant("b"))
 B_WINS = Pair([user("p")], assistant("b"), assistant("a"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rewardsmith.preferences.formats import FORMATS
-from rewardsmith.preferences.near_duplicates import THRESHOLD
-from rewardsmith.preferences.preference_set import num_rows_of
+from rewardsmith.preferences.pairs.near_duplicates import THRESHOLD
+from rewardsmith.preferences.pairs.preference_set import num_rows_of
 from rewardsmith.preferences.problems import REASONS
 
 
@@ -34,7 +34,7 @@ def test_every_reason_is_explained(page: str) -> None:
 
 def test_the_numbers_of_the_page_are_those_of_the_code(page: str) -> None:
     from rewardsmith.preferences.formats.detection import NUM_ROWS_LOOKED_AT
-    from rewardsmith.preferences.grouping import NEAR_DUPLICATE_LIMIT
+    from rewardsmith.preferences.pairs.grouping import NEAR_DUPLICATE_LIMIT
 
     for number in (
         f"{NUM_ROWS_LOOKED_AT:,} rows",

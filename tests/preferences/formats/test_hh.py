@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rewardsmith.preferences.formats.hh import HH, split_transcript
-from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import assistant, user
 
 START = "\n\nHuman: Hi \n\nthere\n\nAssistant: Yes?\n\nHuman:  Two spaces\n\nAssistant:"
 TURNS = [user("Hi \n\nthere"), assistant("Yes?"), user(" Two spaces")]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.ms_swift import MS_SWIFT
-from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import assistant, user
 
 PROMPT = [{"role": "system", "content": "s"}, user("p"), assistant("q"), user("r")]
 PAIR = Pair(PROMPT, assistant("a"), assistant("b"))

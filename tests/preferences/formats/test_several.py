@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.several import SEVERAL
-from rewardsmith.preferences.messages import assistant, user
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.problems import BadRowError
-from rewardsmith.preferences.streaming import stream_rows
+from rewardsmith.preferences.rows.messages import assistant, user
+from rewardsmith.preferences.unlabelled.streaming import stream_rows
 
 ROW = {"id": "0", "prompt": "p", "chosen": ["a", "b"], "rejected": ["c", "d"], "subset": "Focus"}
 

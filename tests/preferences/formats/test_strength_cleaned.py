@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.strength_cleaned import STRENGTH_CLEANED
-from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import assistant, user
 
 ROW = {"chosen": ["p", "q", "r", "a"], "rejected": ["p", "q", "r", "b"]}
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.trl import TRL
-from rewardsmith.preferences.messages import assistant, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
+from rewardsmith.preferences.rows.messages import assistant, user
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rewardsmith.preferences.formats.votes import VOTES
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.preferences.conversations import distinct
+from rewardsmith.preferences.pairs.conversations import distinct
 from rewardsmith.tokens.batching import Ids, shared_prefix_length
 from rewardsmith.tokens.encoding import Encoded
 

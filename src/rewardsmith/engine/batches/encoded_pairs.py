@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.engine.batches.token_store import TokenStore
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 Indices = NDArray[np.int64]

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from rewardsmith.engine.batches.encoded_pairs import encode_all
 from rewardsmith.engine.doctor.check import Check, verdict
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 MUCH_TRUNCATION = 0.2

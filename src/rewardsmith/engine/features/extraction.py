@@ -38,7 +38,7 @@ from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.loading import load_config, load_trunk
 from rewardsmith.models.positions import check_max_length
 from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
-from rewardsmith.preferences.conversations import distinct
+from rewardsmith.preferences.pairs.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from rewardsmith.tokens.padding import choose_pad_token

@@ -36,7 +36,7 @@ from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.lora import add_lora
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.models.starting import starting_model
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 
 LABELS_FILE = "labels.safetensors"
 

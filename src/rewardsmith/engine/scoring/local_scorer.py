@@ -28,7 +28,7 @@ from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.models.heads import RewardOutput, core_of, output_layer, read_head
 from rewardsmith.models.loading import load_reward_model
 from rewardsmith.models.positions import check_max_length, position_limit
-from rewardsmith.preferences.conversations import distinct, turns_of
+from rewardsmith.preferences.pairs.conversations import distinct, turns_of
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 DEFAULT_MAX_LENGTH = 512

@@ -13,7 +13,7 @@ from rewardsmith.contracts.conversations import Message, key_of
 from rewardsmith.metrics.within_prompts import pairs_within
 from rewardsmith.policy.rounds.options import LabelChoice
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, SampleScores
-from rewardsmith.preferences.identity import prompt_id
+from rewardsmith.preferences.pairs.identity import prompt_id
 
 MOST_PER_PROMPT = 2
 """Pairs of one prompt, unless there would else be too few."""

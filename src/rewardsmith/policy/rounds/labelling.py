@@ -13,7 +13,7 @@ from rewardsmith.contracts.judge import Outcome, Ruling
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples
-from rewardsmith.preferences.identity import pair_id
+from rewardsmith.preferences.pairs.identity import pair_id
 from rewardsmith.preferences.simulation.flips import pick_flips
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.preferences.messages import read_prompt, read_response
+from rewardsmith.preferences.rows.messages import read_prompt, read_response
 
 Floats = NDArray[np.float64]
 CUT_OFF = "length"

@@ -15,7 +15,7 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.policies import load_policy
 from rewardsmith.policy.worlds.gold import GoldReward
 from rewardsmith.policy.worlds.options import WorldOptions
-from rewardsmith.preferences.messages import assistant, user
+from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 POLICY, REWARD_MODEL = "embedded/tiny-chat", "embedded/tiny-reader"

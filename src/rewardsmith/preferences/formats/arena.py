@@ -11,11 +11,11 @@ import json
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, is_text_list, read_messages, read_response, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column
-from rewardsmith.preferences.two_responses import split_conversations
+from rewardsmith.preferences.rows.messages import assistant, is_text_list, read_messages, read_response, user
+from rewardsmith.preferences.rows.prompts import PROMPTS, prompt_key_of, read_prompt_column
+from rewardsmith.preferences.rows.two_responses import split_conversations
 
 _TARGETS = {
     **dict.fromkeys(("model_a", "a", "response_a", "assistant_a", "left"), 1.0),

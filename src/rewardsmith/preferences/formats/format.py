@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.prompts import with_system
-from rewardsmith.preferences.two_responses import read_fields
+from rewardsmith.preferences.pairs.pair import Pair
+from rewardsmith.preferences.rows.prompts import with_system
+from rewardsmith.preferences.rows.two_responses import read_fields
 
 Record = Mapping[str, object]
 

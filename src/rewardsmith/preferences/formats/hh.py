@@ -7,9 +7,9 @@ from typing import cast
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.two_responses import split_conversations
+from rewardsmith.preferences.rows.two_responses import split_conversations
 
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):")
 _ROLES = {"Human": "user", "Assistant": "assistant"}

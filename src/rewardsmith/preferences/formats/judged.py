@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from rewardsmith.contracts.judge import OUTCOMES
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import read_prompt, read_response
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
+from rewardsmith.preferences.rows.messages import read_prompt, read_response
 
 _RESPONSES = ("response_first", "response_second")
 

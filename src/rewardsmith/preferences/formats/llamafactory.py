@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages, read_response, user
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
+from rewardsmith.preferences.rows.messages import assistant, read_messages, read_response, user
 
 _QUESTION = ("instruction", "input")
 _RESPONSES = ("chosen", "rejected")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, read_messages
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.two_responses import split_conversations
+from rewardsmith.preferences.rows.messages import assistant, read_messages
+from rewardsmith.preferences.rows.two_responses import split_conversations
 
 _REJECTED = ("rejected_response", "rejected_messages")
 

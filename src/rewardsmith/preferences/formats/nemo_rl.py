@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.ranking import ranked_pairs
-from rewardsmith.preferences.messages import read_prompt, read_response
-from rewardsmith.preferences.optional_columns import read_number
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.prompts import with_system
+from rewardsmith.preferences.rows.messages import read_prompt, read_response
+from rewardsmith.preferences.rows.optional_columns import read_number
+from rewardsmith.preferences.rows.prompts import with_system
 
 _FIELDS = ("rank", "completion")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from rewardsmith.contracts.conversations import Message, key_of
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
 
 

@@ -12,16 +12,14 @@ from collections.abc import Mapping
 
 from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.ranking import ranked_pairs
-from rewardsmith.preferences.messages import read_response
-from rewardsmith.preferences.optional_columns import read_number
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required, shown
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column
+from rewardsmith.preferences.rows.fields import LISTS, RANKS, SCORES
+from rewardsmith.preferences.rows.messages import read_response
+from rewardsmith.preferences.rows.optional_columns import read_number
+from rewardsmith.preferences.rows.prompts import PROMPTS, prompt_key_of, read_prompt_column
 
 _RATINGS = ("overall_score", "rating", "score")
-LISTS = ("generations", "responses", "completions", "candidates", "outputs", "answers")
-SCORES = ("ratings", "scores", "rewards")
-RANKS = ("ranks", "rank")
 _BEST = ("best", "best_index", "chosen_index")
 Rated = tuple[object, float]
 

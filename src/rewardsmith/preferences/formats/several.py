@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from rewardsmith.contracts.conversations import Conversation, Message, key_of
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.messages import assistant, is_message_list, read_messages
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError, required
-from rewardsmith.preferences.prompts import PROMPTS, prompt_key_of, read_prompt_column, with_prompt, with_system
-from rewardsmith.preferences.two_responses import split_conversations
+from rewardsmith.preferences.rows.messages import assistant, is_message_list, read_messages
+from rewardsmith.preferences.rows.prompts import PROMPTS, prompt_key_of, read_prompt_column, with_prompt, with_system
+from rewardsmith.preferences.rows.two_responses import split_conversations
 
 _SIDES = ("chosen", "rejected")
 

@@ -7,9 +7,9 @@ carries the prompt in both places, is this form too.
 from __future__ import annotations
 
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.pair import Pair
-from rewardsmith.preferences.prompts import prompt_key_of
-from rewardsmith.preferences.two_responses import read_fields
+from rewardsmith.preferences.pairs.pair import Pair
+from rewardsmith.preferences.rows.prompts import prompt_key_of
+from rewardsmith.preferences.rows.two_responses import read_fields
 
 
 def _matches(record: Record) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewardsmith.preferences.formats.format import Format, Record
-from rewardsmith.preferences.optional_columns import read_number
-from rewardsmith.preferences.pair import Pair
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.problems import BadRowError
-from rewardsmith.preferences.prompts import prompt_key_of
-from rewardsmith.preferences.two_responses import read_fields
+from rewardsmith.preferences.rows.optional_columns import read_number
+from rewardsmith.preferences.rows.prompts import prompt_key_of
+from rewardsmith.preferences.rows.two_responses import read_fields
 
 _LARGEST = 2**31 - 1
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rewardsmith.contracts.conversations import as_text
 from rewardsmith.contracts.metrics.iterate import IterateFindings
-from rewardsmith.preferences.messages import read_prompt, read_response
+from rewardsmith.preferences.rows.messages import read_prompt, read_response
 from rewardsmith.report.differences import Run
 from rewardsmith.report.galleries import Text, Turn, shown
 from rewardsmith.report.iterate.words import policy_of

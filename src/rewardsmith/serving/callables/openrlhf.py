@@ -12,7 +12,7 @@ import torch
 from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.preferences.messages import is_message_list
+from rewardsmith.preferences.rows.messages import is_message_list
 from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel, batch_row
 
 _reading = Lock()

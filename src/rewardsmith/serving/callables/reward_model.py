@@ -15,7 +15,7 @@ from rewardsmith.engine.scoring.open_scorer import aggregation_of
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import DataError, RefusedError, RunError
 from rewardsmith.preferences.problems import BadRowError, shown
-from rewardsmith.preferences.responses import read_conversations
+from rewardsmith.preferences.rows.responses import read_conversations
 from rewardsmith.serving.callables.opened_models import opened_model
 
 SPREAD = "members_std"

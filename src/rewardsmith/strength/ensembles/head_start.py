@@ -24,7 +24,7 @@ from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import FeatureSpec
 from rewardsmith.models.heads import has_score_head, head_inputs
 from rewardsmith.objectives.preference import preference_loss
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.strength.ensembles.logistic import fit_heads, principal_axes
 from rewardsmith.strength.ensembles.probe import L2_GRID
 from rewardsmith.tokens.encoding import ConversationEncoder

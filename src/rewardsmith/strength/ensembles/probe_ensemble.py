@@ -17,8 +17,8 @@ from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.models.positions import position_limit
-from rewardsmith.preferences.conversations import pair_conversations
-from rewardsmith.preferences.pair_table import response_lengths
+from rewardsmith.preferences.pairs.conversations import pair_conversations
+from rewardsmith.preferences.pairs.pair_table import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs

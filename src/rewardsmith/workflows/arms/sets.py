@@ -20,10 +20,10 @@ from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.preferences.conversations import distinct, pair_conversations, turns_of
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.samples import SampleSet
+from rewardsmith.preferences.pairs.conversations import distinct, pair_conversations, turns_of
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.studies.arms.findings import ScoredSet
 from rewardsmith.studies.arms.forecast import HELD_OUT, Workload

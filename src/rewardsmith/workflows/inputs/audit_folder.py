@@ -17,7 +17,7 @@ from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
 from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.workflows.outputs.output_paths import QUARANTINE
 
 PAIRS, STRENGTHS, DOUBTFUL, LEANINGS = "pairs.parquet", "strengths.parquet", "doubtful.csv", "leanings.csv"

@@ -7,7 +7,7 @@ import pyarrow as pa
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.preferences.options import RowOptions
-from rewardsmith.preferences.samples import SampleSet
+from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.workflows.inputs.origins import META_INPUT
 from rewardsmith.workflows.inputs.sample_files import read_samples
 from rewardsmith.workflows.options.train import TrainConfig

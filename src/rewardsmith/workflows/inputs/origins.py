@@ -8,7 +8,7 @@ from typing import Any
 
 from rewardsmith.artifacts.manifest import MANIFEST, read_manifest
 from rewardsmith.errors import OutputError
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 
 EVAL_INPUT = "eval: "
 """Begins the names of what a training only evaluated on, among the inputs in its manifest."""

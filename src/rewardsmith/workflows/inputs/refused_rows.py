@@ -8,9 +8,9 @@ from rewardsmith.errors import DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.loading import load_tokenizer
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.conversations import pair_conversations
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 CHUNK = 2048

@@ -13,9 +13,9 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import RowOptions
-from rewardsmith.preferences.row_fields import columns_not_read
-from rewardsmith.preferences.samples import SampleSet, load_samples
+from rewardsmith.preferences.rows.fields import columns_not_read
 from rewardsmith.preferences.second_labels import SecondLabels
+from rewardsmith.preferences.unlabelled.samples import SampleSet, load_samples
 
 
 def read_samples(options: RowOptions, refusals: Refusals, dataset: Any = None) -> SampleSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewardsmith.artifacts.progress import say
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels, second_labels
 
 SECOND_QUARANTINE = "second_labels_quarantine.jsonl"

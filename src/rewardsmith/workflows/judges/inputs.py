@@ -11,10 +11,10 @@ from typing import Any
 from rewardsmith.contracts.judge import ResponsePair
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.judging.contests import Compared, compared_pairs
-from rewardsmith.preferences.answers import AnswerSet, load_answers
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions, RowOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.unlabelled.answers import AnswerSet, load_answers
 from rewardsmith.workflows.options.judge import JudgeConfig
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.contracts.conversations import Conversation, with_fields
 from rewardsmith.policy.rounds.round_samples import RoundSamples
-from rewardsmith.preferences.identity import prompt_id
+from rewardsmith.preferences.pairs.identity import prompt_id
 from rewardsmith.sampling.local_sampler import load_local_sampler
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop

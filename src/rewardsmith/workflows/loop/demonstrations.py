@@ -12,7 +12,7 @@ from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import choose_pairs
 from rewardsmith.policy.rounds.labelling import labelled
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.sampling.local_sampler import load_local_sampler
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop

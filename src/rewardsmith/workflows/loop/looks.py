@@ -17,7 +17,7 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.policy.rounds.looks import reward_model_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
-from rewardsmith.preferences.conversations import pair_conversations
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.workflows.loop.answers import column_of
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.loop import Loop

@@ -16,10 +16,10 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.policy.worlds.preferences import draw_preferences
-from rewardsmith.preferences.grouping import hold_out_groups
-from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.preferences.load import load_preferences
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.grouping import hold_out_groups
+from rewardsmith.preferences.pairs.identity import prompt_id
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.sampling.local_sampler import load_local_sampler
 from rewardsmith.tokens.turns import ANSWER
 from rewardsmith.workflows.inputs.refused_rows import refusals_of

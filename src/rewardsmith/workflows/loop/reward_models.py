@@ -17,9 +17,9 @@ from rewardsmith.models.loading import save_reward_model
 from rewardsmith.models.policies import load_policy
 from rewardsmith.objectives.ocrm import off_policy_weights
 from rewardsmith.policy.likelihood import likelihoods
-from rewardsmith.preferences.conversations import pair_conversations
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.inputs.meta_samples import meta_samples
 from rewardsmith.workflows.inputs.refused_rows import refusals_of

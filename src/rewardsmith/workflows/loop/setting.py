@@ -15,11 +15,11 @@ from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.files import weights_fingerprint
 from rewardsmith.policy.worlds.world import World, open_world
-from rewardsmith.preferences.identity import prompt_id
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import PromptOptions
-from rewardsmith.preferences.preference_set import PreferenceSet
-from rewardsmith.preferences.prompt_rows import stream_prompts
+from rewardsmith.preferences.pairs.identity import prompt_id
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
+from rewardsmith.preferences.unlabelled.prompt_rows import stream_prompts
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge
 from rewardsmith.workflows.loop.decided import Decided, read_decided

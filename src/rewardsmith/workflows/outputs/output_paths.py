@@ -13,7 +13,7 @@ from rewardsmith.artifacts.partial import remove_abandoned
 from rewardsmith.artifacts.progress import say
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, OutputError
-from rewardsmith.preferences.preference_set import PreferenceSet
+from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.workflows.options.audit import AuditConfig
 from rewardsmith.workflows.options.evaluate import EvaluateConfig
 from rewardsmith.workflows.options.study_arms import StudyArmsConfig

@@ -14,9 +14,9 @@ from rewardsmith.contracts.conversations import Message, with_fields
 from rewardsmith.contracts.metrics.sample import AnswerCounts
 from rewardsmith.contracts.sampler import Answers, Sample
 from rewardsmith.errors import ConfigError, OutputError
-from rewardsmith.preferences.identity import prompt_id
-from rewardsmith.preferences.preference_set import QuarantinedRow
-from rewardsmith.preferences.prompt_rows import PromptRow
+from rewardsmith.preferences.pairs.identity import prompt_id
+from rewardsmith.preferences.pairs.preference_set import QuarantinedRow
+from rewardsmith.preferences.unlabelled.prompt_rows import PromptRow
 from rewardsmith.workflows.outputs.output_paths import refuse_existing
 
 SUFFIX = ".jsonl"

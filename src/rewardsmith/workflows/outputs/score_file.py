@@ -16,7 +16,7 @@ from rewardsmith.artifacts.parts import PartsFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.files.raw_row import json_text as raw_json
 from rewardsmith.preferences.files.raw_row import valid_text
-from rewardsmith.preferences.kept_columns import is_deep, join_parts, kept_name, kept_table
+from rewardsmith.workflows.outputs.kept_columns import is_deep, join_parts, kept_name, kept_table
 from rewardsmith.workflows.outputs.output_paths import refuse_existing
 
 Records = Sequence[Mapping[str, object] | None]

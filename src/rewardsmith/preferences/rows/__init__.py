@@ -1,0 +1,1 @@
+"""What a row says, whatever form it is in: messages, prompts, responses, and columns about them."""

@@ -1,0 +1,1 @@
+"""Where rows come from: what a user may name as a data set, and which files it then is."""

@@ -1,0 +1,1 @@
+"""Rows whose labels nobody asks for: prompts, what a policy answered to them, demonstrations."""

@@ -43,7 +43,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.training.options import TrainOptions
     from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
-    from rewardsmith.models.loading import load_reward_model
+    from rewardsmith.models.loading.reward_models import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
 
     use_all_cores()

@@ -30,8 +30,8 @@ from rewardsmith.engine.attention.packed_attention import attend_by_response
 from rewardsmith.engine.attention.packing import PackLayout, pack
 from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, PackedForm
 from rewardsmith.engine.hardware.devices import use_all_cores
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.tokens.encoding import ConversationEncoder

@@ -36,8 +36,8 @@ import rewardsmith
 from rewardsmith.artifacts.atomic import write_jsonl
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.likelihood import likelihoods
 from rewardsmith.policy.worlds.options import WorldName, WorldOptions
 from rewardsmith.policy.worlds.world import World, open_world

@@ -21,9 +21,9 @@ import torch
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.training.recomputation import Again, recomputed_blocks
-from rewardsmith.models.dropout import dropout_sites
+from rewardsmith.models.layers.dropout import dropout_sites
+from rewardsmith.models.loading.starting import StartingModel, starting_model
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.tokens.encoding import Encoded
 
 WORDS = ("tree", "river", "the", "blue", "sky", "runs", "why")

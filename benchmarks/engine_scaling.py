@@ -131,7 +131,7 @@ def _parts(spec: dict[str, Any], num_layers: int | None) -> tuple[Any, Any, Any]
     from torch import nn
 
     from rewardsmith.engine.hardware.devices import use_all_cores
-    from rewardsmith.models.loading import load_reward_model
+    from rewardsmith.models.loading.reward_models import load_reward_model
     from rewardsmith.tokens.encoding import ConversationEncoder
 
     use_all_cores()

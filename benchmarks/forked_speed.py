@@ -44,9 +44,9 @@ def train_members(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.members.forked_training import train_forked
     from rewardsmith.engine.training.options import TrainOptions
-    from rewardsmith.models.embedded import resolve_model
-    from rewardsmith.models.loading import load_reward_model
-    from rewardsmith.models.members import default_fork_layer
+    from rewardsmith.models.loading.embedded import resolve_model
+    from rewardsmith.models.loading.reward_models import load_reward_model
+    from rewardsmith.models.members.forked_model import default_fork_layer
     from rewardsmith.models.options import LoraOptions
     from rewardsmith.preferences.pairs.conversations import pair_conversations
     from rewardsmith.strength.ensembles.crossfit import member_weights

@@ -19,7 +19,7 @@ def block_rate(model_path: str, device: str, bf16: bool = False) -> dict[str, An
     Float32, or bfloat16 where asked for. Nothing else runs: no norms, no attention, no optimiser.
     """
     from rewardsmith.engine.hardware.devices import use_all_cores
-    from rewardsmith.models.loading import load_reward_model
+    from rewardsmith.models.loading.reward_models import load_reward_model
 
     use_all_cores()
     model, _, _ = load_reward_model(model_path)

@@ -22,7 +22,7 @@ from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 
 NUM_MEMBERS, VIEW_DROPOUT = 4, 0.1
 

@@ -16,7 +16,7 @@ from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.sample_batches import SampleBatch
 from rewardsmith.engine.training.pair_source import steps_of_epoch
 from rewardsmith.engine.training.subject import Source
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 
 NUM_HIDDEN, STEP_SIZE, NUM_EPOCHS = 64, 64, 2
 

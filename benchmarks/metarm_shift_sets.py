@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.features.extraction import extract_features
-from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_spec import FeatureSpec
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations

@@ -33,8 +33,8 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     from rewardsmith.engine.training.reward_step import reward_step
     from rewardsmith.engine.training.reward_training import train_reward_model
     from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
+    from rewardsmith.models.loading.starting import starting_model
     from rewardsmith.models.options import ModelOptions
-    from rewardsmith.models.starting import starting_model
     from rewardsmith.preferences.load import load_preferences
     from rewardsmith.preferences.options import DataOptions
     from rewardsmith.preferences.pairs.grouping import hold_out_groups

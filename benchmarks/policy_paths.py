@@ -16,8 +16,8 @@ from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.metrics.aggregates import Aggregate, Aggregation
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.options import (
     KLOptions,
     PolicyOptimizerOptions,

@@ -40,11 +40,11 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.engine.scoring.local_scorer import LocalScorer
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import quiet_transformers
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import quiet_transformers
+from rewardsmith.models.loading.policies import load_policy
+from rewardsmith.models.loading.starting import starting_model
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.policies import load_policy
-from rewardsmith.models.starting import starting_model
 from rewardsmith.policy.options import SETTINGS, KLOptions, PolicyOptimizerOptions, PolicyOptions
 from rewardsmith.policy.policy_training import train_policy
 from rewardsmith.policy.ppo_step import PPOStep

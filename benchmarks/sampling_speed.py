@@ -25,8 +25,8 @@ import torch
 from rewardsmith.artifacts.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.devices import use_all_cores
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.preferences.options import PromptOptions
 from rewardsmith.preferences.pairs.identity import prompt_id
 from rewardsmith.preferences.unlabelled.prompt_rows import stream_prompts

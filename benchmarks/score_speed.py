@@ -42,7 +42,7 @@ def score_ours(spec: dict[str, Any]) -> dict[str, Any]:
     from computed_tokens import TokenCount, cuda_peak_gib
 
     from rewardsmith.engine.scoring.local_scorer import LocalScorer
-    from rewardsmith.models.loading import load_reward_model
+    from rewardsmith.models.loading.reward_models import load_reward_model
     from rewardsmith.preferences.pairs.conversations import pair_conversations
     from rewardsmith.tokens.encoding import ConversationEncoder
 

@@ -41,10 +41,10 @@ from rewardsmith.engine.training.optimizers import make_optimizer
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.recomputation import recomputed_blocks, what_again
-from rewardsmith.models.dropout import dropout_sites
-from rewardsmith.models.heads import core_of, output_layer
+from rewardsmith.models.layers.dropout import dropout_sites
+from rewardsmith.models.layers.heads import core_of, output_layer
+from rewardsmith.models.loading.starting import StartingModel, starting_model
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.starting import StartingModel, starting_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 

@@ -22,8 +22,8 @@ from tiny_policy.exchanges import Exchange, cut, read_exchanges
 from tiny_policy.training import Shape, loss_on, new_model, teach
 from tiny_policy.vocabulary import make_tokenizer
 
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.worlds.world import EXCHANGES
 
 FOLDER = Path(__file__).parents[1] / "src" / "rewardsmith" / "models" / "embedded_weights"

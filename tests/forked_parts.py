@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 LORA = LoraOptions(lora_r=4)

@@ -42,6 +42,7 @@ LONG_FILE_LINES = 400
 ROOMS = {
     "engine": (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor")),
     "preferences": (("files", "pairs"), ("sources", "rows"), ("formats", "exports"), ("unlabelled", "simulation")),
+    "models": (("layers",), ("loading",), ("members",)),
 }
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 
 
 def save_untrained(trunk: Path, folder: Path) -> Path:

@@ -57,7 +57,7 @@ def _embed(texts: list[tuple[str, str]]) -> list[np.ndarray]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    from rewardsmith.models.embedded import resolve_model
+    from rewardsmith.models.loading.embedded import resolve_model
 
     path = resolve_model("embedded/minilm").path_or_id
     tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from rewardsmith.artifacts.tensor_files import write_tensors
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.policies import load_policy, save_policy
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.policies import load_policy, save_policy
-from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 from tiny_writers import save_tiny_writer
 

@@ -16,9 +16,9 @@ import pytest
 from judge_server import pair
 from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
-from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.models.options import EndpointOptions
-from rewardsmith.models.policies import load_policy
 
 pytestmark = pytest.mark.slow
 START_S, ANSWER_S = 300, 300

@@ -14,8 +14,8 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.options import CheckpointOptions
+from rewardsmith.models.loading.policies import add_policy_lora
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.policies import add_policy_lora
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import TrainedPolicy, train_policy
 from tiny_architectures import tokenizer_for

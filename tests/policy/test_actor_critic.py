@@ -12,8 +12,8 @@ from runs import adapted
 from toy_policies import toy_policy
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.policy.actor_critic import ActorCritic, response_logprobs
 from rewardsmith.policy.critic import critic_of_policy, critic_of_reward_model
 from rewardsmith.policy.reference import EarlierAdapters, FrozenCopy, reference_of

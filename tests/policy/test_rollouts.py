@@ -13,9 +13,9 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.scoring.local_scorer import LocalScorer
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.kl_control import next_coefficient
 from rewardsmith.policy.options import KLOptions, PPOOptions

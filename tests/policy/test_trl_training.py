@@ -16,8 +16,8 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.artifacts.metrics_log import MetricsLog
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy, save_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy, save_policy
 from rewardsmith.objectives.policy import mean_weights
 from rewardsmith.policy import trl_training
 from rewardsmith.policy.actor_critic import ActorCritic

@@ -18,8 +18,8 @@ from rewardsmith.engine.members import member_runs
 from rewardsmith.engine.members.member_training import MemberSpec
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError, RunError
-from rewardsmith.models.loading import load_reward_model
-from rewardsmith.models.lora import merge_lora
+from rewardsmith.models.loading.lora import merge_lora
+from rewardsmith.models.loading.reward_models import load_reward_model
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from tiny_reward_models import some_rows
 

@@ -14,9 +14,9 @@ import torch
 import rewardsmith
 from any_pairs import ledger_of, write_refined
 from rewardsmith.engine.scoring.open_scorer import open_scorer
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.objectives.preference import preference_loss, weighted_mean
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from tiny_architectures import save_tiny_model

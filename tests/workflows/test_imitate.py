@@ -11,8 +11,8 @@ import pytest
 import rewardsmith
 from rewardsmith.cli.main import main
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 
 SMALL: dict[str, Any] = {
     "num_rounds": 2,

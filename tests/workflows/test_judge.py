@@ -16,9 +16,9 @@ from rewardsmith.cli.main import main
 from rewardsmith.contracts.judge import ResponsePair, Ruling
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.models import chat_endpoint
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.workflows.judge import JudgeResult, run_judge
 from rewardsmith.workflows.options.judge import JudgeConfig
 

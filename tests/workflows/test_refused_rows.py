@@ -11,9 +11,9 @@ import pytest
 import rewardsmith
 from rewardsmith.cli.main import main
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.doctor import run_doctor
 from rewardsmith.workflows.options.doctor import DoctorConfig

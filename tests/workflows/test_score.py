@@ -29,9 +29,9 @@ from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.metrics.aggregates import Aggregation
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.workflows.options.score import ScoreConfig
 from rewardsmith.workflows.score import run_score

@@ -179,7 +179,7 @@ def test_a_model_that_cannot_be_forked_is_refused_before_anything_costly(tiny_ll
         raise AssertionError
 
     monkeypatch.setattr(study_noise, "pair_features", costly)
-    monkeypatch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
+    monkeypatch.setattr("rewardsmith.models.members.forked_model.transformer_blocks", lambda _: None)
     with pytest.raises(ModelError, match="cannot be forked; use `trainer` probe"):
         run_study_noise(config(tiny_llama, tmp_path / "x", **FORKED), ROWS)
     assert not (tmp_path / "x" / "unfinished.json").exists()

@@ -17,7 +17,7 @@ from rewardsmith.artifacts.atomic import atomic_path, write_json
 from rewardsmith.artifacts.fingerprints import fingerprint_bytes
 from rewardsmith.errors import ModelError
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
-from rewardsmith.models.files import refuse_changed_files
+from rewardsmith.models.loading.files import refuse_changed_files
 
 FORMAT_VERSION = 1
 HEAD_CONFIG = "feature_head.json"

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.heads import apply_head, core_of, has_score_head
-from rewardsmith.models.vocabulary import num_embeddings
+from rewardsmith.models.layers.heads import apply_head, core_of, has_score_head
+from rewardsmith.models.loading.vocabulary import num_embeddings
 from rewardsmith.policy.sequences import Sequences
 
 

@@ -26,7 +26,7 @@ from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.optimizers import FUSED_DEVICES
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.positions import position_limit
+from rewardsmith.models.loading.positions import position_limit
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.critic import Critic, critic_of_policy
 from rewardsmith.policy.options import PolicyOptimizerOptions, PolicyOptions, check_policy_options

@@ -23,7 +23,7 @@ from rewardsmith.engine.training.loop import Log, TrainOutcome
 from rewardsmith.engine.training.meter import Line
 from rewardsmith.engine.training.optimizers import rate_factor
 from rewardsmith.errors import ConfigError, ModelError, RunError
-from rewardsmith.models.files import quiet_transformers
+from rewardsmith.models.loading.files import quiet_transformers
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.options import PolicyOptions, check_policy_options
 from rewardsmith.policy.policy_training import TrainedPolicy, check_length, loop_options, make_policy_optimizer

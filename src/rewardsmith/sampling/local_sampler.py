@@ -13,10 +13,10 @@ from rewardsmith.engine.hardware.devices import bf16_pays, choose_device, use_al
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.counter_random import number_of
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.policies import load_policy
-from rewardsmith.models.positions import position_limit
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.policies import load_policy
+from rewardsmith.models.loading.positions import position_limit
 from rewardsmith.preferences.pairs.identity import prompt_id
 from rewardsmith.preferences.rows.messages import assistant
 from rewardsmith.sampling.drawing import Drawing, Drawn

@@ -15,10 +15,10 @@ from rewardsmith.engine.doctor.environment_checks import check_environment
 from rewardsmith.engine.doctor.model_checks import check_model
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import local_source, resolve_model
-from rewardsmith.models.loading import ADAPTER_CONFIG, load_config, load_reward_model, load_tokenizer
-from rewardsmith.models.positions import check_max_length, position_limit
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import local_source, resolve_model
+from rewardsmith.models.loading.positions import check_max_length, position_limit
+from rewardsmith.models.loading.reward_models import ADAPTER_CONFIG, load_config, load_reward_model, load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.inputs.refused_rows import set_aside_refused

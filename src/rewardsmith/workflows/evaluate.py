@@ -22,7 +22,7 @@ from rewardsmith.evaluation.policy_samples import compare_samples, sample_number
 from rewardsmith.evaluation.reward_benchmark import RewardBenchmark, benchmark_rewards, reward_table
 from rewardsmith.evaluation.scored_pairs import score_pairs
 from rewardsmith.evaluation.state_maps import map_table
-from rewardsmith.models.kept_temperature import (
+from rewardsmith.models.loading.kept_temperature import (
     TemperatureFit,
     fitted_on,
     folder_for_temperature,

@@ -21,9 +21,9 @@ from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.options import check_saving
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.imitation.imitation_training import Imitated, imitate
 from rewardsmith.policy.imitation.options import check_imitation
 from rewardsmith.preferences.unlabelled.demonstrations import DemonstrationSet, load_demonstrations

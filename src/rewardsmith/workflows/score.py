@@ -30,7 +30,7 @@ from rewardsmith.evaluation.reward_columns import (
     reward_schema,
     summarise_counts,
 )
-from rewardsmith.models.kept_temperature import read_temperature
+from rewardsmith.models.loading.kept_temperature import read_temperature
 from rewardsmith.preferences.rows.fields import columns_not_read
 from rewardsmith.preferences.unlabelled.streaming import RowStream, ScoringRow, stream_rows
 from rewardsmith.report.notebook import MeasuredResult

@@ -14,10 +14,10 @@ from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.contracts.metrics.study_noise import ForkedArms, StudyAbout, StudyNoiseMetrics
 from rewardsmith.engine.training.options import check_options
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_config, load_tokenizer
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.reward_models import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet

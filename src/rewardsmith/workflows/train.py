@@ -26,7 +26,7 @@ from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
-from rewardsmith.models.loading import save_reward_model
+from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.grouping import hold_out_groups

@@ -27,9 +27,9 @@ from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.reward_training import Trained, train_reward_model
 from rewardsmith.engine.training.trackers import TrackedLog, check_trackers
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.heads import core_of, output_layer
-from rewardsmith.models.lora import add_lora
-from rewardsmith.models.starting import StartingModel, starting_model
+from rewardsmith.models.layers.heads import core_of, output_layer
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.starting import StartingModel, starting_model
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.refining.choice import warning_of_rates

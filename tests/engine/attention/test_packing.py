@@ -22,10 +22,10 @@ from rewardsmith.engine.batches.batch_forms import PackedForm, PaddedForm, batch
 from rewardsmith.engine.batches.model_inputs import PackedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
 from rewardsmith.engine.batches.reward_module import rewards_of
-from rewardsmith.models.dropout import causal_keys
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.layers.dropout import causal_keys
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.tokens.batching import shared_prefix_length
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import DECODERS, conversation, save_tiny_model

@@ -13,13 +13,13 @@ from torch import Tensor
 from rewardsmith.engine.batches.batch_forms import BatchForm, PackedForm, PaddedForm, batch_form
 from rewardsmith.engine.batches.reward_module import RewardModule, rewards_of
 from rewardsmith.engine.training.recomputation import Again, recomputed_blocks
-from rewardsmith.models.blocks import train_top_layers
-from rewardsmith.models.dropout import Dropout, dropout_sites
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.blocks import train_top_layers
+from rewardsmith.models.layers.dropout import Dropout, dropout_sites
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import ARCHITECTURES, DECODERS, conversation, save_tiny_model
 

@@ -10,12 +10,12 @@ import torch
 from rewardsmith.engine.batches.batch_forms import PaddedForm, batch_form
 from rewardsmith.engine.batches.reward_module import RewardModule, rewards_of
 from rewardsmith.engine.training.accelerators import make_accelerator
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import output_layer
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.heads import output_layer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, DECODERS, save_tiny_model
 

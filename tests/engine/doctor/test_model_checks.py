@@ -11,9 +11,9 @@ import torch
 from rewardsmith.engine.doctor import model_checks
 from rewardsmith.engine.doctor.check import Check
 from rewardsmith.engine.doctor.model_checks import ModelUnderTest, check_model
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 from tiny_reward_models import tiny_tokenizer
 

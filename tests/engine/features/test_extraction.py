@@ -11,9 +11,9 @@ from rewardsmith.engine.features import extraction
 from rewardsmith.engine.features.extraction import extract_features
 from rewardsmith.engine.features.hidden_states import pooling_weights
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import ModelSource, resolve_model
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec, Pooling
-from rewardsmith.models.loading import load_tokenizer, load_trunk
+from rewardsmith.models.loading.embedded import ModelSource, resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, load_trunk
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, conversation, save_tiny_model
@@ -134,7 +134,7 @@ def test_what_an_interrupted_run_stored_is_used(
 
 def test_layers_above_the_highest_one_asked_for_are_not_computed(tmp_path: Path) -> None:
     from rewardsmith.engine.features.hidden_states import read_layers
-    from rewardsmith.models.blocks import transformer_blocks
+    from rewardsmith.models.layers.blocks import transformer_blocks
 
     source, encoder = tiny("gpt2", tmp_path)
     model, _ = load_trunk(source)

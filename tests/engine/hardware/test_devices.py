@@ -15,10 +15,10 @@ from rewardsmith.engine.training.accelerators import computes_in_bf16, make_acce
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 

@@ -30,9 +30,9 @@ from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Source
 from rewardsmith.errors import ConfigError, DataError, RunError
-from rewardsmith.models.heads import switch_dropout_off
-from rewardsmith.models.member_folders import save_member
-from rewardsmith.models.members import ForkedModel, fork
+from rewardsmith.models.layers.heads import switch_dropout_off
+from rewardsmith.models.members.folders import save_member
+from rewardsmith.models.members.forked_model import ForkedModel, fork
 from tiny_reward_models import pair_table, some_rows
 
 pytestmark = pytest.mark.filterwarnings(

@@ -25,8 +25,8 @@ from rewardsmith.engine.members.trunk_states import TrunkStates
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import Moment, Watch
 from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.models.heads import output_layer
-from rewardsmith.models.members import ForkedModel, fork
+from rewardsmith.models.layers.heads import output_layer
+from rewardsmith.models.members.forked_model import ForkedModel, fork
 from tiny_reward_models import pair_table, some_rows
 
 

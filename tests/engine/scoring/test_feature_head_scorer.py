@@ -12,11 +12,11 @@ from rewardsmith.engine.features.extraction import extract_features
 from rewardsmith.engine.scoring.feature_head_scorer import FeatureHeadScorer
 from rewardsmith.errors import ModelError
 from rewardsmith.metrics.aggregates import Aggregation
-from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.feature_spec import FeatureSpec
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, conversation, save_tiny_model
 

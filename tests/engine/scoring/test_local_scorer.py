@@ -19,12 +19,12 @@ from rewardsmith.engine.scoring import local_scorer
 from rewardsmith.engine.scoring.local_scorer import LocalScorer, distinct_by_prompt, load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import RewardOutput, compute_rewards
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.heads import RewardOutput, compute_rewards
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import conversation, save_tiny_model

@@ -16,12 +16,12 @@ from rewardsmith.engine.scoring.local_scorer import LocalScorer
 from rewardsmith.engine.scoring.open_scorer import ScorerKind, open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead, HeadPart
 from rewardsmith.models.feature_spec import FeatureSpec
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from stub_scorer import StubScorer
 from tiny_architectures import CONVERSATIONS, save_tiny_model

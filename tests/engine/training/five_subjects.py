@@ -36,7 +36,7 @@ from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.pair_source import PairSource
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Source, Step, StepOutput
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, sample_table, some_rows, tiny_tokenizer
 

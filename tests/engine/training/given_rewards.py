@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 
 
 @dataclass(frozen=True)

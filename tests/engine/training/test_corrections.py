@@ -19,7 +19,7 @@ from rewardsmith.engine.training.corrections.data_smoothing import STATE, DataSm
 from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
 from rewardsmith.engine.training.corrections.norm_bt import NormBT
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 
 
 def seen(*gaps: float, distances: tuple[float, ...] | None = None) -> Seen:

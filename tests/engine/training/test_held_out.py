@@ -21,12 +21,12 @@ from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
 from rewardsmith.errors import DataError, RunError
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import RewardOutput
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.heads import RewardOutput
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 

@@ -15,9 +15,9 @@ from rewardsmith.engine.training import recomputation
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.recomputation import what_again
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import save_tiny_model
 

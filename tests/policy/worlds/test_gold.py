@@ -9,8 +9,8 @@ import pytest
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.worlds.gold import GoldReward
 from rewardsmith.policy.worlds.world import read_exchanges
 from rewardsmith.preferences.rows.messages import assistant, user

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.policy.worlds import world as world_module
 from rewardsmith.policy.worlds.options import WorldOptions
 from rewardsmith.policy.worlds.preferences import draw_preferences

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 @pytest.fixture(scope="session")
 def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an ensemble of two reward models that differ in their heads, and read 96 tokens."""
-    from rewardsmith.models.embedded import resolve_model
-    from rewardsmith.models.loading import load_tokenizer, save_reward_model
-    from rewardsmith.models.starting import new_reward_model
+    from rewardsmith.models.loading.embedded import resolve_model
+    from rewardsmith.models.loading.reward_models import load_tokenizer, save_reward_model
+    from rewardsmith.models.loading.starting import new_reward_model
     from tiny_architectures import save_tiny_model
 
     root = tmp_path_factory.mktemp("ensemble")

@@ -20,8 +20,8 @@ from answered_prompts import ANSWERED, user
 
 import rewardsmith
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from tiny_architectures import gpt2_tokenizer
 from tiny_reward_models import save_tiny_llama
 from tiny_writers import save_tiny_writer

@@ -20,8 +20,8 @@ import torch
 from answered_prompts import ANSWERED, user
 
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 
 Scored = Callable[..., list[float]]
 FILE = """

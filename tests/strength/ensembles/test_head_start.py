@@ -12,10 +12,10 @@ from torch.nn.functional import logsigmoid
 
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.reward_module import rewards_of
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import head_inputs, output_layer
+from rewardsmith.models.layers.heads import head_inputs, output_layer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.starting import starting_model
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.ensembles.head_start import fit_member_heads, probed_heads
 from tiny_architectures import CONVERSATIONS, save_tiny_model
 from tiny_reward_models import pair_table, some_rows

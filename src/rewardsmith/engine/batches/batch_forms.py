@@ -15,8 +15,8 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.attention.packing import by_prompt, pack, packed_length
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs, PaddedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed
-from rewardsmith.models.dropout import TokenKeys, causal_keys, whole_keys
-from rewardsmith.models.heads import core_of, has_score_head
+from rewardsmith.models.layers.dropout import TokenKeys, causal_keys, whole_keys
+from rewardsmith.models.layers.heads import core_of, has_score_head
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 

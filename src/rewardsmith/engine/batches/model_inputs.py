@@ -18,7 +18,7 @@ class ModelInputs(Protocol):
 
     @property
     def token_keys(self) -> Int[Tensor, "rows T"] | None:
-        """For dropout (`models/dropout.py`), where it is wanted."""
+        """For dropout (`models/layers/dropout.py`), where it is wanted."""
         ...
 
     @property

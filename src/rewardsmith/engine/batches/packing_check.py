@@ -12,7 +12,7 @@ from rewardsmith.engine.attention.packed_attention import NAME, use_packed_atten
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs
 from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
-from rewardsmith.models.heads import core_of, has_score_head
+from rewardsmith.models.layers.heads import core_of, has_score_head
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}

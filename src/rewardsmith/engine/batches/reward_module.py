@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rewardsmith.engine.batches.model_inputs import ModelInputs
-from rewardsmith.models.dropout import Dropout
-from rewardsmith.models.heads import RewardOutput, read_head
+from rewardsmith.models.layers.dropout import Dropout
+from rewardsmith.models.layers.heads import RewardOutput, read_head
 
 
 def rewards_of(model: Any, inputs: ModelInputs) -> Float[Tensor, " N"]:

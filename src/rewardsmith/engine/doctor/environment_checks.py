@@ -14,7 +14,7 @@ from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.hardware.devices import choose_device, device_name
 from rewardsmith.engine.hardware.memory import total_memory
 from rewardsmith.errors import ModelError, OutputError
-from rewardsmith.models.embedded import EMBEDDED_MODELS, resolve_model
+from rewardsmith.models.loading.embedded import EMBEDDED_MODELS, resolve_model
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "datasets", "pyarrow", "safetensors")
 SUPPORTED_PYTHONS = ((3, 11), (3, 13))

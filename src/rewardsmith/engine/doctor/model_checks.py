@@ -20,10 +20,10 @@ from rewardsmith.engine.batches.pair_batches import PairBatch
 from rewardsmith.engine.batches.reward_module import RewardModule
 from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.training.reward_step import RewardStep
-from rewardsmith.models.files import quiet_transformers
-from rewardsmith.models.heads import compute_rewards, output_layer
-from rewardsmith.models.loading import load_reward_model, save_reward_model
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.heads import compute_rewards, output_layer
+from rewardsmith.models.loading.files import quiet_transformers
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_reward_model, save_reward_model
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.chat_template import template_depends_on_date

@@ -31,13 +31,13 @@ from rewardsmith.engine.features.feature_cache import (
 from rewardsmith.engine.features.hidden_states import pooling_weights, read_layers
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.errors import ModelError, RunError
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_config, load_trunk
-from rewardsmith.models.positions import check_max_length
-from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.loading.embedded import ModelSource
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.positions import check_max_length
+from rewardsmith.models.loading.reward_models import load_config, load_trunk
+from rewardsmith.models.loading.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.preferences.pairs.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches, pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded

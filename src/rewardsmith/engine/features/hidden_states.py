@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rewardsmith.models.blocks import num_layers, transformer_blocks
 from rewardsmith.models.feature_spec import Pooling
+from rewardsmith.models.layers.blocks import num_layers, transformer_blocks
 
 OnLayer = Callable[[int, Tensor], None]
 

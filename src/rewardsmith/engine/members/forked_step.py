@@ -13,7 +13,7 @@ from torch import Tensor
 from rewardsmith.engine.members.forked_batches import ForkedBatch, StoredStates
 from rewardsmith.engine.members.member_optimizer import MemberAdamW
 from rewardsmith.engine.training.subject import Step, StepOutput
-from rewardsmith.models.members import ForkedModel
+from rewardsmith.models.members.forked_model import ForkedModel
 from rewardsmith.objectives.noise_aware import believed_target
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 

@@ -27,7 +27,7 @@ from rewardsmith.engine.training.checkpoints import Checkpoints, work_before
 from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions, check_options
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
+from rewardsmith.models.members.forked_model import ForkedModel, default_fork_layer, fork
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.tokens.encoding import ConversationEncoder
 

@@ -11,8 +11,8 @@ from transformers import AutoModelForSequenceClassification
 from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, free_memory
 from rewardsmith.engine.members.member_training import MemberSpec
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_config
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_config
 
 TRAINED_BYTES = 16  # weight, gradient and the two moments of AdamW, in float32
 FROZEN_BYTES = 4

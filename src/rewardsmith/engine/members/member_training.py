@@ -32,10 +32,10 @@ from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.engine.training.reward_step import reward_step
 from rewardsmith.engine.training.reward_training import train_reward_model
-from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import save_reward_model
+from rewardsmith.models.loading.starting import starting_model
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.models.starting import starting_model
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 
 LABELS_FILE = "labels.safetensors"

@@ -15,8 +15,8 @@ from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, PaddedFor
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.features.hidden_states import read_layers
 from rewardsmith.engine.members.forked_batches import KEPT_BYTES, ForkedBatch
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.heads import has_score_head, head_inputs
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.layers.heads import has_score_head, head_inputs
 from rewardsmith.preferences.pairs.conversations import distinct
 from rewardsmith.tokens.batching import length_sorted_batches
 from rewardsmith.tokens.encoding import Encoded

@@ -14,10 +14,10 @@ from rewardsmith.engine.features.extraction import Features, extract_features
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.errors import ModelError
 from rewardsmith.metrics.aggregates import Aggregation
-from rewardsmith.models.embedded import resolve_model
 from rewardsmith.models.feature_head import FeatureHead
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 

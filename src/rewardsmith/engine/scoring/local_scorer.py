@@ -22,12 +22,12 @@ from rewardsmith.engine.batches.batch_forms import DEFAULT_MAX_TOKENS, BatchForm
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.dropout import dropout_sites
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.heads import RewardOutput, core_of, output_layer, read_head
-from rewardsmith.models.loading import load_reward_model
-from rewardsmith.models.positions import check_max_length, position_limit
+from rewardsmith.models.layers.dropout import dropout_sites
+from rewardsmith.models.layers.heads import RewardOutput, core_of, output_layer, read_head
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.positions import check_max_length, position_limit
+from rewardsmith.models.loading.reward_models import load_reward_model
 from rewardsmith.preferences.pairs.conversations import distinct, turns_of
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
@@ -102,7 +102,7 @@ class LocalScorer:
         return self._states(conversations, self._output, "Reading states")
 
     def views(self, conversations: Sequence[Conversation], dropout: float, seed: int = 0) -> NDArray[np.float32]:
-        """States [2, N, D] of two views that drop as training does (`models/dropout.py`), in all blocks."""
+        """States [2, N, D] of two views that drop as training does (`models/layers/dropout.py`), in all blocks."""
         form = batch_form(self.model, self.encoder, dropout=True)
         with dropout_sites(self.model, dropout, seed, all_blocks=True) as drops:
 

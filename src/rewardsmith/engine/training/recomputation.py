@@ -23,8 +23,8 @@ from rewardsmith.engine.batches.model_inputs import ModelInputs
 from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.blocks import transformer_blocks
-from rewardsmith.models.heads import core_of, output_layer
+from rewardsmith.models.layers.blocks import transformer_blocks
+from rewardsmith.models.layers.heads import core_of, output_layer
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 Again = Literal["nothing", "cheap", "all"]

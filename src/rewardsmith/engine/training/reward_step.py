@@ -19,7 +19,7 @@ from rewardsmith.engine.training.corrections.noise_aware import NoiseAware
 from rewardsmith.engine.training.corrections.norm_bt import NormBT
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.subject import Step, StepOutput
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 from rewardsmith.objectives.preference import centering_loss, preference_loss, weighted_mean
 
 

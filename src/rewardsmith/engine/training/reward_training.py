@@ -27,8 +27,8 @@ from rewardsmith.engine.training.recomputation import recomputed_blocks, what_ag
 from rewardsmith.engine.training.run_state import average_with_earlier
 from rewardsmith.engine.training.subject import Source, Step
 from rewardsmith.errors import DataError
-from rewardsmith.models.blocks import train_top_layers
-from rewardsmith.models.dropout import dropout_sites
+from rewardsmith.models.layers.blocks import train_top_layers
+from rewardsmith.models.layers.dropout import dropout_sites
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 S = TypeVar("S", bound=Step)

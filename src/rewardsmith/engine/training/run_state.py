@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from rewardsmith.engine.training.checkpoints import Checkpoint, Checkpoints
 from rewardsmith.engine.training.optimizers import load_optimizer_tensors, optimizer_tensors
-from rewardsmith.models.averaging import RunningMean
+from rewardsmith.models.members.averaging import RunningMean
 
 Parts = dict[str, dict[str, Tensor]]
 

@@ -19,7 +19,7 @@ from rewardsmith.engine.training.accelerators import BF16, computes_in_bf16
 from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
-from rewardsmith.models.positions import position_limit
+from rewardsmith.models.loading.positions import position_limit
 from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.imitation.demonstrations import encode_demonstrations
 from rewardsmith.policy.imitation.imitation_source import ImitationSource

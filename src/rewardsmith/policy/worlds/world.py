@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.worlds.gold import GoldReward
 from rewardsmith.policy.worlds.options import WorldOptions
 from rewardsmith.preferences.rows.messages import assistant, user

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.preferences.rows.messages import is_message_list
 from rewardsmith.serving.callables.reward_model import SPREAD, RewardModel, batch_row
 

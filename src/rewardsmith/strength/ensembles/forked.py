@@ -24,9 +24,9 @@ from rewardsmith.artifacts.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.members.forked_training import train_forked
 from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.member_folders import save_members
-from rewardsmith.models.starting import StartingModel, starting_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.starting import StartingModel, starting_model
+from rewardsmith.models.members.folders import save_members
 from rewardsmith.strength.ensembles.ensemble import MakeEnsemble
 from rewardsmith.strength.ensembles.head_start import probed_heads
 from rewardsmith.strength.ensembles.judgements import Judgements

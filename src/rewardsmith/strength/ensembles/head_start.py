@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardsmith.engine.features.extraction import Dtype, extract_features
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.embedded import ModelSource
 from rewardsmith.models.feature_spec import FeatureSpec
-from rewardsmith.models.heads import has_score_head, head_inputs
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.layers.heads import has_score_head, head_inputs
+from rewardsmith.models.loading.embedded import ModelSource
 from rewardsmith.objectives.preference import preference_loss
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.strength.ensembles.logistic import fit_heads, principal_axes

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.engine.training.options import TrainOptions
-from rewardsmith.models.averaging import average_reward_models
-from rewardsmith.models.loading import EXTRA_FILE
-from rewardsmith.models.lora import merge_reward_model
+from rewardsmith.models.loading.lora import merge_reward_model
+from rewardsmith.models.loading.reward_models import EXTRA_FILE
+from rewardsmith.models.members.averaging import average_reward_models
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import check_blocks, member_weights

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from rewardsmith.artifacts.progress import progress
 from rewardsmith.engine.features.extraction import Dtype, extract_features, is_decoder
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_config, load_tokenizer
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.positions import position_limit
+from rewardsmith.models.loading.reward_models import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.positions import position_limit
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.preferences.pairs.pair_table import response_lengths
 from rewardsmith.strength.cell_noise import CellNoise

@@ -31,10 +31,10 @@ from rewardsmith.engine.members.trunk_states import TrunkStates
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import Moment
 from rewardsmith.errors import DataError
-from rewardsmith.models.blocks import num_layers
-from rewardsmith.models.members import ForkedModel, fork
+from rewardsmith.models.layers.blocks import num_layers
+from rewardsmith.models.loading.starting import starting_model
+from rewardsmith.models.members.forked_model import ForkedModel, fork
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.models.starting import starting_model
 from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.head_start import fit_member_heads
 from rewardsmith.studies.noise.arms import Arm, Trained, TrainingTask, stack_supervision

@@ -24,7 +24,7 @@ from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.evaluation.scored_pairs import score_pairs
-from rewardsmith.models.loading import save_reward_model
+from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.preferences.pairs.conversations import distinct, pair_conversations, turns_of
 from rewardsmith.studies.arms.cells import Pilot, Training, held_out_numbers, numbers_of_test
 from rewardsmith.studies.arms.forecast import HELD_OUT

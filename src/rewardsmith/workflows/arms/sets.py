@@ -18,8 +18,8 @@ from rewardsmith.artifacts.flat_config import flatten
 from rewardsmith.artifacts.progress import say
 from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.pairs.conversations import distinct, pair_conversations, turns_of
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet

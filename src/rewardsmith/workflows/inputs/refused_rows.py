@@ -5,8 +5,8 @@ from __future__ import annotations
 from rewardsmith.artifacts.progress import progress
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.errors import DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations

@@ -12,8 +12,8 @@ from rewardsmith.artifacts.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import MatchNumbers, PolicyNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.policy.likelihood import Likelihoods, likelihoods
 from rewardsmith.policy.rounds.judged import JudgedSamples, match, policy_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples

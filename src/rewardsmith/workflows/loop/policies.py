@@ -13,8 +13,8 @@ from rewardsmith.contracts.metrics.iterate import PathPoint
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.policy_training import train_policy
 from rewardsmith.policy.trl_training import train_policy_by_trl

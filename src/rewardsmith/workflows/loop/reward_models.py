@@ -12,9 +12,9 @@ from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.policies import load_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy
+from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.objectives.ocrm import off_policy_weights
 from rewardsmith.policy.likelihood import likelihoods
 from rewardsmith.preferences.load import load_preferences

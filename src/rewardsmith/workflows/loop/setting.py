@@ -12,8 +12,8 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
 from rewardsmith.policy.worlds.world import World, open_world
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import PromptOptions

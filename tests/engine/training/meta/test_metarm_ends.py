@@ -21,7 +21,7 @@ from rewardsmith.engine.training.meta.meta_step import MetaStep
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Source
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 from rewardsmith.objectives.meta import meta_objective
 
 GENERATOR = torch.Generator().manual_seed(0)

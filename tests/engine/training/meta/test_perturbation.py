@@ -11,12 +11,12 @@ from torch import nn
 
 from rewardsmith.engine.training.meta.meta_step import head_of
 from rewardsmith.engine.training.meta.perturbation import Perturbation, parts_of
-from rewardsmith.models.effective_weights import adapted_weights
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.effective_weights import adapted_weights
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 
 
 def two_tensors() -> nn.ParameterDict:

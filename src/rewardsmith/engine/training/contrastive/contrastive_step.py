@@ -26,7 +26,7 @@ from rewardsmith.engine.training.joint_gradient import Rows, accumulate_jointly
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.engine.training.reward_step import RewardStep, reward_step
 from rewardsmith.engine.training.subject import StepOutput
-from rewardsmith.models.heads import RewardOutput
+from rewardsmith.models.layers.heads import RewardOutput
 
 
 @dataclass(frozen=True)

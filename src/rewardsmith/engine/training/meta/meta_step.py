@@ -32,7 +32,7 @@ from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.meta.perturbation import Perturbation
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.subject import Step, StepOutput, accumulate
-from rewardsmith.models.heads import RewardOutput, core_of, output_layer
+from rewardsmith.models.layers.heads import RewardOutput, core_of, output_layer
 from rewardsmith.objectives.meta import differences, meta_objective
 
 

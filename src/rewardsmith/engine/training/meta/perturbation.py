@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
-from rewardsmith.models.effective_weights import LowRankWeight, adapted_weights, whole
+from rewardsmith.models.layers.effective_weights import LowRankWeight, adapted_weights, whole
 
 Unit = Literal["relative", "global", "plain"]
 

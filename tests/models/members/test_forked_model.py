@@ -14,14 +14,14 @@ from rewardsmith.engine.batches.batch_forms import BatchForm, batch_form
 from rewardsmith.engine.batches.model_inputs import ModelInputs
 from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import initialise_head
-from rewardsmith.models.loading import load_reward_model, load_tokenizer
-from rewardsmith.models.member_folders import save_member, save_members, save_merged_member
-from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
-from rewardsmith.models.members import ForkedModel, default_fork_layer, fork
+from rewardsmith.models.layers.heads import initialise_head
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
+from rewardsmith.models.members.folders import save_member, save_members, save_merged_member
+from rewardsmith.models.members.forked_model import ForkedModel, default_fork_layer, fork
+from rewardsmith.models.members.layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model
 
@@ -173,7 +173,7 @@ def test_a_wrong_fork_is_refused_by_the_name_of_its_option(tmp_path: Path, monke
     with pytest.raises(ModelError, match="`fork_layer` 3: .* 3 blocks; use 0 to 2"):
         fork(model, 3, 2, LoraOptions())
     with monkeypatch.context() as patch:
-        patch.setattr("rewardsmith.models.members.transformer_blocks", lambda _: None)
+        patch.setattr("rewardsmith.models.members.forked_model.transformer_blocks", lambda _: None)
         for advice in ("--ensemble full", "--trainer probe"):
             with pytest.raises(ModelError, match=f"cannot be forked; use {advice}"):
                 fork(model, 1, 2, LoraOptions(), instead=advice)

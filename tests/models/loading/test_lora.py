@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.lora import add_lora, merge_lora
-from rewardsmith.models.member_folders import save_member
-from rewardsmith.models.members import fork
+from rewardsmith.models.layers.heads import compute_rewards
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora, merge_lora
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
+from rewardsmith.models.members.folders import save_member
+from rewardsmith.models.members.forked_model import fork
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import CONVERSATIONS, byte_tokenizer, save_tiny_model

@@ -13,11 +13,11 @@ from transformers.pytorch_utils import Conv1D
 
 from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.tensor_files import write_tensors
-from rewardsmith.models.files import quiet_transformers
-from rewardsmith.models.loading import EXTRA_FILE, save_reward_model
-from rewardsmith.models.lora import ADAPTER_WEIGHTS
-from rewardsmith.models.member_layers import MemberDense, MemberLinear
-from rewardsmith.models.members import ForkedModel, head_modules
+from rewardsmith.models.loading.files import quiet_transformers
+from rewardsmith.models.loading.lora import ADAPTER_WEIGHTS
+from rewardsmith.models.loading.reward_models import EXTRA_FILE, save_reward_model
+from rewardsmith.models.members.forked_model import ForkedModel, head_modules
+from rewardsmith.models.members.layers import MemberDense, MemberLinear
 from rewardsmith.tokens.encoding import tokens_check
 
 PEFT_PREFIX = "base_model.model."

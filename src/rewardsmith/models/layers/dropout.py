@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.blocks import transformer_blocks
 from rewardsmith.models.counter_random import INCREMENT, mixed, number_of
+from rewardsmith.models.layers.blocks import transformer_blocks
 from rewardsmith.tokens.encoding import Encoded
 
 NO_DROPOUT = "Neither `dropout` nor `contrastive` goes with it."

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.policies import load_policy, save_policy
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import load_policy, save_policy
+from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.tokens.turns import encode_prompts, end_tokens

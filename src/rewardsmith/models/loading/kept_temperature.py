@@ -10,8 +10,8 @@ from rewardsmith.artifacts.atomic import write_json
 from rewardsmith.artifacts.manifest import amend_output, disown_output
 from rewardsmith.artifacts.progress import say
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.embedded import local_source, resolve_model
-from rewardsmith.models.loading import EXTRA_FILE, read_extra
+from rewardsmith.models.loading.embedded import local_source, resolve_model
+from rewardsmith.models.loading.reward_models import EXTRA_FILE, read_extra
 
 VALUE = "temperature"
 FIT = "temperature_fit"

@@ -9,10 +9,15 @@ from peft import LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
 from safetensors import safe_open
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, quiet_peft, refuse_bad_files
-from rewardsmith.models.heads import head_names
-from rewardsmith.models.loading import holds_adapter, load_one_output_model, load_reward_model, save_reward_model
+from rewardsmith.models.layers.heads import head_names
+from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
+from rewardsmith.models.loading.files import as_model_error, quiet_peft, refuse_bad_files
+from rewardsmith.models.loading.reward_models import (
+    holds_adapter,
+    load_one_output_model,
+    load_reward_model,
+    save_reward_model,
+)
 from rewardsmith.models.options import LoraOptions
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"

@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.averaging import average_reward_models
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import compute_rewards
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.lora import add_lora, merge_lora
+from rewardsmith.models.layers.heads import compute_rewards
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora, merge_lora
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
+from rewardsmith.models.members.averaging import average_reward_models
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.manifest import recorded_outputs
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import ModelSource, local_source
+from rewardsmith.models.loading.embedded import ModelSource, local_source
 
 UNUSABLE = (
     OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError,

@@ -6,10 +6,10 @@ import pytest
 
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.files import weights_fingerprint
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.files import weights_fingerprint
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from tiny_reward_models import save_tiny_llama
 
 

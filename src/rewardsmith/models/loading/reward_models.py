@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
-from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
-from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
+from rewardsmith.models.layers.heads import head_names, output_layer, switch_dropout_off
+from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
+from rewardsmith.models.loading.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
+from rewardsmith.models.loading.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
 
@@ -110,7 +110,7 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
     files = local_source(source)
     folder = Path(files.path_or_id)
     if holds_adapter(files):
-        from rewardsmith.models.lora import load_adapter  # peft is only needed for adapters
+        from rewardsmith.models.loading.lora import load_adapter  # peft is only needed for adapters
 
         model = load_adapter(files)
     else:

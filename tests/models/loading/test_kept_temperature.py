@@ -10,7 +10,7 @@ import pytest
 from rewardsmith.artifacts.manifest import require_fingerprint
 from rewardsmith.artifacts.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.kept_temperature import (
+from rewardsmith.models.loading.kept_temperature import (
     TemperatureFit,
     folder_for_temperature,
     keep_temperature,

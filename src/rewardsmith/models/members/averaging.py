@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.loading import save_reward_model
-from rewardsmith.models.lora import load_merged
+from rewardsmith.models.loading.lora import load_merged
+from rewardsmith.models.loading.reward_models import save_reward_model
 
 # What may differ between configurations of one architecture.
 _NAMES_AND_VERSIONS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from rewardsmith.models.effective_weights import LowRankWeight, adapted_weights
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.effective_weights import LowRankWeight, adapted_weights
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 

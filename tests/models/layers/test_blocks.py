@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.blocks import train_top_layers
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_tokenizer
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.blocks import train_top_layers
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_tokenizer
+from rewardsmith.models.loading.starting import new_reward_model
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.starting import new_reward_model
 from tiny_architectures import save_tiny_model
 
 ABOVE = {

@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.heads import compute_rewards, output_layer
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.lora import add_lora
+from rewardsmith.models.layers.heads import compute_rewards, output_layer
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.lora import add_lora
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import StartingModel, new_reward_model, starting_model
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.models.starting import StartingModel, new_reward_model, starting_model
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import ARCHITECTURES, CONVERSATIONS, save_tiny_model, tokenizer_for

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.blocks import num_layers, transformer_blocks
-from rewardsmith.models.heads import (
+from rewardsmith.models.layers.blocks import num_layers, transformer_blocks
+from rewardsmith.models.layers.heads import (
     exact_products,
     has_score_head,
     head_names,
@@ -30,8 +30,8 @@ from rewardsmith.models.heads import (
     output_layer,
     reads_first_token,
 )
-from rewardsmith.models.lora import pooler_names
-from rewardsmith.models.member_layers import MemberDense, MemberLinear, Members
+from rewardsmith.models.loading.lora import pooler_names
+from rewardsmith.models.members.layers import MemberDense, MemberLinear, Members
 from rewardsmith.models.options import LoraOptions
 
 CHECK_TOLERANCE = 1e-3

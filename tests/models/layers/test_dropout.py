@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.dropout import Dropout, causal_keys, dropout_sites, keep_mask, whole_keys
+from rewardsmith.models.layers.dropout import Dropout, causal_keys, dropout_sites, keep_mask, whole_keys
 from rewardsmith.tokens.encoding import Encoded
 
 

@@ -12,12 +12,18 @@ from typing import Any
 import torch
 
 from rewardsmith.artifacts.progress import say
-from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.heads import initialise_head, output_layer
-from rewardsmith.models.loading import holds_adapter, lasting_name, load_one_output_model, load_tokenizer, set_padding
+from rewardsmith.models.layers.heads import initialise_head, output_layer
+from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
+from rewardsmith.models.loading.positions import check_max_length
+from rewardsmith.models.loading.reward_models import (
+    holds_adapter,
+    lasting_name,
+    load_one_output_model,
+    load_tokenizer,
+    set_padding,
+)
+from rewardsmith.models.loading.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.models.options import ModelOptions
-from rewardsmith.models.positions import check_max_length
-from rewardsmith.models.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import ConversationEncoder
 
 NAMED_WEIGHTS = 3
@@ -68,7 +74,7 @@ def new_reward_model(source: ModelSource, tokenizer: Any, seed: int = 0) -> Any:
 
 
 def _merged(files: ModelSource) -> Any:
-    from rewardsmith.models.lora import load_adapter, merge_lora  # peft is only needed for adapters
+    from rewardsmith.models.loading.lora import load_adapter, merge_lora  # peft is only needed for adapters
 
     model = merge_lora(load_adapter(files)).requires_grad_(True)
     say(f"{files.name} holds adapters: they are merged into their base, and training goes on from there.")

@@ -9,9 +9,9 @@ from transformers import AutoModelForSequenceClassification
 from rewardsmith.engine.scoring.local_scorer import load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import resolve_model
-from rewardsmith.models.loading import load_reward_model, load_tokenizer, save_reward_model
-from rewardsmith.models.starting import new_reward_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.reward_models import load_reward_model, load_tokenizer, save_reward_model
+from rewardsmith.models.loading.starting import new_reward_model
 from tiny_architectures import CONVERSATIONS, byte_tokenizer, save_tiny_model
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from rewardsmith.errors import ConfigError
-from rewardsmith.models.heads import core_of
+from rewardsmith.models.layers.heads import core_of
 
 
 def transformer_blocks(model: Any) -> nn.ModuleList | None:

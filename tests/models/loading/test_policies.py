@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.embedded import resolve_model
+from rewardsmith.models.loading.embedded import resolve_model
+from rewardsmith.models.loading.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.policies import add_policy_lora, load_policy, save_policy
 from tiny_architectures import save_tiny_model
 from tiny_writers import save_tiny_writer
 

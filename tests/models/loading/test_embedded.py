@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rewardsmith.errors import ModelError
-from rewardsmith.models.embedded import EMBEDDED_MODELS, local_source, resolve_model
-from rewardsmith.models.loading import load_tokenizer, load_trunk
+from rewardsmith.models.loading.embedded import EMBEDDED_MODELS, local_source, resolve_model
+from rewardsmith.models.loading.reward_models import load_tokenizer, load_trunk
 from rewardsmith.tokens.chat_template import template_depends_on_date
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.tokens.padding import choose_pad_token

@@ -11,10 +11,16 @@ from transformers import AutoModelForCausalLM
 from rewardsmith.artifacts.atomic import told_to_users
 from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_peft, quiet_transformers, refuse_bad_files
-from rewardsmith.models.heads import switch_dropout_off
-from rewardsmith.models.loading import (
+from rewardsmith.models.layers.heads import switch_dropout_off
+from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
+from rewardsmith.models.loading.files import (
+    as_model_error,
+    loading_arguments,
+    quiet_peft,
+    quiet_transformers,
+    refuse_bad_files,
+)
+from rewardsmith.models.loading.reward_models import (
     forget_quantisation,
     holds_adapter,
     lasting_name,
@@ -22,8 +28,8 @@ from rewardsmith.models.loading import (
     load_tokenizer,
     set_padding,
 )
+from rewardsmith.models.loading.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.models.options import LoraOptions
-from rewardsmith.models.vocabulary import refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import layout_of
 
 
@@ -82,7 +88,7 @@ def add_policy_lora(model: Any, options: LoraOptions) -> Any:
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
-    from rewardsmith.models.lora import target_modules
+    from rewardsmith.models.loading.lora import target_modules
 
     if options.lora_dropout:
         raise ConfigError(f"`lora_dropout` {options.lora_dropout}: a policy that PPO trains has none; use 0.")

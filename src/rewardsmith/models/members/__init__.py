@@ -1,0 +1,1 @@
+"""Several reward models as one: forked from a frozen trunk, or the mean of their weights."""

@@ -37,7 +37,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     import pyarrow.parquet as pq
     import torch
 
-    from rewardsmith.artifacts.metrics_log import MetricsLog
+    from rewardsmith.artifacts.runs.metrics_log import MetricsLog
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.options import TrainOptions

@@ -33,8 +33,8 @@ from policy_paths import QUICK, sampler_of
 from seed_table import SeedTable
 
 import rewardsmith
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy

@@ -39,7 +39,7 @@ from policy_paths import (
 from seed_table import SeedTable
 
 import rewardsmith
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.metrics.aggregates import Aggregate
 from rewardsmith.policy.worlds.options import WorldOptions

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.metrics.win_rates import win_rate
 

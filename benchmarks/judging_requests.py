@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.judge import ResponsePair
 from rewardsmith.judging.endpoint_judge import EndpointJudge
 from rewardsmith.judging.options import ChatJudgeOptions, CostOptions

@@ -16,7 +16,7 @@ from policy_paths import MATCHED_KLS, QUICK, WINDOW, crossing
 from seed_table import SeedTable
 
 import rewardsmith
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.policy.worlds.options import WorldName
 from rewardsmith.trials.cell_log import CellLog

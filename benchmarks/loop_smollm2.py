@@ -18,7 +18,7 @@ from pathlib import Path
 
 from loop_cells import RESET, LoopCell, Options, finished, loop_parser, options_of, result_of, show, shown_numbers
 
-from rewardsmith.artifacts.atomic import atomic_folder
+from rewardsmith.artifacts.files.atomic import atomic_folder
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy, save_policy
 

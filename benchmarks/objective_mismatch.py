@@ -42,8 +42,8 @@ from policy_paths import (
     trained_reward_model,
 )
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.metrics.calibration import (

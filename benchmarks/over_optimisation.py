@@ -24,7 +24,7 @@ import torch
 from policy_paths import WINDOW, Climb, gold_accuracy, improved, rewards_of, sampler_of, smooth
 
 import rewardsmith
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.policy.worlds.options import WorldName, WorldOptions

@@ -34,7 +34,7 @@ import torch
 from sampling_speed import distinct_prompts
 from side_by_side import machine, shown
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import use_all_cores

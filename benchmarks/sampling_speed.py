@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.models.loading.embedded import resolve_model

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.load import load_preferences

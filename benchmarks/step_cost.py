@@ -24,7 +24,7 @@ import pyarrow as pa
 import torch
 from side_by_side import machine, shown
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs

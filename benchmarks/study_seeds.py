@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seed_table import SeedTable
 
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.rows import read_rows
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def train_ours(spec: dict[str, Any]) -> dict[str, Any]:
     import torch
     from computed_tokens import TokenCount, cuda_peak_gib, digest
 
-    from rewardsmith.artifacts.metrics_log import MetricsLog
+    from rewardsmith.artifacts.runs.metrics_log import MetricsLog
     from rewardsmith.engine.hardware.devices import use_all_cores
     from rewardsmith.engine.training.accelerators import make_accelerator
     from rewardsmith.engine.training.options import TrainOptions

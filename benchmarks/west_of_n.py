@@ -31,8 +31,8 @@ from policy_paths import gold_accuracy, rewards_of, sampler_of, several_answers,
 from seed_table import SeedTable
 
 import rewardsmith
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.metrics.best_of_n import best_of_n
 from rewardsmith.policy.worlds.options import WorldOptions

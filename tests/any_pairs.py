@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from rewardsmith.artifacts.atomic import write_table
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.atomic import write_table
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.contracts.tables import LEDGER, PAIRS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).filter(

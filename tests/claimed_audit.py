@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from rewardsmith.artifacts.manifest import amend_output
+from rewardsmith.artifacts.runs.manifest import amend_output
 from rewardsmith.contracts.metrics.audit import ClaimLevel, Doubt
 
 DOUBTS: dict[ClaimLevel, list[Doubt]] = {

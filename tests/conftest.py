@@ -10,7 +10,7 @@ import pytest
 
 import checked_types  # noqa: F401  before a module is checked
 from no_waiting import do_not_wait_for_disks
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 
 # Before anything imports transformers or datasets, which read them once.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.flat_config import leaf_types
+from rewardsmith.artifacts.config.flat_config import leaf_types
 from rewardsmith.cli.main import COMMANDS
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "rewardsmith"
@@ -40,6 +40,7 @@ HEAVY = {"accelerate", "datasets", "pandas", "peft", "pyarrow", "pydantic", "sci
 LONG_FILE_LINES = 400
 # Rooms of a package: each imports those before it; names in one bracket do not import each other.
 ROOMS = {
+    "artifacts": (("terminal", "config"), ("files",), ("runs",)),
     "engine": (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor")),
     "preferences": (("files", "pairs"), ("sources", "rows"), ("formats", "exports"), ("unlabelled", "simulation")),
     "models": (("layers",), ("loading",), ("members",)),

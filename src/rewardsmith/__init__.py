@@ -222,7 +222,7 @@ def study_noise(dataset: Any, **options: Any) -> StudyResult:
 
 
 def _config(config_class: type[_Config], dataset: Any, options: dict[str, Any]) -> _Config:
-    from rewardsmith.artifacts.flat_config import build_config
+    from rewardsmith.artifacts.config.flat_config import build_config
     from rewardsmith.errors import ConfigError
 
     if options.get("dry_run"):

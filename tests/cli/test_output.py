@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.table import Table
 
-from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.artifacts.terminal.progress import progress, say
 from rewardsmith.cli.main import main
 from rewardsmith.cli.output import show_result, speaking_in_flags, with_flags
 from rewardsmith.engine.doctor.check import Check

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.options import CheckpointOptions
 from rewardsmith.models.loading.policies import add_policy_lora

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rewardsmith.artifacts.flat_config import flatten, leaf_types
+from rewardsmith.artifacts.config.flat_config import flatten, leaf_types
 from rewardsmith.policy.options import SETTINGS, PolicyOptions, check_policy_options
 
 

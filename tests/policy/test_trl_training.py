@@ -14,7 +14,7 @@ from runs import Lines, adapted, weights
 from torch import Tensor
 from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy, save_policy

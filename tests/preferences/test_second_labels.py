@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.second_labels import SecondLabels, second_labels
 

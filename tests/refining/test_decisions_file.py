@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.errors import DataError
 from rewardsmith.refining.decisions_file import decisions_path, read_decisions
 

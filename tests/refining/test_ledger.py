@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_evidence import found_by_structure
 
-from rewardsmith.artifacts.atomic import write_lines
+from rewardsmith.artifacts.files.atomic import write_lines
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions

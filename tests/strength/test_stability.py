@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.metrics.stability import StabilityNumbers
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.models.options import LoraOptions, ModelOptions

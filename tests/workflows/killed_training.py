@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import run_train
 

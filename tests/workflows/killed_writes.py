@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.cli.main import main as rewardsmith
 from rewardsmith.report.commands import command_words
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
-from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError

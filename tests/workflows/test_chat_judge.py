@@ -10,7 +10,7 @@ import pytest
 import rewardsmith
 from chat_server import chat_server
 from judge_server import by_schema, said
-from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import RoundSamples

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.manifest import read_manifest
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.config.flat_config import build_config
+from rewardsmith.artifacts.runs.manifest import read_manifest
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import run_train

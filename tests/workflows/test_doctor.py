@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.cli.main import main
 from rewardsmith.engine.doctor import environment_checks
 from rewardsmith.engine.doctor.environment_checks import check_environment

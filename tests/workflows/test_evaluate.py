@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
-from rewardsmith.artifacts.metrics_file import read_metrics
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.runs.manifest import read_manifest, require_fingerprint
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.engine.scoring import open_scorer as scorers

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.runs.manifest import read_manifest
 from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.errors import ConfigError
 from rewardsmith.workflows.evaluate import run_evaluate

@@ -10,7 +10,7 @@ import pytest
 
 import rewardsmith
 from any_pairs import ledger_of, write_refined
-from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.export import ExportMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError

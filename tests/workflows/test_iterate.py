@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rewardsmith
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from scored_rows import scored_rows

@@ -13,7 +13,7 @@ import pytest
 
 import rewardsmith
 from claimed_audit import claimed
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 import rewardsmith
 from claimed_audit import claimed
-from rewardsmith.artifacts.manifest import amend_output
-from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.artifacts.runs.manifest import amend_output
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.refine import RefineMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError

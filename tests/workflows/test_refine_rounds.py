@@ -14,8 +14,8 @@ import pytest
 
 import rewardsmith
 from claimed_audit import claimed
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.manifest import amend_output
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.runs.manifest import amend_output
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES

@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.config.flat_config import build_config
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training import loop, reward_training
 from rewardsmith.engine.training.corrections.data_smoothing import SMOOTHED_LABELS
 from rewardsmith.engine.training.reward_step import RewardStep

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.partial import partial_path
-from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.artifacts.files.partial import partial_path
+from rewardsmith.artifacts.files.parts import PartsFolder
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring import open_scorer as scorers

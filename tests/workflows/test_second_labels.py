@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 import rewardsmith
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.runs.manifest import read_manifest
 from rewardsmith.errors import DataError
 from rewardsmith.metrics.ranking import auroc
 from scored_rows import scored_rows

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
-from rewardsmith.artifacts.manifest import MANIFEST
-from rewardsmith.artifacts.metrics_file import METRICS
+from rewardsmith.artifacts.runs.manifest import MANIFEST
+from rewardsmith.artifacts.runs.metrics_file import METRICS
 from rewardsmith.cli.main import main
 from rewardsmith.workflows.inputs.audit_folder import STRENGTHS
 from scored_rows import scored_rows
@@ -51,8 +51,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 def at_level(folder: Path, target: Path, level: str) -> Path:
     """The same folder as an audit that says less would have left it."""
-    from rewardsmith.artifacts.atomic import write_json
-    from rewardsmith.artifacts.fingerprints import fingerprint_file
+    from rewardsmith.artifacts.files.atomic import write_json
+    from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 
     target.mkdir()
     for file in folder.iterdir():

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import rewardsmith
-from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.artifacts.config.flat_config import build_config
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
 from rewardsmith.errors import ConfigError, DataError, OutputError, RunError
 from rewardsmith.studies.arms.forecast import HELD_OUT
@@ -104,7 +104,7 @@ def test_a_study_leaves_its_cells_its_numbers_and_its_report(
 def test_a_cell_is_what_train_and_evaluate_make_of_the_same_options(
     tiny_llama: Path, tmp_path: Path, rows: list[dict[str, Any]], in_this_process: list[Any], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("rewardsmith.artifacts.run_folder.RunFolder.finish", lambda *_, **__: None)
+    monkeypatch.setattr("rewardsmith.artifacts.runs.run_folder.RunFolder.finish", lambda *_, **__: None)
     options = {"learning_rates": "1e-2", "num_seeds": 1, "test_share": 0.3, "center_rewards_coefficient": 0.1}
     found = run_study_arms(config(tiny_llama, tmp_path / "run", **options), rows, {"one": {}, "two": {"dropout": 0.1}})
     learned = pq.read_table(tmp_path / "run" / "sets" / "train-0.parquet")

@@ -8,8 +8,8 @@ import pytest
 
 import rewardsmith
 from cells_here import run_cells_here
-from rewardsmith.artifacts.metrics_file import read_metrics
 from rewardsmith.artifacts.options import RunOptions
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.contracts.metrics.study_noise import StudyNoiseMetrics
 from rewardsmith.errors import ConfigError, DataError, InputError, ModelError, OutputError, RunError
 from rewardsmith.models.options import ModelOptions

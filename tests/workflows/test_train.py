@@ -13,10 +13,10 @@ from rich.console import Console
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from rewardsmith.artifacts import run_folder
-from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.manifest import read_manifest
-from rewardsmith.artifacts.metrics_file import read_metrics
+from rewardsmith.artifacts.config.flat_config import build_config
+from rewardsmith.artifacts.runs import run_folder
+from rewardsmith.artifacts.runs.manifest import read_manifest
+from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
 from rewardsmith.engine.scoring.local_scorer import load_local_scorer

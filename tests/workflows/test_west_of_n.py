@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 import rewardsmith
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.cli.main import main
 from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.errors import ConfigError, DataError, OutputError, RunError

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import tyro
 import yaml
 
-from rewardsmith.artifacts.flat_config import at_home, build_config, flatten, leaf_types, suggest
-from rewardsmith.artifacts.yaml_text import parse_yaml
+from rewardsmith.artifacts.config.flat_config import at_home, build_config, flatten, leaf_types, suggest
+from rewardsmith.artifacts.config.yaml_text import parse_yaml
 from rewardsmith.cli.help_text import filled, option_docstrings, room
 from rewardsmith.errors import ConfigError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-from rewardsmith.artifacts.plain_text import escaped
+from rewardsmith.artifacts.terminal.plain_text import escaped
 
 
 def escaping_console() -> Console:

@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from rewardsmith.artifacts.flat_config import flatten, suggest
-from rewardsmith.artifacts.plain_text import escaped
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten, suggest
+from rewardsmith.artifacts.terminal.plain_text import escaped
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.cli.config import config_to_yaml, parse_config
 from rewardsmith.cli.help_text import entry, filled, room
 from rewardsmith.cli.output import Result, show_result, speaking_in_flags, talks

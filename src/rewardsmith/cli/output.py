@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rewardsmith.artifacts.flat_config import flatten, leaf_types
-from rewardsmith.artifacts.progress import worded
+from rewardsmith.artifacts.config.flat_config import flatten, leaf_types
+from rewardsmith.artifacts.terminal.progress import worded
 from rewardsmith.errors import RewardsmithError
 
 _NAME = re.compile(r"`(\w+)`")
@@ -32,7 +32,7 @@ def show_result(result: Result, config: Any) -> int:
     status: int = getattr(result, "exit_status", 0)
     if not talks():
         return status
-    from rewardsmith.artifacts.atomic import json_text
+    from rewardsmith.artifacts.files.atomic import json_text
     from rewardsmith.cli.console import escaping_console
 
     result.print(escaping_console())

@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.metrics.evaluate import StateNumbers
 from rewardsmith.contracts.scorer import Scorer, ShowsStates, ShowsViews
 from rewardsmith.errors import ConfigError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.user_cache import cache_folder
+from rewardsmith.artifacts.files.user_cache import cache_folder
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.judge import Problem, ResponsePair
 from rewardsmith.errors import ConfigError, RefusedError, RunError
 from rewardsmith.judging.kept_answers import Answer, KeptAnswers

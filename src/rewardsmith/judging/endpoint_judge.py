@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.judge import ResponsePair, Ruling
 from rewardsmith.contracts.metrics.judge import ForecastNumbers
 from rewardsmith.judging.asked_model import AskedModel

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypedDict
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.errors import OutputError
 
 FILE = "answers.sqlite"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import key_of
 from rewardsmith.contracts.judge import Outcome, ResponsePair, Ruling
 from rewardsmith.judging.asked_model import Trouble

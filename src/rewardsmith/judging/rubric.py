@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.flat_config import suggest
-from rewardsmith.artifacts.named_yaml import named_yaml
-from rewardsmith.artifacts.yaml_text import parse_yaml
+from rewardsmith.artifacts.config.flat_config import suggest
+from rewardsmith.artifacts.config.named_yaml import named_yaml
+from rewardsmith.artifacts.config.yaml_text import parse_yaml
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.errors import ConfigError
 
 KEYS = ("name", "description", "orders", "instructions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation, key_of
 from rewardsmith.contracts.judge import Outcome, ResponsePair, Ruling
 from rewardsmith.contracts.scorer import Scorer

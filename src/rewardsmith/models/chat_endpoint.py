@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import ConfigError, ModelError, RefusedError, RewardsmithError, RunError
 from rewardsmith.models.options import EndpointOptions
 

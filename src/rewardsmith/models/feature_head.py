@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from rewardsmith.artifacts.atomic import atomic_path, write_json
-from rewardsmith.artifacts.fingerprints import fingerprint_bytes
+from rewardsmith.artifacts.files.atomic import atomic_path, write_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_bytes
 from rewardsmith.errors import ModelError
 from rewardsmith.models.feature_spec import POOLINGS, FeatureSpec
 from rewardsmith.models.loading.files import refuse_changed_files

@@ -12,10 +12,10 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 from torch import nn
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import use_all_cores

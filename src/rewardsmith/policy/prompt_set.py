@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, Message
 from rewardsmith.errors import DataError, ModelError
 from rewardsmith.tokens.turns import encode_prompts, end_tokens, response_text

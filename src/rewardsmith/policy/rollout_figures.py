@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.objectives.policy import kl_k3
 from rewardsmith.policy.prompt_set import PromptSet
 from rewardsmith.policy.rollout import Rollout

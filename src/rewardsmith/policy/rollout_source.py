@@ -11,7 +11,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]
 from jaxtyping import Float
 from torch import Tensor
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.subject import Source
 from rewardsmith.objectives.policy import mean_weights
 from rewardsmith.policy.kl_control import next_coefficient

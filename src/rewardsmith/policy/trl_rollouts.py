@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.memory import max_memory_gib
 from rewardsmith.engine.training.meter import Line

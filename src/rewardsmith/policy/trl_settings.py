@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.config.flat_config import flatten
 from rewardsmith.errors import ConfigError
 from rewardsmith.policy.options import PolicyOptions
 

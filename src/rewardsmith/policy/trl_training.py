@@ -14,8 +14,8 @@ from huggingface_hub import constants
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, TrainerCallback
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.progress import ProgressHandle, progress
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
+from rewardsmith.artifacts.terminal.progress import ProgressHandle, progress
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.training.accelerators import computes_in_bf16

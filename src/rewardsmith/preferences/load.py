@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import at_home
-from rewardsmith.artifacts.progress import ProgressHandle, progress, say
+from rewardsmith.artifacts.config.flat_config import at_home
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.terminal.progress import ProgressHandle, progress, say
 from rewardsmith.contracts.metrics.audit import Place
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.flat_config import at_home
+from rewardsmith.artifacts.config.flat_config import at_home
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.sources.source import find_sources

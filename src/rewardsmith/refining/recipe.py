@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.flat_config import suggest
-from rewardsmith.artifacts.named_yaml import named_yaml
-from rewardsmith.artifacts.yaml_text import parse_yaml
+from rewardsmith.artifacts.config.flat_config import suggest
+from rewardsmith.artifacts.config.named_yaml import named_yaml
+from rewardsmith.artifacts.config.yaml_text import parse_yaml
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.errors import ConfigError, DataError, InputError
 from rewardsmith.refining.evidence import Evidence, Reads
 from rewardsmith.refining.rule_values import build, plain

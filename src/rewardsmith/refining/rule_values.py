@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.errors import ConfigError
 
 

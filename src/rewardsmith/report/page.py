@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rewardsmith.artifacts.plain_text import escaped
+from rewardsmith.artifacts.terminal.plain_text import escaped
 from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from rewardsmith.artifacts.plain_text import escaped, one_line
+from rewardsmith.artifacts.terminal.plain_text import escaped, one_line
 from rewardsmith.refining.effects import ways
 from rewardsmith.refining.selection import DECISIONS
 from rewardsmith.refining.supervision import Supervision

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from rewardsmith.artifacts.plain_text import escaped, one_line
+from rewardsmith.artifacts.terminal.plain_text import escaped, one_line
 from rewardsmith.contracts.conversations import Message, as_text
 from rewardsmith.report.differences import Run, compare_words, fold
 

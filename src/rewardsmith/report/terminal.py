@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rewardsmith.artifacts.plain_text import escaped
+from rewardsmith.artifacts.terminal.plain_text import escaped
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.report.sections import class_shares, key_numbers

@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 
 _TIMEOUT_S = 60.0
 _process: _VegaProcess | None = None

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.conversations import Conversation, with_fields
 from rewardsmith.contracts.sampler import Answers, Sample
 from rewardsmith.errors import RefusedError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.sampler import Answers, Sample
 from rewardsmith.engine.hardware.devices import bf16_pays, choose_device, use_all_cores

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.metrics.stability import CountRange, ShareRange, StabilityNumbers
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.strength.audited import Audited, audit_pairs

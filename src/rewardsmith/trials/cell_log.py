@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import json_text, write_jsonl
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.files.atomic import json_text, write_jsonl
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.version import __version__
 
 Result = Mapping[str, Any]

@@ -22,7 +22,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from rewardsmith.artifacts.atomic import json_text
+from rewardsmith.artifacts.files.atomic import json_text
 from rewardsmith.errors import DataError, InputError, RunError
 from rewardsmith.trials.cell_log import Cell
 

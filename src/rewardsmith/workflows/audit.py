@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_csv, write_table, write_text
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import changed_options
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import changed_options
+from rewardsmith.artifacts.files.atomic import write_csv, write_table, write_text
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning
 from rewardsmith.engine.training.options import check_options, check_saving

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from rewardsmith.artifacts.progress import in_words, progress, set_quiet
+from rewardsmith.artifacts.terminal.progress import in_words, progress, set_quiet
 from rewardsmith.engine.doctor.check import Check, Mark, checked
 from rewardsmith.engine.doctor.data_checks import check_rows, check_truncation
 from rewardsmith.engine.doctor.environment_checks import check_environment

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_table, write_text
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
+from rewardsmith.artifacts.files.atomic import write_table, write_text
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, NamedSamples, SampleNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer

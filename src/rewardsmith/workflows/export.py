@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.metrics.export import ExportMetrics
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.exports.consumers import EXPORTS

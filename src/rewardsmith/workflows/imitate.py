@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import torch
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.imitate import ImitateMetrics
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.training.accelerators import make_accelerator

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_text
-from rewardsmith.artifacts.flat_config import changed_options, flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import changed_options, flatten
+from rewardsmith.artifacts.files.atomic import write_jsonl, write_text
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.iterate import IterateMetrics, RoundNumbers
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.report.iterate.next_steps import next_steps

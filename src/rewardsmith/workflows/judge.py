@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.judge import Judge
 from rewardsmith.contracts.metrics.judge import ForecastNumbers, JudgeMetrics
 from rewardsmith.errors import ConfigError, DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.strength.leanings.leanings import leanings_of
 from rewardsmith.strength.leanings.table import leaning_frame

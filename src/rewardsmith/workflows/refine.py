@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_table, write_text
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import build_config, changed_options, flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import build_config, changed_options, flatten
+from rewardsmith.artifacts.files.atomic import write_jsonl, write_table, write_text
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.parts import NextStep
 from rewardsmith.contracts.metrics.refine import NoiseRange, RefineMetrics, RoundNumbers
 from rewardsmith.contracts.tables import SCHEMA_VERSION

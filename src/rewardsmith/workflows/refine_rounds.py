@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_table
-from rewardsmith.artifacts.flat_config import build_config
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import build_config
+from rewardsmith.artifacts.files.atomic import write_table
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.metrics.refine import NoiseRange
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Evidence, Names

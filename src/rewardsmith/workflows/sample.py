@@ -12,11 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.metrics_file import check_metrics
-from rewardsmith.artifacts.parts import PartsFolder
-from rewardsmith.artifacts.progress import progress, say, set_quiet
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.parts import PartsFolder
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
+from rewardsmith.artifacts.terminal.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.sample import AnswerCounts, SampleMetrics
 from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, DataError, ModelError

@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.metrics_file import check_metrics
-from rewardsmith.artifacts.parts import PartsFolder
-from rewardsmith.artifacts.progress import progress, say, set_quiet
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.parts import PartsFolder
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
+from rewardsmith.artifacts.terminal.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.score import ScoreMetrics
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import aggregation_of, open_scorer

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError
 from rewardsmith.report.audit.doubtful import by_doubt

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.simulation.simulate import simulate
 from rewardsmith.workflows.options.simulate import SimulateConfig

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_text
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import write_text
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.study_arms import ArmsAbout, StudyArmsMetrics
 from rewardsmith.engine.hardware.devices import choose_device, free_memory
 from rewardsmith.engine.hardware.memory import GIB

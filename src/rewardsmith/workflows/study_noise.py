@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.atomic import atomic_path, write_text
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import progress, say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.atomic import atomic_path, write_text
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import progress, say, set_quiet
 from rewardsmith.contracts.metrics.study_noise import ForkedArms, StudyAbout, StudyNoiseMetrics
 from rewardsmith.engine.training.options import check_options
 from rewardsmith.errors import ConfigError

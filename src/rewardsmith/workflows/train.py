@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_jsonl, write_table
-from rewardsmith.artifacts.metrics_file import write_metrics
-from rewardsmith.artifacts.progress import say, set_quiet
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.atomic import write_jsonl, write_table
+from rewardsmith.artifacts.runs.metrics_file import write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores

@@ -13,8 +13,8 @@ import pyarrow as pa
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.training.contrastive.contrastive_options import check_contrastive
 from rewardsmith.engine.training.contrastive.contrastive_step import contrastive_step

@@ -7,8 +7,8 @@ from statistics import fmean
 
 import numpy as np
 
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.metrics.calibration import pair_surprise
 from rewardsmith.models.options import ModelOptions

@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.atomic import write_lines
-from rewardsmith.artifacts.manifest import read_manifest
-from rewardsmith.artifacts.metrics_file import METRICS
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.atomic import write_lines
+from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.artifacts.runs.manifest import read_manifest
+from rewardsmith.artifacts.runs.metrics_file import METRICS
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.pairs.preference_set import num_rows_of
 from rewardsmith.refining.ledger import undone_lines

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.metrics_file import check_metrics
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.conversations import key_of, with_fields
 from rewardsmith.contracts.metrics.west_of_n import WestOfNMetrics
 from rewardsmith.contracts.scorer import Scorer

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.atomic import atomic_path
-from rewardsmith.artifacts.partial import partial_path
+from rewardsmith.artifacts.files.atomic import atomic_path
+from rewardsmith.artifacts.files.partial import partial_path
 from rewardsmith.engine.features.feature_cache import (
     CacheKey,
     FeatureCache,

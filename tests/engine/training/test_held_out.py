@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.model_inputs import PaddedInputs
 from rewardsmith.engine.scoring.local_scorer import LocalScorer

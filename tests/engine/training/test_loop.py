@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.batches.encoded_pairs import encode_pairs
 from rewardsmith.engine.batches.reward_module import RewardModule

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import ModelError
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.files import weights_fingerprint

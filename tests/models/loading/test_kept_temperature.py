@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.manifest import require_fingerprint
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.manifest import require_fingerprint
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.loading.kept_temperature import (
     TemperatureFit,

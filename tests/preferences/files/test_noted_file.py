@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.preferences import load
 from rewardsmith.preferences.files.noted_file import NotedFile
 from rewardsmith.preferences.load import load_preferences

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from any_pairs import ledger_of, write_refined
-from rewardsmith.artifacts.atomic import write_table
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.files.atomic import write_table
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences

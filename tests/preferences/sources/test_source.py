@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import DataError, OutputError
 from rewardsmith.preferences.sources.set_names import ENDINGS
 from rewardsmith.preferences.sources.source import READERS

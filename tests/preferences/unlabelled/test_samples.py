@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import RowOptions

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report.audit.outcome_figures import accuracy_finding
 from rewardsmith.report.audit.report import figures_of, render_audit_report

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.second_labels import SecondNumbers
 from rewardsmith.report.audit.second_figure import second_figure
 from rewardsmith.report.audit.second_words import error_sentence, second_sentences

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
 from rewardsmith.report.evaluate.report import comparison_rows, render_evaluate_report

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.report.iterate.report import render_iterate_report
 from rewardsmith.report.iterate.terminal import print_iterate

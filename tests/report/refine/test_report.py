@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.metrics.refine import RefineMetrics
 from rewardsmith.refining.effects import audited_numbers, counted_twice, effects

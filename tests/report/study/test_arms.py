@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.study_arms import StudyArmsMetrics
 from rewardsmith.report.study.arms_report import render_arms_report
 from rewardsmith.report.study.arms_tables import arm_rows, measured, rate_rows, verdict

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions

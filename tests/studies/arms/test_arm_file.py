@@ -1,6 +1,6 @@
 import pytest
 
-from rewardsmith.artifacts.flat_config import flatten
+from rewardsmith.artifacts.config.flat_config import flatten
 from rewardsmith.errors import ConfigError
 from rewardsmith.studies.arms.arm_file import arm_configs, read_arms
 from rewardsmith.workflows.options.train import TrainConfig

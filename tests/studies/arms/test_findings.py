@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewardsmith.artifacts.metrics_file import check_metrics
+from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.study_arms import ArmsFindings
 from rewardsmith.metrics.intervals import SEEN, wilson
 from rewardsmith.studies.arms.findings import ArmResults, ScoredSet, findings, pairs_for

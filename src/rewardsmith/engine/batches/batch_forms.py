@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.attention.packing import by_prompt, pack, packed_length
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs, PaddedInputs
 from rewardsmith.engine.batches.packing_check import why_not_packed

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.attention.packed_attention import NAME, use_packed_attention
 from rewardsmith.engine.batches.model_inputs import ModelInputs, PackedInputs
 from rewardsmith.engine.batches.reward_module import rewards_of

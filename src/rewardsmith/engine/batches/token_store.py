@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 

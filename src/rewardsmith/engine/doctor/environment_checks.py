@@ -9,7 +9,7 @@ from importlib import metadata
 
 import torch
 
-from rewardsmith.artifacts.user_cache import cache_folder, folder_size
+from rewardsmith.artifacts.files.user_cache import cache_folder, folder_size
 from rewardsmith.engine.doctor.check import Check, verdict
 from rewardsmith.engine.hardware.devices import choose_device, device_name
 from rewardsmith.engine.hardware.memory import total_memory

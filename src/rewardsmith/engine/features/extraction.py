@@ -17,8 +17,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-from rewardsmith.artifacts.progress import progress, say
-from rewardsmith.artifacts.user_cache import folder_size
+from rewardsmith.artifacts.files.user_cache import folder_size
+from rewardsmith.artifacts.terminal.progress import progress, say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.features.feature_cache import (
     CacheKey,

@@ -22,11 +22,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from rewardsmith.artifacts.atomic import atomic_path, write_json
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.user_cache import cache_folder, folder_size
+from rewardsmith.artifacts.files.atomic import atomic_path, write_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.partial import is_partial, remove, remove_abandoned
+from rewardsmith.artifacts.files.user_cache import cache_folder, folder_size
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, key_of
 
 SHARD_VERSION = 1

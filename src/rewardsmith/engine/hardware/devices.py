@@ -11,7 +11,7 @@ from functools import cache
 
 import torch
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.hardware.memory import available_memory
 from rewardsmith.errors import ConfigError
 

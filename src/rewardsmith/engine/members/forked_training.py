@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.engine.batches.batch_forms import batch_form
 from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, StoredStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, free_memory
 from rewardsmith.engine.members.member_training import MemberSpec
 from rewardsmith.models.loading.embedded import resolve_model

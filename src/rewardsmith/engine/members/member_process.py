@@ -13,8 +13,8 @@ import sys
 import threading
 from contextlib import suppress
 
-from rewardsmith.artifacts.flat_config import build_config, flatten
-from rewardsmith.artifacts.progress import set_quiet
+from rewardsmith.artifacts.config.flat_config import build_config, flatten
+from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.engine.members.member_training import MemberSpec, train_member
 from rewardsmith.errors import InputError, RewardsmithError, RunError
 

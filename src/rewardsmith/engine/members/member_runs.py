@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rewardsmith.artifacts.progress import ProgressHandle, progress, say
+from rewardsmith.artifacts.terminal.progress import ProgressHandle, progress, say
 from rewardsmith.engine.members.member_memory import affordable, num_cores
 from rewardsmith.engine.members.member_process import MemberProcess
 from rewardsmith.engine.members.member_training import MemberSpec, finished_member, train_member

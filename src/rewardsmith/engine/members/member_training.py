@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_safetensors
 
-from rewardsmith.artifacts.atomic import atomic_path
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import atomic_path
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps

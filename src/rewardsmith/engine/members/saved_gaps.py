@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from rewardsmith.artifacts.atomic import atomic_path, json_text
+from rewardsmith.artifacts.files.atomic import atomic_path, json_text
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, closing, nullcontext
 
 import numpy as np
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer, Scores
 from rewardsmith.engine.hardware.devices import free_memory

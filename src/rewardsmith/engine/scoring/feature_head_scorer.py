@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.features.extraction import Features, extract_features

@@ -17,11 +17,11 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rewardsmith.artifacts.atomic import atomic_folder, write_json
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.partial import remove_abandoned
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.tensor_files import write_tensors
+from rewardsmith.artifacts.files.atomic import atomic_folder, write_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.partial import remove_abandoned
+from rewardsmith.artifacts.files.tensor_files import write_tensors
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import ConfigError, RewardsmithError
 
 STATE = "state.json"

@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.batch_forms import BatchForm
 from rewardsmith.engine.batches.encoded_pairs import encode_all
 from rewardsmith.engine.batches.pair_batches import collate_pairs

@@ -13,7 +13,7 @@ from accelerate.utils import broadcast_object_list, gather_object  # type: ignor
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rewardsmith.artifacts.progress import ProgressHandle, progress, say
+from rewardsmith.artifacts.terminal.progress import ProgressHandle, progress, say
 from rewardsmith.engine.training.checkpoints import Checkpoint, Checkpoints
 from rewardsmith.engine.training.interrupts import Interrupts
 from rewardsmith.engine.training.meter import Line, Meter

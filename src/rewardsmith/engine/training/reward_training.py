@@ -12,8 +12,8 @@ import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.batch_forms import BatchForm, batch_form, usual_training_tokens
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, Reason, encode_pairs
 from rewardsmith.engine.batches.reward_module import RewardModule

@@ -8,8 +8,8 @@ from typing import Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.flat_config import suggest
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.config.flat_config import suggest
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.options import TrackerOptions
 from rewardsmith.errors import ConfigError
 

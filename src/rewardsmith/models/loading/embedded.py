@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rewardsmith.artifacts.flat_config import at_home
+from rewardsmith.artifacts.config.flat_config import at_home
 from rewardsmith.errors import ModelError
 
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")

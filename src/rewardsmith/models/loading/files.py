@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
-from rewardsmith.artifacts.manifest import recorded_outputs
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.runs.manifest import recorded_outputs
 from rewardsmith.errors import ModelError
 from rewardsmith.models.loading.embedded import ModelSource, local_source
 

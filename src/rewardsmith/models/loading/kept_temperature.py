@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.manifest import amend_output, disown_output
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.runs.manifest import amend_output, disown_output
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.loading.embedded import local_source, resolve_model
 from rewardsmith.models.loading.reward_models import EXTRA_FILE, read_extra

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from rewardsmith.artifacts.atomic import told_to_users
-from rewardsmith.artifacts.tensor_files import like_other_files
+from rewardsmith.artifacts.files.atomic import told_to_users
+from rewardsmith.artifacts.files.tensor_files import like_other_files
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.layers.heads import switch_dropout_off
 from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model

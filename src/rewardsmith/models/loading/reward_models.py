@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from rewardsmith.artifacts.atomic import told_to_users, write_json
-from rewardsmith.artifacts.tensor_files import like_other_files
+from rewardsmith.artifacts.files.atomic import told_to_users, write_json
+from rewardsmith.artifacts.files.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
 from rewardsmith.models.layers.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.models.layers.heads import initialise_head, output_layer
 from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.loading.positions import check_max_length

@@ -11,8 +11,8 @@ from peft import LoraConfig, TaskType
 from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.tensor_files import write_tensors
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.tensor_files import write_tensors
 from rewardsmith.models.loading.files import quiet_transformers
 from rewardsmith.models.loading.lora import ADAPTER_WEIGHTS
 from rewardsmith.models.loading.reward_models import EXTRA_FILE, save_reward_model

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError, ModelError
 from rewardsmith.policy.actor_critic import PolicyOutput

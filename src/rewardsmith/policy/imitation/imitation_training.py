@@ -9,9 +9,9 @@ from typing import Any
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.devices import use_all_cores
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from rewardsmith.artifacts.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint

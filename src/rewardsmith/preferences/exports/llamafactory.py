@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_json, write_jsonl
+from rewardsmith.artifacts.files.atomic import write_json, write_jsonl
 from rewardsmith.contracts.conversations import Message
 from rewardsmith.preferences.exports.outgoing import Export
 

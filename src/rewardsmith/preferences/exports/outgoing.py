@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 
 _SIDES = (("chosen", "rejected"), ("votes_chosen", "votes_rejected"), ("score_chosen", "score_rejected"))
 _SIGNED = ("margin", "strength_mean")

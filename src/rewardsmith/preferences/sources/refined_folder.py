@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.flat_config import at_home
-from rewardsmith.artifacts.manifest import MANIFEST, UNFINISHED, read_manifest, require_fingerprint
+from rewardsmith.artifacts.config.flat_config import at_home
+from rewardsmith.artifacts.runs.manifest import MANIFEST, UNFINISHED, read_manifest, require_fingerprint
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.errors import DataError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rewardsmith.artifacts.flat_config import at_home
+from rewardsmith.artifacts.config.flat_config import at_home
 from rewardsmith.errors import DataError
 
 EMBEDDED_SET = "embedded/dialogues"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import at_home
-from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.config.flat_config import at_home
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.runs.manifest import read_manifest
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.arrow_table import PARQUET_MAGIC, read_parquet, rows_of_table
 from rewardsmith.preferences.files.byte_stream import DamagedFileError, read_chunks, refuse_wide_text

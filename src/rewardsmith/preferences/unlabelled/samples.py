@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.contracts.tables import SAMPLES
 from rewardsmith.errors import DataError

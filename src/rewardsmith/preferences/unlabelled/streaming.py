@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Literal
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, as_text
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.files.raw_row import RawRow

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardsmith.artifacts.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.metrics_log import MetricsLog
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.members.forked_training import train_forked
 from rewardsmith.engine.members.saved_gaps import SavedGaps, read_gaps, save_gaps

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.json_values import parse_json
 from rewardsmith.strength.cell_noise import CellNoise

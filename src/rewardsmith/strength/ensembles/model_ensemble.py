@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.models.loading.lora import merge_reward_model

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.engine.features.extraction import Dtype, extract_features, is_decoder
 from rewardsmith.models.layers.blocks import num_layers
 from rewardsmith.models.loading.embedded import resolve_model

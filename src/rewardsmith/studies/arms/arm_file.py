@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rewardsmith.artifacts.flat_config import build_config, flatten, leaf_types
+from rewardsmith.artifacts.config.flat_config import build_config, flatten, leaf_types
+from rewardsmith.artifacts.config.yaml_text import parse_yaml
 from rewardsmith.artifacts.options import RunOptions
-from rewardsmith.artifacts.yaml_text import parse_yaml
 from rewardsmith.errors import ConfigError
 
 Config = TypeVar("Config")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.batch_forms import PaddedForm
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_all
 from rewardsmith.engine.hardware.devices import choose_device

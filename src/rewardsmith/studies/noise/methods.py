@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.evidence import Reads
 from rewardsmith.refining.recipe import load_recipe, recipe_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.preferences.simulation.flips import FlipKind, noisy_half
 from rewardsmith.strength.planted.planting import plant_flips

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from rewardsmith.artifacts.atomic import atomic_path
-from rewardsmith.artifacts.tensor_files import write_tensors
+from rewardsmith.artifacts.files.atomic import atomic_path
+from rewardsmith.artifacts.files.tensor_files import write_tensors
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups

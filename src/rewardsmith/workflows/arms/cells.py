@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.atomic import atomic_folder
+from rewardsmith.artifacts.files.atomic import atomic_folder
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.hardware.devices import choose_device

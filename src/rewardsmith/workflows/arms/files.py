@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.flat_config import build_config
+from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.studies.arms.cells import Training, folder_names
 from rewardsmith.workflows.options.train import TrainConfig
 

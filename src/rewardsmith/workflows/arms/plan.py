@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from rewardsmith.artifacts.flat_config import at_home, flatten, leaf_types, suggest
+from rewardsmith.artifacts.config.flat_config import at_home, flatten, leaf_types, suggest
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.options import DataOptions

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.artifacts.terminal.progress import progress, say
 from rewardsmith.errors import RunError
 from rewardsmith.studies.arms.cells import Pilot, Training
 from rewardsmith.studies.arms.forecast import Cost, Forecast, Workload, forecast_of

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.artifacts.atomic import write_table
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import write_table
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.models.loading.embedded import resolve_model

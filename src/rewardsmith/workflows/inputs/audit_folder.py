@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.flat_config import at_home
-from rewardsmith.artifacts.manifest import read_manifest, require_fingerprint
-from rewardsmith.artifacts.metrics_file import METRICS, read_metrics
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.config.flat_config import at_home
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.artifacts.runs.manifest import read_manifest, require_fingerprint
+from rewardsmith.artifacts.runs.metrics_file import METRICS, read_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.preferences.options import RowOptions
 from rewardsmith.preferences.unlabelled.samples import SampleSet

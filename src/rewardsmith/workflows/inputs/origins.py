@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.manifest import MANIFEST, read_manifest
+from rewardsmith.artifacts.runs.manifest import MANIFEST, read_manifest
 from rewardsmith.errors import OutputError
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 

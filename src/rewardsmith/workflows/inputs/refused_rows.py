@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewardsmith.artifacts.progress import progress
+from rewardsmith.artifacts.terminal.progress import progress
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.models.loading.embedded import resolve_model

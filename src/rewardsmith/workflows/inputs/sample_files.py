@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import RowOptions

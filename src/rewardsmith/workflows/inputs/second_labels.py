@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels, second_labels

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.parts import PartsFolder
-from rewardsmith.artifacts.progress import progress, say
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.files.parts import PartsFolder
+from rewardsmith.artifacts.terminal.progress import progress, say
 from rewardsmith.contracts.conversations import as_text, with_fields
 from rewardsmith.contracts.judge import Judge, ResponsePair, Ruling
 from rewardsmith.judging.orders import key_in_order

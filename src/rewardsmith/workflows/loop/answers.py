@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.contracts.conversations import Conversation, with_fields
 from rewardsmith.policy.rounds.round_samples import RoundSamples
 from rewardsmith.preferences.pairs.identity import prompt_id

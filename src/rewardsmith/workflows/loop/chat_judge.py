@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.judge import ResponsePair
 from rewardsmith.errors import RunError
 from rewardsmith.judging.endpoint_judge import EndpointJudge

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.contracts.metrics.iterate import Stage, StageNumbers
 from rewardsmith.engine.hardware.memory import max_memory_gib
 from rewardsmith.engine.training.loop import TrainOutcome

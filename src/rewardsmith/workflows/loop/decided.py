@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rewardsmith.artifacts.fingerprints import fingerprint_file, fingerprint_json
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.files.rows import read_rows
 from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.labelling import as_decided
 from rewardsmith.preferences.load import load_preferences

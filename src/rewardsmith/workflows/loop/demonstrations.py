@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import choose_pairs

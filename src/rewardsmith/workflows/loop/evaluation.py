@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import cast
 
-from rewardsmith.artifacts.atomic import write_json, write_jsonl
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.atomic import write_json, write_jsonl
+from rewardsmith.artifacts.files.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import MatchNumbers, PolicyNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewardsmith.artifacts.atomic import atomic_folder
+from rewardsmith.artifacts.files.atomic import atomic_folder
 from rewardsmith.workflows.train_model import CHECKPOINTS, LOG
 
 READ = "samples.jsonl"

@@ -8,9 +8,9 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.partial import claimed, partial_path
-from rewardsmith.artifacts.progress import say, set_quiet
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.partial import claimed, partial_path
+from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.iterate import Stage, StageNumbers
 from rewardsmith.engine.training.options import TrainOptions
 from rewardsmith.report.numbers import duration

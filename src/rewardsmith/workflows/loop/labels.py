@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.metrics.iterate import LabelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer

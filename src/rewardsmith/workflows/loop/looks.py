@@ -9,8 +9,8 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.rows import read_rows
 from rewardsmith.contracts.metrics.iterate import RewardModelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, Refusals
 from rewardsmith.errors import DataError
 from rewardsmith.policy.worlds.preferences import draw_preferences

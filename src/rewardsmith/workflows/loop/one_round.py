@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.metrics.iterate import RoundNumbers, Stage, StageNumbers
 from rewardsmith.policy.rounds.stop_rules import stops_after
 from rewardsmith.report.numbers import duration

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.contracts.metrics.iterate import PathPoint
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.training.accelerators import make_accelerator

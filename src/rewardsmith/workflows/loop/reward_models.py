@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from rewardsmith.artifacts.atomic import write_json
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.flat_config import flatten
-from rewardsmith.artifacts.partial import remove_abandoned
-from rewardsmith.artifacts.progress import say
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.config.flat_config import flatten
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.files.partial import remove_abandoned
+from rewardsmith.artifacts.runs.run_folder import RunFolder
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.workflows.options.audit import AuditConfig

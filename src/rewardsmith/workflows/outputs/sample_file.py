@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from rewardsmith.artifacts.atomic import atomic_path, write_jsonl
-from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.artifacts.files.atomic import atomic_path, write_jsonl
+from rewardsmith.artifacts.files.parts import PartsFolder
 from rewardsmith.contracts.conversations import Message, with_fields
 from rewardsmith.contracts.metrics.sample import AnswerCounts
 from rewardsmith.contracts.sampler import Answers, Sample

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rewardsmith.artifacts.atomic import atomic_path, json_text, write_jsonl, write_table
-from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.artifacts.files.atomic import atomic_path, json_text, write_jsonl, write_table
+from rewardsmith.artifacts.files.parts import PartsFolder
 from rewardsmith.errors import ConfigError, OutputError
 from rewardsmith.preferences.files.raw_row import json_text as raw_json
 from rewardsmith.preferences.files.raw_row import valid_text

@@ -7,7 +7,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.metrics.states import Collapse, alignment, describe_states
 
 COLLAPSED: dict[Collapse, str] = {

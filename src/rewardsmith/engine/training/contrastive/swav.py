@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.training.contrastive.contrast import Contrast
 from rewardsmith.engine.training.optimizers import load_optimizer_tensors, optimizer_tensors
 from rewardsmith.objectives.contrastive import ContrastOn, contrasted, swapped_prediction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.engine.training.meta.perturbation import Perturbation
 from rewardsmith.errors import RunError

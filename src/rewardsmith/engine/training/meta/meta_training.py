@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.engine.batches.batch_forms import BatchForm, usual_training_tokens
 from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.batches.sample_batches import EncodedSamples, encode_samples, usual_number

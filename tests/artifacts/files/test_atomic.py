@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rewardsmith.artifacts.atomic import atomic_path, write_csv, write_json, write_jsonl, write_table, write_text
+from rewardsmith.artifacts.files.atomic import atomic_path, write_csv, write_json, write_jsonl, write_table, write_text
 from rewardsmith.errors import OutputError, RunError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.partial import partial_path
-from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.artifacts.files.partial import partial_path
+from rewardsmith.artifacts.files.parts import PartsFolder
 from rewardsmith.errors import OutputError
 
 
@@ -50,8 +50,8 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) 
 def test_another_process_is_kept_out(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
-from rewardsmith.artifacts.partial import partial_path
-from rewardsmith.artifacts.parts import PartsFolder
+from rewardsmith.artifacts.files.partial import partial_path
+from rewardsmith.artifacts.files.parts import PartsFolder
 with PartsFolder(Path({str(tmp_path / "out.jsonl")!r})).opened(): pass
 """
     parts = PartsFolder(tmp_path / "out.jsonl")

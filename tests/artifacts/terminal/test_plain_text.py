@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rewardsmith.artifacts.plain_text import escaped, one_line
+from rewardsmith.artifacts.terminal.plain_text import escaped, one_line
 
 
 @pytest.mark.parametrize(

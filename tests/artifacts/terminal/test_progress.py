@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rewardsmith.artifacts import progress as progress_module
-from rewardsmith.artifacts.progress import progress, say, set_quiet
+from rewardsmith.artifacts.terminal import progress as progress_module
+from rewardsmith.artifacts.terminal.progress import progress, say, set_quiet
 
 
 class Terminal(io.StringIO):

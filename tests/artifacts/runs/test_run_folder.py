@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from rewardsmith import __version__
-from rewardsmith.artifacts.atomic import atomic_path
-from rewardsmith.artifacts.manifest import read_manifest
-from rewardsmith.artifacts.partial import partial_path
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.atomic import atomic_path
+from rewardsmith.artifacts.files.partial import partial_path
+from rewardsmith.artifacts.runs.manifest import read_manifest
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
 CONFIG = {"max_length": 512, "quiet": False, "output_dir": None}

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_jsonl
+from rewardsmith.artifacts.files.atomic import write_jsonl
 
 
 class MetricsLog:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.files.folder_lock import LOCK, FolderLock
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
 OPENS_A_RUN = """
 import sys
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 folder = RunFolder.open(sys.argv[1], "train", {}, {})
 print("open", flush=True)
 sys.stdin.read()

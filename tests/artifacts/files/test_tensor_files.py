@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rewardsmith.artifacts.tensor_files import write_tensors
+from rewardsmith.artifacts.files.tensor_files import write_tensors
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.lora import add_lora
 from rewardsmith.models.loading.policies import load_policy, save_policy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_bytes, fingerprint_file, fingerprint_json
 
 
 def test_a_file_has_the_sha256_of_its_bytes(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.manifest import amend_output, disown_output, read_manifest, require_fingerprint
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.manifest import amend_output, disown_output, read_manifest, require_fingerprint
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.errors import OutputError
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from rewardsmith.artifacts.flat_config import build_config, changed_options, flatten, leaf_types
+from rewardsmith.artifacts.config.flat_config import build_config, changed_options, flatten, leaf_types
 from rewardsmith.errors import ConfigError
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import yaml
 
-from rewardsmith.artifacts.yaml_text import _repeated_key, parse_yaml
+from rewardsmith.artifacts.config.yaml_text import _repeated_key, parse_yaml
 
 
 def test_values_are_those_of_yaml() -> None:

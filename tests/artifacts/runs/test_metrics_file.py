@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from typing_extensions import TypedDict
 
-from rewardsmith.artifacts.metrics_file import METRICS, check_metrics, read_metrics, write_metrics
-from rewardsmith.artifacts.run_folder import RunFolder
+from rewardsmith.artifacts.runs.metrics_file import METRICS, check_metrics, read_metrics, write_metrics
+from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.contracts.metrics.audit import Category
 from rewardsmith.errors import InternalError, OutputError
 

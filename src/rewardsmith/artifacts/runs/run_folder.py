@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.fingerprints import fingerprint_file
-from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
-from rewardsmith.artifacts.manifest import MANIFEST, MANIFEST_VERSION, UNFINISHED, read_record, this_machine
-from rewardsmith.artifacts.partial import is_partial, remove, remove_abandoned
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.folder_lock import LOCK, FolderLock
+from rewardsmith.artifacts.files.partial import is_partial, remove, remove_abandoned
+from rewardsmith.artifacts.runs.manifest import MANIFEST, MANIFEST_VERSION, UNFINISHED, read_record, this_machine
 from rewardsmith.errors import InputError, OutputError
 
 _CLEARING = "clearing"

@@ -12,8 +12,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from rewardsmith.artifacts.file_lock import is_still, lock
-from rewardsmith.artifacts.progress import say
+from rewardsmith.artifacts.files.file_lock import is_still, lock
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import OutputError
 
 LOCK = ".lock"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.user_cache import cache_folder, folder_size
+from rewardsmith.artifacts.files.user_cache import cache_folder, folder_size
 from rewardsmith.errors import OutputError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rewardsmith.artifacts.metrics_log import MetricsLog
+from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 
 
 def test_each_call_adds_a_line_and_earlier_ones_stay(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.fingerprints import fingerprint_file
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.errors import OutputError
 from rewardsmith.version import __version__
 
@@ -139,7 +139,7 @@ def _versions() -> dict[str, str]:
 
 def _git_commit() -> str | None:
     """Commit of the checkout that this package runs from, ``-dirty`` where files differ; None if installed."""
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     if not (root / ".git").exists() or not (root / "pyproject.toml").exists():
         return None
     try:

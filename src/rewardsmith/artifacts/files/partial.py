@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rewardsmith.artifacts.file_lock import is_still, lock
+from rewardsmith.artifacts.files.file_lock import is_still, lock
 
 _PARTIAL = ".partial-"
 _NAME = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]+-(?P<target>.+)", re.DOTALL)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.artifacts.atomic import atomic_folder, atomic_path
-from rewardsmith.artifacts.partial import is_partial, partial_path, remove_abandoned
+from rewardsmith.artifacts.files.atomic import atomic_folder, atomic_path
+from rewardsmith.artifacts.files.partial import is_partial, partial_path, remove_abandoned
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cannot tell there")
 
@@ -18,7 +18,7 @@ def left_by_a_killed_process(target: Path, writer: str) -> Path:
     script = f"""
 import os
 from pathlib import Path
-from rewardsmith.artifacts.atomic import atomic_folder, atomic_path
+from rewardsmith.artifacts.files.atomic import atomic_folder, atomic_path
 with {writer}(Path({str(target)!r})) as path:
     (path / "half" if path.is_dir() else path).write_text("half")
     os._exit(9)

@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails
 
-from rewardsmith.artifacts.atomic import json_text, write_json
-from rewardsmith.artifacts.manifest import read_manifest
+from rewardsmith.artifacts.files.atomic import json_text, write_json
+from rewardsmith.artifacts.runs.manifest import read_manifest
 from rewardsmith.errors import InternalError, OutputError
 
 METRICS = "metrics.json"

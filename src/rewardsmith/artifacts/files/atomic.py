@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewardsmith.artifacts.partial import claimed, partial_path
+from rewardsmith.artifacts.files.partial import claimed, partial_path
 from rewardsmith.errors import OutputError, RewardsmithError, RunError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from rewardsmith.artifacts.plain_text import one_line
+from rewardsmith.artifacts.terminal.plain_text import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -144,7 +144,7 @@ class _Bar:
 
 @contextmanager
 def _bar(description: str, total: float | None) -> Iterator[_Bar]:
-    from rewardsmith.artifacts.progress_bar import new_bars  # slow to load: only for a bar
+    from rewardsmith.artifacts.terminal.progress_bar import new_bars  # slow to load: only for a bar
 
     global _bars
     outermost = _bars is None

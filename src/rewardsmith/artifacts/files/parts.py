@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rewardsmith.artifacts.atomic import write_json
-from rewardsmith.artifacts.folder_lock import LOCK, FolderLock
-from rewardsmith.artifacts.partial import remove_abandoned
+from rewardsmith.artifacts.files.atomic import write_json
+from rewardsmith.artifacts.files.folder_lock import LOCK, FolderLock
+from rewardsmith.artifacts.files.partial import remove_abandoned
 from rewardsmith.errors import OutputError
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rewardsmith.artifacts.atomic import write_jsonl
-from rewardsmith.artifacts.rows import read_rows
+from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.files.rows import read_rows
 
 
 def test_separators_within_a_text_end_no_line(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rewardsmith.artifacts.flat_config import suggest
+from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.errors import ConfigError
 
 

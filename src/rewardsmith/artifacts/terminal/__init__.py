@@ -1,0 +1,1 @@
+"""What is said on stderr while a run goes on, and text that may be printed."""

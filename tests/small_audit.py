@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rewardsmith.report.audit.next_steps import AskedFor
-from rewardsmith.report.audit.words import with_words
+from rewardsmith.report.audit.words.next_steps import AskedFor
+from rewardsmith.report.audit.words.results import with_words
 from rewardsmith.strength.claimed_numbers import claimed
 
 FIRST = {

@@ -9,8 +9,8 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
-from rewardsmith.report.audit.next_steps import AskedFor
-from rewardsmith.report.audit.words import with_words
+from rewardsmith.report.audit.words.next_steps import AskedFor
+from rewardsmith.report.audit.words.results import with_words
 from rewardsmith.strength.claimed_numbers import claimed
 from rewardsmith.strength.label_noise import LabelNoise
 from rewardsmith.strength.planted.review_curve import review_curve

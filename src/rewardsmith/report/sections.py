@@ -15,7 +15,7 @@ from rewardsmith.contracts.metrics.audit import (
 )
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, Range
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
-from rewardsmith.report.audit.review_words import review_number
+from rewardsmith.report.audit.words.review import review_number
 from rewardsmith.report.numbers import count, decimal, decimal_range, duration, part, percent, percent_range
 from rewardsmith.report.palette import CLASS_COLOURS
 from rewardsmith.strength.ensembles.kinds import KINDS

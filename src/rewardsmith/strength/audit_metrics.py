@@ -1,4 +1,4 @@
-"""The numbers of an audit, as they stand in ``metrics.json``; ``report/audit/words.py`` puts them into words."""
+"""The numbers of an audit, as they stand in ``metrics.json``; ``report/audit/words`` puts them into words."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels
-from rewardsmith.report.audit.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
-from rewardsmith.report.audit.leaning_file import leaning_file
-from rewardsmith.report.audit.next_steps import AskedFor
+from rewardsmith.report.audit.leanings.file import leaning_file
+from rewardsmith.report.audit.pairs.doubtful import COLUMNS, by_doubt, doubtful_rows, doubtful_table, num_doubted
 from rewardsmith.report.audit.report import render_audit_report
-from rewardsmith.report.audit.verdict import verdict_text
-from rewardsmith.report.audit.words import with_words
+from rewardsmith.report.audit.words.next_steps import AskedFor
+from rewardsmith.report.audit.words.results import with_words
+from rewardsmith.report.audit.words.verdict import verdict_text
 from rewardsmith.report.binning import numbers_of
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict

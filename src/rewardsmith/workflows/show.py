@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.config.flat_config import suggest
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.errors import ConfigError
-from rewardsmith.report.audit.doubtful import by_doubt
-from rewardsmith.report.audit.pair_pages import MARKS, pair_pages, print_page
+from rewardsmith.report.audit.pairs.doubtful import by_doubt
+from rewardsmith.report.audit.pairs.pages import MARKS, pair_pages, print_page
 from rewardsmith.report.binning import classes_of, numbers_of, strength_columns
 from rewardsmith.report.terminal import plain, printable
 from rewardsmith.workflows.inputs.audit_folder import AuditFolder, read_audit

@@ -12,7 +12,7 @@ import pytest
 
 from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.audit import AuditMetrics
-from rewardsmith.report.audit.outcome_figures import accuracy_finding
+from rewardsmith.report.audit.figures.outcomes import accuracy_finding
 from rewardsmith.report.audit.report import figures_of, render_audit_report
 from rewardsmith.report.bar_tables import category_table, structured_table
 from rewardsmith.report.options import ReportOptions

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
+from rewardsmith.report.audit.figures.review import distinct_methods, review_figure, review_rows
 from rewardsmith.report.audit.report import render_audit_report
-from rewardsmith.report.audit.review_figure import distinct_methods, review_figure, review_rows
-from rewardsmith.report.audit.review_words import NOTHING_TO_FIND, review_caption, review_number, review_sentence
+from rewardsmith.report.audit.words.review import NOTHING_TO_FIND, review_caption, review_number, review_sentence
 from rewardsmith.report.sections import key_numbers
 from rewardsmith.strength.planted.review_curve import in_shares
 

@@ -8,8 +8,8 @@ import pytest
 
 from rewardsmith.artifacts.runs.metrics_file import check_metrics
 from rewardsmith.contracts.metrics.second_labels import SecondNumbers
-from rewardsmith.report.audit.second_figure import second_figure
-from rewardsmith.report.audit.second_words import error_sentence, second_sentences
+from rewardsmith.report.audit.figures.second_labels import second_figure
+from rewardsmith.report.audit.words.second_labels import error_sentence, second_sentences
 
 
 def interval(value: float | None, half: float = 0.05) -> dict[str, Any]:

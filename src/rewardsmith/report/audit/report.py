@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from rewardsmith.contracts.metrics.audit import AuditMetrics
 from rewardsmith.report import bar_tables, sections
-from rewardsmith.report.audit.decision_table import decision_table
-from rewardsmith.report.audit.leaning_tables import leaning_content
-from rewardsmith.report.audit.outcome_figures import accuracy_figure, length_figure, planted_figure
-from rewardsmith.report.audit.reliability_figure import reliability_figure
-from rewardsmith.report.audit.review_figure import review_figure, review_rows
-from rewardsmith.report.audit.review_words import review_sentence
-from rewardsmith.report.audit.second_figure import second_figure
-from rewardsmith.report.audit.second_words import second_sentences
-from rewardsmith.report.audit.strength_figures import distribution_figure, spread_by_group_figure, spread_figure
+from rewardsmith.report.audit.figures.outcomes import accuracy_figure, length_figure, planted_figure
+from rewardsmith.report.audit.figures.reliability import reliability_figure
+from rewardsmith.report.audit.figures.review import review_figure, review_rows
+from rewardsmith.report.audit.figures.second_labels import second_figure
+from rewardsmith.report.audit.figures.strength import distribution_figure, spread_by_group_figure, spread_figure
+from rewardsmith.report.audit.leanings.tables import leaning_content
+from rewardsmith.report.audit.pairs.decision_table import decision_table
+from rewardsmith.report.audit.words.review import review_sentence
+from rewardsmith.report.audit.words.second_labels import second_sentences
 from rewardsmith.report.binning import strength_columns
 from rewardsmith.report.galleries import galleries
 from rewardsmith.report.glossary import AUDIT_TERMS, TermLinks

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rewardsmith.contracts.metrics.parts import IntervalNumbers
 from rewardsmith.contracts.metrics.second_labels import NamedViews, ViewDifferences
-from rewardsmith.report.audit.second_words import left_out_words
+from rewardsmith.report.audit.words.second_labels import left_out_words
 from rewardsmith.report.numbers import count, decimal, decimal_range, percent, points
 
 VIEWS: dict[Literal["given", "second", "both"], str] = {

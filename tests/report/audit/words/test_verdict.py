@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from rewardsmith.contracts.metrics.audit import Doubt
-from rewardsmith.report.audit.doubts import DOUBTS, doubt_sentences, help_sentence
-from rewardsmith.report.audit.verdict import cut_sentence, verdict, verdict_text
+from rewardsmith.report.audit.words.doubts import DOUBTS, doubt_sentences, help_sentence
+from rewardsmith.report.audit.words.verdict import cut_sentence, verdict, verdict_text
 from small_audit import NUMBERS, words
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.audit import AuditFindings
-from rewardsmith.report.audit.reasons import grounds_at, reasons
+from rewardsmith.report.audit.pairs.reasons import grounds_at, reasons
 from rewardsmith.report.binning import Floats, numbers_of
 from rewardsmith.report.galleries import joined
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from rewardsmith.contracts.conversations import Message, as_text, with_fields
 from rewardsmith.contracts.metrics.audit import AuditFindings
 from rewardsmith.contracts.tables import STRENGTH_CLASSES, StrengthClass
-from rewardsmith.report.audit.reasons import Grounds, grounds_at, reasons
+from rewardsmith.report.audit.pairs.reasons import Grounds, grounds_at, reasons
 from rewardsmith.report.binning import classes_of
 from rewardsmith.report.differences import Run, compare_words, fold
 from rewardsmith.report.galleries import joined

@@ -8,7 +8,7 @@ import pytest
 
 from rewardsmith.cli.config import parse_config
 from rewardsmith.cli.main import COMMANDS
-from rewardsmith.report.audit.next_steps import AskedFor, next_steps
+from rewardsmith.report.audit.words.next_steps import AskedFor, next_steps
 
 ASKED = AskedFor("runs/my audit", {"dataset_name": "my prefs.jsonl", "prompt_key": "q"}, {"max_length": 64})
 LEVELS = {

@@ -13,9 +13,9 @@ from rewardsmith.contracts.metrics.audit import (
     StructuredNumbers,
 )
 from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
-from rewardsmith.report.audit.doubts import doubt_sentences
-from rewardsmith.report.audit.next_steps import AskedFor, next_steps
-from rewardsmith.report.audit.verdict import noise_sentence, verdict
+from rewardsmith.report.audit.words.doubts import doubt_sentences
+from rewardsmith.report.audit.words.next_steps import AskedFor, next_steps
+from rewardsmith.report.audit.words.verdict import noise_sentence, verdict
 from rewardsmith.strength.category_metrics import MIN_CATEGORY_PAIRS
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
 

@@ -12,10 +12,10 @@ from rewardsmith.contracts.metrics.audit import (
     LabelNoise,
     LabelNoiseNumbers,
 )
-from rewardsmith.report.audit.doubts import doubt_sentences, help_in_short, help_sentence, planted_auroc
-from rewardsmith.report.audit.leaning_words import leaning_sentence, part_sentences
-from rewardsmith.report.audit.review_words import review_sentence
-from rewardsmith.report.audit.second_words import second_sentences
+from rewardsmith.report.audit.leanings.words import leaning_sentence, part_sentences
+from rewardsmith.report.audit.words.doubts import doubt_sentences, help_in_short, help_sentence, planted_auroc
+from rewardsmith.report.audit.words.review import review_sentence
+from rewardsmith.report.audit.words.second_labels import second_sentences
 from rewardsmith.report.numbers import count, pairs, range_words, rounded_percent
 from rewardsmith.report.sections import stability_words
 from rewardsmith.strength.ensembles.kinds import KINDS

@@ -10,7 +10,7 @@ from rewardsmith.refining.choice import choose_recipe
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.report.audit.decision_table import decision_table
+from rewardsmith.report.audit.pairs.decision_table import decision_table
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions
 

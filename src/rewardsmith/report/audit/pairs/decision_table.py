@@ -14,9 +14,9 @@ from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import apply_recipe, load_recipe
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.report.audit.doubtful import DOUBTED, MIN_ROWS, by_doubt
-from rewardsmith.report.audit.pair_pages import PairPage, pair_pages
-from rewardsmith.report.audit.reasons import reasons
+from rewardsmith.report.audit.pairs.doubtful import DOUBTED, MIN_ROWS, by_doubt
+from rewardsmith.report.audit.pairs.pages import PairPage, pair_pages
+from rewardsmith.report.audit.pairs.reasons import reasons
 from rewardsmith.report.binning import numbers_of, strength_columns
 from rewardsmith.report.numbers import count
 from rewardsmith.report.options import ReportOptions

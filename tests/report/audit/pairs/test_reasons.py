@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rewardsmith.report.audit.reasons import Grounds, grounds_at, reasons
+from rewardsmith.report.audit.pairs.reasons import Grounds, grounds_at, reasons
 
 AGAINST = Grounds(
     target=1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning
-from rewardsmith.report.audit.doubtful import spreadsheet_cell
+from rewardsmith.report.audit.pairs.doubtful import spreadsheet_cell
 from rewardsmith.strength.leanings.table import flat
 
 

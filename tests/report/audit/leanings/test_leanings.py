@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from rewardsmith.report.audit.leaning_figure import leaning_figure
-from rewardsmith.report.audit.leaning_file import leaning_file
-from rewardsmith.report.audit.leaning_tables import leaning_content
-from rewardsmith.report.audit.leaning_words import leaning_sentence, part_sentences
+from rewardsmith.report.audit.leanings.figure import leaning_figure
+from rewardsmith.report.audit.leanings.file import leaning_file
+from rewardsmith.report.audit.leanings.tables import leaning_content
+from rewardsmith.report.audit.leanings.words import leaning_sentence, part_sentences
 from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.leanings.features import FEATURES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rewardsmith.contracts.metrics.leanings import FeatureLeaning, LeaningNumbers, LeaningsOfParts
 from rewardsmith.contracts.metrics.parts import IntervalNumbers
-from rewardsmith.report.audit.leaning_figure import leaning_figure
-from rewardsmith.report.audit.leaning_words import leaning_sentence
+from rewardsmith.report.audit.leanings.figure import leaning_figure
+from rewardsmith.report.audit.leanings.words import leaning_sentence
 from rewardsmith.report.numbers import count, difference, percent, percent_with_range, points
 from rewardsmith.report.svg import Figure
 from rewardsmith.strength.leanings.features import FEATURES

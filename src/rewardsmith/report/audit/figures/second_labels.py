@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from rewardsmith.contracts.metrics.second_labels import SecondNumbers
-from rewardsmith.report.audit.second_words import left_out_words, strength_finding
+from rewardsmith.report.audit.words.second_labels import left_out_words, strength_finding
 from rewardsmith.report.numbers import count, decimal, percent, percent_range
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of

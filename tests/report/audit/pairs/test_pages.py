@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from rewardsmith.report.audit.pair_pages import MAX_LINES, PairPage, Printed, cut, pair_pages, print_page
+from rewardsmith.report.audit.pairs.pages import MAX_LINES, PairPage, Printed, cut, pair_pages, print_page
 from rewardsmith.report.differences import Run
 from rewardsmith.report.numbers import probability
 

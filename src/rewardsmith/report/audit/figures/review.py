@@ -9,7 +9,7 @@ import altair as alt
 
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.metrics.planted import Planted, ReviewCurve, ReviewStep
-from rewardsmith.report.audit.review_words import about, count_range, review_caption, review_sentence, times_range
+from rewardsmith.report.audit.words.review import about, count_range, review_caption, review_sentence, times_range
 from rewardsmith.report.numbers import count, decimal, percent
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of, reference_line

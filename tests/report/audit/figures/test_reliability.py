@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rewardsmith.report.audit.reliability_figure import FEWEST_LABELS, reliability_figure
+from rewardsmith.report.audit.figures.reliability import FEWEST_LABELS, reliability_figure
 from rewardsmith.strength.planted.self_audit import reliability
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rewardsmith.report.audit.doubtful import (
+from rewardsmith.report.audit.pairs.doubtful import (
     MAX_CELL,
     NO_ORDER,
     by_doubt,

@@ -25,7 +25,7 @@ from typing import Any
 from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.judge import ResponsePair
 from rewardsmith.judging.endpoint_judge import EndpointJudge
-from rewardsmith.judging.options import ChatJudgeOptions, CostOptions
+from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.models.options import EndpointOptions
 from rewardsmith.preferences.rows.messages import assistant, user
 
@@ -93,7 +93,7 @@ def judged(url: str, server: Server, pairs: list[ResponsePair]) -> dict[str, Any
     """One run, in numbers."""
     where = EndpointOptions(base_url=url, max_concurrent_requests=WORKERS)
     asked, answered, started = server.num_asked, server.num_answered, time.monotonic()
-    with closing(EndpointJudge(ChatJudgeOptions(judge_model="m"), CostOptions(), where)) as judge:
+    with closing(EndpointJudge(ChatJudgeOptions(judge_model="m"), SpendingOptions(), where)) as judge:
         rulings = judge.judge(pairs)
         seconds, spent = time.monotonic() - started, judge.model.spending
         assert spent.num_requests == server.num_answered - answered, "an answer was paid and not kept"

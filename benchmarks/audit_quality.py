@@ -31,7 +31,7 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_gro
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planted.self_audit import planted_findings

@@ -31,7 +31,7 @@ from rewardsmith.strength.ensembles.crossfit import assign_folds
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 
 NUM_PAIRS, NUM_TRUSTED, NUM_FOLDS = 2000, 200, 5

@@ -22,7 +22,7 @@ from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.logistic import principal_axes
 from rewardsmith.strength.ensembles.probe import probe_judgements
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4)

@@ -33,14 +33,14 @@ from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.simulation.features import simulate_features
 from rewardsmith.strength.audited import Audited, audit_pairs
-from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.logistic import principal_axes
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import SHARE, LabelNoise
+from rewardsmith.strength.label_noise.claims import claim_numbers
+from rewardsmith.strength.label_noise.posterior import SHARE, LabelNoise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import pair_structure
 from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy

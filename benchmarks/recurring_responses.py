@@ -30,7 +30,7 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted.planting import plant_flips, relabel

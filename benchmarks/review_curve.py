@@ -29,7 +29,7 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.judgements import Judgements, as_labelled
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.ensembles.probe_ensemble import pair_features
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planted.planting import plant_flips, relabel

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.strength.label_noise import estimate_label_noise
-from rewardsmith.strength.second_view import second_view
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
+from rewardsmith.strength.label_noise.second_view import second_view
 
 NUM_SEEDS, SPREAD, STEEP = 10, 1.6, 1.3
 JUDGES = {"strong": 0.7, "weak": 2.5}

@@ -35,8 +35,8 @@ from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs
 from rewardsmith.strength.ensembles.judgements import learnable
 from rewardsmith.strength.ensembles.probe_ensemble import ProbeEnsemble
+from rewardsmith.strength.numbers.stability import counted, stability_numbers
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
-from rewardsmith.strength.stability import counted, stability_numbers
 
 NAMES = ("flagged", "ambiguous", "strong", "share")
 SIMULATED: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from rewardsmith.report.audit.words.next_steps import AskedFor
 from rewardsmith.report.audit.words.results import with_words
-from rewardsmith.strength.claimed_numbers import claimed
+from rewardsmith.strength.numbers.claimed_numbers import claimed
 
 FIRST = {
     "num_read": 20,

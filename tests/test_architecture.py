@@ -44,6 +44,7 @@ ROOMS = {
     "engine": (("hardware", "attention"), ("batches", "features"), ("training", "scoring"), ("members", "doctor")),
     "preferences": (("files", "pairs"), ("sources", "rows"), ("formats", "exports"), ("unlabelled", "simulation")),
     "models": (("layers",), ("loading",), ("members",)),
+    "strength": (("leanings", "label_noise"), ("ensembles",), ("planted",), ("numbers",)),
     "report/audit": (("pairs",), ("leanings",), ("words",), ("figures",)),
 }
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.refining.evidence import Evidence
 from rewardsmith.refining.supervision import Supervision
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 
 DECISIONS = (None, None, "keep", "flip", "tie", "drop")
 

@@ -7,7 +7,7 @@ from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt
 from rewardsmith.refining.choice import Choice, choose_recipe, claim_warnings, warning_of_rates
 from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import load_recipe, read_recipe, recipe_names
-from rewardsmith.strength.claims import DOUBTS
+from rewardsmith.strength.label_noise.claims import DOUBTS
 
 JUDGED: ClaimNumbers = {"level": "labels_judged", "doubts": []}
 ORDER: ClaimNumbers = {"level": "reading_order", "doubts": ["finds_few_flips", "few_groups"]}

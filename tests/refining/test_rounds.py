@@ -12,7 +12,7 @@ from rewardsmith.refining.supervision import Supervision
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 
 FLIP: Recipe = read_recipe("name: flip\nrules:\n  - rule: flip\n    where: {p_wrong: [0.5, null]}\n", "test")

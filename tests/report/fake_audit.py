@@ -11,8 +11,8 @@ from scipy.special import ndtri
 from rewardsmith.contracts.tables import PAIRS, STRENGTH_CLASSES
 from rewardsmith.report.audit.words.next_steps import AskedFor
 from rewardsmith.report.audit.words.results import with_words
-from rewardsmith.strength.claimed_numbers import claimed
-from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise
+from rewardsmith.strength.numbers.claimed_numbers import claimed
 from rewardsmith.strength.planted.review_curve import review_curve
 from rewardsmith.strength.planted.self_audit import reliability
 

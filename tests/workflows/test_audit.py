@@ -18,10 +18,10 @@ from rewardsmith.contracts.tables import ERROR_RATES, PAIRS, strengths_schema
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength import stability
 from rewardsmith.strength.ensembles import probe_ensemble
 from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
+from rewardsmith.strength.numbers import stability
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.workflows.audit import run_audit
 from rewardsmith.workflows.options.audit import AuditConfig

@@ -19,8 +19,8 @@ from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
-from rewardsmith.strength import error_rates
-from rewardsmith.strength.error_rates import with_error_rates
+from rewardsmith.strength.label_noise import error_rates
+from rewardsmith.strength.label_noise.error_rates import with_error_rates
 from rewardsmith.workflows.inputs.audit_folder import read_audit, refuse_another_version
 from tiny_reward_models import rows_with_a_category_that_errs, some_rows
 

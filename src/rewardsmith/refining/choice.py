@@ -1,4 +1,4 @@
-"""Which recipe it is to be, by what the audit may say of the labels (``strength/claims.py``)."""
+"""Which recipe it is to be, by what the audit may say of the labels (``strength/label_noise/claims.py``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rewardsmith.contracts.metrics.audit import ClaimNumbers
 from rewardsmith.refining.effects import JUDGED
 from rewardsmith.refining.options import DEFAULT_RECIPE
 from rewardsmith.refining.recipe import Recipe
-from rewardsmith.strength.claims import DOUBTS
+from rewardsmith.strength.label_noise.claims import DOUBTS
 
 
 @dataclass(frozen=True)

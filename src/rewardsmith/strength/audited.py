@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from rewardsmith.contracts.metrics.audit import ClaimLevel
-from rewardsmith.strength.annotators import Annotator, annotator_error_rates, p_wrong_by_votes, vote_error_rate
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled
 from rewardsmith.strength.evidence_gap import evidence_gap
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise.annotators import (
+    Annotator,
+    annotator_error_rates,
+    p_wrong_by_votes,
+    vote_error_rate,
+)
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise.second_view import SecondView, second_view
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted.planted_copy import PlantedCopy
 from rewardsmith.strength.planted.refutation import LEAST, unrefuted
-from rewardsmith.strength.second_view import SecondView, second_view
 from rewardsmith.strength.table import WRONG, strength_classes, strengths_table
 
 

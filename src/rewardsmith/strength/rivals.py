@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.design import Design
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.options import StrengthOptions
 
 STRUCTURED = "rewardsmith, structured"

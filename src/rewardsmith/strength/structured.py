@@ -19,10 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardsmith.strength.cell_noise import CellNoise, estimate_cell_noise
 from rewardsmith.strength.ensembles.design import Design, debiased
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import Advance, probe_judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise, estimate_cell_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure
 from rewardsmith.strength.response_effects import gaps_in_graph

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES, STRENGTH_CLASSES, strengths_schema
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 
 NUM_BINS = 20
 WRONG = 0.5

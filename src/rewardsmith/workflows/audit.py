@@ -30,17 +30,17 @@ from rewardsmith.report.audit.words.verdict import verdict_text
 from rewardsmith.report.binning import numbers_of
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.report.terminal import print_verdict
-from rewardsmith.strength.audit_metrics import audit_metrics
 from rewardsmith.strength.audited import audit_pairs
-from rewardsmith.strength.claims import claim_numbers
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.ensemble import Ensemble
 from rewardsmith.strength.ensembles.judgements import learnable
+from rewardsmith.strength.label_noise.claims import claim_numbers
 from rewardsmith.strength.leanings.leanings import leaning_numbers, leanings_of
 from rewardsmith.strength.leanings.table import leaning_frame
+from rewardsmith.strength.numbers.audit_metrics import audit_metrics
+from rewardsmith.strength.numbers.stability import stability_numbers
 from rewardsmith.strength.planted.planted_copy import Pairs
 from rewardsmith.strength.planted.self_audit import self_audit
-from rewardsmith.strength.stability import stability_numbers
 from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.inputs.audit_folder import DOUBTFUL, LEANINGS, PAIRS, STRENGTHS
 from rewardsmith.workflows.inputs.origins import learned_from

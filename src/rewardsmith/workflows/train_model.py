@@ -33,7 +33,7 @@ from rewardsmith.models.loading.starting import StartingModel, starting_model
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.unlabelled.samples import SampleSet
 from rewardsmith.refining.choice import warning_of_rates
-from rewardsmith.strength.error_rates import with_error_rates
+from rewardsmith.strength.label_noise.error_rates import with_error_rates
 from rewardsmith.workflows.inputs.audit_folder import read_audit, refuse_another_version
 from rewardsmith.workflows.options.train import TrainConfig
 

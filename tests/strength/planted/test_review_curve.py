@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rewardsmith.metrics.review import found_interval, ranked_list
-from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise
 from rewardsmith.strength.planted.review_curve import in_shares, mean_review, num_first, review_curve, steps_of
 
 NUM_PAIRS = 2000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rewardsmith.strength.ensembles.judgements import Judgements
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.planted.planted_copy import Pairs, planted_copy
 from rewardsmith.strength.planted.self_audit import merge_repeats, planted_findings, reliability
 from rewardsmith.strength.rivals import Rival

@@ -1,4 +1,4 @@
-"""``metrics.json`` of an audit: numbers of ``strength/audit_metrics.py``, words of ``report/audit/words``."""
+"""``metrics.json`` of an audit: numbers of ``strength/numbers/audit_metrics.py``, words of ``report/audit/words``."""
 
 from __future__ import annotations
 

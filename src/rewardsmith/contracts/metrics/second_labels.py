@@ -34,7 +34,7 @@ class AgreementBin(TypedDict):
 
 
 class SecondErrorNumbers(TypedDict):
-    """What ``p_wrong`` goes by (``strength/second_view.py``)."""
+    """What ``p_wrong`` goes by (``strength/label_noise/second_view.py``)."""
 
     rate: Range
     """Of the second labels, apart from what they only repeat."""

@@ -14,8 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.rivals import Rival
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.files.json_values import parse_json
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival
 

@@ -18,10 +18,10 @@ from rewardsmith.models.loading.lora import merge_reward_model
 from rewardsmith.models.loading.reward_models import EXTRA_FILE
 from rewardsmith.models.members.averaging import average_reward_models
 from rewardsmith.models.options import LoraOptions, ModelOptions
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import check_blocks, member_weights
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
 from rewardsmith.strength.rivals import Rival, gap_rivals
 

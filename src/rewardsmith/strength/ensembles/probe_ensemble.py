@@ -19,12 +19,12 @@ from rewardsmith.models.loading.reward_models import load_config, load_tokenizer
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.preferences.pairs.pair_table import response_lengths
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.crossfit import independent_groups
 from rewardsmith.strength.ensembles.design import Design, build_design, by_category, default_candidates, distinct_specs
 from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Labels, MakeEnsemble, Targets, Truncation
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import check_enough, probe_judgements
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.pair_structure import PairStructure, pair_structure
 from rewardsmith.strength.rivals import Rival, rival_finders
 from rewardsmith.strength.structured import structured_audit

@@ -12,7 +12,7 @@ from rewardsmith.preferences.simulation.flips import FlipKind
 from rewardsmith.strength.ensembles.ensemble import Targets
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.evidence_gap import evidence_gap
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import LabelNoise, estimate_label_noise
 from rewardsmith.strength.planted.planting import plant_flips, relabel
 
 Judge = Callable[[Targets, int], Judgements]

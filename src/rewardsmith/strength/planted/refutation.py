@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from rewardsmith.strength.label_noise import design_effect
+from rewardsmith.strength.label_noise.posterior import design_effect
 from rewardsmith.strength.planted.planted_copy import PlantedCopy
 
 NUM_FOLDS = 5

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.planted import ReviewCurve, ReviewStep
 from rewardsmith.metrics.review import found_interval, ranked_list
-from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise
 
 FIRST = 100
 FIRST_SHARE = 0.2

@@ -16,7 +16,7 @@ from rewardsmith.strength.audited import Audited
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.kinds import EnsembleKind
-from rewardsmith.strength.label_noise import LabelNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise
 from rewardsmith.strength.options import SelfAuditOptions
 from rewardsmith.strength.planted.planted_copy import Pairs, PlantedCopy, planted_copy
 from rewardsmith.strength.planted.planting import PLANTED

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.refining.evidence import Evidence
-from rewardsmith.strength.cell_noise import CellNoise
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe import probe_judgements
 from rewardsmith.strength.evidence_gap import evidence_gap
-from rewardsmith.strength.label_noise import LabelNoise, estimate_label_noise
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
+from rewardsmith.strength.label_noise.posterior import LabelNoise, estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.rivals import Rival, gap_rivals, rival_finders
 from rewardsmith.strength.structured import structured_audit

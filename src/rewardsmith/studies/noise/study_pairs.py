@@ -22,7 +22,7 @@ from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_gro
 from rewardsmith.strength.ensembles.design import Candidate, Design
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import Advance, probe_judgements
-from rewardsmith.strength.label_noise import estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
 from rewardsmith.strength.options import StrengthOptions
 from rewardsmith.strength.pair_structure import PairStructure, clusters_of, longer_side, response_codes
 from rewardsmith.studies.noise.options import NoiseStudyOptions

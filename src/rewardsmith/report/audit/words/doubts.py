@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewardsmith.contracts.metrics.audit import AuditFindings, AuditNumbers, Doubt
 from rewardsmith.strength.ensembles.kinds import KINDS
-from rewardsmith.strength.label_noise import MIN_GROUPS
+from rewardsmith.strength.label_noise.posterior import MIN_GROUPS
 
 DOUBTS: dict[Doubt, str] = {
     "no_judges": "All pairs are ties, or fewer than two judges have an opinion of them.",

@@ -16,8 +16,8 @@ from rewardsmith.contracts.metrics.planted import Planted, PlantedNumbers
 from rewardsmith.report.audit.words.doubts import doubt_sentences
 from rewardsmith.report.audit.words.next_steps import AskedFor, next_steps
 from rewardsmith.report.audit.words.verdict import noise_sentence, verdict
-from rewardsmith.strength.category_metrics import MIN_CATEGORY_PAIRS
 from rewardsmith.strength.ensembles.kinds import KINDS, EnsembleKind
+from rewardsmith.strength.numbers.category_metrics import MIN_CATEGORY_PAIRS
 
 ASSUMPTION = (
     "errors are equally likely on every pair, and a judge that is sure is right; errors that gather on ambiguous pairs "

@@ -19,7 +19,7 @@ from rewardsmith.contracts.metrics.stability import CountRange, ShareRange, Stab
 from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
-from rewardsmith.strength.label_noise import MIN_GROUPS
+from rewardsmith.strength.label_noise.posterior import MIN_GROUPS
 from rewardsmith.strength.planted.refutation import shrunk
 from rewardsmith.strength.table import WRONG
 

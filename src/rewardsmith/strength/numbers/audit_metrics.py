@@ -34,13 +34,13 @@ from rewardsmith.preferences.pairs.pair_table import response_lengths
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.strength.audited import Audited
-from rewardsmith.strength.category_metrics import category_metrics, structured_metrics
-from rewardsmith.strength.claimed_numbers import claimed
 from rewardsmith.strength.ensembles.ensemble import Truncation
 from rewardsmith.strength.ensembles.judgements import as_labelled
 from rewardsmith.strength.ensembles.probe import L2_GRID
+from rewardsmith.strength.numbers.category_metrics import category_metrics, structured_metrics
+from rewardsmith.strength.numbers.claimed_numbers import claimed
+from rewardsmith.strength.numbers.second_numbers import second_numbers
 from rewardsmith.strength.options import StrengthOptions
-from rewardsmith.strength.second_numbers import second_numbers
 from rewardsmith.strength.table import NUM_BINS, WRONG
 
 NUM_LENGTH_BINS = 20

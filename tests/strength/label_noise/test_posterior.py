@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.strength.label_noise import SHARE, design_effect, estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, estimate_label_noise
 
 
 def gaps(rate, num=8000, ignorance=0.7, seed=0):

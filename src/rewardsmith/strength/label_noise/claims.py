@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rewardsmith.contracts.metrics.audit import ClaimNumbers, Doubt
 from rewardsmith.contracts.metrics.planted import PlantedNumbers
-from rewardsmith.strength.label_noise import MIN_GROUPS, LabelNoise
+from rewardsmith.strength.label_noise.posterior import MIN_GROUPS, LabelNoise
 
 FINDS_SOME = 0.5
 """Lower end of the AUROC of uniform flips above which an order of the labels is surely better than chance."""

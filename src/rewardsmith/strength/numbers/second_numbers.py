@@ -12,7 +12,7 @@ from rewardsmith.metrics.intervals import Interval
 from rewardsmith.metrics.win_rates import win_rate
 from rewardsmith.preferences.second_labels import SecondLabels
 from rewardsmith.strength.audited import Audited
-from rewardsmith.strength.second_view import SecondView
+from rewardsmith.strength.label_noise.second_view import SecondView
 from rewardsmith.strength.table import NUM_BINS, strength_bins
 
 FIFTH = NUM_BINS // 5

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rewardsmith.metrics.ranking import auroc
-from rewardsmith.strength.cell_noise import estimate_cell_noise
-from rewardsmith.strength.label_noise import estimate_label_noise
-from rewardsmith.strength.second_view import SecondView, second_view
+from rewardsmith.strength.label_noise.cell_noise import estimate_cell_noise
+from rewardsmith.strength.label_noise.posterior import estimate_label_noise
+from rewardsmith.strength.label_noise.second_view import SecondView, second_view
 
 Mask = NDArray[np.bool_]
 

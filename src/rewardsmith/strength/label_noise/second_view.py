@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
 from rewardsmith.metrics.intervals import Interval
-from rewardsmith.strength.label_noise import TAILS, design_effect, size_bins
+from rewardsmith.strength.label_noise.posterior import TAILS, design_effect, size_bins
 
 NUM_BINS = 5
 CLOSENESS = (30.0, 120.0, 500.0)

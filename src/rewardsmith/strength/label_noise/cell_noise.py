@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 from scipy.stats import beta
 
-from rewardsmith.strength.label_noise import SHARE, design_effect, log_scale_prior
+from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, log_scale_prior
 
 NUM_BINS = 60
 P_ALIKE = 0.9

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rewardsmith.contracts.metrics.audit import Category, StructuredCategory, StructuredNumbers
 from rewardsmith.metrics.accuracy import pair_credit
 from rewardsmith.strength.audited import Audited
-from rewardsmith.strength.cell_noise import CellNoise
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
 from rewardsmith.strength.pair_structure import clusters_of
 
 MAX_CATEGORIES = 200  # by name, the largest; a long tail stays in the tables

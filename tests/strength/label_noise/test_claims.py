@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewardsmith.strength.claims import FEWEST, FINDS_MANY, FINDS_SOME, MOSTLY, claim_numbers
-from rewardsmith.strength.label_noise import MIN_GROUPS, WIDEST_RANGE, LabelNoise
+from rewardsmith.strength.label_noise.claims import FEWEST, FINDS_MANY, FINDS_SOME, MOSTLY, claim_numbers
+from rewardsmith.strength.label_noise.posterior import MIN_GROUPS, WIDEST_RANGE, LabelNoise
 
 NOISE = LabelNoise(0.1, 0.05, 0.15, MIN_GROUPS, 1.0, np.ones((2, 1, 1)) / 2)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rewardsmith.strength.annotators import annotator_error_rates, p_wrong_by_votes, vote_error_rate
+from rewardsmith.strength.label_noise.annotators import annotator_error_rates, p_wrong_by_votes, vote_error_rate
 
 
 def test_annotators_of_known_skill_are_told_apart():

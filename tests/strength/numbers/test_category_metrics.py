@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from rewardsmith.contracts.tables import PAIRS
-from rewardsmith.strength import category_metrics
-from rewardsmith.strength.category_metrics import structured_metrics
-from rewardsmith.strength.cell_noise import CellNoise
+from rewardsmith.strength.label_noise.cell_noise import CellNoise
+from rewardsmith.strength.numbers import category_metrics
+from rewardsmith.strength.numbers.category_metrics import structured_metrics
 
 
 def table(categories: list[str | None]) -> pa.Table:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from rewardsmith.strength.cell_noise import estimate_cell_noise
+from rewardsmith.strength.label_noise.cell_noise import estimate_cell_noise
 
 NUMBER = 8000
 

@@ -14,7 +14,6 @@ from rewardsmith.contracts.metrics.stability import StabilityNumbers
 from rewardsmith.contracts.tables import PAIRS
 from rewardsmith.models.options import LoraOptions, ModelOptions
 from rewardsmith.preferences.simulation.features import SimulatedFeatures, simulate_features
-from rewardsmith.strength import stability
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles import probe_ensemble
 from rewardsmith.strength.ensembles.design import Candidate, Design
@@ -22,8 +21,9 @@ from rewardsmith.strength.ensembles.ensemble import EnsembleInputs, Truncation
 from rewardsmith.strength.ensembles.given import GivenEnsemble
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.strength.ensembles.probe_ensemble import PairFeatures, ProbeEnsemble
+from rewardsmith.strength.numbers import stability
+from rewardsmith.strength.numbers.stability import counted, draw_groups, stability_numbers
 from rewardsmith.strength.options import MemberOptions, StrengthOptions
-from rewardsmith.strength.stability import counted, draw_groups, stability_numbers
 
 
 @pytest.fixture(autouse=True)

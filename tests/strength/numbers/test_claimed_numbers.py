@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rewardsmith.strength.claimed_numbers import claimed
+from rewardsmith.strength.numbers.claimed_numbers import claimed
 from rewardsmith.strength.planted.review_curve import in_shares
 from small_audit import NUMBERS
 

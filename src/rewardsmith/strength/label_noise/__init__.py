@@ -1,0 +1,1 @@
+"""How many labels are wrong, and which: a posterior, its cells, and what votes and second labels add."""

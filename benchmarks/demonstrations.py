@@ -38,7 +38,7 @@ from rewardsmith.artifacts.terminal.progress import set_quiet
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy
-from rewardsmith.policy.likelihood import likelihoods
+from rewardsmith.policy.networks.likelihood import likelihoods
 from rewardsmith.policy.worlds.options import WorldName, WorldOptions
 from rewardsmith.policy.worlds.world import World, open_world
 from rewardsmith.sampling.local_sampler import load_local_sampler

@@ -26,7 +26,7 @@ from rewardsmith.policy.options import (
     RewardOptions,
     RolloutOptions,
 )
-from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.policy.ppo.training import train_policy
 from rewardsmith.policy.worlds.preferences import DrawnPair
 from rewardsmith.policy.worlds.world import World
 from rewardsmith.sampling.local_sampler import LocalSampler, load_local_sampler

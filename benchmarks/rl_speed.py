@@ -46,11 +46,11 @@ from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.models.loading.starting import starting_model
 from rewardsmith.models.options import ModelOptions
 from rewardsmith.policy.options import SETTINGS, KLOptions, PolicyOptimizerOptions, PolicyOptions
-from rewardsmith.policy.policy_training import train_policy
-from rewardsmith.policy.ppo_step import PPOStep
-from rewardsmith.policy.rewards import RewardRule
-from rewardsmith.policy.rollout_maker import RolloutMaker
-from rewardsmith.policy.trl_settings import trl_arguments
+from rewardsmith.policy.ppo.step import PPOStep
+from rewardsmith.policy.ppo.training import train_policy
+from rewardsmith.policy.rollouts.maker import RolloutMaker
+from rewardsmith.policy.rollouts.rewards import RewardRule
+from rewardsmith.policy.trl.settings import trl_arguments
 from rewardsmith.sampling.options import SamplingOptions
 
 SIDES = ("rewardsmith", "trl", "trl as shipped", "rewardsmith, PPO")

@@ -45,6 +45,7 @@ ROOMS = {
     "preferences": (("files", "pairs"), ("sources", "rows"), ("formats", "exports"), ("unlabelled", "simulation")),
     "models": (("layers",), ("loading",), ("members",)),
     "strength": (("leanings", "label_noise"), ("ensembles",), ("planted",), ("numbers",)),
+    "policy": (("networks",), ("rollouts",), ("ppo", "worlds", "rounds"), ("imitation", "trl")),
     "report/audit": (("pairs",), ("leanings",), ("words",), ("figures",)),
 }
 VAGUE_NAMES = {"base", "common", "helper", "helpers", "misc", "util", "utils"}

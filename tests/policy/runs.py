@@ -17,7 +17,7 @@ from rewardsmith.engine.training.options import CheckpointOptions
 from rewardsmith.models.loading.policies import add_policy_lora
 from rewardsmith.models.options import LoraOptions
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.policy_training import TrainedPolicy, train_policy
+from rewardsmith.policy.ppo.training import TrainedPolicy, train_policy
 from tiny_architectures import tokenizer_for
 
 OPTIONS = changed(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig
 
 from rewardsmith.contracts.conversations import Message
-from rewardsmith.policy.critic import Critic
+from rewardsmith.policy.networks.critic import Critic
 from rewardsmith.policy.options import PolicyOptions
 from stub_scorer import StubScorer
 from tiny_reward_models import tiny_tokenizer

@@ -16,7 +16,7 @@ from rewardsmith.objectives.preference import preference_loss
 from rewardsmith.policy.imitation.imitation_training import imitate
 from rewardsmith.policy.imitation.options import Imitation, ImitationOptions, ImitationTrainingOptions
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.policy.ppo.training import train_policy
 from rewardsmith.sampling.options import SamplingOptions
 from stub_scorer import StubScorer
 from tiny_reward_models import tiny_tokenizer

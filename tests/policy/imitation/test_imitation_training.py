@@ -19,7 +19,7 @@ from toy_policies import toy_policy
 
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.policy.imitation.own_responses import OwnResponses
-from rewardsmith.policy.likelihood import likelihoods
+from rewardsmith.policy.networks.likelihood import likelihoods
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import tokenizer_for
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from written_samples import written
 
-from rewardsmith.policy.likelihood import Likelihoods
+from rewardsmith.policy.networks.likelihood import Likelihoods
 from rewardsmith.policy.rounds.judged import JudgedSamples, match, mean_by_prompt, policy_numbers
 
 USUAL = np.array([[0.0, 2.0], [0.0, 2.0]])  # of deviation 1, so that less than 0.1 is a tie

@@ -14,8 +14,8 @@ from torch import Tensor
 from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError, ModelError
-from rewardsmith.policy.actor_critic import PolicyOutput
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.actor_critic import PolicyOutput
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.tokens.turns import end_tokens
 

@@ -22,7 +22,7 @@ from rewardsmith.errors import ConfigError
 from rewardsmith.policy.imitation.demonstrations import Demonstrations, Rows
 from rewardsmith.policy.imitation.options import ImitationTrainingOptions
 from rewardsmith.policy.imitation.own_responses import OwnResponses, Responder
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.tokens.batching import length_sorted_batches
 
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from rewardsmith.engine.training.subject import Step, StepOutput
 from rewardsmith.objectives.imitation import gap_cost, implicit_gap
-from rewardsmith.policy.actor_critic import PolicyOutput
 from rewardsmith.policy.imitation.demonstrations import whole_logprobs
 from rewardsmith.policy.imitation.imitation_source import ImitationBatch
 from rewardsmith.policy.imitation.options import ImitationOptions
+from rewardsmith.policy.networks.actor_critic import PolicyOutput
 
 PAIRED = ("accuracy", "gap_mean", "own_logprob")
 """What is logged where the policy answers."""

@@ -20,13 +20,13 @@ from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.engine.training.loop import Log, TrainOutcome, Watch, train
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.models.loading.positions import position_limit
-from rewardsmith.policy.actor_critic import ActorCritic
 from rewardsmith.policy.imitation.demonstrations import encode_demonstrations
 from rewardsmith.policy.imitation.imitation_source import ImitationSource
 from rewardsmith.policy.imitation.imitation_step import ImitationStep
 from rewardsmith.policy.imitation.options import ImitationOptions, ImitationTrainingOptions, check_imitation
 from rewardsmith.policy.imitation.own_responses import Responder
-from rewardsmith.policy.policy_training import check_length, refuse_sharded, without_dropout
+from rewardsmith.policy.networks.actor_critic import ActorCritic
+from rewardsmith.policy.ppo.training import check_length, refuse_sharded, without_dropout
 from rewardsmith.sampling.options import SamplingOptions
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from rewardsmith.engine.training.accelerators import computes_in_bf16
 from rewardsmith.models.counter_random import number_of
 from rewardsmith.policy.imitation.demonstrations import Demonstrations, Rows, Tokens, whole_logprobs
-from rewardsmith.policy.rollout_maker import NO_TOKEN
-from rewardsmith.policy.sequences import padded
+from rewardsmith.policy.networks.sequences import padded
+from rewardsmith.policy.rollouts.maker import NO_TOKEN
 from rewardsmith.sampling.drawing import Drawing
 from rewardsmith.sampling.options import SamplingOptions
 from rewardsmith.sampling.token_choice import TokenChoice

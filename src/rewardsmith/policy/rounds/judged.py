@@ -11,7 +11,7 @@ import torch
 from rewardsmith.contracts.metrics.iterate import MatchNumbers, PolicyNumbers
 from rewardsmith.metrics.intervals import Interval, group_bootstrap, without_spread
 from rewardsmith.objectives.policy import kl_k3
-from rewardsmith.policy.likelihood import Likelihoods
+from rewardsmith.policy.networks.likelihood import Likelihoods
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, usual_scale
 
 TIE_BAND = 0.1

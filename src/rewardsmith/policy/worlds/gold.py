@@ -13,7 +13,7 @@ from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring.local_scorer import state_fingerprint
-from rewardsmith.policy.likelihood import token_logprobs_of
+from rewardsmith.policy.networks.likelihood import token_logprobs_of
 from rewardsmith.policy.worlds.guards import Floats, length_guard, likelihood_guard, repetition_guard
 from rewardsmith.policy.worlds.options import WorldName
 from rewardsmith.policy.worlds.qualities import QUALITIES

@@ -9,7 +9,7 @@ from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.policy.options import RewardOptions, check_policy_options
 from rewardsmith.policy.rounds.options import check_rounds
-from rewardsmith.policy.trl_settings import check_trl_options
+from rewardsmith.policy.trl.settings import check_trl_options
 from rewardsmith.workflows.options.iterate import IterateConfig
 from rewardsmith.workflows.train_model import check_training
 

@@ -14,7 +14,7 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy
-from rewardsmith.policy.likelihood import Likelihoods, likelihoods
+from rewardsmith.policy.networks.likelihood import Likelihoods, likelihoods
 from rewardsmith.policy.rounds.judged import JudgedSamples, match, policy_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples
 from rewardsmith.tokens.encoding import ConversationEncoder

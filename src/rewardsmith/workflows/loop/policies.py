@@ -16,8 +16,8 @@ from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import add_policy_lora, load_policy, save_policy
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.policy_training import train_policy
-from rewardsmith.policy.trl_training import train_policy_by_trl
+from rewardsmith.policy.ppo.training import train_policy
+from rewardsmith.policy.trl.training import train_policy_by_trl
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, workshop
 from rewardsmith.workflows.loop.looks import scale_of

@@ -16,7 +16,7 @@ from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.objectives.ocrm import off_policy_weights
-from rewardsmith.policy.likelihood import likelihoods
+from rewardsmith.policy.networks.likelihood import likelihoods
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rewardsmith.errors import ModelError
 from rewardsmith.models.layers.heads import apply_head, core_of, has_score_head
 from rewardsmith.models.loading.vocabulary import num_embeddings
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.sequences import Sequences
 
 
 class Critic(nn.Module):

@@ -17,7 +17,7 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.policy.ppo.training import train_policy
 from stub_scorer import StubScorer
 from tiny_architectures import tokenizer_for
 
@@ -112,7 +112,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
 
 @pytest.mark.distributed
 def test_two_processes_do_what_one_does_whole_or_interrupted(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("runs.py")
+    script = Path(__file__).parents[1] / "runs.py"
     path = os.pathsep.join([str(script.parent), str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script, tmp_path]
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}

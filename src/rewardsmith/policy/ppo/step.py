@@ -11,11 +11,11 @@ from torch import Tensor
 
 from rewardsmith.engine.training.subject import Step, StepOutput
 from rewardsmith.objectives.policy import clipped_ratio_cost, clipped_value_cost, kl_k3
-from rewardsmith.policy.actor_critic import PolicyOutput
+from rewardsmith.policy.networks.actor_critic import PolicyOutput
 from rewardsmith.policy.options import PPOOptions
-from rewardsmith.policy.rollout import Rollout
-from rewardsmith.policy.rollout_figures import rollout_means, rollout_totals
-from rewardsmith.policy.rollout_source import RolloutBatch
+from rewardsmith.policy.ppo.rollout_source import RolloutBatch
+from rewardsmith.policy.rollouts.figures import rollout_means, rollout_totals
+from rewardsmith.policy.rollouts.rollout import Rollout
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from toy_policies import ACTIONS, PROMPTS, WORTH, Bandit, blind_critic, changed
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.policy_training import train_policy
+from rewardsmith.policy.ppo.training import train_policy
 from stub_scorer import StubScorer
 from tiny_reward_models import tiny_tokenizer
 

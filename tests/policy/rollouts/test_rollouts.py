@@ -16,16 +16,16 @@ from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.reward_models import load_tokenizer
 from rewardsmith.models.loading.starting import new_reward_model
-from rewardsmith.policy.actor_critic import ActorCritic
-from rewardsmith.policy.kl_control import next_coefficient
+from rewardsmith.policy.networks.actor_critic import ActorCritic
+from rewardsmith.policy.networks.reference import FrozenCopy
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.policy.options import KLOptions, PPOOptions
-from rewardsmith.policy.prompt_set import prompt_set
-from rewardsmith.policy.reference import FrozenCopy
-from rewardsmith.policy.rewards import RewardRule
-from rewardsmith.policy.rollout import Rollout, with_advantages
-from rewardsmith.policy.rollout_maker import RolloutMaker
-from rewardsmith.policy.rollout_source import RolloutSource
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.ppo.kl_control import next_coefficient
+from rewardsmith.policy.ppo.rollout_source import RolloutSource
+from rewardsmith.policy.rollouts.maker import RolloutMaker
+from rewardsmith.policy.rollouts.prompt_set import prompt_set
+from rewardsmith.policy.rollouts.rewards import RewardRule
+from rewardsmith.policy.rollouts.rollout import Rollout, with_advantages
 from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_architectures import save_tiny_model
 

@@ -27,15 +27,15 @@ from rewardsmith.engine.training.optimizers import FUSED_DEVICES
 from rewardsmith.engine.training.options import CheckpointOptions, TrainOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.models.loading.positions import position_limit
-from rewardsmith.policy.actor_critic import ActorCritic
-from rewardsmith.policy.critic import Critic, critic_of_policy
+from rewardsmith.policy.networks.actor_critic import ActorCritic
+from rewardsmith.policy.networks.critic import Critic, critic_of_policy
+from rewardsmith.policy.networks.reference import FrozenCopy, reference_of
 from rewardsmith.policy.options import PolicyOptimizerOptions, PolicyOptions, check_policy_options
-from rewardsmith.policy.ppo_step import PPOStep
-from rewardsmith.policy.prompt_set import prompt_set
-from rewardsmith.policy.reference import FrozenCopy, reference_of
-from rewardsmith.policy.rewards import RewardRule
-from rewardsmith.policy.rollout_maker import RolloutMaker
-from rewardsmith.policy.rollout_source import RolloutSource
+from rewardsmith.policy.ppo.rollout_source import RolloutSource
+from rewardsmith.policy.ppo.step import PPOStep
+from rewardsmith.policy.rollouts.maker import RolloutMaker
+from rewardsmith.policy.rollouts.prompt_set import prompt_set
+from rewardsmith.policy.rollouts.rewards import RewardRule
 
 
 @dataclass(frozen=True)

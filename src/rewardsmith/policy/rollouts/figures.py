@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.objectives.policy import kl_k3
-from rewardsmith.policy.prompt_set import PromptSet
-from rewardsmith.policy.rollout import Rollout
+from rewardsmith.policy.rollouts.prompt_set import PromptSet
+from rewardsmith.policy.rollouts.rollout import Rollout
 
 OF_RESPONSES = ("score", "reward", "kl", "kl_k3", "spread", "disagreement", "kl_coef")
 

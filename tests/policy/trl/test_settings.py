@@ -9,10 +9,10 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.errors import ConfigError, ModelError
-from rewardsmith.policy import trl_settings
 from rewardsmith.policy.options import SETTINGS, PolicyOptions
-from rewardsmith.policy.trl_settings import check_trl_options, rows_per_pass, trl_arguments
-from rewardsmith.policy.trl_training import train_policy_by_trl
+from rewardsmith.policy.trl import settings as trl_settings
+from rewardsmith.policy.trl.settings import check_trl_options, rows_per_pass, trl_arguments
+from rewardsmith.policy.trl.training import train_policy_by_trl
 from tiny_architectures import tokenizer_for
 
 

@@ -19,16 +19,16 @@ from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import load_policy, save_policy
 from rewardsmith.objectives.policy import mean_weights
-from rewardsmith.policy import trl_training
-from rewardsmith.policy.actor_critic import ActorCritic
+from rewardsmith.policy.networks.actor_critic import ActorCritic
 from rewardsmith.policy.options import SETTINGS, PolicyOptions
-from rewardsmith.policy.policy_training import TrainedPolicy
-from rewardsmith.policy.ppo_step import PPOStep
-from rewardsmith.policy.rollout import Rollout
-from rewardsmith.policy.rollout_source import RolloutBatch
-from rewardsmith.policy.trl_rollouts import TRLRollouts
-from rewardsmith.policy.trl_settings import TRLTrainer
-from rewardsmith.policy.trl_training import train_policy_by_trl
+from rewardsmith.policy.ppo.rollout_source import RolloutBatch
+from rewardsmith.policy.ppo.step import PPOStep
+from rewardsmith.policy.ppo.training import TrainedPolicy
+from rewardsmith.policy.rollouts.rollout import Rollout
+from rewardsmith.policy.trl import training as trl_training
+from rewardsmith.policy.trl.rollouts import TRLRollouts
+from rewardsmith.policy.trl.settings import TRLTrainer
+from rewardsmith.policy.trl.training import train_policy_by_trl
 from tiny_architectures import tokenizer_for
 
 pytest.importorskip("trl", reason="needs pip install 'rewardsmith[rl]'")

@@ -14,12 +14,12 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.engine.hardware.memory import max_memory_gib
 from rewardsmith.engine.training.meter import Line
 from rewardsmith.errors import InternalError
-from rewardsmith.policy.actor_critic import ActorCritic
+from rewardsmith.policy.networks.actor_critic import ActorCritic
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.prompt_set import PromptSet, Tokens
-from rewardsmith.policy.rollout import Rollout
-from rewardsmith.policy.rollout_figures import rollout_means, rollout_totals, write_samples
-from rewardsmith.policy.rollout_maker import RolloutMaker
+from rewardsmith.policy.rollouts.figures import rollout_means, rollout_totals, write_samples
+from rewardsmith.policy.rollouts.maker import RolloutMaker
+from rewardsmith.policy.rollouts.prompt_set import PromptSet, Tokens
+from rewardsmith.policy.rollouts.rollout import Rollout
 
 
 class TRLRollouts:

@@ -14,10 +14,10 @@ from toy_policies import toy_policy
 from rewardsmith.errors import ModelError
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.starting import new_reward_model
-from rewardsmith.policy.actor_critic import ActorCritic, response_logprobs
-from rewardsmith.policy.critic import critic_of_policy, critic_of_reward_model
-from rewardsmith.policy.reference import EarlierAdapters, FrozenCopy, reference_of
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.actor_critic import ActorCritic, response_logprobs
+from rewardsmith.policy.networks.critic import critic_of_policy, critic_of_reward_model
+from rewardsmith.policy.networks.reference import EarlierAdapters, FrozenCopy, reference_of
+from rewardsmith.policy.networks.sequences import Sequences
 from tiny_architectures import save_tiny_model, tokenizer_for
 
 PROMPTS = [[5, 6, 7], [1, 9, 9, 40, 41, 42, 43, 44], [8]]

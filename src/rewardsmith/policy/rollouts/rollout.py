@@ -16,8 +16,8 @@ from rewardsmith.objectives.advantages import (
     whitened,
 )
 from rewardsmith.objectives.policy import kl_k1
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.policy.options import PPOOptions
-from rewardsmith.policy.sequences import Sequences
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.policy.options import RewardOptions
-from rewardsmith.policy.rewards import RewardRule
+from rewardsmith.policy.rollouts.rewards import RewardRule
 from stub_scorer import StubScorer
 
 SCORES, REFERENCE = torch.tensor([1.0, 3.0, -2.0]), torch.tensor([1.0, 1.0, 0.0])

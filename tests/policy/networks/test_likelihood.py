@@ -8,8 +8,8 @@ import torch
 from toy_policies import toy_policy
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.policy import likelihood
-from rewardsmith.policy.likelihood import Likelihoods, likelihoods
+from rewardsmith.policy.networks import likelihood
+from rewardsmith.policy.networks.likelihood import Likelihoods, likelihoods
 from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rewardsmith.objectives.policy import token_entropy, token_logprobs
-from rewardsmith.policy.critic import Critic
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.critic import Critic
+from rewardsmith.policy.networks.sequences import Sequences
 
 
 class PolicyOutput(NamedTuple):

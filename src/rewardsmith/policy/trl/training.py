@@ -24,15 +24,15 @@ from rewardsmith.engine.training.meter import Line
 from rewardsmith.engine.training.optimizers import rate_factor
 from rewardsmith.errors import ConfigError, ModelError, RunError
 from rewardsmith.models.loading.files import quiet_transformers
-from rewardsmith.policy.actor_critic import ActorCritic
+from rewardsmith.policy.networks.actor_critic import ActorCritic
+from rewardsmith.policy.networks.reference import FrozenCopy, Reference, reference_of
 from rewardsmith.policy.options import PolicyOptions, check_policy_options
-from rewardsmith.policy.policy_training import TrainedPolicy, check_length, loop_options, make_policy_optimizer
-from rewardsmith.policy.prompt_set import PromptSet, prompt_set
-from rewardsmith.policy.reference import FrozenCopy, Reference, reference_of
-from rewardsmith.policy.rewards import RewardRule
-from rewardsmith.policy.rollout_maker import RolloutMaker
-from rewardsmith.policy.trl_rollouts import TRLRollouts
-from rewardsmith.policy.trl_settings import NAMES, TRLTrainer, check_trl_options, trl_arguments
+from rewardsmith.policy.ppo.training import TrainedPolicy, check_length, loop_options, make_policy_optimizer
+from rewardsmith.policy.rollouts.maker import RolloutMaker
+from rewardsmith.policy.rollouts.prompt_set import PromptSet, prompt_set
+from rewardsmith.policy.rollouts.rewards import RewardRule
+from rewardsmith.policy.trl.rollouts import TRLRollouts
+from rewardsmith.policy.trl.settings import NAMES, TRLTrainer, check_trl_options, trl_arguments
 
 REFERENCE_ADAPTER = "ref"
 """TRL's copy of the adapters as they begin."""

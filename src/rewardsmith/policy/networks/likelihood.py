@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
-from rewardsmith.policy.actor_critic import response_logprobs
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.networks.actor_critic import response_logprobs
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
 
 Floats = NDArray[np.float64]

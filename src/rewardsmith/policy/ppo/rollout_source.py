@@ -14,11 +14,11 @@ from torch import Tensor
 from rewardsmith.artifacts.runs.metrics_log import MetricsLog
 from rewardsmith.engine.training.subject import Source
 from rewardsmith.objectives.policy import mean_weights
-from rewardsmith.policy.kl_control import next_coefficient
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.rollout import Rollout
-from rewardsmith.policy.rollout_figures import write_samples
-from rewardsmith.policy.rollout_maker import RolloutMaker, permutation
+from rewardsmith.policy.ppo.kl_control import next_coefficient
+from rewardsmith.policy.rollouts.figures import write_samples
+from rewardsmith.policy.rollouts.maker import RolloutMaker, permutation
+from rewardsmith.policy.rollouts.rollout import Rollout
 
 REFERENCE = "reference."
 

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from rewardsmith.engine.training.accelerators import computes_in_bf16
 from rewardsmith.models.counter_random import number_of
-from rewardsmith.policy.actor_critic import response_logprobs
+from rewardsmith.policy.networks.actor_critic import response_logprobs
+from rewardsmith.policy.networks.reference import Reference
+from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.policy.options import PolicyOptions
-from rewardsmith.policy.prompt_set import PromptSet, Tokens
-from rewardsmith.policy.reference import Reference
-from rewardsmith.policy.rewards import RewardRule, Scored
-from rewardsmith.policy.rollout import Rollout, with_advantages
-from rewardsmith.policy.sequences import Sequences
+from rewardsmith.policy.rollouts.prompt_set import PromptSet, Tokens
+from rewardsmith.policy.rollouts.rewards import RewardRule, Scored
+from rewardsmith.policy.rollouts.rollout import Rollout, with_advantages
 from rewardsmith.sampling.drawing import Drawing
 from rewardsmith.sampling.token_choice import TokenChoice
 

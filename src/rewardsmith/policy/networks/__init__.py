@@ -1,0 +1,1 @@
+"""What computes: policy and critic, the reference, and the sequences that they read."""

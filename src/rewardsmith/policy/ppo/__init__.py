@@ -1,0 +1,1 @@
+"""PPO on the training loop: roll-outs as its source, and its step."""

@@ -1,0 +1,1 @@
+"""TRL's trainers in place of our own PPO."""

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.artifacts.runs.manifest import read_manifest, require_fingerprint
 from rewardsmith.artifacts.runs.metrics_file import read_metrics
 from rewardsmith.artifacts.runs.run_folder import RunFolder
@@ -35,6 +36,7 @@ from tiny_reward_models import some_rows
 from untrained_models import opposite_of, quiet_run, save_untrained
 
 SIDES = ("chosen", "rejected")
+QUIET = FileRunOptions(quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +153,7 @@ def test_a_fitted_temperature_is_kept_and_makes_the_probabilities(own_model: Pat
     again = EvaluateConfig(reward_model_path=str(own_model), run=quiet_run(tmp_path / "again"))
     assert run_evaluate(again, rows).metrics["eval_kept_temperature"] == temperature
     output = str(tmp_path / "p.parquet")
-    scored = run_score(ScoreConfig(str(own_model), output, probabilities=True, quiet=True), rows)
+    scored = run_score(ScoreConfig(str(own_model), output, probabilities=True, run=QUIET), rows)
     gap = scored.table.column("gap").to_numpy()
     probability = scored.table.column("probability").to_numpy()
     np.testing.assert_allclose(probability, 1 / (1 + np.exp(-gap / temperature)), rtol=0, atol=1e-6)
@@ -276,10 +278,10 @@ def test_an_ensemble_keeps_the_temperature_of_its_aggregate(reward_model: Path, 
     least = ScoringOptions(aggregate="min")
     fit = EvaluateConfig(str(folder), fit_temperature=True, scoring=least, run=quiet_run(tmp_path / "fit"))
     temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
-    score = ScoreConfig(str(folder), str(tmp_path / "p.parquet"), scoring=least, probabilities=True, quiet=True)
+    score = ScoreConfig(str(folder), str(tmp_path / "p.parquet"), scoring=least, probabilities=True, run=QUIET)
     assert run_score(score, rows).metrics["temperature"] == temperature
     with pytest.raises(ModelError, match="carries no temperature for these rewards"):
-        run_score(ScoreConfig(str(folder), str(tmp_path / "q.parquet"), probabilities=True, quiet=True), rows)
+        run_score(ScoreConfig(str(folder), str(tmp_path / "q.parquet"), probabilities=True, run=QUIET), rows)
 
 
 def test_a_second_model_is_measured_on_the_same_pairs(reward_model: Path, tmp_path: Path) -> None:

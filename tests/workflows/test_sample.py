@@ -11,6 +11,7 @@ import pytest
 
 import rewardsmith
 from chat_server import chat_server
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.sampler import Answers, Sample
@@ -67,8 +68,8 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(save_tiny_writer(tmp_path_factory.mktemp("policy") / "llama"))
 
 
-def config(output: Path, **options: Any) -> SampleConfig:
-    return SampleConfig(output_file=str(output), quiet=True, **options)
+def config(output: Path, overwrite: bool = False, **options: Any) -> SampleConfig:
+    return SampleConfig(output_file=str(output), run=FileRunOptions(overwrite, quiet=True), **options)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

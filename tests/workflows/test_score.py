@@ -22,6 +22,7 @@ import pytest
 
 from rewardsmith.artifacts.files.partial import partial_path
 from rewardsmith.artifacts.files.parts import PartsFolder
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.cli.main import main
 from rewardsmith.contracts.scorer import Scores
 from rewardsmith.engine.scoring import open_scorer as scorers
@@ -56,7 +57,8 @@ def write_rows(path: Path, rows: list[Any]) -> Path:
 
 
 def config(model: str, output: Path, window: int = 8, **options: Any) -> ScoreConfig:
-    return ScoreConfig(reward_model_path=model, output_file=str(output), window=window, quiet=True, **options)
+    run = FileRunOptions(quiet=True)
+    return ScoreConfig(reward_model_path=model, output_file=str(output), window=window, run=run, **options)
 
 
 def conversations(rows: list[dict[str, str]], side: str) -> list[Any]:

@@ -21,3 +21,17 @@ class RunOptions:
     """Make the last line of stdout one JSON document."""
     dry_run: bool = False
     """Print the resolved configuration and stop."""
+
+
+@dataclass(frozen=True)
+class FileRunOptions:
+    """Whether a file may be replaced, and how the run talks."""
+
+    overwrite: bool = False
+    """Replace a file that is there."""
+    quiet: bool = False
+    """No progress on stderr."""
+    json: bool = False
+    """Make the last line of stdout one JSON document."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""

@@ -58,15 +58,15 @@ class SampleResult(MeasuredResult[SampleMetrics]):
 
 def run_sample(config: SampleConfig, dataset: Any = None) -> SampleResult:
     """Samples and writes the file. ``dataset``: rows in memory, if not named."""
-    set_quiet(config.quiet)
+    set_quiet(config.run.quiet)
     _check(config)
     if config.output_file is not None:
-        check_output(Path(config.output_file), config.overwrite)
+        check_output(Path(config.output_file), config.run.overwrite)
     stream = stream_prompts(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('sample', stream.name)}{SUFFIX}")
-    check_output(output, config.overwrite)
+    check_output(output, config.run.overwrite)
     policy = (config.model_name_or_path, config.model_revision)
-    with closing(open_sampler(*policy, config.sampling, config.local, config.endpoint, config.quiet)) as sampler:
+    with closing(open_sampler(*policy, config.sampling, config.local, config.endpoint, config.run.quiet)) as sampler:
         run = _Run(config, stream, sampler, output)
         started = time.monotonic()
         with run.parts.opened():

@@ -66,13 +66,13 @@ class ScoreResult(MeasuredResult[ScoreMetrics]):
 
 def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     """Scores a set and writes the file. ``dataset``: rows in memory, if not named."""
-    set_quiet(config.quiet)
+    set_quiet(config.run.quiet)
     _check(config)
     if config.output_file is not None:
-        check_output(Path(config.output_file), config.overwrite)
+        check_output(Path(config.output_file), config.run.overwrite)
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
-    check_output(output, config.overwrite)
+    check_output(output, config.run.overwrite)
     if config.probabilities and not ROW_FORMS[stream.kind].has_gap:
         raise ConfigError(
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "
@@ -80,7 +80,7 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
         )
     if stream.column is not None:
         say(f"Responses are those in the column {printable(stream.column)}; --response_key names another.")
-    with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
+    with closing(open_scorer(config.reward_model_path, config.scoring, config.run.quiet)) as scorer:
         return _score_rows(config, stream, scorer, output)
 
 

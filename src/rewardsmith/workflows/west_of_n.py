@@ -85,13 +85,13 @@ def run_west_of_n(config: WestOfNConfig, dataset: Any = None) -> WestOfNResult:
 
     ``ConfigError`` and ``OutputError`` before anything is scored; ``DataError`` where no pair is left.
     """
-    set_quiet(config.quiet)
+    set_quiet(config.run.quiet)
     _check(config)
     human = _human(config)
-    with closing(open_scorer(config.reward_model_path, config.scoring, config.quiet)) as scorer:
+    with closing(open_scorer(config.reward_model_path, config.scoring, config.run.quiet)) as scorer:
         samples = read_samples(config.data, scorer.refusals, dataset)
         path = Path(config.output_file or f"{default_output('west-of-n', samples.name)}{SUFFIX}")
-        refuse_existing(path, config.overwrite)
+        refuse_existing(path, config.run.overwrite)
         refuse_inputs("--output_file", path, [*samples.sources, *(human.sources if human else ())])
         num_without = samples.table["logprob"].null_count
         if config.keep_likely < 1 and num_without:
@@ -141,7 +141,7 @@ def _check(config: WestOfNConfig) -> None:
     if config.output_file is not None:
         if Path(config.output_file).suffix != SUFFIX:
             raise ConfigError(f"--output_file {config.output_file} must end with {SUFFIX}.")
-        refuse_existing(Path(config.output_file), config.overwrite)
+        refuse_existing(Path(config.output_file), config.run.overwrite)
     for name in ("keep_confident", "keep_likely"):
         if not 0 < (share := getattr(config, name)) <= 1:
             raise ConfigError(f"--{name} {share} must be a share over 0 and up to 1.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.models.options import EndpointOptions
 from rewardsmith.preferences.options import PromptOptions
 from rewardsmith.sampling.options import LocalSamplingOptions, SamplingOptions
@@ -41,11 +42,4 @@ class SampleConfig:
     """Prompts answered and saved at a time; an interrupted run loses at most these."""
     seed: int = 0
     """Every response is a function of policy, prompt, this seed and its number."""
-    overwrite: bool = False
-    """Replace a file that is there."""
-    quiet: bool = False
-    """No progress on stderr."""
-    json: bool = False
-    """Make the last line of stdout one JSON document."""
-    dry_run: bool = False
-    """Print the resolved configuration and stop."""
+    run: FileRunOptions = field(default_factory=FileRunOptions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.preferences.options import RowOptions
 
@@ -35,11 +36,4 @@ class ScoreConfig:
     """Write the columns of the input beside the rewards."""
     window: int = 1024
     """Rows scored and saved at a time; an interrupted run loses at most these."""
-    overwrite: bool = False
-    """Replace a file that is there."""
-    quiet: bool = False
-    """No progress on stderr."""
-    json: bool = False
-    """Make the last line of stdout one JSON document."""
-    dry_run: bool = False
-    """Print the resolved configuration and stop."""
+    run: FileRunOptions = field(default_factory=FileRunOptions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rewardsmith.artifacts.options import FileRunOptions
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.preferences.options import RowOptions
 
@@ -42,11 +43,4 @@ class WestOfNConfig:
     """With --human_dataset_name: at most so many made pairs for each of them, drawn at random."""
     seed: int = 0
     """Seed of every random choice."""
-    overwrite: bool = False
-    """Replace a file that is there."""
-    quiet: bool = False
-    """No progress on stderr."""
-    json: bool = False
-    """Make the last line of stdout one JSON document."""
-    dry_run: bool = False
-    """Print the resolved configuration and stop."""
+    run: FileRunOptions = field(default_factory=FileRunOptions)

@@ -14,7 +14,7 @@ from rewardsmith.report.audit.report import render_audit_report
 from rewardsmith.report.options import ReportOptions
 from rewardsmith.strength.leanings.features import FEATURES
 
-from ..fake_audit import fake_metrics, fake_tables
+from ...fake_audit import fake_metrics, fake_tables
 
 
 def interval(value: float | None, width: float = 0.05) -> Any:

@@ -23,15 +23,14 @@ from rewardsmith.engine.scoring.local_scorer import load_local_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
-from rewardsmith.models.options import ModelOptions
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations
+from rewardsmith.report.terminal import flags
 from rewardsmith.tokens.batching import pad_batch
 from rewardsmith.workflows import train as train_workflow
 from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.train import TrainResult, run_train
-from rewardsmith.workflows.train_words import say_what_is_taken
 from tiny_reward_models import some_rows
 
 
@@ -75,22 +74,13 @@ def test_a_loss_that_stays_at_that_of_constant_rewards_ends_with_what_to_look_at
     idle = train(tiny_llama, tmp_path / "idle", max_steps=4, learning_rate=1e-12)
     assert idle.advice is not None and "(1e-12; " in idle.advice
     idle.print(Console(width=80))
-    assert " ".join(capsys.readouterr().out.split()).endswith(idle.advice)
+    assert " ".join(capsys.readouterr().out.split()).endswith(flags(idle.advice))
     assert idle.advice.startswith("The loss stayed near 0.693, that of rewards which are all alike")
     rows = [{**row, "margin": 0.2} for row in some_rows(24)]
     margins = train(tiny_llama, tmp_path / "margins", rows, max_steps=4, learning_rate=1e-12)
     assert margins.advice and margins.advice.startswith("The loss stayed near 0.798")
     learned = train(tiny_llama, tmp_path / "rm", some_rows(16), max_steps=60, lr_scheduler_type="constant")
     assert learned.advice is None
-
-
-def test_without_a_model_it_is_said_which_one_is_taken_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    say_what_is_taken(ModelOptions())
-    said = capsys.readouterr().err
-    assert said.startswith("Training starts from embedded/minilm unless `model_name_or_path` names another: an encoder")
-    assert "Qwen/Qwen3-0.6B, or without a network embedded/smollm2-135m" in said
-    say_what_is_taken(ModelOptions(model_name_or_path="Qwen/Qwen3-4B"))
-    assert capsys.readouterr().err == ""
 
 
 def test_a_reward_model_is_trained_on_from_where_it_stands(tiny_llama: Path, tmp_path: Path) -> None:

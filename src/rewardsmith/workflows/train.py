@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 
 from rewardsmith.artifacts.files.atomic import write_jsonl, write_table
+from rewardsmith.artifacts.files.rows import read_rows
 from rewardsmith.artifacts.runs.metrics_file import write_metrics
 from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.conversations import Refusals
 from rewardsmith.contracts.metrics.train import EvaluatedTrainMetrics, TrainMetrics
+from rewardsmith.engine.batches.encoded_pairs import EncodedPairs
 from rewardsmith.engine.hardware.devices import choose_device, use_all_cores
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.engine.scoring.options import ScoringOptions
@@ -26,14 +29,15 @@ from rewardsmith.engine.training.reward_step import RewardStep
 from rewardsmith.engine.training.reward_training import Trained
 from rewardsmith.engine.training.run_state import weights_from_shards
 from rewardsmith.evaluation.reward_benchmark import benchmark_rewards
+from rewardsmith.metrics.calibration import pair_surprise
 from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.grouping import hold_out_groups
 from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.sources.folder_files import DEFAULT_SPLIT
-from rewardsmith.report.evaluate.terminal import print_evaluation
 from rewardsmith.report.notebook import MeasuredResult
+from rewardsmith.report.train.terminal import nothing_learned, print_training, say_what_is_taken
 from rewardsmith.workflows.inputs.meta_samples import META_QUARANTINE, meta_inputs, meta_samples, say_shared_prompts
 from rewardsmith.workflows.inputs.origins import EVAL_INPUT
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
@@ -42,7 +46,6 @@ from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.outputs.output_paths import default_output, open_folder
 from rewardsmith.workflows.outputs.saved_model import forget_unsaved, saved_into
 from rewardsmith.workflows.train_model import CHECKPOINTS, LOG, check_training, train_model, with_known_errors
-from rewardsmith.workflows.train_words import nothing_learned, say_what_is_taken
 
 LEFT_OUT = "left_out.jsonl"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.
@@ -63,19 +66,7 @@ class TrainResult(MeasuredResult[TrainMetrics | EvaluatedTrainMetrics]):
         return f"{self.metrics['num_pairs']:,} pairs, {self.metrics['num_steps']:,} steps"
 
     def print(self, console: Any) -> None:
-        m = self.metrics
-        accuracy = "" if m["train_accuracy"] is None else f", accuracy {m['train_accuracy']:.3f}"
-        console.print(
-            f"Trained {m['num_steps']:,} steps, {m['num_epochs']:.2f} times over {m['num_pairs']:,} pairs, in "
-            f"{m['train_runtime_s']:.0f} s ({m['train_pairs_per_s']:.1f} pairs/s). Last steps, on the pairs trained "
-            f"on: loss {m['train_loss']:.4f}{accuracy}.",
-            highlight=False,
-        )
-        if "eval_nll" in m:
-            print_evaluation(cast(EvaluatedTrainMetrics, m), console)
-        console.print(f"Saved to {self.path}", markup=False, highlight=False)
-        if self.advice:
-            console.print(self.advice, markup=False, highlight=False)
+        print_training(self.metrics, self.path, self.advice, console)
 
 
 def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
@@ -130,7 +121,15 @@ def run_train(config: TrainConfig, dataset: Any = None) -> TrainResult:
         metrics = _evaluate(metrics, str(path), train_pairs, eval_pairs, device, seed)
         write_metrics(path, metrics, EvaluatedTrainMetrics)
     folder.finish(device=str(accelerator.device), scratch=[CHECKPOINTS])
-    return TrainResult(str(path), metrics, nothing_learned(path / LOG, encoded, config))
+    return TrainResult(str(path), metrics, _advice(path / LOG, encoded, config))
+
+
+def _advice(log: Path, pairs: EncodedPairs, config: TrainConfig) -> str | None:
+    if config.train.batch_margin:  # the model's own margins move the loss of constant rewards
+        return None
+    constant = float(np.average(pair_surprise(-pairs.margin, pairs.target), weights=pairs.weight))
+    losses = [row["loss"] for row in read_rows(log) if row.get("loss") is not None]
+    return nothing_learned(losses, constant, config.train.learning_rate, config.model.model_name_or_path)
 
 
 def _split(

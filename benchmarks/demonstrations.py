@@ -19,7 +19,6 @@ Command    OMP_NUM_THREADS=1 python benchmarks/demonstrations.py --output_dir ru
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -118,10 +117,7 @@ def main() -> None:
             told = {"gold_first": shown.gold_first, "gold_demonstrations": shown.gold, "seconds": seconds}
             log.add(asdict(cell) | found | told)
             print(f"{cell.key}: {seconds:.0f} s", flush=True)
-    done = [cell for cell in cells if not log.missing([cell])]
-    table = SeedTable({(cell.arm, cell.seed): result for cell, result in zip(done, log.results(done), strict=True)})
-    table.print(arms, BASELINE, SHOWN)
-    print(json.dumps(table.rows(arms, BASELINE, SHOWN)))
+    SeedTable.of(log, cells).show(arms, BASELINE, SHOWN)
 
 
 def demonstrations(world: World, num: int, seed: int) -> Shown:

@@ -16,10 +16,9 @@ Command    OMP_NUM_THREADS=1 python benchmarks/denoised_policies.py --output_dir
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +35,7 @@ from policy_paths import (
     sampler_of,
     trained_reward_model,
 )
-from seed_table import SeedTable
+from seed_table import ArmCell, SeedTable
 
 import rewardsmith
 from rewardsmith.artifacts.terminal.progress import set_quiet
@@ -62,18 +61,6 @@ SHOWN = (
     "perplexity_peak",
     "perplexity_last",
 )
-
-
-@dataclass(frozen=True)
-class ArmCell:
-    """One arm with one seed."""
-
-    seed: int
-    arm: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.seed}/{self.arm}"
 
 
 class Bench:
@@ -128,18 +115,16 @@ def main() -> None:
     log = CellLog(args.output_dir / "cells.jsonl", ArmCell)
     climb = Climb(args.num_rollouts, args.learning_rate)
     arms = list(dict.fromkeys([PLAIN, *args.arms]))
+    cells = [ArmCell(seed, arm) for seed in args.seeds for arm in arms]
     for seed in [] if args.only_show else args.seeds:
-        missing = log.missing([ArmCell(seed, arm) for arm in arms])
+        missing = [cell for cell in log.missing(cells) if cell.seed == seed]
         if missing:
             with TemporaryDirectory() as folder:
                 bench = Bench(seed, Path(folder))
                 for cell in missing:
                     log.add(measured(cell, bench, climb))
                     print(f"{cell.key}: {log.results([cell])[0]['seconds']:.0f} s", flush=True)
-    done = [cell for seed in args.seeds for cell in (ArmCell(seed, arm) for arm in arms) if not log.missing([cell])]
-    table = SeedTable({(cell.arm, cell.seed): result for cell, result in zip(done, log.results(done), strict=True)})
-    table.print(arms, PLAIN, SHOWN)
-    print(json.dumps(table.rows(arms, PLAIN, SHOWN)))
+    SeedTable.of(log, cells).show(arms, PLAIN, SHOWN)
 
 
 def measured(cell: ArmCell, bench: Bench, climb: Climb) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from loop_cells import (
     loop_parser,
     options_of,
     result_of,
-    show,
     shown_numbers,
 )
+from seed_table import SeedTable
 
 ARMS: dict[str, Options] = {
     "reset": RESET,
@@ -53,7 +53,7 @@ def main() -> None:
     def options(cell: LoopCell) -> Options:
         return options_of(args, {"labels_per_round": args.labels_per_round} | ARMS[cell.arm])
 
-    show(finished(args, arms, options, result_of), arms, BASELINE, shown_numbers(args.num_rounds))
+    SeedTable(finished(args, arms, options, result_of)).show(arms, BASELINE, shown_numbers(args.num_rounds))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from policy_paths import MATCHED_KLS, QUICK, WINDOW, crossing
-from seed_table import SeedTable
 
 import rewardsmith
 from rewardsmith.artifacts.terminal.progress import set_quiet
@@ -177,10 +176,3 @@ def shown_numbers(num_rounds: int) -> list[str]:
     matched = [f"gold_at_kl_{kl:g}" for kl in MATCHED_KLS]
     ends = ["gold_peak", "peak_round", "gold_last", *matched, "kl_last", "perplexity_last"]
     return [*ends, *by_round(num_rounds, "gold", "accuracy", "spread"), "seconds"]
-
-
-def show(results: Results, arms: Sequence[str], baseline: str, numbers: Sequence[str]) -> None:
-    """A table, then one JSON line."""
-    table = SeedTable(results)
-    table.print(arms, baseline, numbers)
-    print(json.dumps(table.rows(arms, baseline, numbers)))

@@ -33,10 +33,10 @@ from loop_cells import (
     loop_parser,
     options_of,
     result_of,
-    show,
     shown_numbers,
 )
 from policy_paths import sampler_of, trained_reward_model
+from seed_table import SeedTable
 
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
 from rewardsmith.policy.worlds.options import WorldOptions
@@ -78,7 +78,7 @@ def main() -> None:
 
     results = finished(args, arms, options, with_labels)
     extra = ["num_labels", *by_round(args.num_rounds, "wrong"), "peak_per_1000_labels", "last_per_1000_labels"]
-    show(with_worth(results), arms, BASELINE, [*extra, *shown_numbers(args.num_rounds)])
+    SeedTable(with_worth(results)).show(arms, BASELINE, [*extra, *shown_numbers(args.num_rounds)])
 
 
 def judge_of(cell: LoopCell, args: argparse.Namespace) -> Path:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loop_cells import RESET, LoopCell, Options, finished, loop_parser, options_of, result_of, show, shown_numbers
+from loop_cells import RESET, LoopCell, Options, finished, loop_parser, options_of, result_of, shown_numbers
+from seed_table import SeedTable
 
 from rewardsmith.artifacts.files.atomic import atomic_folder
 from rewardsmith.models.loading.embedded import resolve_model
@@ -48,7 +49,9 @@ def main() -> None:
         policy = str(unpacked(args.output_dir / "smollm2"))
         return options_of(args, COMMON | {"policy_name_or_path": policy} | ARMS[cell.arm])
 
-    show(finished(args, arms, options, result_of, num_threads=2), arms, BASELINE, shown_numbers(args.num_rounds))
+    SeedTable(finished(args, arms, options, result_of, num_threads=2)).show(
+        arms, BASELINE, shown_numbers(args.num_rounds)
+    )
 
 
 def unpacked(folder: Path) -> Path:

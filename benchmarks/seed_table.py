@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.stats import t as student
 
+from rewardsmith.trials.cell_log import CellLog
+
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class ArmCell:
+    """One arm with one seed."""
+
+    seed: int
+    arm: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.seed}/{self.arm}"
 
 
 @dataclass(frozen=True)
@@ -18,6 +33,12 @@ class SeedTable:
     """Numbers of arm and seed. A difference is over the seeds that both arms have a number of."""
 
     results: Mapping[tuple[str, int], Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, log: CellLog[Any], cells: Sequence[Any]) -> Self:
+        """What is there of these cells."""
+        done = [cell for cell in cells if not log.missing([cell])]
+        return cls({(cell.arm, cell.seed): result for cell, result in zip(done, log.results(done), strict=True)})
 
     def values(self, arm: str, key: str) -> dict[int, float]:
         """By seed, where there is a number."""
@@ -52,6 +73,11 @@ class SeedTable:
             for row in (self.row(arm, baseline, key) for arm in arms):
                 mean, difference, half = (shown(row[name]) for name in ("mean", "difference", "half_width"))
                 print(f"  {row['arm']:22} {row['num_seeds']:5d} {mean:>9} {difference:>11} {half:>8}")
+
+    def show(self, arms: Sequence[str], baseline: str, keys: Sequence[str]) -> None:
+        """The blocks, then one JSON line."""
+        self.print(arms, baseline, keys)
+        print(json.dumps(self.rows(arms, baseline, keys)))
 
 
 def shown(value: float | None) -> str:

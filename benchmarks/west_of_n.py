@@ -17,10 +17,9 @@ Command    OMP_NUM_THREADS=1 python benchmarks/west_of_n.py --output_dir runs/we
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from policy_paths import gold_accuracy, rewards_of, sampler_of, several_answers, trained_reward_model
-from seed_table import SeedTable
+from seed_table import ArmCell, SeedTable
 
 import rewardsmith
 from rewardsmith.artifacts.files.atomic import write_jsonl
@@ -52,18 +51,6 @@ MADE: dict[str, dict[str, Any]] = {
 }
 ARMS = (BASELINE, "people, twice", "people, 2,000", *MADE)
 SHOWN = ("accuracy", "best_gold", "made_right", "longer_share", "seconds")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A student of one arm in the world of one seed."""
-
-    seed: int
-    arm: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.seed}/{self.arm}"
 
 
 class Bench:
@@ -111,8 +98,8 @@ def main() -> None:
     torch.set_num_threads(1)
     set_quiet(True)
     args.output_dir.mkdir(parents=True, exist_ok=True)
-    log = CellLog(args.output_dir / "cells.jsonl", Cell)
-    cells = [Cell(seed, arm) for seed in args.seeds for arm in ARMS]
+    log = CellLog(args.output_dir / "cells.jsonl", ArmCell)
+    cells = [ArmCell(seed, arm) for seed in args.seeds for arm in ARMS]
     for seed in [] if args.only_show else args.seeds:
         missing = [cell for cell in log.missing(cells) if cell.seed == seed]
         bench = Bench(seed, args.output_dir / f"seed-{seed}") if missing else None
@@ -120,13 +107,10 @@ def main() -> None:
             assert bench is not None
             log.add(measured(cell, bench))
             print(f"{cell.key}: {log.results([cell])[0]['seconds']:.0f} s", flush=True)
-    done = [cell for cell in cells if not log.missing([cell])]
-    table = SeedTable({(cell.arm, cell.seed): result for cell, result in zip(done, log.results(done), strict=True)})
-    table.print(ARMS, BASELINE, SHOWN)
-    print(json.dumps(table.rows(ARMS, BASELINE, SHOWN)))
+    SeedTable.of(log, cells).show(ARMS, BASELINE, SHOWN)
 
 
-def measured(cell: Cell, bench: Bench) -> dict[str, Any]:
+def measured(cell: ArmCell, bench: Bench) -> dict[str, Any]:
     """What the student of an arm is worth."""
     began = time.process_time()
     with TemporaryDirectory() as folder:
@@ -148,7 +132,7 @@ def measured(cell: Cell, bench: Bench) -> dict[str, Any]:
     }
 
 
-def pairs_of(cell: Cell, bench: Bench, folder: Path) -> tuple[Any, dict[str, float | None]]:
+def pairs_of(cell: ArmCell, bench: Bench, folder: Path) -> tuple[Any, dict[str, float | None]]:
     """What a student learns from, and what is known of the pairs that were made."""
     if cell.arm not in MADE:
         return bench.people[: 2 * NUM_PAIRS if cell.arm == "people, 2,000" else NUM_PAIRS], {}

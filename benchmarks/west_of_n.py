@@ -10,7 +10,7 @@ Arms       people alone; people alone for twice as many epochs (as many steps as
 Measures   On prompts held out: accuracy by gold on 1,000 pairs, gold of the best of 64 on 64 prompts; how many of the
            made pairs are right by gold. Paired by seed.
 Ceiling    Accuracy 1. What 1,000 more pairs of people give is what made ones should be compared with.
-Cost       Forecast from a small run: about twelve minutes of one free thread for a seed, half of them the samples.
+Cost       About fourteen minutes of one thread for a seed, half of them the samples and the ensemble.
 Command    OMP_NUM_THREADS=1 python benchmarks/west_of_n.py --output_dir runs/west-of-n-study
 """
 

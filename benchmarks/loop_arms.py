@@ -48,12 +48,12 @@ def main() -> None:
     parser = loop_parser(__doc__, ARMS, BASELINE)
     parser.add_argument("--labels_per_round", type=int, default=200)
     args = parser.parse_args()
-    arms = list(dict.fromkeys([BASELINE, *args.arms]))
+    arms = list(dict.fromkeys([args.baseline, *args.arms]))
 
     def options(cell: LoopCell) -> Options:
         return options_of(args, {"labels_per_round": args.labels_per_round} | ARMS[cell.arm])
 
-    SeedTable(finished(args, arms, options, result_of)).show(arms, BASELINE, shown_numbers(args.num_rounds))
+    SeedTable(finished(args, arms, options, result_of)).show(arms, args.baseline, shown_numbers(args.num_rounds))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ def loop_parser(document: str | None, arms: Mapping[str, Options], baseline: str
     parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--world", choices=get_args(WorldName), default="lexicon")
-    parser.add_argument("--arms", nargs="*", choices=arms, default=list(arms), help=f"{baseline} is always among them")
+    parser.add_argument("--baseline", choices=arms, default=baseline, help="what differences are to; always run")
+    parser.add_argument("--arms", nargs="*", choices=arms, default=list(arms))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
     parser.add_argument("--num_rounds", type=int, default=6)
     parser.add_argument("--num_rollouts", type=int, default=12, help="of a round")
@@ -175,4 +176,5 @@ def by_round(num_rounds: int, *names: str) -> list[str]:
 def shown_numbers(num_rounds: int) -> list[str]:
     matched = [f"gold_at_kl_{kl:g}" for kl in MATCHED_KLS]
     ends = ["gold_peak", "peak_round", "gold_last", *matched, "kl_last", "perplexity_last"]
-    return [*ends, *by_round(num_rounds, "gold", "accuracy", "spread"), "seconds"]
+    costs = ["sample_s", "label_s", "adapt_s", "improve_s", "evaluate_s", "seconds"]
+    return [*ends, *by_round(num_rounds, "gold", "accuracy", "spread"), *costs]

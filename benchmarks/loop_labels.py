@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--num_shift_prompts", type=int, default=512, help="to choose pairs from")
     parser.set_defaults(seeds=list(range(5)))
     args = parser.parse_args()
-    arms = list(dict.fromkeys([BASELINE, *args.arms]))
+    arms = list(dict.fromkeys([args.baseline, *args.arms]))
 
     def options(cell: LoopCell) -> Options:
         arm = COMMON | {"num_shift_prompts": args.num_shift_prompts} | ARMS[cell.arm]
@@ -78,7 +78,7 @@ def main() -> None:
 
     results = finished(args, arms, options, with_labels)
     extra = ["num_labels", *by_round(args.num_rounds, "wrong"), "peak_per_1000_labels", "last_per_1000_labels"]
-    SeedTable(with_worth(results)).show(arms, BASELINE, [*extra, *shown_numbers(args.num_rounds)])
+    SeedTable(with_worth(results)).show(arms, args.baseline, [*extra, *shown_numbers(args.num_rounds)])
 
 
 def judge_of(cell: LoopCell, args: argparse.Namespace) -> Path:

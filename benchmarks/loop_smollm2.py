@@ -43,14 +43,14 @@ def main() -> None:
         seeds=[0], num_rounds=3, num_rollouts=15, policy_learning_rate=5e-4, num_pairs=1000, num_prompts=48
     )
     args = parser.parse_args()
-    arms = list(dict.fromkeys([BASELINE, *args.arms]))
+    arms = list(dict.fromkeys([args.baseline, *args.arms]))
 
     def options(cell: LoopCell) -> Options:
         policy = str(unpacked(args.output_dir / "smollm2"))
         return options_of(args, COMMON | {"policy_name_or_path": policy} | ARMS[cell.arm])
 
     SeedTable(finished(args, arms, options, result_of, num_threads=2)).show(
-        arms, BASELINE, shown_numbers(args.num_rounds)
+        arms, args.baseline, shown_numbers(args.num_rounds)
     )
 
 

@@ -51,6 +51,7 @@ def test_packages_of_embedded_models_are_not_imported() -> None:
 
 
 @smollm2
+@pytest.mark.slow
 def test_smollm2_keeps_its_own_template_and_pads_with_a_token_that_ends_nothing() -> None:
     tokenizer = load_tokenizer(resolve_model("embedded/smollm2-135m"))
     assert tokenizer.pad_token_id == tokenizer.eos_token_id  # the trap

@@ -89,7 +89,7 @@ def weights_fingerprint(source: ModelSource) -> str:
     files = local_source(source)
     folder = Path(files.path_or_id)
     if files.gguf_file:
-        return fingerprint_file(folder / files.gguf_file)
+        return _checksum_now(folder / files.gguf_file)
     refuse_bad_files(files)
     paths = [*sorted(folder.glob("*.safetensors")), folder / "config.json", folder / "adapter_config.json"]
     return fingerprint_json({path.name: _checksum_now(path) for path in paths if path.is_file()})

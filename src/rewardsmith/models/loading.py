@@ -15,6 +15,7 @@ from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
+from rewardsmith.models.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
@@ -26,20 +27,20 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 def load_tokenizer(source: ModelSource) -> Any:
     """The tokenizer beside a model, chat template included."""
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     with quiet_transformers(), as_model_error(source, "tokenizer"):
         return AutoTokenizer.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
 def load_config(source: ModelSource) -> Any:
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     with quiet_transformers(), as_model_error(source, "configuration"):
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A backbone without head, in evaluation mode, and its configuration."""
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     refuse_bad_files(files)
     with quiet_transformers(), as_model_error(source, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
@@ -52,6 +53,7 @@ def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
     What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
     weights that do not fit.
     """
+    files = as_safetensors(files)
     refuse_bad_files(files)
     config = load_config(files)
     config.num_labels = 1
@@ -176,11 +178,3 @@ def read_extra(folder: Path) -> dict[str, Any]:
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
-
-
-def forget_quantisation(model: Any) -> None:
-    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
-    model.hf_quantizer = None
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)

@@ -13,9 +13,9 @@ from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.files import as_model_error, loading_arguments, quiet_peft, quiet_transformers, refuse_bad_files
+from rewardsmith.models.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import (
-    forget_quantisation,
     holds_adapter,
     lasting_name,
     load_config,
@@ -48,6 +48,7 @@ def _loaded(files: ModelSource) -> Any:
 
 
 def _causal_model(files: ModelSource) -> Any:
+    files = as_safetensors(files)
     refuse_bad_files(files)
     config = load_config(files)
     switch_dropout_off(config)

@@ -18,7 +18,7 @@ from rewardsmith.artifacts.user_cache import folder_size, key_name
 from rewardsmith.errors import ModelError
 from rewardsmith.models.converted_models import KEY_FILE, converted_folder
 from rewardsmith.models.embedded import ModelSource
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, weights_fingerprint
+from rewardsmith.models.files import loading, loading_arguments, quiet_transformers, weights_fingerprint
 
 LARGEST_KEPT = 1 << 30  # bytes of a file: in float32 it takes up to eight times the room
 CONVERSION = 1
@@ -48,7 +48,7 @@ def forget_quantisation(model: Any) -> None:
 
 def _convert(files: ModelSource, folder: Path) -> None:
     remove_abandoned(folder.parent)
-    with quiet_transformers(), as_model_error(files, "model"):
+    with loading(files, "model"):
         tokenizer = AutoTokenizer.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)

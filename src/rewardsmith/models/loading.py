@@ -14,7 +14,7 @@ from rewardsmith.artifacts.atomic import told_to_users, write_json
 from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
+from rewardsmith.models.files import as_model_error, loading, loading_arguments, quiet_transformers, refuse_bad_files
 from rewardsmith.models.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.vocabulary import num_embeddings, refuse_foreign_tokenizer
@@ -42,7 +42,7 @@ def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = to
     """A backbone without head, in evaluation mode, and its configuration."""
     files = as_safetensors(local_source(source))
     refuse_bad_files(files)
-    with quiet_transformers(), as_model_error(source, "model"):
+    with loading(files, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
     return model.to(device).eval(), model.config
 
@@ -58,7 +58,7 @@ def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
     config = load_config(files)
     config.num_labels = 1
     switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(files, "model"):
+    with loading(files, "model"):
         model, report = AutoModelForSequenceClassification.from_pretrained(
             files.path_or_id,
             config=config,
@@ -117,7 +117,7 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
         model = load_adapter(files)
     else:
         refuse_bad_files(files)
-        with quiet_transformers(), as_model_error(source, "reward model"):
+        with loading(files, "reward model"):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
             )

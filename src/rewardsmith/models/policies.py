@@ -12,7 +12,14 @@ from rewardsmith.artifacts.atomic import told_to_users
 from rewardsmith.artifacts.tensor_files import like_other_files
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.files import as_model_error, loading_arguments, quiet_peft, quiet_transformers, refuse_bad_files
+from rewardsmith.models.files import (
+    as_model_error,
+    loading,
+    loading_arguments,
+    quiet_peft,
+    quiet_transformers,
+    refuse_bad_files,
+)
 from rewardsmith.models.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.heads import switch_dropout_off
 from rewardsmith.models.loading import (
@@ -52,7 +59,7 @@ def _causal_model(files: ModelSource) -> Any:
     refuse_bad_files(files)
     config = load_config(files)
     switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(files, "policy"):
+    with loading(files, "policy"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             files.path_or_id, config=config, output_loading_info=True, **loading_arguments(files, torch.float32)
         )

@@ -168,7 +168,7 @@ def _opened(path: str, config: EvaluateConfig) -> closing[Scorer]:
 
 
 def _samples(config: EvaluateConfig, scorer: Scorer, others: SampleSet | None = None) -> SampleSet | None:
-    """Those of ``samples_file`` that this model takes, and the one of ``others`` too; read once more where they differ."""
+    """Those of ``samples_file`` that this model takes, and that of ``others`` too; read anew only where they differ."""
     if config.samples_file is None:
         return None
     if others and takes_all(scorer.refusals, others):

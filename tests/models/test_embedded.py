@@ -29,6 +29,8 @@ def test_names_that_find_nothing_say_what_there_is(tmp_path: Path, monkeypatch: 
         resolve_model("embedded/gpt-9")
     with pytest.raises(ModelError, match="no folder that exists"):
         resolve_model(str(tmp_path / "nowhere"))
+    with pytest.raises(ModelError, match=r"holds no model: it has no config\.json"):
+        resolve_model(str(tmp_path))
     (tmp_path / "weights.bin").write_bytes(b"")
     with pytest.raises(ModelError, match="is a file"):
         resolve_model(str(tmp_path / "weights.bin"))

@@ -184,14 +184,16 @@ def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config,
 
 
 def _in_one_line(box: str) -> str:
-    """The message inside the box that tyro draws: the lines between its title and its first rule."""
-    lines = [line.strip("│ ") for line in box.splitlines()]
-    body = []
+    """The message inside the box that tyro draws, with lines or dashes: what stands below its title, up to a rule."""
+    lines = [line.strip("│| ") for line in box.splitlines()]
+    body: list[str] = []
     for line in lines[1:]:
-        if line.startswith(("─", "╰")):
-            break
-        body.append(line)
-    return " ".join(body).strip()
+        if line and not set(line) - set("-─╰╯"):
+            if body:
+                break
+        elif line:
+            body.append(line)
+    return " ".join(body)
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:

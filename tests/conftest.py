@@ -10,6 +10,7 @@ import pytest
 
 import checked_types  # noqa: F401  before a module is checked
 from no_waiting import do_not_wait_for_disks
+from rewardsmith.artifacts.terminal import progress
 from rewardsmith.artifacts.terminal.progress import set_quiet
 
 # Before anything imports transformers or datasets, which read them once.
@@ -36,6 +37,12 @@ def _no_waiting_for_disks() -> Iterator[None]:
 def _talkative() -> None:
     """A verb that ran quietly, in a test or for a fixture, leaves the process quiet."""
     set_quiet(False)
+
+
+@pytest.fixture(autouse=True)
+def _never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is only said where the machine is slow is not said here."""
+    monkeypatch.setattr(progress, "LATE_S", 3600.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardsmith.cli.config import config_to_yaml, parse_config
+from rewardsmith.cli.config import _in_one_line, config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.options.audit import AuditConfig
@@ -99,7 +99,9 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         (["--datset_name", "x"], "unknown option --datset_name. Did you mean --dataset_name?"),
         (["--no_seed"], "unknown option --no_seed: only a switch can be turned off"),
         (["-q"], "unknown option -q."),
-        (["--max_pairs", "abc"], "--max_pairs"),
+        (["--max_pairs", "abc"], "--max_pairs 'abc' must be a whole number."),
+        (["--learning_rate", "1,5"], "--learning_rate '1,5' must be a number."),
+        (["--seed", "-1"], "`seed` -1 must be at least 0."),
         (["--device", "qq"], "invalid choice 'qq' for argument '--device'"),
         (["--max_pairs"], "--max_pairs needs a value"),
         (["--max_pairs", "--seed", "3"], "--max_pairs needs a value"),
@@ -110,7 +112,17 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(arguments: list[str], message: str) -> None:
-    assert message in complaint(*arguments)
+    told = complaint(*arguments)
+    assert message in told and "--- " not in told
+
+
+def test_a_box_is_told_in_one_line_whether_it_is_drawn_with_lines_or_with_dashes() -> None:
+    for rule in ("─", "-"):
+        box = f"Parsing error\n{rule * 70}\ninvalid choice 'x'.\n{rule * 70}\nFor full helptext, run it\n"
+        assert _in_one_line(box) == "invalid choice 'x'."
+    assert (
+        _in_one_line("╭─ Parsing error ──╮\n│ invalid │\n│ choice  │\n│ ─────── │\n│ help │\n╰───╯") == "invalid choice"
+    )
 
 
 @pytest.mark.parametrize(

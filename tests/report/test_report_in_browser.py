@@ -93,6 +93,17 @@ def downloaded(page: BrowserPage, folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def loaded(page: BrowserPage, file: Path) -> str:
+    """What the page says of a file of decisions that is given to it."""
+    page.run("document.querySelector('.loaded').textContent = ''")
+    there = page.call("Runtime.evaluate", expression="document.querySelector('input[type=file]')")["result"]["objectId"]
+    page.call("DOM.setFileInputFiles", files=[str(file)], objectId=there)
+    deadline = time.monotonic() + 30
+    while not (said := page.run("document.querySelector('.loaded').innerText")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return said
+
+
 def test_the_page_s_own_script_runs_under_its_policy(page: BrowserPage, report: Path):
     page.open(report.as_uri())
     # The button is hidden in the file; only the script names it and shows it.
@@ -125,6 +136,52 @@ def test_keys_decide_and_undo_and_the_browser_keeps_it(page: BrowserPage, report
     to_the_table(page)
     page.press(*["u"] * 40)
     assert "0 of" in page.run(STATE) and page.run("document.querySelector('.undo').disabled")
+
+
+def test_decisions_are_loaded_from_a_file_as_one_step_and_those_here_stay(
+    page: BrowserPage, written: Any, tmp_path: Path
+):
+    address = written().as_uri()
+    page.open(address)
+    to_the_table(page)
+    page.press("1", "2", "3")
+    lines = downloaded(page, tmp_path / "there")
+    page.run("localStorage.clear()")
+
+    page.open(address)
+    file = tmp_path / "there" / "decisions.jsonl"
+    assert loaded(page, file) == "decisions.jsonl: 3 decisions taken. Undo takes them back together."
+    assert decisions(page, 4) == ["keep", "flip", "tie", ""]
+    to_the_table(page)
+    page.press("u")
+    assert decisions(page, 4) == [""] * 4 and page.run("document.querySelector('.undo').disabled")
+
+    page.press("k", "k", "4", "2")
+    said = loaded(page, file)
+    assert "1 decision taken" in said and "Here already: 1. Decided otherwise here, and left so: 1." in said
+    assert decisions(page, 4) == ["drop", "flip", "tie", ""]
+    page.run("document.querySelector('.loaded button').click()")
+    assert decisions(page, 4) == ["keep", "flip", "tie", ""]
+    assert downloaded(page, tmp_path / "again") == lines
+    page.open(address)
+    to_the_table(page)
+    page.press("u")
+    assert decisions(page, 4) == ["drop", "flip", "tie", ""]
+    page.press("u")
+    assert decisions(page, 4) == ["drop", "flip", "", ""]
+
+
+def test_what_is_no_decision_of_a_pair_here_is_counted_and_not_taken(page: BrowserPage, written: Any, tmp_path: Path):
+    page.open(written().as_uri())
+    file = tmp_path / "other.jsonl"
+    file.write_text(
+        '{"pair_id": "elsewhere", "decision": "keep"}\n\n{"row": 1, "decision": "keep"}\nhello\n{"pair_id": "p"}\n[]\n'
+    )
+    assert loaded(page, file) == (
+        "other.jsonl: 0 decisions taken. Of pairs that are not in this table: 1. "
+        "No pair_id with keep, flip, tie or drop: lines 3, 4, 5 and 1 more."
+    )
+    assert "0 of" in page.run(STATE)
 
 
 def test_a_pair_opens_with_its_differences_marked_and_the_next_one_follows(page: BrowserPage, report: Path):
@@ -232,12 +289,15 @@ def test_thousands_of_pairs_are_quick_and_made_in_blocks(page: BrowserPage, writ
     assert number_of(page, ".entry") == 300
 
 
-def test_a_narrow_page_needs_no_scrolling_sideways(page: BrowserPage, report: Path):
+def test_a_narrow_page_needs_no_scrolling_sideways(page: BrowserPage, report: Path, tmp_path: Path):
     page.open(report.as_uri())
     page.resize(400, 800)
     try:
         to_the_table(page)
-        page.press("Enter")
+        page.press("Enter", "1")
+        downloaded(page, tmp_path / "there")
+        assert "Here already: 1." in loaded(page, tmp_path / "there" / "decisions.jsonl")
+        page.press("u")
         assert page.run("document.documentElement.scrollWidth <= 400")
         assert number_of(page, "#pair-table *", "e.getBoundingClientRect().right > 400") == 0
     finally:
@@ -255,7 +315,7 @@ def test_the_table_is_dark_where_the_reader_is(page: BrowserPage, report: Path):
         page.emulate()
 
 
-def test_print_has_no_buttons_and_nothing_is_folded(page: BrowserPage, written: Any):
+def test_print_has_no_buttons_and_nothing_is_folded(page: BrowserPage, written: Any, tmp_path: Path):
     turns = [
         {"role": "user", "content": "EARLIER"},
         {"role": "assistant", "content": "a"},
@@ -264,12 +324,14 @@ def test_print_has_no_buttons_and_nothing_is_folded(page: BrowserPage, written: 
     page.open(written([(turns, "long " * 400, "short")], report_examples=3).as_uri())
     to_the_table(page)
     page.press("2")
+    downloaded(page, tmp_path / "there")
+    loaded(page, tmp_path / "there" / "decisions.jsonl")
     page.run("dispatchEvent(new Event('beforeprint'))")
     page.emulate("print")
     try:
         assert page.run("document.querySelectorAll('.opened').length") == 3
         assert "the first 100 of" in page.run(STATE)
-        assert number_of(page, "button, select, input", "e.checkVisibility() && !e.closest('th')") == 0
+        assert number_of(page, "button, select, input, .loaded", "e.checkVisibility() && !e.closest('th')") == 0
         assert number_of(page, "details > :not(summary)") > 5
         assert number_of(page, "details > :not(summary)", "!e.checkVisibility({contentVisibilityAuto: true})") == 0
         assert decisions(page)[0] == "flip"

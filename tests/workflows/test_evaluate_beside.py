@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,9 @@ from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.artifacts.runs.manifest import read_manifest
 from rewardsmith.engine.scoring import open_scorer as scorers
 from rewardsmith.errors import ConfigError
+from rewardsmith.preferences.unlabelled.samples import SampleSet, load_samples
 from rewardsmith.workflows.evaluate import run_evaluate
+from rewardsmith.workflows.inputs import sample_files
 from rewardsmith.workflows.options.evaluate import EvaluateConfig
 from stub_scorer import StubScorer
 from tiny_reward_models import sample_rows, some_rows
@@ -48,7 +51,17 @@ def test_states_of_two_models_stand_side_by_side(reward_model: Path, tmp_path: P
     assert (tmp_path / "out" / "report.html").read_text().count('<figure id="states-') == 2
 
 
-def test_samples_are_measured_beside_the_pairs(reward_model: Path, tmp_path: Path) -> None:
+def test_samples_are_measured_beside_the_pairs(
+    reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_reads = 0
+
+    def counted(*given: Any) -> SampleSet:
+        nonlocal num_reads
+        num_reads += 1
+        return load_samples(*given)
+
+    monkeypatch.setattr(sample_files, "load_samples", counted)
     other = opposite_of(reward_model, tmp_path / "opposite")
     rows = sample_rows(6, 3)
     write_jsonl(tmp_path / "samples.jsonl", [*rows, {**rows[0], "responses": ["one alone"], "gold": [1.0]}])
@@ -61,6 +74,7 @@ def test_samples_are_measured_beside_the_pairs(reward_model: Path, tmp_path: Pat
     result = run_evaluate(config, some_rows(12))
     found, beside = result.metrics["samples"], result.metrics["comparison"]["samples"]
     assert found and (found["num_prompts"], found["num_quarantined"], found["dataset"]) == (6, 1, "samples")
+    assert num_reads == 1
     accuracy = beside["differences"]["gold_accuracy"]
     assert accuracy["first"] == found["gold_accuracy"]["value"] == pytest.approx(1 - accuracy["second"])
     assert len((tmp_path / "out" / "samples_quarantine.jsonl").read_text().splitlines()) == 1

@@ -76,6 +76,27 @@ def test_judged_labels_are_shown_and_left_out(here: Path, capsys: pytest.Capture
     assert decided.loc[int(worst["row"]), "weight"] == 1 and (decided["weight"] == 0).sum() == dropped.sum() - 1
 
 
+def test_what_was_refined_is_decided_anew_and_taken_back(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = written(here / "p.jsonl", scored_rows(300))
+    audited(capsys, rows, "--ensemble", "given", "--output_dir", "a")
+
+    def refined(*words: str) -> dict[str, list[str]]:
+        assert main(["refine", "a", "--recipe", "drop", *words, "--quiet", "--json"]) == 0
+        return commands(json.loads(capsys.readouterr().out.splitlines()[-1]))
+
+    train, measure, decide, undo = refined("--output_dir", "my r").values()
+    ledger = pq.read_table("my r/ledger.parquet").to_pandas()
+    dropped = ledger.loc[ledger["weight"] == 0, "row"].tolist()
+    written(here / "decisions.jsonl", [{"row": dropped[0], "decision": "keep"}])
+    run(capsys, decide)
+    decided = pq.read_table("my r-decided/ledger.parquet").to_pandas()
+    assert decided.loc[decided["weight"] == 0, "row"].tolist() == dropped[1:] != []
+    run(capsys, undo)
+    assert Path("back.jsonl").read_bytes() == Path(rows).read_bytes()
+    assert train[:2] == ["train", "my r"] and measure[:2] == ["evaluate", "heldout.jsonl"]
+    assert len(refined("--output_dir", "s", "--report_pairs", "0")) == 3  # no table, nothing to decide in
+
+
 def test_a_reading_order_is_read_decided_and_done(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With judges of its own, on a simulated set."""
     assert main(["simulate", "--output_file", "sim.jsonl", "--num_pairs", "100", "--flip_rate", "0.1"]) == 0

@@ -178,6 +178,11 @@ def test_what_cannot_be_written_is_refused_before_anything_is_loaded(stub: StubS
     with pytest.raises(OutputError, match="exists"):
         run_sample(config(tmp_path / "s.jsonl"), ROWS)
     assert run_sample(config(tmp_path / "s.jsonl", overwrite=True), ROWS[:1]).metrics["num_prompts"] == 1
+    written = (tmp_path / "s.jsonl").read_text()
+    with pytest.raises(ConfigError, match=r"s\.jsonl is read from there and would be replaced"):
+        own = PromptOptions(dataset_name=str(tmp_path / "s.jsonl"))
+        run_sample(config(tmp_path / "s.jsonl", overwrite=True, data=own))
+    assert (tmp_path / "s.jsonl").read_text() == written
 
 
 def test_the_command_asks_an_endpoint_and_says_what_is_off_policy(

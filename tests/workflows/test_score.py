@@ -313,6 +313,10 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
     ):
         with pytest.raises(ConfigError, match=message):
             run_score(config(models[0], tmp_path / "a.parquet", scoring=options), rows)
+    own = RowOptions(dataset_name=str(write_rows(tmp_path / "rows.jsonl", rows)))
+    with pytest.raises(ConfigError, match=r"rows\.jsonl is read from there and would be replaced"):
+        run_score(config(models[0], tmp_path / "rows.jsonl", data=own, overwrite=True))
+    Path(own.dataset_name).unlink()
     with pytest.raises(ConfigError, match="--window 0"):
         run_score(config(models[0], tmp_path / "a.parquet", window=0), rows)
     with pytest.raises(ConfigError, match="`reward_model_path` is missing"):

@@ -18,7 +18,14 @@ from typing import Any, TypeVar
 import tyro
 import yaml
 
-from rewardsmith.artifacts.config.flat_config import at_home, build_config, flatten, leaf_types, suggest
+from rewardsmith.artifacts.config.flat_config import (
+    at_home,
+    build_config,
+    flatten,
+    leaf_types,
+    refuse_negative_seeds,
+    suggest,
+)
 from rewardsmith.artifacts.config.yaml_text import parse_yaml
 from rewardsmith.cli.help_text import filled, option_docstrings, room
 from rewardsmith.errors import ConfigError
@@ -49,7 +56,9 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
         flags = [f"--{lone_word(known)}={','.join(map(at_home, words.alone))}", *flags]
     if {"-h", "--help"} & set(flags):  # here, since tyro would undo the line breaks
         print(filled(f"{help_text}\n\n{CONFIG_HELP}", room()), end="\n\n")
-    return _parse_flags(config_class, flags, defaults, prog)
+    config = _parse_flags(config_class, flags, defaults, prog)
+    refuse_negative_seeds(config)
+    return config
 
 
 def config_to_yaml(config: Any) -> str:
@@ -120,10 +129,24 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
         if not rest or rest[0].startswith("--"):
             raise ConfigError(f"--{name} needs a value. See {prog} --help.")
         value = rest.pop(0)
+    _refuse_no_number(name, value, known.get(name))
     if name == "config":
         words.config_file = at_home(value)
     else:
         words.take(name, at_home(value))
+
+
+def _refuse_no_number(name: str, value: str, kind: Any) -> None:
+    """Raises ``ConfigError`` for a word where an option takes a number alone, or none."""
+    kinds = set(typing.get_args(kind) or (kind,)) - {types.NoneType}
+    number = next((number for number in (int, float) if kinds == {number}), None)
+    if number is None or value == "None":
+        return
+    try:
+        number(value)
+    except ValueError:
+        words = "a whole number" if number is int else "a number"
+        raise ConfigError(f"--{name} {value!r} must be {words}.") from None
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
@@ -168,14 +191,16 @@ def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config,
 
 
 def _in_one_line(box: str) -> str:
-    """The message inside the box that tyro draws: the lines between its title and its first rule."""
-    lines = [line.strip("│ ") for line in box.splitlines()]
-    body = []
+    """The message inside the box that tyro draws, with lines or dashes: what stands below its title, up to a rule."""
+    lines = [line.strip("│| ") for line in box.splitlines()]
+    body: list[str] = []
     for line in lines[1:]:
-        if line.startswith(("─", "╰")):
-            break
-        body.append(line)
-    return " ".join(body).strip()
+        if line and not set(line) - set("-─╰╯"):
+            if body:
+                break
+        elif line:
+            body.append(line)
+    return " ".join(body)
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:

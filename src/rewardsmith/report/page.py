@@ -15,7 +15,7 @@ from rewardsmith.artifacts.terminal.plain_text import escaped
 from rewardsmith.report import numbers
 from rewardsmith.report.palette import css_variables
 
-_TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "pair_table.js")
+_TABLE_SCRIPTS = ("decisions.js", "pair_view.js", "load_decisions.js", "pair_table.js")
 _WORDS = ("count", "decimal", "decimal_range", "known", "megabytes", "part", "percent", "percent_range", "probability")
 """What ``numbers.py`` has for templates."""
 

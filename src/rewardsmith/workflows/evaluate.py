@@ -39,7 +39,7 @@ from rewardsmith.report.evaluate.words import in_sample
 from rewardsmith.report.notebook import ReportedResult
 from rewardsmith.workflows.inputs.origins import learned_from
 from rewardsmith.workflows.inputs.refused_rows import set_aside_refused
-from rewardsmith.workflows.inputs.sample_files import read_samples, taken_by_both, write_quarantine
+from rewardsmith.workflows.inputs.sample_files import read_samples, taken_by_both, takes_all, write_quarantine
 from rewardsmith.workflows.inputs.second_labels import SECOND_QUARANTINE, read_second_labels
 from rewardsmith.workflows.options.evaluate import EvaluateConfig
 from rewardsmith.workflows.outputs.output_paths import open_folder
@@ -168,9 +168,11 @@ def _opened(path: str, config: EvaluateConfig) -> closing[Scorer]:
 
 
 def _samples(config: EvaluateConfig, scorer: Scorer, others: SampleSet | None = None) -> SampleSet | None:
-    """Those of ``samples_file`` that this model takes, and the one of ``others`` too."""
+    """Those of ``samples_file`` that this model takes, and that of ``others`` too; read anew only where they differ."""
     if config.samples_file is None:
         return None
+    if others and takes_all(scorer.refusals, others):
+        return others
     options = RowOptions(dataset_name=config.samples_file, on_bad_row=config.data.on_bad_row)
     found = read_samples(options, scorer.refusals)
     return taken_by_both(found, others) if others else found

@@ -28,7 +28,7 @@ from rewardsmith.preferences.unlabelled.prompt_rows import PromptRow, PromptStre
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.sampling.open_sampler import open_sampler
 from rewardsmith.workflows.options.sample import SampleConfig
-from rewardsmith.workflows.outputs.output_paths import default_output
+from rewardsmith.workflows.outputs.output_paths import default_output, refuse_inputs
 from rewardsmith.workflows.outputs.sample_file import (
     SUFFIX,
     check_output,
@@ -65,6 +65,7 @@ def run_sample(config: SampleConfig, dataset: Any = None) -> SampleResult:
     stream = stream_prompts(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('sample', stream.name)}{SUFFIX}")
     check_output(output, config.run.overwrite)
+    refuse_inputs("--output_file", output, [config.data.dataset_name])
     policy = (config.model_name_or_path, config.model_revision)
     with closing(open_sampler(*policy, config.sampling, config.local, config.endpoint, config.run.quiet)) as sampler:
         run = _Run(config, stream, sampler, output)

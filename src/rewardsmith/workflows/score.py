@@ -37,7 +37,7 @@ from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.terminal import printable
 from rewardsmith.version import __version__
 from rewardsmith.workflows.options.score import ScoreConfig
-from rewardsmith.workflows.outputs.output_paths import default_output
+from rewardsmith.workflows.outputs.output_paths import default_output, refuse_inputs
 from rewardsmith.workflows.outputs.score_file import ScoreOutput, check_output
 
 PARTS_VERSION = 2
@@ -73,6 +73,7 @@ def run_score(config: ScoreConfig, dataset: Any = None) -> ScoreResult:
     stream = stream_rows(dataset if dataset is not None else config.data.dataset_name, config.data)
     output = Path(config.output_file or f"{default_output('score', stream.name)}.parquet")
     check_output(output, config.run.overwrite)
+    refuse_inputs("--output_file", output, [config.data.dataset_name])
     if config.probabilities and not ROW_FORMS[stream.kind].has_gap:
         raise ConfigError(
             f"--probabilities: {stream.name} holds no pairs. A reward means something only beside another response to "

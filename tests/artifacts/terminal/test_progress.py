@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from rewardsmith.artifacts.terminal import progress as progress_module
-from rewardsmith.artifacts.terminal.progress import progress, say, set_quiet
+from rewardsmith.artifacts.terminal.progress import progress, said_if_late, say, set_quiet
 
 
 class Terminal(io.StringIO):
@@ -138,3 +139,17 @@ def test_a_failure_inside_takes_the_bar_away(monkeypatch: pytest.MonkeyPatch) ->
     shown = terminal.getvalue()[before:]
     assert "again" in shown
     assert "outer" not in shown
+
+
+def test_what_takes_long_is_said_once_and_what_does_not_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_module, "LATE_S", 0.1)
+    with said_if_late("over at once"):
+        pass
+    with said_if_late("Loading it."):
+        time.sleep(0.3)
+    set_quiet(True)
+    with said_if_late("in silence"):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "Loading it.\n"

@@ -29,6 +29,8 @@ def test_names_that_find_nothing_say_what_there_is(tmp_path: Path, monkeypatch: 
         resolve_model("embedded/gpt-9")
     with pytest.raises(ModelError, match="no folder that exists"):
         resolve_model(str(tmp_path / "nowhere"))
+    with pytest.raises(ModelError, match=r"holds no model: it has no config\.json"):
+        resolve_model(str(tmp_path))
     (tmp_path / "weights.bin").write_bytes(b"")
     with pytest.raises(ModelError, match="is a file"):
         resolve_model(str(tmp_path / "weights.bin"))
@@ -51,6 +53,7 @@ def test_packages_of_embedded_models_are_not_imported() -> None:
 
 
 @smollm2
+@pytest.mark.slow
 def test_smollm2_keeps_its_own_template_and_pads_with_a_token_that_ends_nothing() -> None:
     tokenizer = load_tokenizer(resolve_model("embedded/smollm2-135m"))
     assert tokenizer.pad_token_id == tokenizer.eos_token_id  # the trap

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from rewardsmith.artifacts.terminal import progress
 from rewardsmith.errors import ConfigError, ModelError
 from rewardsmith.models.loading.embedded import resolve_model
 from rewardsmith.models.loading.policies import add_policy_lora, load_policy, save_policy
@@ -57,3 +58,13 @@ def test_adapters_with_dropout_or_for_no_layer_are_refused(tmp_path: Path) -> No
         add_policy_lora(policy, LoraOptions(lora_dropout=0.1))
     with pytest.raises(ModelError, match="`lora_target_modules` nothing"):
         add_policy_lora(policy, LoraOptions(lora_target_modules="nothing"))
+
+
+def test_a_slow_load_is_said_with_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_tiny_writer(tmp_path)
+    capsys.readouterr()
+    monkeypatch.setattr(progress, "LATE_S", 0.0)
+    load_policy(resolve_model(str(folder)))
+    assert capsys.readouterr().err == f"Loading {folder} (0 MB).\n"

@@ -60,7 +60,16 @@ def build_config(config_class: type[Config], values: Mapping[str, Any], where: s
             raise ConfigError(f"{_prefix(where)}unknown option {name!r}.{suggest(name, known)}")
         if not _fits(value, known[name]):
             raise ConfigError(f"{_prefix(where)}{name} must be {_words(known[name])}, not {value!r}.")
-    return _filled(config_class, values)
+    config = _filled(config_class, values)
+    refuse_negative_seeds(config)
+    return config
+
+
+def refuse_negative_seeds(config: Any) -> None:
+    """``ConfigError`` for a seed that not every generator takes."""
+    for name, value in flatten(config).items():
+        if (name == "seed" or name.endswith("_seed")) and value is not None and value < 0:
+            raise ConfigError(f"`{name}` {value} must be at least 0.")
 
 
 def at_home(value: Any) -> Any:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from rewardsmith.artifacts.files.fingerprints import fingerprint_json
+from rewardsmith.artifacts.files.partial import is_partial, remove, remove_abandoned
 from rewardsmith.errors import OutputError
+
+_KEY_NAME = re.compile("[0-9a-f]{32}")
 
 
 def cache_folder() -> Path:
@@ -21,6 +28,35 @@ def cache_folder() -> Path:
             f"The cache folder {folder} cannot be made ({error.strerror}). Set REWARDSMITH_CACHE to a folder of yours."
         ) from error
     return folder
+
+
+def key_name(content: Any) -> str:
+    """The name of the folder that keeps what a JSON value describes in full."""
+    return fingerprint_json(content).removeprefix("sha256:")[:32]
+
+
+def key_folders(room: Path) -> list[Path]:
+    """The folders in a part of the cache that bear such names; what else may lie there is somebody else's."""
+    found = room.iterdir() if room.is_dir() else ()
+    return [folder for folder in found if _KEY_NAME.fullmatch(folder.name) and folder.is_dir()]
+
+
+def clear_room(room: Path) -> int:
+    """Deletes the key folders in a part of the cache, and gives the number of bytes this frees.
+
+    What other processes are writing stays.
+    """
+    remove_abandoned(room)
+    folders = key_folders(room)
+    num_bytes = sum(map(folder_size, folders))
+    for folder in folders:
+        remove_abandoned(folder)
+        with suppress(OSError):  # others remove too, or are writing
+            for entry in list(folder.iterdir()):
+                if not is_partial(entry):
+                    remove(entry)
+            folder.rmdir()
+    return num_bytes - sum(map(folder_size, folders))
 
 
 def folder_size(path: str | os.PathLike[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 FIRST_LINE_S, LINE_INTERVAL_S = 1.0, 5.0
+LATE_S = 1.0
 LINE_WIDTH = 80
 
 _quiet = False
@@ -65,6 +67,18 @@ def say(message: str) -> None:
         _bars.console.print(message, markup=False, highlight=False)
     else:
         print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that talks
+
+
+@contextmanager
+def said_if_late(message: str) -> Iterator[None]:
+    """Says what is going on in this context, unless it is over within ``LATE_S``. For what has no steps to count."""
+    timer = threading.Timer(LATE_S, say, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -23,14 +23,12 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
 from rewardsmith.artifacts.files.atomic import atomic_path, write_json
-from rewardsmith.artifacts.files.fingerprints import fingerprint_json
-from rewardsmith.artifacts.files.partial import is_partial, remove, remove_abandoned
-from rewardsmith.artifacts.files.user_cache import cache_folder, folder_size
+from rewardsmith.artifacts.files.partial import remove_abandoned
+from rewardsmith.artifacts.files.user_cache import cache_folder, clear_room, folder_size, key_folders, key_name
 from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation, key_of
 
 SHARD_VERSION = 1
-DIGEST_NAME = re.compile("[0-9a-f]{32}")
 _SHARD_NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
 
 
@@ -51,7 +49,7 @@ class CacheKey:
     @property
     def digest(self) -> str:
         content = {name: value for name, value in asdict(self).items() if name != "model"}
-        return fingerprint_json({**content, "version": SHARD_VERSION}).removeprefix("sha256:")[:32]
+        return key_name({**content, "version": SHARD_VERSION})
 
 
 @dataclass(frozen=True)
@@ -141,24 +139,12 @@ def rows_of(vectors: Vectors | None, digests: Sequence[bytes]) -> NDArray[np.int
 
 def list_cache() -> list[CacheEntry]:
     """Every key in the cache, largest first."""
-    return sorted((_entry(folder) for folder in _key_folders()), key=lambda entry: -entry.num_bytes)
+    return sorted((_entry(folder) for folder in key_folders(features_folder())), key=lambda entry: -entry.num_bytes)
 
 
 def clear_cache() -> int:
-    """Deletes every key in the cache, and nothing else that may lie there, and gives the number of bytes this frees.
-
-    What other processes are writing stays.
-    """
-    folders = _key_folders()
-    num_bytes = sum(map(folder_size, folders))
-    for folder in folders:
-        remove_abandoned(folder)
-        with suppress(OSError):  # others remove too, or are writing
-            for entry in list(folder.iterdir()):
-                if not is_partial(entry):
-                    remove(entry)
-            folder.rmdir()
-    return num_bytes - sum(map(folder_size, folders))
+    """Deletes every key in the cache, and gives the number of bytes this frees; what others are writing stays."""
+    return clear_room(features_folder())
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -166,11 +152,6 @@ def _shards(folder: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return sorted(path for path in folder.iterdir() if _SHARD_NAME.fullmatch(path.name))
     return []
-
-
-def _key_folders() -> list[Path]:
-    found = features_folder().iterdir() if features_folder().is_dir() else ()
-    return [folder for folder in found if DIGEST_NAME.fullmatch(folder.name) and folder.is_dir()]
 
 
 def _entry(folder: Path) -> CacheEntry:

@@ -54,6 +54,8 @@ def resolve_model(name: str, revision: str | None = None) -> ModelSource:
         return _resolve_embedded(name)
     path = Path(at_home(name))
     if path.is_dir():
+        if not any(path.glob("*config.json")):
+            raise ModelError(f"{name} holds no model: it has no config.json. Give the folder of one, or a Hub id.")
         return ModelSource(str(path), None, revision, name)
     if path.is_file():
         if path.suffix != ".gguf":

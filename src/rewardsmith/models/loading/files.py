@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file, fingerprint_json
 from rewardsmith.artifacts.runs.manifest import recorded_outputs
+from rewardsmith.artifacts.terminal.progress import said_if_late
 from rewardsmith.errors import ModelError
 from rewardsmith.models.loading.embedded import ModelSource, local_source
 
@@ -89,7 +90,7 @@ def weights_fingerprint(source: ModelSource) -> str:
     files = local_source(source)
     folder = Path(files.path_or_id)
     if files.gguf_file:
-        return fingerprint_file(folder / files.gguf_file)
+        return _checksum_now(folder / files.gguf_file)
     refuse_bad_files(files)
     paths = [*sorted(folder.glob("*.safetensors")), folder / "config.json", folder / "adapter_config.json"]
     return fingerprint_json({path.name: _checksum_now(path) for path in paths if path.is_file()})
@@ -104,6 +105,17 @@ def as_model_error(source: ModelSource, what: str) -> Iterator[None]:
         lines = [line.strip() for line in str(error).strip().split("\n")]
         reason = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]  # PyTorch's reason stands below a title
         raise ModelError(f"the {what} of {source.name} cannot be loaded: {type(error).__name__}: {reason}") from error
+
+
+@contextmanager
+def loading(files: ModelSource, what: str) -> Iterator[None]:
+    """Reads weights: quietly, but said with their size where it takes long; what is unusable is a ``ModelError``."""
+    folder = Path(files.path_or_id)
+    paths = [folder / files.gguf_file] if files.gguf_file else folder.glob("*.safetensors")
+    megabytes = sum(path.stat().st_size for path in paths) / 1e6
+    message = f"Loading {files.name} ({megabytes:,.0f} MB)."
+    with said_if_late(message), quiet_transformers(), as_model_error(files, what):
+        yield
 
 
 @contextmanager

@@ -15,13 +15,14 @@ from rewardsmith.models.layers.heads import switch_dropout_off
 from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
 from rewardsmith.models.loading.files import (
     as_model_error,
+    loading,
     loading_arguments,
     quiet_peft,
     quiet_transformers,
     refuse_bad_files,
 )
+from rewardsmith.models.loading.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.loading.reward_models import (
-    forget_quantisation,
     holds_adapter,
     lasting_name,
     load_config,
@@ -54,10 +55,11 @@ def _loaded(files: ModelSource) -> Any:
 
 
 def _causal_model(files: ModelSource) -> Any:
+    files = as_safetensors(files)
     refuse_bad_files(files)
     config = load_config(files)
     switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(files, "policy"):
+    with loading(files, "policy"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             files.path_or_id, config=config, output_loading_info=True, **loading_arguments(files, torch.float32)
         )

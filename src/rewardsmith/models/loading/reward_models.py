@@ -15,7 +15,14 @@ from rewardsmith.artifacts.files.tensor_files import like_other_files
 from rewardsmith.errors import ModelError
 from rewardsmith.models.layers.heads import head_names, output_layer, switch_dropout_off
 from rewardsmith.models.loading.embedded import ModelSource, local_source, resolve_model
-from rewardsmith.models.loading.files import as_model_error, loading_arguments, quiet_transformers, refuse_bad_files
+from rewardsmith.models.loading.files import (
+    as_model_error,
+    loading,
+    loading_arguments,
+    quiet_transformers,
+    refuse_bad_files,
+)
+from rewardsmith.models.loading.gguf_files import as_safetensors, forget_quantisation
 from rewardsmith.models.loading.vocabulary import num_embeddings, refuse_foreign_tokenizer
 from rewardsmith.tokens.encoding import tokens_check
 from rewardsmith.tokens.padding import choose_pad_token
@@ -26,22 +33,22 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 def load_tokenizer(source: ModelSource) -> Any:
     """The tokenizer beside a model, chat template included."""
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     with quiet_transformers(), as_model_error(source, "tokenizer"):
         return AutoTokenizer.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
 def load_config(source: ModelSource) -> Any:
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     with quiet_transformers(), as_model_error(source, "configuration"):
         return AutoConfig.from_pretrained(files.path_or_id, gguf_file=files.gguf_file, trust_remote_code=False)
 
 
 def load_trunk(source: ModelSource, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A backbone without head, in evaluation mode, and its configuration."""
-    files = local_source(source)
+    files = as_safetensors(local_source(source))
     refuse_bad_files(files)
-    with quiet_transformers(), as_model_error(source, "model"):
+    with loading(files, "model"):
         model = AutoModel.from_pretrained(files.path_or_id, **loading_arguments(files, dtype))
     return model.to(device).eval(), model.config
 
@@ -52,11 +59,12 @@ def load_one_output_model(files: ModelSource) -> tuple[Any, dict[str, Any]]:
     What the files lack is drawn from PyTorch's generator, heads with several outputs too. ``ModelError`` for other
     weights that do not fit.
     """
+    files = as_safetensors(files)
     refuse_bad_files(files)
     config = load_config(files)
     config.num_labels = 1
     switch_dropout_off(config)
-    with quiet_transformers(), as_model_error(files, "model"):
+    with loading(files, "model"):
         model, report = AutoModelForSequenceClassification.from_pretrained(
             files.path_or_id,
             config=config,
@@ -115,7 +123,7 @@ def load_reward_model(path: str, revision: str | None = None) -> tuple[Any, Any,
         model = load_adapter(files)
     else:
         refuse_bad_files(files)
-        with quiet_transformers(), as_model_error(source, "reward model"):
+        with loading(files, "reward model"):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 files.path_or_id, output_loading_info=True, **loading_arguments(files, torch.float32)
             )
@@ -176,11 +184,3 @@ def read_extra(folder: Path) -> dict[str, Any]:
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
-
-
-def forget_quantisation(model: Any) -> None:
-    """A model read from GGUF holds plain float weights; traces of the file's number type would mislead a reload."""
-    model.hf_quantizer = None
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)

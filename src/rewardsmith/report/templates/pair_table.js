@@ -135,8 +135,9 @@
   }
 
   function undo() {
-    const id = decisions.undo();
-    const index = shown.findIndex((row) => row.id === id);
+    const ids = decisions.undo();
+    if (ids.length > 1) { render(); return move(current); }
+    const index = shown.findIndex((row) => row.id === ids[0]);
     if (index < 0) return tell();
     if (index !== current) go(index - current);
     redraw(index);
@@ -181,6 +182,7 @@
   at(".undo").addEventListener("click", undo);
   at(".download").addEventListener("click", download);
   at(".keys").addEventListener("click", actions.help);
+  loadDecisions(root, decisions, rowOf, render);
   more.addEventListener("click", () => { limit += BLOCK; render(); });
   addEventListener("storage", ({ key }) => { if (key === decisions.key) { decisions.load(); render(); } });
   addEventListener("beforeunload", (event) => { if (!decisions.isKept && !decisions.isSaved) event.preventDefault(); });

@@ -30,6 +30,12 @@ def read_samples(options: RowOptions, refusals: Refusals, dataset: Any = None) -
     return samples
 
 
+def takes_all(refusals: Refusals, samples: SampleSet) -> bool:
+    """Whether a model takes every response."""
+    rows = samples.table.select(["prompt", "responses"]).to_pylist()
+    return not any(refusals([[*row["prompt"], *response] for response in row["responses"]]) for row in rows)
+
+
 def taken_by_both(first: SampleSet, second: SampleSet) -> SampleSet:
     """The rows of one file that two models take; ``DataError`` where there is none."""
     kept = first.table.filter(pc.is_in(first.table["row"], second.table["row"]))

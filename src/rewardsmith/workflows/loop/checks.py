@@ -35,6 +35,8 @@ def _check_data(config: IterateConfig) -> None:
         raise ConfigError(f"`num_pairs` {data.num_pairs} must be at least 1.")
     if not 0 <= data.eval_fraction < 1:
         raise ConfigError(f"`eval_fraction` {data.eval_fraction} must be at least 0 and below 1.")
+    if config.in_world and not 0 <= config.world.flip_rate < 1:
+        raise ConfigError(f"`flip_rate` {config.world.flip_rate} must be at least 0 and below 1.")
     if not (data.eval_fraction or data.prompts or data.test_prompts or config.in_world):
         raise ConfigError("`eval_fraction` 0 leaves no prompt to test on: name some with `prompts` or `test_prompts`.")
     if config.policy_model.save_rollouts < 0:

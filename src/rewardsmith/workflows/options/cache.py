@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """List or clear the feature cache.
+    """List or clear the cache: features of texts, and models converted from GGUF files.
 
     Examples:
       rewardsmith cache

@@ -6,8 +6,9 @@ VENV ?= .venv
 TORCH_INDEX_URL ?=
 PYTEST_ARGS ?=
 
-# One thread a process, since tests run side by side; no hub: everything the tests need comes with the packages.
-TEST_ENV = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+# One thread a process, since tests run side by side; no hub: everything the tests need comes with the packages. Compiled
+# modules are kept, also where the surroundings say not to: each process that a test starts would compile them anew.
+TEST_ENV = HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=
 
 .PHONY: help setup demo loop test test-slow test-heavy check format docs wheel clean
 

@@ -18,11 +18,15 @@ remembering_shapes = jaxtyping.jaxtyped
 
 
 def jaxtyped(*, typechecker: Any) -> Any:
-    """jaxtyping's where an annotation is a shape; a function without has no sizes to remember from one to the next."""
+    """jaxtyping's where an annotation is a shape; a function without has no sizes to remember from one to the next.
+
+    A function within another one would be decorated whenever the outer one is called: without shapes it is mypy's.
+    """
 
     def decorated(function: Any) -> Any:
-        plain = inspect.isfunction(function) and not any(map(has_shape, hints_of(function)))
-        return typechecker(function) if plain else remembering_shapes(function, typechecker=typechecker)
+        if not inspect.isfunction(function) or any(map(has_shape, hints_of(function))):
+            return remembering_shapes(function, typechecker=typechecker)
+        return function if "<locals>" in function.__qualname__ else typechecker(function)
 
     return decorated
 

@@ -1,6 +1,7 @@
 """A new rule is one file and one line of the table: everything else goes by what the rule says of itself."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,6 +11,7 @@ import pytest
 from random_evidence import random_evidence
 
 import rewardsmith
+from no_waiting import leave_figures_empty
 from rewardsmith.errors import ConfigError
 from rewardsmith.refining.effects import counted_twice, effects
 from rewardsmith.refining.evidence import Evidence, Reads
@@ -49,6 +51,13 @@ class Halve:
         selected = self.where.select(evidence) & evidence.decided
         told = "with features" if evidence.rows is not None else "without features"
         return Change(selected, now.changed(selected, target=(now.target + 0.5) / 2, margin=1.0), lambda _: told)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_figures() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        leave_figures_empty(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +118,7 @@ def audit_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         | {"chosen_score_list": [i % 7, i % 5], "rejected_score_list": [2.0, 1.0]}
         for i in range(60)
     ]
-    rewardsmith.audit(rows, ensemble="given", planted_rate=0, quiet=True, output_dir=str(folder))
+    rewardsmith.audit(rows, ensemble="given", planted_rate=0, stability=False, quiet=True, output_dir=str(folder))
     return folder
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,3 +30,20 @@ def _checked_charts() -> Iterator[None]:
     svg.IS_CHECKED = True
     yield
     svg.IS_CHECKED = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drawn_once() -> Iterator[None]:
+    """Reports of one made-up audit have most of their charts in common."""
+    drawn: dict[str, str] = {}
+    draw = svg.vega_svg
+
+    def vega_svg(chart: dict[str, Any]) -> str:
+        key = json.dumps(chart, sort_keys=True)
+        if key not in drawn:
+            drawn[key] = draw(chart)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg, "vega_svg", vega_svg)
+        yield

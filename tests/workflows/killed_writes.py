@@ -1,4 +1,4 @@
-"""Kills a verb at each of its writes: ``killed_writes.py VERB DIR``.
+"""Kills verbs at each of their writes: ``killed_writes.py VERB,VERB,... DIR``.
 
 A verb is a fork of a process that has imported what its first run did. The system call that writes, renames or removes
 something below its place is counted; at the number asked for, the process ends itself as SIGKILL would end it. Then the
@@ -105,22 +105,23 @@ def looped(inputs: Path) -> list[str]:
     return ["iterate", *shlex.split(" ".join(command_words(options)))]
 
 
-def prepare(inputs: Path, verb: str) -> None:
-    """What the verb reads."""
+def prepare(inputs: Path, verbs: Sequence[str]) -> None:
+    """What the verbs read."""
     inputs.mkdir()
     pairs = inputs / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in scored_rows(24)))
     for name in ("old", "new"):
         rows = [{"prompt": f"Q{n}", "response": f"{name} {n}"} for n in range(12)]
         (inputs / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    if verb in ("sample", "iterate", "imitate"):
+    if {"sample", "iterate", "imitate"} & {*verbs}:
         from tiny_writers import save_tiny_writer  # loads torch
 
         save_tiny_writer(inputs / "policy")
-    if BEFORE.get(verb) == REFINED:
+    before = [BEFORE.get(verb) for verb in verbs]
+    if REFINED in before:
         run(["audit", str(pairs), *AUDIT, "--output_dir", str(inputs / "audit")])
         run(["refine", "--audit_dir", str(inputs / "audit"), "--output_dir", str(inputs / "refined")])
-    if BEFORE.get(verb) == TRAINED:
+    if TRAINED in before:
         from tiny_reward_models import save_tiny_llama  # loads torch
 
         save_tiny_llama(inputs / "llama")
@@ -248,15 +249,21 @@ def in_a_row(command: Sequence[str], place: Path, result: dict[str, Any], times:
 
 
 def main() -> None:
-    verb, work = sys.argv[1], Path(sys.argv[2])
-    for name in {verb.split("_")[0], *BEFORE.get(verb, ())}:
-        importlib.import_module(f"rewardsmith.workflows.{name}")
-    inputs, place, earlier = work / "inputs", work / "place", work / "earlier"
+    verbs, work = sys.argv[1].split(","), Path(sys.argv[2])
+    for verb in verbs:
+        for name in {verb.split("_")[0], *BEFORE.get(verb, ())}:
+            importlib.import_module(f"rewardsmith.workflows.{name}")
     os.environ["REWARDSMITH_CACHE"] = str(work / "cache")
     patch = pytest.MonkeyPatch()
     do_not_wait_for_disks(patch)
     leave_figures_empty(patch)
-    prepare(inputs, verb)
+    prepare(work / "inputs", verbs)
+    sys.stdout.write(json.dumps({verb: tried(verb, work / "inputs", work / verb) for verb in verbs}) + "\n")
+
+
+def tried(verb: str, inputs: Path, work: Path) -> dict[str, int]:
+    """Number of writes of a verb that a kill came before."""
+    place, earlier = work / "place", work / "earlier"
     command = command_of(verb, inputs, place)
     other = [*command, *([] if verb in ("undo", "score", "score_parquet") else ["--seed", "1"])]
 
@@ -268,6 +275,7 @@ def main() -> None:
         shutil.copytree(earlier, place)
 
     results = []
+    work.mkdir()
     for words in (other, command):
         empty()
         run(words, work / "imported.txt")
@@ -279,7 +287,7 @@ def main() -> None:
     if verb in SLOW:
         empty()
         counts["in_a_row"] = in_a_row(command, place, results[-1], 20 if STRIDE == 1 else 4)
-    sys.stdout.write(json.dumps(counts) + "\n")
+    return counts
 
 
 main()

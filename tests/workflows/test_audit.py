@@ -159,7 +159,7 @@ def test_ties_have_no_p_wrong_and_count_for_no_accuracy(tmp_path: Any) -> None:
     rows = scored_rows(200)
     for row in rows[:20]:
         row["target"] = 0.5
-    result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True)
+    result = rewardsmith.audit(rows, output_dir=str(tmp_path / "out"), **UNMEASURED)
     assert result.strengths["p_wrong"].isna().tolist() == [True] * 20 + [False] * 180
     assert result.metrics["data"]["num_ties"] == 20
 
@@ -200,7 +200,7 @@ def test_a_wrong_option_does_not_stand_in_the_way_of_the_corrected_command(tmp_p
     rows, folder = scored_rows(60), str(tmp_path / "out")
     with pytest.raises(ModelError, match="embedded/nope"):
         rewardsmith.audit(rows, model_name_or_path="embedded/nope", output_dir=folder, quiet=True)
-    result = rewardsmith.audit(rows, ensemble="given", output_dir=folder, quiet=True)
+    result = rewardsmith.audit(rows, output_dir=folder, **UNMEASURED)
     assert result.metrics["data"]["num_pairs"] == 60
 
 
@@ -208,7 +208,7 @@ def test_pairs_that_nobody_judged_are_counted_in_the_verdict(tmp_path: Any) -> N
     rows = scored_rows(100)
     for row in rows[:7]:
         row["chosen_score_list"] = [float("nan")] * 4
-    result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True)
+    result = rewardsmith.audit(rows, output_dir=str(tmp_path / "out"), **UNMEASURED)
     assert "7 pairs could not be judged" in " ".join(result.metrics["verdict"]["rest"])
 
 
@@ -334,7 +334,8 @@ class TestWithEmbeddedModel:
         return [{"prompt": f"hello {i}", "chosen": f"{good} {i}", "rejected": f"{bad} {i}"} for i in range(num)]
 
     def test_the_default_judges_learn_an_obvious_preference(self, tmp_path: Any) -> None:
-        result = rewardsmith.audit(self.rows(60), num_judges=2, output_dir=str(tmp_path / "out"), quiet=True)
+        options = {"num_judges": 2, "stability": False, "output_dir": str(tmp_path / "out"), "quiet": True}
+        result = rewardsmith.audit(self.rows(60), **options)
         assert result.metrics["accuracy"]["held_out"]["value"] == 1.0
         assert (result.strengths["num_judges"] == 2).all()
 
@@ -362,7 +363,8 @@ def test_tables_numbers_and_words_stand_at_one_level(
 ) -> None:
     made = unsure_rows() if level == "cannot_tell" else scored_rows()
     rows = [{**row, "topic": f"t{i // 40}"} for i, row in enumerate(made)]
-    result = rewardsmith.audit(rows, ensemble="given", output_dir=str(tmp_path / "out"), quiet=True, **data)
+    options = {"ensemble": "given", "stability": False, "quiet": True, **data}
+    result = rewardsmith.audit(rows, output_dir=str(tmp_path / "out"), **options)
     assert result.metrics["claim"]["level"] == level
     assert result.verdict.startswith(line)
     classes = set(result.strengths["strength_class"].dropna())
@@ -376,12 +378,12 @@ def test_tables_numbers_and_words_stand_at_one_level(
 
 def test_much_truncation_is_in_the_verdict_with_the_length_to_use(tiny_llama: Path, tmp_path: Path) -> None:
     options = {**PROBES, "planted_rate": 0, "structured": False, "model_name_or_path": str(tiny_llama)}
-    short = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "short"), **{**options, "max_length": 16})
+    short = rewardsmith.audit(learnable(120), output_dir=str(tmp_path / "short"), **{**options, "max_length": 16})
     data = short.metrics["data"]
     assert data["truncated_share"] > 0.2 and data["max_length"] == 16
     assert f"use `max_length` {data['max_length_enough']}." in short.verdict
     enough = {**options, "max_length": data["max_length_enough"]}
-    whole = rewardsmith.audit(learnable(), output_dir=str(tmp_path / "whole"), **enough)
+    whole = rewardsmith.audit(learnable(120), output_dir=str(tmp_path / "whole"), **enough)
     assert whole.metrics["data"]["truncated_share"] <= 0.05
     assert "max_length" not in str(whole.metrics["verdict"])
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +61,22 @@ def alone(model: Path, data: Path, out: Path, **more: Any) -> Path:
     return out
 
 
-def start_two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
-    options = {**OPTIONS, **more, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
-    flags = [(f"--{name}",) if value is True else (f"--{name}", str(value)) for name, value in options.items()]
-    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "rewardsmith", "train", str(data)]
-    command += [word for flag in flags for word in flag]
+def start(launcher: str, *program: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], *program]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
-def two(launcher: str, model: Path, data: Path, out: Path, **more: Any) -> str:
-    """What two processes print."""
-    process = start_two(launcher, model, data, out, **more)
-    output, errors = process.communicate(timeout=180)
+def start_two(launcher: str, model: Path, data: Path, out: Path) -> subprocess.Popen[str]:
+    options = {**OPTIONS, "model_name_or_path": model, "output_dir": out, "per_device_train_batch_size": 4}
+    flags = [(f"--{name}",) if value is True else (f"--{name}", str(value)) for name, value in options.items()]
+    return start(launcher, "-m", "rewardsmith", "train", str(data), *(word for flag in flags for word in flag))
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What two processes printed."""
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return output
 
@@ -97,98 +100,117 @@ def one(tiny_llama: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) 
     return alone(tiny_llama, data, tmp_path_factory.mktemp("one"))
 
 
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Options by which one process and two are compared."""
+    folder = tmp_path_factory.mktemp("settings")
+    other, samples = folder / "other.jsonl", folder / "samples.jsonl"
+    for file, rows in ((other, some_rows(21, seed=1)), (samples, sample_rows(5, 4))):
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    contrast = {"contrastive": "swav", "contrast_on": "differences", "contrast_queue_steps": 2, "num_train_epochs": 3.0}
+    meta = {"meta_samples": 3, "meta_batch_size": 3, "meta_objective": "standardised"}
+    return {
+        "dropout": {"dropout": 0.2},
+        "corrections": {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True},
+        "contrast in two passes": {**contrast, "max_tokens_per_batch": 400},
+        "contrast in one pass": {**contrast, "max_tokens_per_batch": 4096},
+        "measured": {"eval_dataset_name": str(other), "eval_steps": 4},
+        "moved by samples": {"meta_dataset": str(samples), **meta},
+    }
+
+
+@pytest.fixture(scope="module")
+def by_one(
+    tiny_llama: Path, data: Path, settings: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder for each of the settings, trained by this process."""
+    folder = tmp_path_factory.mktemp("by-one")
+    for name, options in settings.items():
+        alone(tiny_llama, data, folder / name, **options)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["torchrun", "fsdp2"])
+def by_two(
+    request: pytest.FixtureRequest,
+    tiny_llama: Path,
+    data: Path,
+    settings: dict[str, dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The same, trained by two processes."""
+    folder = tmp_path_factory.mktemp("by-two")
+    common = {"model_name_or_path": str(tiny_llama), "dataset_name": str(data), "per_device_train_batch_size": 4}
+    runs = [{**OPTIONS, **common, **options, "output_dir": str(folder / name)} for name, options in settings.items()]
+    (folder / "options.json").write_text(json.dumps(runs))
+    ended(start(request.param, str(Path(__file__).with_name("trained_together.py")), str(folder / "options.json")))
+    return folder
+
+
+def lines_of(*folders: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The lines of two logs, side by side."""
+    logs = [(folder / "metrics.jsonl").read_text().splitlines() for folder in folders]
+    for line, other in zip(*logs, strict=True):
+        yield json.loads(line), json.loads(other)
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_learn_what_one_does(
     tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
 ) -> None:
-    output = two(launcher, tiny_llama, data, tmp_path / "two")
+    output = ended(start_two(launcher, tiny_llama, data, tmp_path / "two"))
     assert output.count("Saved to") == 1
     assert largest_difference(one, tmp_path / "two") < TOLERANCE
-    logs = [(folder / "metrics.jsonl").read_text().splitlines() for folder in (one, tmp_path / "two")]
-    for line, other in zip(*logs, strict=True):
+    for line, other in lines_of(one, tmp_path / "two"):
         for name in ("loss", "grad_norm", "gap_mean"):
-            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
+            assert line[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
-def test_two_processes_drop_what_one_does(
-    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
-) -> None:
-    dropping = alone(tiny_llama, data, tmp_path / "one", dropout=0.2)
-    two(launcher, tiny_llama, data, tmp_path / "two", dropout=0.2)
-    assert largest_difference(dropping, tmp_path / "two") < TOLERANCE
-    assert largest_difference(dropping, one) > 10 * TOLERANCE
+def test_two_processes_drop_what_one_does(one: Path, by_one: Path, by_two: Path) -> None:
+    assert largest_difference(by_one / "dropout", by_two / "dropout") < TOLERANCE
+    assert largest_difference(by_one / "dropout", one) > 10 * TOLERANCE
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
-def test_two_processes_change_labels_and_margins_as_one_does(
-    tiny_llama: Path, data: Path, tmp_path: Path, launcher: str
-) -> None:
-    corrections = {"data_smoothing": 0.3, "batch_margin": 0.5, "norm_bt": True}
-    alone(tiny_llama, data, tmp_path / "one", **corrections)
-    two(launcher, tiny_llama, data, tmp_path / "two", **corrections)
-    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
-    labels = [pq.read_table(tmp_path / name / SMOOTHED_LABELS).to_pandas() for name in ("one", "two")]
+def test_two_processes_change_labels_and_margins_as_one_does(by_one: Path, by_two: Path) -> None:
+    folders = [folder / "corrections" for folder in (by_one, by_two)]
+    assert largest_difference(*folders) < TOLERANCE
+    labels = [pq.read_table(folder / SMOOTHED_LABELS).to_pandas() for folder in folders]
     assert (labels[0]["target"] - labels[0]["target_given"]).abs().min() > 0.01
     assert labels[0]["target"].to_numpy() == pytest.approx(labels[1]["target"].to_numpy(), abs=1e-4)
     assert labels[0]["pair_id"].equals(labels[1]["pair_id"])
 
 
-@pytest.mark.parametrize("tokens", [400, 4096], ids=["two passes", "one pass"])
-@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
-def test_two_processes_contrast_what_one_does(
-    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str, tokens: int
-) -> None:
-    contrast = {"contrastive": "swav", "contrast_on": "differences", "contrast_queue_steps": 2, "num_train_epochs": 3.0}
-    contrast["max_tokens_per_batch"] = tokens
-    alone(tiny_llama, data, tmp_path / "one", **contrast)
-    two(launcher, tiny_llama, data, tmp_path / "two", **contrast)
-    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
-    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
-    for line, other in zip(*logs, strict=True):
+@pytest.mark.parametrize("passes", ["two passes", "one pass"])
+def test_two_processes_contrast_what_one_does(one: Path, by_one: Path, by_two: Path, passes: str) -> None:
+    folders = [folder / f"contrast in {passes}" for folder in (by_one, by_two)]
+    assert largest_difference(*folders) < TOLERANCE
+    for line, other in lines_of(*folders):
         for name in ("contrastive_loss", "grad_norm", "uniformity", "alignment"):
-            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-3, abs=1e-4)
-    saved = [set(load_file(folder / "model.safetensors")) for folder in (one, tmp_path / "two")]
+            assert line[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4)
+    saved = [set(load_file(folder / "model.safetensors")) for folder in (one, folders[1])]
     assert saved[0] == saved[1]  # prototypes are no part of a model
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
-def test_two_processes_measure_what_one_does_and_learn_on(
-    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
-) -> None:
-    other = tmp_path / "other.jsonl"
-    other.write_text("".join(json.dumps(row) + "\n" for row in some_rows(21, seed=1)))
-    measuring = {"eval_dataset_name": str(other), "eval_steps": 4}
-    alone(tiny_llama, data, tmp_path / "one", **measuring)
-    two(launcher, tiny_llama, data, tmp_path / "two", **measuring)
+def test_two_processes_measure_what_one_does_and_learn_on(one: Path, by_one: Path, by_two: Path) -> None:
     measured = []
-    for name in ("one", "two"):
-        lines = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+    for folder in (by_one / "measured", by_two / "measured"):
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         measured.append(
             {line["step"]: (line["eval_accuracy"], line["eval_loss"]) for line in lines if "eval_loss" in line}
         )
-        assert largest_difference(one, tmp_path / name) < TOLERANCE, "measuring changes nothing"
+        assert largest_difference(one, folder) < TOLERANCE, "measuring changes nothing"
     assert list(measured[0]) == [4, 8, 12, 16, 20]
     for step, found in measured[0].items():
         assert found == pytest.approx(measured[1][step], abs=1e-3)
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
-def test_two_processes_are_moved_by_samples_as_one_is(
-    tiny_llama: Path, data: Path, one: Path, tmp_path: Path, launcher: str
-) -> None:
-    samples = tmp_path / "samples.jsonl"
-    samples.write_text("".join(json.dumps(row) + "\n" for row in sample_rows(5, 4)))
-    meta = {"meta_dataset": samples, "meta_samples": 3, "meta_batch_size": 3, "meta_objective": "standardised"}
-    alone(tiny_llama, data, tmp_path / "one", **{**meta, "meta_dataset": str(samples)})
-    two(launcher, tiny_llama, data, tmp_path / "two", **meta)
-    assert largest_difference(tmp_path / "one", tmp_path / "two") < TOLERANCE
-    assert largest_difference(tmp_path / "one", one) > 10 * TOLERANCE
-    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("one", "two")]
-    figures = [name for name in json.loads(logs[0][0]) if name.startswith("meta_")]
-    for line, other in zip(*logs, strict=True):
-        for name in figures:
-            assert json.loads(line)[name] == pytest.approx(json.loads(other)[name], rel=1e-2, abs=1e-3), name
+def test_two_processes_are_moved_by_samples_as_one_is(one: Path, by_one: Path, by_two: Path) -> None:
+    folders = [folder / "moved by samples" for folder in (by_one, by_two)]
+    assert largest_difference(*folders) < TOLERANCE
+    assert largest_difference(folders[0], one) > 10 * TOLERANCE
+    for line, other in lines_of(*folders):
+        for name in (name for name in line if name.startswith("meta_")):
+            assert line[name] == pytest.approx(other[name], rel=1e-2, abs=1e-3), name
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "fsdp2"])
@@ -225,6 +247,6 @@ def test_two_processes_go_on_where_one_was_killed(
     with pytest.raises(KeyboardInterrupt):
         alone(tiny_llama, data, out)
     gc.collect()  # the failed run gives its folder free
-    two(launcher, tiny_llama, data, out)
+    ended(start_two(launcher, tiny_llama, data, out))
     assert largest_difference(one, out) < TOLERANCE
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 20

@@ -252,7 +252,13 @@ def test_decisions_are_followed_by_default_where_the_audit_cannot_tell(audit_dir
 def test_a_set_of_which_its_judges_know_nothing_is_left_as_it_is(
     real_data: Path, tiny_llama: Path, tmp_path: Path, capsys
 ):
-    options = {"model_name_or_path": str(tiny_llama), "max_length": 64, "num_judges": 2, "device": "cpu"}
+    options = {
+        "model_name_or_path": str(tiny_llama),
+        "max_length": 64,
+        "num_judges": 2,
+        "stability": False,
+        "device": "cpu",
+    }
     audit = rewardsmith.audit(
         str(real_data / "hh_rlhf"), max_pairs=100, quiet=True, output_dir=str(tmp_path / "a"), **options
     )
@@ -330,7 +336,8 @@ def test_a_sampled_audit_says_what_never_came_in(source: Path, tmp_path: Path):
 
 def test_undo_says_what_it_cannot_give_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     dated = [{**row, "when": datetime.date(2026, 1, 1)} if i < 3 else row for i, row in enumerate(rows()[6:-1])]
-    rewardsmith.audit(dated, ensemble="given", planted_rate=0, quiet=True, output_dir=str(tmp_path / "a"))
+    options = {"ensemble": "given", "planted_rate": 0, "stability": False, "quiet": True}
+    rewardsmith.audit(dated, output_dir=str(tmp_path / "a"), **options)
     rewardsmith.refine(tmp_path / "a", output_dir=tmp_path / "r", quiet=True)
     back = str(tmp_path / "b.jsonl")
     assert main(["undo", "--refined_dir", str(tmp_path / "r"), "--output_file", back, "--json"]) == 0

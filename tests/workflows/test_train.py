@@ -53,8 +53,8 @@ def train(folder: Path, out: Path, rows: list[dict[str, Any]] | None = None, **o
 
 def test_saved_model_overfits_and_plain_transformers_agrees(tiny_llama: Path, tmp_path: Path) -> None:
     rows = some_rows(16)
-    result = train(tiny_llama, tmp_path / "rm", rows, max_steps=60, lr_scheduler_type="constant")
-    assert (result.metrics["train_accuracy"], result.metrics["num_epochs"]) == (1.0, 30.0)
+    result = train(tiny_llama, tmp_path / "rm", rows, max_steps=30, lr_scheduler_type="constant")
+    assert (result.metrics["train_accuracy"], result.metrics["num_epochs"]) == (1.0, 15.0)
     table = load_preferences(rows, DataOptions()).table
     chosen, rejected = pair_conversations(table)
     scorer = load_local_scorer(result.path, ScoringOptions(device="cpu"))
@@ -79,13 +79,13 @@ def test_a_loss_that_stays_at_that_of_constant_rewards_ends_with_what_to_look_at
     rows = [{**row, "margin": 0.2} for row in some_rows(24)]
     margins = train(tiny_llama, tmp_path / "margins", rows, max_steps=4, learning_rate=1e-12)
     assert margins.advice and margins.advice.startswith("The loss stayed near 0.798")
-    learned = train(tiny_llama, tmp_path / "rm", some_rows(16), max_steps=60, lr_scheduler_type="constant")
+    learned = train(tiny_llama, tmp_path / "rm", some_rows(16), max_steps=30, lr_scheduler_type="constant")
     assert learned.advice is None
 
 
 def test_a_reward_model_is_trained_on_from_where_it_stands(tiny_llama: Path, tmp_path: Path) -> None:
     rows = some_rows(16)
-    first = train(tiny_llama, tmp_path / "first", rows, max_steps=40, lr_scheduler_type="constant")
+    first = train(tiny_llama, tmp_path / "first", rows, max_steps=30, lr_scheduler_type="constant")
     again = train(Path(first.path), tmp_path / "second", rows, max_steps=1, learning_rate=1e-30, seed=8)
     assert again.metrics["train_accuracy"] == 1.0
     weights = [load_file(Path(result.path) / "model.safetensors") for result in (first, again)]

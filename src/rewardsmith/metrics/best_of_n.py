@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import comb, log
+from math import log
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,8 +27,13 @@ def best_of_n(values: ArrayLike, rewards: ArrayLike) -> Floats:
 
 @cache
 def _chances(number: int) -> Floats:
-    """[n - 1, rank - 1]: how often the response of this rank, 1 the worst, is the best of n."""
-    return np.array([[comb(below, n - 1) / comb(number, n) for below in range(number)] for n in range(1, number + 1)])
+    """[n - 1, rank - 1]: how often the response of this rank, 1 the worst, is the best of n.
+
+    From n to n + 1 by a factor, as the numbers of draws overflow. A chance that fell falls for all larger n.
+    """
+    n, rank = np.arange(1, number)[:, None], np.arange(1, number + 1)
+    factors = (rank - n).clip(min=0) * (n + 1) / (n * (number - n))
+    return np.vstack([np.full(number, 1 / number), factors]).cumprod(axis=0)
 
 
 def kl_bound(n: int) -> float:

@@ -62,14 +62,14 @@ def largest_difference(one: Any, other: Any) -> float:
 
 
 def test_overfits_sixteen_random_pairs(tiny_llama: Path) -> None:
-    _, outcome = run(tiny_llama, some_rows(16), max_steps=60)
+    _, outcome = run(tiny_llama, some_rows(16), max_steps=30)
     assert outcome.last["accuracy"] == 1.0
     assert outcome.last["loss"] is not None and outcome.last["loss"] < 0.05
 
 
 def test_overfits_to_margin_plus_logit_of_the_target(tiny_llama: Path) -> None:
     rows = [{**row, "target": 0.9, "margin": 0.5} for row in some_rows(4)]
-    _, outcome = run(tiny_llama, rows, max_steps=200, per_device_train_batch_size=4)
+    _, outcome = run(tiny_llama, rows, max_steps=80, per_device_train_batch_size=4)
     # Adam with a constant rate keeps circling the optimum; a wrong one would be off by 0.5 (margin) or 2.2 (target).
     assert outcome.last["gap_mean"] == pytest.approx(0.5 + math.log(9), abs=0.1)
 

@@ -127,7 +127,7 @@ def test_smoothing_memorises_random_labels_less(tiny_llama: Path) -> None:
 
 def test_a_margin_of_its_own_widens_the_gaps(tiny_llama: Path) -> None:
     rows = [{**row, "target": 0.9} for row in some_rows(4)]
-    outcome, _ = smoothed(tiny_llama, rows, max_steps=80, per_device_train_batch_size=4, batch_margin=0.5)
+    outcome, _ = smoothed(tiny_llama, rows, max_steps=50, per_device_train_batch_size=4, batch_margin=0.5)
     margin = outcome.last["batch_margin"]
     assert margin is not None and margin > 0.5
     # A target of 0.9 takes 2 * 0.9 - 1 of the margin. Adam keeps circling, and the running mean lags behind the last

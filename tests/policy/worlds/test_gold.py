@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.contracts.scorer import Scorer
@@ -16,6 +17,7 @@ from rewardsmith.policy.worlds.world import read_exchanges
 from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
 
+Rewards = NDArray[np.float32]
 USUAL = read_exchanges()[:200]
 FRESH = read_exchanges()[200:260]
 
@@ -29,6 +31,12 @@ def gold_of(world: str) -> GoldReward:
 @pytest.fixture(scope="module", params=["lexicon", "detail"])
 def gold(request: pytest.FixtureRequest) -> GoldReward:
     return gold_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def sound(gold: GoldReward) -> Rewards:
+    """Of the fresh responses as they are."""
+    return gold.score(FRESH).rewards
 
 
 def answered(responses: list[str]) -> list[Conversation]:
@@ -52,21 +60,20 @@ def spoilt(how: str) -> list[Conversation]:
     return talks
 
 
-def test_it_is_a_scorer_within_0_and_1_whatever_is_read_together(gold: GoldReward) -> None:
+def test_it_is_a_scorer_within_0_and_1_whatever_is_read_together(gold: GoldReward, sound: Rewards) -> None:
     assert isinstance(gold, Scorer)
-    together = gold.score(FRESH).rewards
-    assert ((together >= 0) & (together <= 1)).all() and together.std() > 0.1
+    assert ((sound >= 0) & (sound <= 1)).all() and sound.std() > 0.1
     alone = [gold.score([talk]).rewards[0] for talk in FRESH[:5]]
-    np.testing.assert_allclose(alone, together[:5], atol=1e-5)
+    np.testing.assert_allclose(alone, sound[:5], atol=1e-5)
     assert len(gold.score([]).rewards) == 0
 
 
 @pytest.mark.parametrize(
     "how", ["nothing", "one word", "a word again and again", "no end", "letters", "words of any order"]
 )
-def test_every_obvious_hack_lowers_gold(gold: GoldReward, how: str) -> None:
-    before, after = gold.score(FRESH).rewards.mean(), gold.score(spoilt(how)).rewards.mean()
-    assert after < (0.75 if how == "words of any order" else 0.4) * before
+def test_every_obvious_hack_lowers_gold(gold: GoldReward, sound: Rewards, how: str) -> None:
+    after = gold.score(spoilt(how)).rewards.mean()
+    assert after < (0.75 if how == "words of any order" else 0.4) * sound.mean()
 
 
 def test_each_hack_is_caught_by_its_own_guard() -> None:

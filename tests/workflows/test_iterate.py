@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import rewardsmith
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file
@@ -199,6 +200,16 @@ def test_equal_seeds_give_the_same_bits_and_other_rounds_other_reward_models(
     weights = [f"round-{number}/{model}/model.safetensors" for number in (1, 2) for model in ("policy", "reward_model")]
     one, other = ([fingerprint_file(folder / file) for file in weights] for folder in (plain[0], tmp_path))
     assert one == other and len(set(one)) == 4
+
+
+def test_equal_seeds_draw_equal_adapters_whatever_was_drawn_before(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    """So does a loop that is taken up in another process."""
+    found = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        torch.manual_seed(len(found))
+        looped(folder, inputs, num_rounds=1, policy_use_peft=True)
+        found.append(fingerprint_file(folder / "round-1" / "policy" / "adapter_model.safetensors"))
+    assert found[0] == found[1]
 
 
 def test_test_prompts_are_neither_answered_while_learning_nor_among_the_pairs(

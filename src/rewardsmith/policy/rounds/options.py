@@ -53,8 +53,8 @@ class LabellingOptions:
 
     labels: Labels = "none"
     """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model or a chat model; `person`:
-    the run stops, says where to decide, and goes on when `decisions.jsonl` is there; `demonstrations`: chosen responses
-    given, each above what the policy writes to its prompt by now (arXiv 2405.17888)."""
+    the run stops, says where to decide, and goes on when `decisions.jsonl` is there; `demonstrations`: the better
+    responses given, each above what the policy writes to its prompt by now (arXiv 2405.17888)."""
     labels_per_round: int = 200
     """Pairs that are labelled in a round."""
     label_choice: LabelChoice = "random"

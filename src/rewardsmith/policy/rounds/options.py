@@ -101,5 +101,10 @@ def check_rounds(
         )
     if labelling.labels != "none" and rounds.adapt == "none":
         raise ConfigError(f"`labels` {labelling.labels}: with `adapt` none no reward model would learn from them.")
+    if rounds.adapt == "ocrm" and rounds.preference_data == "last":
+        raise ConfigError(
+            "`adapt` ocrm weighs the pairs given, and `preference_data` last leaves them out: fresh labels are on what "
+            "the policy writes anyway. Take `adapt` retrain, or `preference_data` all."
+        )
     if labelling.labels == "none" and rounds.preference_data == "last":
         raise ConfigError("`preference_data` last: without `labels` there are no preferences but those given.")

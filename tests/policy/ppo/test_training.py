@@ -145,6 +145,23 @@ def test_while_the_critic_warms_up_the_policy_stays_to_the_bit() -> None:
     assert largest_difference(later, toy_policy()[0]) > 0
 
 
+def test_after_the_critic_warmed_up_the_first_step_of_the_policy_is_a_whole_one() -> None:
+    """A first step of Adam moves what has a gradient by the rate."""
+    one_step = {"num_ppo_epochs": 1, "num_minibatches": 1, "policy_max_grad_norm": 0.0}
+    constant = {"policy_lr_scheduler_type": "constant", "policy_learning_rate": 1e-3}
+    policy, _ = run(num_rollouts=2, critic_warmup_rollouts=1, **one_step, **constant)
+    assert largest_difference(policy, toy_policy()[0]) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize("kill_at", [3, 5])  # the policy learns from step 5 on
+def test_a_run_whose_critic_warms_up_goes_on_to_the_same_bits(kill_at: int, tmp_path: Path) -> None:
+    how = {"num_rollouts": 2, "critic_warmup_rollouts": 1}
+    _, whole = run(**how)
+    with pytest.raises(Killed):
+        run(folder=tmp_path, kill_at=kill_at, **how)
+    assert_equal_weights(run(folder=tmp_path, **how)[1].module, whole.module)
+
+
 def test_a_critic_that_errs_does_not_slow_the_policy() -> None:
     """Gradients of each are clipped by their own norm."""
     scale = 1e6

@@ -88,7 +88,9 @@ def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
     [one] = metrics["rounds"]
     num = one["labels"]["num_pairs"]
     assert one["labels"] == {"num_pairs": num, "by": "judge", "wrong_share": None} and 0 < num <= 4
-    assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in said
+    assert "0 pairs are left to be labelled next (`labels_per_round` 99)" in said and metrics["label_next"] is None
     assert one["policy"]["against_first"] == one["policy"]["against_last"] is not None
 
 

@@ -17,6 +17,7 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.objectives.policy import clipped_ratio_cost
 from rewardsmith.policy.ppo.training import train_policy
 from stub_scorer import StubScorer
 from tiny_architectures import tokenizer_for
@@ -42,6 +43,23 @@ def test_without_learning_every_ratio_is_one_and_no_weight_moves() -> None:
         assert line["kl"] == 0 and line["kl_k3"] == 0
         assert line["policy_loss"] == pytest.approx(0.0, abs=1e-6)  # whitened advantages at a ratio of 1
     assert trained.outcome.counts["responses"] == 3 * 6 * 2
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_in_the_first_pass_every_ratio_is_one(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token by token, though micro-batches are cut and padded otherwise than those that the roll-out was read in."""
+    shifts: list[torch.Tensor] = []
+
+    def seen(logprobs: torch.Tensor, old: torch.Tensor, *more: Any) -> Any:
+        shifts.append((logprobs.detach() - old)[old < 0])  # 0 behind a response
+        return clipped_ratio_cost(logprobs, old, *more)
+
+    monkeypatch.setattr("rewardsmith.policy.ppo.step.clipped_ratio_cost", seen)
+    once = {"num_rollouts": 1, "num_ppo_epochs": 1, "num_minibatches": 1}
+    for longest in (20, 4096):
+        run(toy_policy(architecture)[0], rollout_max_tokens=longest, **once)
+    ratios = torch.cat(shifts).exp()
+    assert len(ratios) > 30 and float((ratios - 1).abs().max()) < 1e-6
 
 
 def test_learning_moves_policy_and_critic_and_says_how_far() -> None:

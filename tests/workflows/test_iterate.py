@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import rewardsmith
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file
@@ -87,7 +88,9 @@ def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
     [one] = metrics["rounds"]
     num = one["labels"]["num_pairs"]
     assert one["labels"] == {"num_pairs": num, "by": "judge", "wrong_share": None} and 0 < num <= 4
-    assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in said
+    assert "0 pairs are left to be labelled next (`labels_per_round` 99)" in said and metrics["label_next"] is None
     assert one["policy"]["against_first"] == one["policy"]["against_last"] is not None
 
 
@@ -201,6 +204,16 @@ def test_equal_seeds_give_the_same_bits_and_other_rounds_other_reward_models(
     assert one == other and len(set(one)) == 4
 
 
+def test_equal_seeds_draw_equal_adapters_whatever_was_drawn_before(tmp_path: Path, inputs: dict[str, Any]) -> None:
+    """So does a loop that is taken up in another process."""
+    found = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        torch.manual_seed(len(found))
+        looped(folder, inputs, num_rounds=1, policy_use_peft=True)
+        found.append(fingerprint_file(folder / "round-1" / "policy" / "adapter_model.safetensors"))
+    assert found[0] == found[1]
+
+
 def test_test_prompts_are_neither_answered_while_learning_nor_among_the_pairs(
     tmp_path: Path, inputs: dict[str, Any]
 ) -> None:
@@ -263,6 +276,7 @@ def test_prompts_of_a_file_take_the_place_of_the_preferences_own(tmp_path: Path,
         ({"aggregate": "min"}, "num_members"),
         ({"labels": "gold"}, "labels"),
         ({"labels": "demonstrations", "label_choice": "extremes"}, "demonstrations"),
+        ({"labels": "demonstrations", "adapt": "ocrm", "preference_data": "last"}, "`adapt` ocrm weighs"),
         ({"eval_fraction": 0.0}, "test_prompts"),
         ({"policy_trainer": "trl_grpo"}, "advantage"),
         ({"save_rollouts": -1}, "save_rollouts"),

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "out_of_range": "has a number outside its range",
     "unknown_winner": "names no winner that the form knows",
     "not_judged": "was not judged",
+    "undecided": "calls no response better, or weighs 0, and a better one is to be imitated",
     "refused_by_model": "has a conversation that the model's chat template or tokenizer does not take",
 }
 REFUSED_BY_MODEL = "refused_by_model"

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from rewardsmith.artifacts.config.flat_config import flatten
 from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.artifacts.runs.metrics_file import write_metrics
@@ -74,9 +72,7 @@ def run_imitate(config: ImitateConfig, dataset: Any = None) -> ImitateResult:
     accelerator.wait_for_everyone()
     with folder.abandoned_on_input_error(unless=CHECKPOINTS) if folder else nullcontext():
         if config.lora.use_peft:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                policy = add_policy_lora(policy, config.lora)
+            policy = add_policy_lora(policy, config.lora, seed)
         trained = imitate(
             policy,
             tokenizer,

@@ -45,6 +45,18 @@ def test_adapters_are_saved_by_themselves_and_loaded_into_their_base(tmp_path: P
         torch.testing.assert_close(merged(TOKENS).logits, adapted(TOKENS).logits, atol=1e-4, rtol=1e-4)
 
 
+def test_equal_seeds_draw_equal_adapters_and_nothing_else_is_drawn(tmp_path: Path) -> None:
+    source = resolve_model(str(save_tiny_writer(tmp_path)))
+    before = torch.get_rng_state()
+    drawn = []
+    for seed in (1, 1, 2):
+        adapted = add_policy_lora(load_policy(source)[0], LoraOptions(use_peft=True, lora_r=4), seed)
+        drawn.append([parameter for name, parameter in adapted.named_parameters() if "lora_A" in name])
+    first, again, other = drawn
+    assert all(map(torch.equal, first, again)) and not any(map(torch.equal, first, other))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_what_cannot_write_is_no_policy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is an encoder: it reads and does not write"):
         load_policy(resolve_model(str(save_tiny_model(tmp_path / "bert", "bert"))))

@@ -17,6 +17,7 @@ from toy_policies import PROMPTS, changed, letter_scorer, toy_policy
 
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.errors import ConfigError, DataError
+from rewardsmith.objectives.policy import clipped_ratio_cost
 from rewardsmith.policy.ppo.training import train_policy
 from stub_scorer import StubScorer
 from tiny_architectures import tokenizer_for
@@ -42,6 +43,23 @@ def test_without_learning_every_ratio_is_one_and_no_weight_moves() -> None:
         assert line["kl"] == 0 and line["kl_k3"] == 0
         assert line["policy_loss"] == pytest.approx(0.0, abs=1e-6)  # whitened advantages at a ratio of 1
     assert trained.outcome.counts["responses"] == 3 * 6 * 2
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_in_the_first_pass_every_ratio_is_one(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token by token, though micro-batches are cut and padded otherwise than those that the roll-out was read in."""
+    shifts: list[torch.Tensor] = []
+
+    def seen(logprobs: torch.Tensor, old: torch.Tensor, *more: Any) -> Any:
+        shifts.append((logprobs.detach() - old)[old < 0])  # 0 behind a response
+        return clipped_ratio_cost(logprobs, old, *more)
+
+    monkeypatch.setattr("rewardsmith.policy.ppo.step.clipped_ratio_cost", seen)
+    once = {"num_rollouts": 1, "num_ppo_epochs": 1, "num_minibatches": 1}
+    for longest in (20, 4096):
+        run(toy_policy(architecture)[0], rollout_max_tokens=longest, **once)
+    ratios = torch.cat(shifts).exp()
+    assert len(ratios) > 30 and float((ratios - 1).abs().max()) < 1e-6
 
 
 def test_learning_moves_policy_and_critic_and_says_how_far() -> None:
@@ -143,6 +161,23 @@ def test_while_the_critic_warms_up_the_policy_stays_to_the_bit() -> None:
     assert bool(trained.module.critic.head.weight.any())
     later, _ = run(num_rollouts=3, critic_warmup_rollouts=2)
     assert largest_difference(later, toy_policy()[0]) > 0
+
+
+def test_after_the_critic_warmed_up_the_first_step_of_the_policy_is_a_whole_one() -> None:
+    """A first step of Adam moves what has a gradient by the rate."""
+    one_step = {"num_ppo_epochs": 1, "num_minibatches": 1, "policy_max_grad_norm": 0.0}
+    constant = {"policy_lr_scheduler_type": "constant", "policy_learning_rate": 1e-3}
+    policy, _ = run(num_rollouts=2, critic_warmup_rollouts=1, **one_step, **constant)
+    assert largest_difference(policy, toy_policy()[0]) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize("kill_at", [3, 5])  # the policy learns from step 5 on
+def test_a_run_whose_critic_warms_up_goes_on_to_the_same_bits(kill_at: int, tmp_path: Path) -> None:
+    how = {"num_rollouts": 2, "critic_warmup_rollouts": 1}
+    _, whole = run(**how)
+    with pytest.raises(Killed):
+        run(folder=tmp_path, kill_at=kill_at, **how)
+    assert_equal_weights(run(folder=tmp_path, **how)[1].module, whole.module)
 
 
 def test_a_critic_that_errs_does_not_slow_the_policy() -> None:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from written_samples import scores_of, written
 
-from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
+from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs, texts_of
+from rewardsmith.policy.rounds.labelling import labelled
 from rewardsmith.policy.rounds.options import LabelChoice
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores
+from rewardsmith.preferences.load import load_preferences
+from rewardsmith.preferences.options import DataOptions
 
 FOUR = written(*[[f"{letter} {place}" for letter in "abcd"] for place in range(5)])
 RANDOM = SampleScores(*(lambda drawn: (drawn.mean(0), drawn))(np.random.default_rng(0).normal(size=(3, 5, 4))))
@@ -42,6 +45,15 @@ def test_a_prompt_has_at_most_two_pairs_while_others_have_any(how: LabelChoice) 
     assert counts == dict.fromkeys(range(5), 2)
     assert max(Counter(pair.prompt for pair in choose_pairs(FOUR, RANDOM, how, 11, 0)).values()) == 3
     assert len(choose_pairs(FOUR, RANDOM, how, 1000, 0)) == 30
+
+
+@pytest.mark.parametrize("how", get_args(LabelChoice))
+def test_pairs_with_a_label_do_not_come_again_whichever_response_is_the_better(how: LabelChoice) -> None:
+    first = choose_pairs(FOUR, RANDOM, how, 10, 0)
+    decisions = ["keep", "flip"] * 5
+    rows = labelled(FOUR, first, decisions, 1, "person").rows
+    again = choose_pairs(FOUR, RANDOM, how, 99, 0, texts_of(load_preferences(rows, DataOptions()).table))
+    assert len(again) == 20 and not set(first) & set(again)
 
 
 def test_empty_responses_and_equal_ones_make_no_pair() -> None:

@@ -10,7 +10,9 @@ OPTIONS = {"dataset_name": "embedded/world", "labels": "gold", "output_dir": "my
 def test_the_best_policy_can_be_used_and_pairs_be_labelled_next(run: dict[str, Any]) -> None:
     use, label = next_steps(run, OPTIONS)
     assert use["command"] == ("rewardsmith sample prompts.jsonl --model_name_or_path 'my runs/loop/round-2/policy'")
-    assert label["text"].startswith("Label the pairs of label_next.jsonl next: ")
+    assert label["text"].startswith(
+        "Label the pairs of label_next.jsonl next: the policy wrote them at the beginning of round 3, and none "
+    )
     assert "Into decisions.jsonl beside it goes a line for each" in label["text"]
     assert label["command"] == (
         "rewardsmith iterate embedded/world --labels gold --output_dir 'my runs/loop-labelled' --no_stop_early "

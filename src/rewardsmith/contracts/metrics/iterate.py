@@ -165,7 +165,7 @@ class IterateFindings(TypedDict):
     waiting_for: str | None
     """File of decisions that a person has yet to write."""
     label_next: str | None
-    """File of the folder with pairs of the newest samples whose labels are worth most now, as preferences."""
+    """File of the folder with pairs of the newest samples without a label, as preferences; None where all have one."""
     seconds: float
 
 

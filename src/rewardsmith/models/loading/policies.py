@@ -83,10 +83,11 @@ def _merged(files: ModelSource) -> Any:
     return model.merge_and_unload().requires_grad_(True)
 
 
-def add_policy_lora(model: Any, options: LoraOptions) -> Any:
+def add_policy_lora(model: Any, options: LoraOptions, seed: int = 0) -> Any:
     """The policy with adapters on its linear layers, which alone are trained; without them it is what it was.
 
-    ``ConfigError`` for dropout: a ratio of two draws of it would be noise.
+    Equal seeds draw equal adapters; torch's own generator stays where it is. ``ConfigError`` for dropout: a ratio of
+    two draws of it would be noise.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
@@ -103,7 +104,8 @@ def add_policy_lora(model: Any, options: LoraOptions) -> Any:
         revision=getattr(model, "base_revision", None),
     )
     try:
-        with quiet_peft():
+        with quiet_peft(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
             return get_peft_model(model, config)
     except ValueError as error:
         raise ModelError(f"`lora_target_modules` {options.lora_target_modules}: {error}") from error

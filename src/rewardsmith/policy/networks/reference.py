@@ -81,7 +81,7 @@ class FrozenCopy(Reference):
         yield self.model
 
     def reset(self, policy: Any) -> None:
-        self.model.load_state_dict(policy.state_dict())
+        self.model.load_state_dict(merged(policy).state_dict())
         self._was_reset = True
 
     def state(self) -> dict[str, Tensor]:
@@ -91,6 +91,11 @@ class FrozenCopy(Reference):
         if tensors:
             self.model.load_state_dict(tensors, strict=False)  # buffers never change
             self._was_reset = True
+
+
+def merged(policy: Any) -> Any:
+    """The policy; of one with adapters, a copy that has them in its weights."""
+    return deepcopy(policy).merge_and_unload() if hasattr(policy, "peft_config") else policy
 
 
 def reference_of(policy: Any) -> Reference:

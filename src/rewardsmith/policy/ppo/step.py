@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -52,6 +53,14 @@ class PPOStep(Step):
         sums = {name: value.detach().where(mask, 0.0).sum() for name, value in by_token.items()}
         return StepOutput(weighted.sum(), weighted.detach().sum(1), {**sums, **rollout_totals(rollout)})
 
+    def gradient(self, model: Any, batches: Sequence[RolloutBatch], accelerator: Accelerator) -> list[StepOutput]:
+        """While the critic alone learns the policy has none, and not one of 0: its first step is as large as ever."""
+        outputs = super().gradient(model, batches, accelerator)
+        if not batches[0].learns_policy:
+            for parameter in accelerator.unwrap_model(model).policy.parameters():
+                parameter.grad = None
+        return outputs
+
     def metrics(self, totals: dict[str, float]) -> dict[str, float | None]:
         """Means over the tokens or responses since the last line; every pass over a roll-out counts."""
         num_tokens = totals["num_tokens"]
@@ -69,8 +78,8 @@ class PPOStep(Step):
         """Policy and critic by themselves: the errors of one must not slow the other. Gives the norm of both."""
         module = accelerator.unwrap_model(model)
         parts = [part for part in (module.policy, module.critic) if part is not None]
-        norms = torch.stack([super(PPOStep, self).clip(part, max_norm, accelerator) for part in parts])
-        return norms.square().sum().sqrt()
+        norms = [super(PPOStep, self).clip(part, max_norm, accelerator).to(accelerator.device) for part in parts]
+        return torch.stack(norms).square().sum().sqrt()
 
 
 def _returns(rollout: Rollout) -> dict[str, Tensor]:

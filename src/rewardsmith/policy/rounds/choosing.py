@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from rewardsmith.contracts.conversations import Message, key_of
+from rewardsmith.contracts.conversations import Message
 from rewardsmith.metrics.within_prompts import pairs_within
 from rewardsmith.policy.rounds.options import LabelChoice
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, SampleScores
+from rewardsmith.preferences.pairs.conversations import Turns, turns_of
 from rewardsmith.preferences.pairs.identity import prompt_id
 
+PairTexts = tuple[str, frozenset[Turns]]
+"""``prompt_id`` and both responses of a pair, whichever is the better one."""
 MOST_PER_PROMPT = 2
 """Pairs of one prompt, unless there would else be too few."""
 
@@ -30,9 +35,16 @@ class SamplePair:
 
 
 def choose_pairs(
-    samples: RoundSamples, scores: SampleScores, how: LabelChoice, num_pairs: int, seed: int
+    samples: RoundSamples,
+    scores: SampleScores,
+    how: LabelChoice,
+    num_pairs: int,
+    seed: int,
+    labelled: Collection[PairTexts] = (),
 ) -> list[SamplePair]:
     """At most so many pairs of different, non-empty responses, those worth most first. No two texts come twice.
+
+    Pairs that are ``labelled`` do not come at all.
 
     * ``random``: any;
     * ``disagreement``: by the standard deviation between members of sigmoid(gap), the largest first; for a single
@@ -42,7 +54,7 @@ def choose_pairs(
 
     What is alike is ordered by the seed. A prompt has at most two pairs as long as others have any to give.
     """
-    pairs = _candidates(samples, scores.rewards)
+    pairs = _candidates(samples, scores.rewards, labelled)
     order = np.random.default_rng(seed).permutation(len(pairs))
     if how == "disagreement":
         order = order[np.argsort(-_disagreement(pairs, scores)[order], kind="stable")]
@@ -56,12 +68,18 @@ def choose_pairs(
     return chosen[:num_pairs]
 
 
-def _candidates(samples: RoundSamples, rewards: Floats) -> list[SamplePair]:
-    found, seen = [], set()
+def texts_of(pairs: pa.Table) -> set[PairTexts]:
+    """Of every row of a table of pairs."""
+    columns = (pairs[name].to_pylist() for name in ("prompt_id", "chosen", "rejected"))
+    return {(name, frozenset((turns_of(one), turns_of(other)))) for name, one, other in zip(*columns, strict=True)}
+
+
+def _candidates(samples: RoundSamples, rewards: Floats, labelled: Collection[PairTexts]) -> list[SamplePair]:
+    found, seen = [], set(labelled)
     for place, (prompt, own) in enumerate(zip(samples.prompts, samples.responses, strict=True)):
         name = prompt_id(prompt)
         for i, j in zip(*map(np.ndarray.tolist, pairs_within(samples.num_samples)), strict=True):
-            texts = name, frozenset((key_of(own[i]), key_of(own[j])))
+            texts = name, frozenset((turns_of([own[i]]), turns_of([own[j]])))
             if _is_blank(own[i]) or _is_blank(own[j]) or len(texts[1]) < 2 or texts in seen:
                 continue
             seen.add(texts)

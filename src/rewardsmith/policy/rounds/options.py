@@ -53,8 +53,8 @@ class LabellingOptions:
 
     labels: Labels = "none"
     """Who gives them: nobody; `gold`, the world's own reward; `judge`, another reward model or a chat model; `person`:
-    the run stops, says where to decide, and goes on when `decisions.jsonl` is there; `demonstrations`: chosen responses
-    given, each above what the policy writes to its prompt by now (arXiv 2405.17888)."""
+    the run stops, says where to decide, and goes on when `decisions.jsonl` is there; `demonstrations`: the better
+    responses given, each above what the policy writes to its prompt by now (arXiv 2405.17888)."""
     labels_per_round: int = 200
     """Pairs that are labelled in a round."""
     label_choice: LabelChoice = "random"
@@ -101,5 +101,10 @@ def check_rounds(
         )
     if labelling.labels != "none" and rounds.adapt == "none":
         raise ConfigError(f"`labels` {labelling.labels}: with `adapt` none no reward model would learn from them.")
+    if rounds.adapt == "ocrm" and rounds.preference_data == "last":
+        raise ConfigError(
+            "`adapt` ocrm weighs the pairs given, and `preference_data` last leaves them out: fresh labels are on what "
+            "the policy writes anyway. Take `adapt` retrain, or `preference_data` all."
+        )
     if labelling.labels == "none" and rounds.preference_data == "last":
         raise ConfigError("`preference_data` last: without `labels` there are no preferences but those given.")

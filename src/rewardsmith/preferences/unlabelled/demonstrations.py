@@ -10,9 +10,10 @@ from typing import Any
 from rewardsmith.contracts.conversations import Conversation, Refusals, as_text
 from rewardsmith.errors import DataError
 from rewardsmith.preferences.options import RowOptions
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.pairs.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import REFUSED_BY_MODEL, BadRowError
-from rewardsmith.preferences.unlabelled.streaming import Kind, ScoringRow, stream_rows
+from rewardsmith.preferences.unlabelled.streaming import ScoringRow, stream_rows
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class DemonstrationSet:
 
 
 def load_demonstrations(dataset: Any, options: RowOptions, refusals: Refusals = lambda _: {}) -> DemonstrationSet:
-    """Reads whatever `score` reads: each response, and of a pair the chosen one.
+    """Reads whatever `score` reads: each response, and of a pair the one that its label calls better.
 
-    Quarantined are rows with an empty response, and those of which ``refusals`` names one. ``DataError`` where no row
-    is usable, and with ``on_bad_row error`` at the first bad one.
+    Quarantined are ties, pairs of weight 0, rows with an empty response, and those of which ``refusals`` names one.
+    ``DataError`` where no row is usable, and with ``on_bad_row error`` at the first bad one.
     """
     stream = stream_rows(dataset, options)
     conversations: list[Conversation] = []
@@ -47,7 +48,7 @@ def load_demonstrations(dataset: Any, options: RowOptions, refusals: Refusals = 
     for row in stream.rows:
         num_rows += 1
         try:
-            conversations += _demonstrated(row, stream.kind, refusals)
+            conversations += _demonstrated(row, refusals)
         except BadRowError as problem:
             quarantine.append(row.set_aside(problem, options.on_bad_row))
     if not conversations:
@@ -61,15 +62,23 @@ def load_demonstrations(dataset: Any, options: RowOptions, refusals: Refusals = 
     )
 
 
-def _demonstrated(row: ScoringRow, kind: Kind, refusals: Refusals) -> list[Conversation]:
+def _demonstrated(row: ScoringRow, refusals: Refusals) -> list[Conversation]:
     if row.problem is not None:
         raise row.problem
-    found = list(_present(row.conversations[:1] if kind == "pair" else row.conversations))
+    found = list(_present(row.conversations)) if row.labelled is None else [_better(row.labelled())]
     if not all(as_text(conversation[-1]).strip() for conversation in found):
         raise BadRowError("empty_field", "the response is empty: there is nothing to learn from it")
     for reason in refusals(found).values():
         raise BadRowError(REFUSED_BY_MODEL, reason)
     return found
+
+
+def _better(pair: Pair) -> Conversation:
+    if not pair.weight:
+        raise BadRowError("undecided", "the pair weighs 0: nothing is to be learned from it")
+    if pair.target == 0.5:
+        raise BadRowError("undecided", "the label calls neither response better")
+    return [*pair.prompt, pair.chosen if pair.target > 0.5 else pair.rejected]
 
 
 def _present(conversations: list[Conversation | None]) -> Iterator[Conversation]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Literal
 
@@ -24,9 +25,11 @@ from rewardsmith.preferences.formats.format import Format, Record
 from rewardsmith.preferences.formats.ratings import RATINGS
 from rewardsmith.preferences.options import DataOptions, RowOptions
 from rewardsmith.preferences.pairs.identity import pair_id
+from rewardsmith.preferences.pairs.pair import Pair
 from rewardsmith.preferences.pairs.preference_set import QuarantinedRow
 from rewardsmith.preferences.problems import BadRowError, column_names
 from rewardsmith.preferences.rows.fields import RowFields
+from rewardsmith.preferences.rows.optional_columns import read_optional_columns
 from rewardsmith.preferences.rows.responses import find_response_key, holds_several, read_conversations
 from rewardsmith.preferences.sources.source import Source, find_sources
 
@@ -47,6 +50,8 @@ class ScoringRow:
     conversations: list[Conversation | None] = field(default_factory=list)
     pair_id: str | None = None
     """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
+    labelled: Callable[[], Pair] | None = None
+    """Of a pair: with all that the row says of its label. ``BadRowError`` for a number that is none."""
     problem: BadRowError | None = None
     place: str = ""
     """File and line, for messages."""
@@ -160,26 +165,28 @@ def _scoring_row(
     try:
         if raw.problem is not None or raw.record is None:
             raise raw.problem or BadRowError("not_an_object", "the row is not an object with fields")
-        record, identity = opened.fields.of(raw.record), None
+        record, identity, labelled = opened.fields.of(raw.record), None, None
         if kind == "pair" and isinstance(form, Format):
-            conversations, identity = _pair(form, record)
+            conversations, pair = _pair(form, record)
+            identity = pair_id(pair.prompt, [pair.chosen], [pair.rejected])
+            labelled = partial(read_optional_columns, record if form.says_more else {}, pair)
         else:
             conversations = _responses(record, kind, form, prompt_key)
             _check(conversations)
         opened.fields.note(raw.record)
-        return ScoringRow(number, raw, conversations, identity, place=place, file=opened.source.name)
+        return ScoringRow(number, raw, conversations, identity, labelled, place=place, file=opened.source.name)
     except BadRowError as problem:
         return ScoringRow(number, raw, problem=problem, place=place, file=opened.source.name)
 
 
-def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], str]:
-    """The two conversations of a row, and its name."""
+def _pair(form: Format, record: Record) -> tuple[list[Conversation | None], Pair]:
+    """The two conversations of a row, and what its form makes of it."""
     pair, *more = form.pairs(record)
     if more:
         raise BadRowError("wrong_type", "the row has more than two responses, most rows have two")
     conversations: list[Conversation | None] = [[*pair.prompt, pair.chosen], [*pair.prompt, pair.rejected]]
     _check(conversations)
-    return conversations, pair_id(pair.prompt, [pair.chosen], [pair.rejected])
+    return conversations, pair
 
 
 def _responses(record: Record, kind: Kind, form: Format | str, prompt_key: str | None) -> list[Conversation | None]:

@@ -30,9 +30,10 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         text, num_rollouts = _smaller_rounds(paths[0])
         steps.append(_step(text, _iterate({**options, **_beside(folder, "nearer"), "num_rollouts": num_rollouts})))
     if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
+        last = metrics["rounds"][-1]["round"]
         text = (
-            f"Label the pairs of {pairs} next: they are what the policy writes by now, and no label says anything of "
-            f"that yet. {_how_to_decide('decisions.jsonl beside it')} A new loop then learns from them too."
+            f"Label the pairs of {pairs} next: the policy wrote them at the beginning of round {last}, and none has a "
+            f"label yet. {_how_to_decide('decisions.jsonl beside it')} A new loop then learns from them too."
         )
         decisions = [*str(options.get("decisions") or "").split(","), str(folder / "decisions.jsonl")]
         changes = {**_beside(folder, "labelled"), "decisions": ",".join(filter(None, decisions))}

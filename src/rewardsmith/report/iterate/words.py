@@ -17,7 +17,7 @@ LABELS = {
     "gold": "by gold",
     "judge": "by another reward model",
     "person": "by a person",
-    "demonstrations": "the chosen responses given, each above what the policy writes to its prompt",
+    "demonstrations": "the better responses given, each above what the policy writes to its prompt",
 }
 PREFERENCE_DATA = {
     "first": "the preferences given",

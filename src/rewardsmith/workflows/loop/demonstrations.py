@@ -1,17 +1,20 @@
-"""Demonstrations as labels of a round: the chosen responses given, each above what the policy writes by now."""
+"""Demonstrations as labels of a round: the better responses given, each above what the policy writes by now."""
 
 from __future__ import annotations
 
 from contextlib import closing
 
 import numpy as np
+import pyarrow.compute as pc
 
 from rewardsmith.artifacts.files.atomic import write_jsonl
+from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import choose_pairs
 from rewardsmith.policy.rounds.labelling import labelled
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores
+from rewardsmith.preferences.exports.outgoing import oriented
 from rewardsmith.preferences.pairs.conversations import pair_conversations
 from rewardsmith.sampling.local_sampler import load_local_sampler
 from rewardsmith.workflows.loop.costs import Spent
@@ -39,8 +42,17 @@ def demonstrate(loop: Loop, number: int) -> Spent:
 
 
 def demonstrations(loop: Loop, number: int) -> list[Conversation]:
-    """Those of a round: all in a random order before any comes again."""
-    chosen, _ = pair_conversations(loop.material.pairs)
+    """Those of a round, the responses that labels call better: all in a random order before any comes again.
+
+    Ties and pairs of weight 0 show nothing; in the first round their number is said. ``DataError`` where no pair does.
+    """
+    pairs = loop.material.pairs
+    deciding = pairs.filter(pc.and_(pc.not_equal(pairs["target"], 0.5), pc.greater(pairs["weight"], 0)))
+    if not len(deciding):
+        raise DataError(f"`labels` demonstrations: all {len(pairs)} pairs given are ties or weigh 0, and show nothing.")
+    if number == 1 and (num_silent := len(pairs) - len(deciding)):
+        say(f"{num_silent:,} of {len(pairs):,} pairs given are ties or weigh 0: they demonstrate nothing.")
+    chosen, _ = pair_conversations(oriented(deciding))
     num = min(loop.config.labelling.labels_per_round, len(chosen))
     order = np.random.default_rng([loop.config.run.seed, 13]).permutation(len(chosen))
     return [chosen[order[place % len(chosen)]] for place in range((number - 1) * num, number * num)]

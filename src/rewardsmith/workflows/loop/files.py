@@ -27,7 +27,7 @@ class LoopFiles:
 
     @property
     def label_next(self) -> Path:
-        """Pairs whose labels are worth most now."""
+        """Pairs of the newest samples that have no label; not there where all have one."""
         return self.path / "label_next.jsonl"
 
     @property

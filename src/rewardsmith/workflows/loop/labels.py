@@ -16,7 +16,7 @@ from rewardsmith.contracts.metrics.iterate import LabelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import DataError
-from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs
+from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs, texts_of
 from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
@@ -25,7 +25,7 @@ from rewardsmith.workflows.loop.decided import decisions_about
 from rewardsmith.workflows.loop.demonstrations import demonstrate
 from rewardsmith.workflows.loop.evaluation import evaluate_start
 from rewardsmith.workflows.loop.loop import Loop
-from rewardsmith.workflows.loop.reward_models import is_trained, reward_model, train_members
+from rewardsmith.workflows.loop.reward_models import all_pairs, is_trained, reward_model, train_members
 
 
 @dataclass(frozen=True)
@@ -87,23 +87,31 @@ def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
 
 
 def write_label_next(loop: Loop, number: int) -> None:
-    """Pairs of the newest samples, chosen by the newest reward model, for whoever wants to label some."""
+    """Pairs of the newest samples without a label, chosen by the newest reward model, for whoever wants to label some.
+
+    How many there are is said where they are fewer than are asked for; no file is left where there are none.
+    """
+    how, file = loop.config.labelling, loop.files.label_next
     samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
+    known = texts_of(all_pairs(loop, number))
     with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
-        pairs = _pairs(loop, number, samples, score_samples(scorer, samples))
-    write_jsonl(loop.files.label_next, rows_to_decide(samples, pairs, number))
+        scores = score_samples(scorer, samples)
+    seed = loop.seed(number + 1)  # that of the round has drawn those with a label
+    pairs = choose_pairs(samples, scores, how.label_choice, how.labels_per_round, seed, known)
+    if len(pairs) < how.labels_per_round:
+        say(f"{len(pairs)} pairs are left to be labelled next (`labels_per_round` {how.labels_per_round}).")
+    if pairs:
+        write_jsonl(file, rows_to_decide(samples, pairs, number))
+    else:
+        file.unlink(missing_ok=True)
 
 
 def _chosen(loop: Loop, number: int) -> tuple[RoundSamples, list[SamplePair]]:
     samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
     with _model_so_far(loop, number) as scorer:
         scores = _all_alike(samples) if scorer is None else score_samples(scorer, samples)
-    return samples, _pairs(loop, number, samples, scores)
-
-
-def _pairs(loop: Loop, number: int, samples: RoundSamples, scores: SampleScores) -> list[SamplePair]:
     how = loop.config.labelling
-    return choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
+    return samples, choose_pairs(samples, scores, how.label_choice, how.labels_per_round, loop.seed(number))
 
 
 @contextmanager

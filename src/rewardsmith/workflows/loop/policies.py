@@ -34,7 +34,7 @@ def improve(loop: Loop, number: int) -> Spent:
     start, near = names[config.rounds.policy_start], names[config.rounds.reference]
     policy, tokenizer = load_policy(resolve_model(start))
     if config.policy_model.policy_use_peft:
-        policy = add_policy_lora(policy, config.policy_model.adapters())
+        policy = add_policy_lora(policy, config.policy_model.adapters(), loop.seed(number))
     options, work = policy_options(loop, number), workshop(made)
     accelerator = make_accelerator(loop.device, config.train.bf16, work_before(checkpoints_of(made)))
     reference = None if near == start else load_policy(resolve_model(near))[0]

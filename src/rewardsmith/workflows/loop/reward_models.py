@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,12 +41,18 @@ def reward_model(loop: Loop, number: int) -> Path:
 
 def pairs_of(loop: Loop, number: int) -> pa.Table:
     """What the reward model of a round learns from (``PAIRS``)."""
-    which = loop.config.rounds.preference_data
-    tables = [loop.material.pairs] if which != "last" else []
-    if loop.config.labelling.labels != "none" and which != "first":
-        rounds = [number] if which == "last" else range(1, number + 1)
-        tables += [_labels(file) for one in rounds if (file := loop.files.round(one).labels).stat().st_size]
-    return pa.concat_tables(tables)
+    match loop.config.rounds.preference_data:
+        case "first":
+            return loop.material.pairs
+        case "last":
+            return pa.concat_tables(_fresh(loop, [number]))
+        case "all":
+            return all_pairs(loop, number)
+
+
+def all_pairs(loop: Loop, number: int) -> pa.Table:
+    """Whatever has a label after the labels of a round: the pairs given first, then the fresh ones."""
+    return pa.concat_tables([loop.material.pairs, *_fresh(loop, range(1, number + 1))])
 
 
 def adapt(loop: Loop, number: int) -> Spent:
@@ -89,12 +96,15 @@ def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | N
     return spent
 
 
-def _labels(file: Path) -> pa.Table:
-    return load_preferences(str(file), DataOptions(dataset_name=str(file))).table
+def _fresh(loop: Loop, rounds: Iterable[int]) -> list[pa.Table]:
+    """The labels of rounds that have any."""
+    files = [str(file) for one in rounds if (file := loop.files.round(one).labels).is_file() and file.stat().st_size]
+    return [load_preferences(file, DataOptions(dataset_name=file)).table for file in files]
 
 
 def _weighted(loop: Loop, number: int, pairs: pa.Table) -> pa.Table:
-    """The pairs, the weights of those given times OCRM's; fresh labels, on what this loop wrote, keep theirs."""
+    """The pairs, the weights of those given, which are the first, times OCRM's; fresh labels, on what this loop wrote,
+    keep theirs."""
     given = loop.material.pairs
     talks = [talk for both in pair_conversations(given) for talk in both]
     ratios = []

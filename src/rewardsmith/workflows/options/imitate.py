@@ -20,7 +20,7 @@ class DemonstrationOptions(RowOptions):
     response_key: str | None = None
     """Column of the response (text or messages), or of a list of responses, each of which is a demonstration."""
     chosen_key: str | None = None
-    """Column of the preferred response of a pair, which is a demonstration; the other one is not looked at."""
+    """Column of the preferred response of a pair; the one that the pair's target calls better is the demonstration."""
     on_bad_row: Literal["quarantine", "error"] = "quarantine"
     """Quarantine unusable rows with a reason, or stop at the first one with status 2."""
 
@@ -29,7 +29,7 @@ class DemonstrationOptions(RowOptions):
 class ImitateConfig:
     """Train a policy to answer as in demonstrations, by telling them from its own responses (IRFT, SPIN), or by SFT.
 
-    Rows are prompts with a response, conversations, or pairs, of which the chosen response counts. No reward model is
+    Rows are prompts with a response, conversations, or pairs, of which the better response counts. No reward model is
     trained: the policy's own log pi/pi_old is one. With an explicit reward model (RFT):
     `rewardsmith iterate prefs.jsonl --labels demonstrations`. Interrupted, the same command goes on where it was.
 

@@ -17,6 +17,11 @@ from rewardsmith.policy.rounds.round_samples import RoundSamples
 from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.checks import check_iterate
+from rewardsmith.workflows.loop.files import LoopFiles
+from rewardsmith.workflows.loop.forecast import in_small
+from rewardsmith.workflows.loop.loop import Loop
+from rewardsmith.workflows.loop.material import Material
+from rewardsmith.workflows.loop.setting import Setting
 from rewardsmith.workflows.options.iterate import IterateConfig
 from small_loops import SMALL, save_inputs
 
@@ -90,6 +95,14 @@ def test_a_judge_who_is_too_dear_is_not_asked() -> None:
 def test_options_that_do_not_go_together(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         check_iterate(config("http://localhost:1/v1", **options))
+
+
+def test_rounds_in_small_pay_nobody(tmp_path: Path) -> None:
+    asked = config("http://localhost:1/v1")
+    setting = Setting(asked, asked, "prefs", None, None, None, None, "sha256:1", [], [])
+    loop = Loop(setting, Material(None, 0, None, [], [], None), LoopFiles(tmp_path))
+    small = in_small(loop, tmp_path, num_prompts=4, num_rollouts=1).config
+    assert loop.config.labels_by_chat and not small.labels_by_chat and small.labelling.labels == "none"
 
 
 @pytest.mark.slow

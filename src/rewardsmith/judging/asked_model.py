@@ -48,6 +48,7 @@ class AskedModel:
         self._endpoint = WillingEndpoint(self._client, self.identity, OPTIONAL)
         self._kept = KeptAnswers(cache_folder() / "judges")
         self._takes_schema, self._num_failed, self._lock = True, 0, Lock()
+        self._max_tokens = how.max_judge_tokens
 
     @property
     def base_url(self) -> str:
@@ -58,8 +59,9 @@ class AskedModel:
         return self._client.num_retries
 
     def knows(self, shown: ResponsePair) -> bool:
-        """Whether an answer on them is kept."""
-        return any(self._kept.get(self._key(ask(self._rubric, shown, form))) is not None for form in FORMS)
+        """Whether nothing is left to ask: a kept answer can be read, or there is one in each form."""
+        kept = [self._kept.get(self._key(ask(self._rubric, shown, form))) for form in FORMS]
+        return None not in kept or any(answer and read_opinion(answer["content"] or "") for answer in kept)
 
     def opinion(self, shown: ResponsePair) -> Opinion | Trouble:
         """What it says of two responses in this order, in the first form in which it can be read.
@@ -101,7 +103,7 @@ class AskedModel:
         self.spending.check()
         answer = _read(self._complete(asked))
         self._kept.put(key, answer)
-        self.spending.note_paid(answer)
+        self.spending.note_paid(answer, asked["messages"][0]["content"], self._max_tokens)
         return answer
 
     def _key(self, asked: Mapping[str, Any]) -> str:

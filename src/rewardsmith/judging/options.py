@@ -23,10 +23,11 @@ class ChatJudgeOptions:
 
 @dataclass(frozen=True)
 class SpendingOptions:
-    """What judging may cost. Known before it begins; answers that are kept already cost nothing."""
+    """What judging may cost. Known before it begins; answers that are kept already cost nothing, and one that cannot be
+    read is asked for once more."""
 
     max_requests: int = 10_000
-    """Do not begin where more requests would be sent."""
+    """Do not begin where more requests could be sent, each of them twice at most."""
     input_price: float | None = None
     """Price of a million tokens that the judge reads."""
     output_price: float | None = None

@@ -259,10 +259,10 @@ def test_the_forecast_knows_what_is_kept_and_the_cap_holds_before_anything_is_se
         assert forecast["cost"] == pytest.approx(cost)
         assert (forecast["num_requests_most"], forecast["cost_most"]) == (72, pytest.approx(2 * cost))
         with pytest.raises(ConfigError, match=r"72 if no answer can be read at first; `max_requests` is 50"):
-            one.model.spending.check_forecast(forecast)
+            one.model.spending.check_forecast(forecast, "`x`")
         one = judge(server.url, SpendingOptions(**prices, max_cost=1.5 * cost), max_judge_tokens=512)
         with pytest.raises(ConfigError, match=f"may cost {cost:.2f}, and up to {2 * cost:.2f} if"):
-            one.model.spending.check_forecast(forecast)
+            one.model.spending.check_forecast(forecast, "`x`")
     assert len(server.asked) == num_asked
 
 

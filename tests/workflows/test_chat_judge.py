@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,28 @@ def test_a_judge_who_is_too_dear_is_not_asked() -> None:
 def test_options_that_do_not_go_together(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         check_iterate(config("http://localhost:1/v1", **options))
+
+
+def test_caps_are_those_of_all_rounds(tmp_path: Path) -> None:
+    paid = tmp_path / "paid.json"
+    prices = {"input_price": 1000.0, "output_price": 0.0}  # 0.1 an answer
+    with chat_server(by_schema) as server:
+        with open_chat_judge(config(server.url, max_requests=12), paid) as judge:
+            ruled(judge, SAMPLES, PAIRS)
+        more = RoundSamples([[user("Say more.")]], SAMPLES.responses, SAMPLES.ended)
+        for options, words in (
+            ({"max_requests": 9}, r"2 requests, and up to 4 if .* after 6 that are paid; `max_requests` is 9"),
+            ({"max_cost": 0.6, **prices}, r"after 0.60 that are paid; `max_cost` is 0.6.*`labels_per_round`"),
+        ):
+            with (
+                open_chat_judge(config(server.url, **options), paid) as judge,
+                pytest.raises(ConfigError, match=words),
+            ):
+                ruled(judge, more, PAIRS[:1])
+        assert len(server.asked) == 6
+        with open_chat_judge(config(server.url, max_requests=10), paid) as judge:
+            ruled(judge, more, PAIRS[:1])
+    assert json.loads(paid.read_text())["num_requests"] == len(server.asked) == 8
 
 
 def test_rounds_in_small_pay_nobody(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.judge import Problem, ResponsePair
 from rewardsmith.errors import ConfigError, RefusedError, RunError
 from rewardsmith.judging.kept_answers import Answer, KeptAnswers
-from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
+from rewardsmith.judging.options import ChatJudgeOptions
 from rewardsmith.judging.question import FORMS, Form, Opinion, ask, read_opinion
 from rewardsmith.judging.rubric import Rubric
 from rewardsmith.judging.spending import Spending
@@ -37,12 +37,12 @@ class Trouble:
 class AskedModel:
     """``judge_model`` behind an endpoint. Several threads may ask at once."""
 
-    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, cost: SpendingOptions, where: EndpointOptions) -> None:
+    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, spending: Spending, where: EndpointOptions) -> None:
         if not how.judge_model:
             raise ConfigError("`judge_model` is missing: the name of the chat model behind `base_url` that judges.")
         if how.max_judge_tokens < 1:
             raise ConfigError(f"`max_judge_tokens` {how.max_judge_tokens} must be at least 1.")
-        self.spending = Spending(cost)
+        self.spending = spending
         self.identity = {"model": how.judge_model, "temperature": 0.0, "seed": 0, "max_tokens": how.max_judge_tokens}
         self._rubric, self._client = rubric, open_endpoint(where)
         self._endpoint = WillingEndpoint(self._client, self.identity, OPTIONAL)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from threading import Lock
 
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.contracts.metrics.judge import ForecastNumbers
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.judging.kept_answers import Answer
@@ -14,21 +17,28 @@ from rewardsmith.judging.question import FORMS
 BYTES_PER_TOKEN = 3
 """Of UTF-8. English has about 4, so that a forecast is rather too high than too low."""
 MILLION = 1_000_000
+PAID = ("num_requests", "num_tokens_in", "num_tokens_out", "num_uncounted")
+"""What a file of earlier spending holds."""
 
 
 class Spending:
-    """Requests, tokens and money. Threads may share it."""
+    """Requests, tokens and money. Threads may share it.
 
-    def __init__(self, options: SpendingOptions) -> None:
+    ``file``: what was paid before stands there, counts here, and is brought up to date with every answer.
+    """
+
+    def __init__(self, options: SpendingOptions, file: Path | None = None) -> None:
         prices = (options.input_price, options.output_price)
         if any(price is not None and not price >= 0 for price in (*prices, options.max_cost)):
             raise ConfigError("`input_price`, `output_price` and `max_cost` must be numbers of at least 0.")
         if options.max_cost is not None and None in prices:
             raise ConfigError(f"`max_cost` {options.max_cost:g} needs `input_price` and `output_price`.")
-        self._options, self._lock = options, Lock()
+        self._options, self._file, self._lock = options, file, Lock()
         self.num_requests = self.num_kept = self.num_tokens_in = self.num_tokens_out = 0
         self.num_uncounted = 0
         """Answers of which the server does not say how many tokens they took; they count as was forecast."""
+        if file is not None and file.is_file():
+            vars(self).update(json.loads(file.read_text(encoding="utf-8")))
 
     @property
     def cost(self) -> float | None:
@@ -49,19 +59,24 @@ class Spending:
             "cost_most": self._price(len(FORMS) * num_in, len(FORMS) * num_out),
         }
 
-    def check_forecast(self, forecast: ForecastNumbers) -> None:
-        """``ConfigError`` where judging must not begin, since it could take more than it may."""
+    def check_forecast(self, forecast: ForecastNumbers, fewer: str) -> None:
+        """``ConfigError`` where judging must not begin, since it could take more than is left.
+
+        ``fewer``: the options by which less is judged.
+        """
         options, most, cost = self._options, forecast["num_requests_most"], forecast["cost_most"]
-        less = "Raise it, or compare less: `max_prompts`, `max_responses`, `max_truth_pairs`."
-        if most > options.max_requests:
+        if self.num_requests + most > options.max_requests:
+            before = f", after {self.num_requests:,} that are paid" if self.num_requests else ""
             raise ConfigError(
                 f"Judging takes {forecast['num_requests']:,} requests, and up to {most:,} if no answer can be read at "
-                f"first; `max_requests` is {options.max_requests:,}. {less}"
+                f"first{before}; `max_requests` is {options.max_requests:,}. Raise it, or judge less: {fewer}."
             )
-        if cost is not None and options.max_cost is not None and cost > options.max_cost:
+        spent = self.cost or 0.0
+        if cost is not None and options.max_cost is not None and spent + cost > options.max_cost:
+            before = f", after {spent:.2f} that are paid" if spent else ""
             raise ConfigError(
-                f"Judging may cost {forecast['cost']:.2f}, and up to {cost:.2f} if no answer can be read at first; "
-                f"`max_cost` is {options.max_cost:g}. {less}"
+                f"Judging may cost {forecast['cost']:.2f}, and up to {cost:.2f} if no answer can be read at first"
+                f"{before}; `max_cost` is {options.max_cost:g}. Raise it, or judge less: {fewer}."
             )
 
     def check(self) -> None:
@@ -81,6 +96,8 @@ class Spending:
             self.num_uncounted += num_in is None or num_out is None
             self.num_tokens_in += num_tokens(asked) if num_in is None else num_in
             self.num_tokens_out += max_tokens if num_out is None else num_out
+            if self._file is not None:
+                write_json(self._file, {name: getattr(self, name) for name in PAID})
 
     def note_kept(self) -> None:
         with self._lock:

@@ -36,6 +36,11 @@ class LoopFiles:
         return self.path / "forecast.json"
 
     @property
+    def paid(self) -> Path:
+        """What a chat model that labels has taken in all rounds."""
+        return self.path / "paid.json"
+
+    @property
     def start(self) -> RoundFiles:
         """What is known of the first policy."""
         return RoundFiles(self.path / "start")

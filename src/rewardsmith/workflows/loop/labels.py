@@ -63,7 +63,7 @@ def label(loop: Loop, number: int) -> Spent:
     if how.labels == "person":
         decisions, _ = decisions_about(folder.to_label, folder.decisions)
     elif loop.config.labels_by_chat:
-        with open_chat_judge(loop.config) as judge:
+        with open_chat_judge(loop.config, loop.files.paid) as judge:
             decisions = ruled(judge, samples, pairs)
     else:
         labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge

@@ -116,6 +116,7 @@ def made_up_run() -> dict[str, Any]:
         "reward_model": "embedded/tiny-reader",
         "adapt": "retrain",
         "labels": "gold",
+        "chat_judge": None,
         "preference_data": "all",
         "policy_start": "last",
         "reference": "sft",

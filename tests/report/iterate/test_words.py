@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rewardsmith.report.iterate.tables import label_rows
 from rewardsmith.report.iterate.words import (
     gain_sentence,
     headline,
@@ -113,6 +114,15 @@ def test_a_judge_that_labelled_is_told_from_one_that_did_not(run: dict[str, Any]
     run |= {"judged_by": "judge", "labels": "judge"}
     assert dict(measured(run))["Judged by"].startswith("another reward model, the one that gave the fresh labels")
     assert dict(measured(run | {"labels": "none"}))["Judged by"] == "another reward model"
+
+
+def test_a_chat_model_that_labels_is_no_reward_model_and_not_the_one_that_judges(run: dict[str, Any]) -> None:
+    run |= {"judged_by": "judge", "labels": "judge", "chat_judge": "big-chat"}
+    said = dict(measured(run))
+    assert said["Fresh labels"] == "by the chat model big-chat"
+    assert said["Judged by"] == "another reward model, not the chat model that gave the fresh labels"
+    assert {row[2] for row in label_rows(run)} == {"big-chat"}
+    assert dict(measured(run | {"chat_judge": None}))["Fresh labels"] == "by another reward model"
 
 
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:

@@ -137,6 +137,8 @@ class IterateFindings(TypedDict):
     """What reward models begin as."""
     adapt: Literal["none", "retrain", "metarm", "ocrm"]
     labels: Literal["none", "gold", "judge", "person", "demonstrations"]
+    chat_judge: str | None
+    """Chat model that gives the labels of a judge; None: no chat model labels."""
     preference_data: Literal["first", "last", "all"]
     policy_start: Literal["sft", "last"]
     reference: Literal["sft", "last"]

@@ -144,8 +144,9 @@ def _model_row(each: RoundNumbers) -> ModelRow:
 
 def label_rows(metrics: IterateFindings) -> list[tuple[str, str, str, str]]:
     """Round, fresh labels, by whom, and the share of them that gold contradicts."""
+    chat = metrics["chat_judge"]
     return [
-        (f"round {each['round']}", count(labels["num_pairs"]), labels["by"], percent(labels["wrong_share"]))
+        (f"round {each['round']}", count(labels["num_pairs"]), chat or labels["by"], percent(labels["wrong_share"]))
         for each in metrics["rounds"]
         if (labels := each["labels"])
     ]

@@ -166,7 +166,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
         ("First policy", metrics["policy"]),
         ("Reward model", f"begins as {metrics['reward_model']}; {ADAPT[metrics['adapt']]}"),
         ("It learns from", PREFERENCE_DATA[metrics["preference_data"]]),
-        ("Fresh labels", LABELS[metrics["labels"]]),
+        ("Fresh labels", _labels(metrics)),
         ("A round begins at", POLICY_START[metrics["policy_start"]]),
         ("Its KL is counted from", REFERENCE[metrics["reference"]]),
         (
@@ -184,11 +184,19 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
     return told
 
 
+def _labels(metrics: IterateFindings) -> str:
+    chat = metrics["chat_judge"]
+    return LABELS[metrics["labels"]] if chat is None else f"by the chat model {chat}"
+
+
 def _judge(metrics: IterateFindings) -> str:
     if metrics["judged_by"] is None:
         return "nobody"
-    partial = ", the one that gave the fresh labels: it finds better what it taught"
-    return judge_words(metrics) + (partial if metrics["judged_by"] == metrics["labels"] == "judge" else "")
+    if not metrics["judged_by"] == metrics["labels"] == "judge":
+        return judge_words(metrics)
+    if metrics["chat_judge"] is not None:
+        return f"{judge_words(metrics)}, not the chat model that gave the fresh labels"
+    return f"{judge_words(metrics)}, the one that gave the fresh labels: it finds better what it taught"
 
 
 def judge_words(metrics: IterateFindings) -> str:

@@ -96,7 +96,7 @@ def stages(with_forecast: bool) -> list[dict[str, Any]]:
 def one_round(number: int, stops: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
         "round": number,
-        "labels": {"num_pairs": 200, "by": "gold", "wrong_share": 0.26},
+        "labels": {"num_pairs": 200, "num_not_judged": 0, "by": "gold", "wrong_share": 0.26},
         "reward_model": reward_model(number),
         "policy": policy(number),
         "path": path(number),

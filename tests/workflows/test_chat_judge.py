@@ -129,12 +129,26 @@ def test_rounds_in_small_pay_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_loop_learns_from_what_a_chat_model_says(tmp_path: Path) -> None:
+def test_a_loop_learns_from_what_a_chat_model_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewardsmith.workflows.loop.forecast.PAYS_FROM", 1)
+    prompts: list[str] = []
+
+    def reply(body: dict[str, Any]) -> Any:
+        prompts.append(body["messages"][-1]["content"].partition("[Response A begins]")[0])
+        return said(body, "who knows") if prompts[-1] == prompts[0] else by_schema(body)
+
     inputs = save_inputs(tmp_path / "inputs")
-    with chat_server(by_schema) as server:
+    with chat_server(reply) as server:
         how = {"labels": "judge", "base_url": server.url, "judge_model": "m", "labels_per_round": 3}
         given = {**SMALL, **inputs, **how, "num_rounds": 1, "quiet": True}
-        found = rewardsmith.iterate(given.pop("dataset_name"), output_dir=tmp_path / "loop", **given).metrics
-    assert found["judged_by"] is None
+        dataset = given.pop("dataset_name")
+        with pytest.raises(ConfigError, match="6 requests, and up to 12 if"):
+            rewardsmith.iterate(dataset, output_dir=tmp_path / "loop", max_requests=11, **given)
+        assert not server.asked
+        found = rewardsmith.iterate(dataset, output_dir=tmp_path / "loop", max_requests=12, **given).metrics
+    assert (found["judged_by"], found["chat_judge"]) == (None, "m")
     labels = found["rounds"][0]["labels"]
-    assert labels is not None and labels["by"] == "judge" and labels["num_pairs"] == 3 and server.asked
+    assert labels == {"num_pairs": 2, "num_not_judged": 1, "by": "judge", "wrong_share": None}
+    assert len((tmp_path / "loop" / "round-1" / "not_judged.jsonl").read_text().splitlines()) == 1
+    paid = json.loads((tmp_path / "loop" / "paid.json").read_text())
+    assert paid["num_requests"] == len(server.asked) == 8, "both forms of one pair, and nothing in small"

@@ -120,6 +120,10 @@ def test_a_chat_model_that_labels_is_no_reward_model_and_not_the_one_that_judges
     run |= {"judged_by": "judge", "labels": "judge", "chat_judge": "big-chat"}
     said = dict(measured(run))
     assert said["Fresh labels"] == "by the chat model big-chat"
+    run["rounds"][1]["labels"] |= {"num_pairs": 190, "num_not_judged": 10}
+    assert dict(measured(run))["Fresh labels"] == (
+        "by the chat model big-chat, which did not judge 10 of 600 pairs: these are left out"
+    )
     assert said["Judged by"] == "another reward model, not the chat model that gave the fresh labels"
     assert {row[2] for row in label_rows(run)} == {"big-chat"}
     assert dict(measured(run | {"chat_judge": None}))["Fresh labels"] == "by another reward model"

@@ -32,6 +32,8 @@ class LabelNumbers(TypedDict):
     """Fresh labels of a round."""
 
     num_pairs: int
+    num_not_judged: int
+    """Further pairs that a chat model was asked about and did not judge."""
     by: Literal["gold", "judge", "person", "demonstrations"]
     wrong_share: float | None
     """That gold contradicts; None without gold."""

@@ -185,8 +185,13 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
 
 
 def _labels(metrics: IterateFindings) -> str:
-    chat = metrics["chat_judge"]
-    return LABELS[metrics["labels"]] if chat is None else f"by the chat model {chat}"
+    if metrics["chat_judge"] is None:
+        return LABELS[metrics["labels"]]
+    labels = [each["labels"] for each in metrics["rounds"] if each["labels"]]
+    untold = sum(each["num_not_judged"] for each in labels)
+    asked = untold + sum(each["num_pairs"] for each in labels)
+    left_out = f", which did not judge {count(untold)} of {count(asked)} pairs: these are left out" if untold else ""
+    return f"by the chat model {metrics['chat_judge']}{left_out}"
 
 
 def _judge(metrics: IterateFindings) -> str:

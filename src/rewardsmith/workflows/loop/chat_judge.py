@@ -25,7 +25,7 @@ def open_chat_judge(config: IterateConfig, paid: Path | None = None) -> Iterator
 
 
 def ruled(judge: EndpointJudge, samples: RoundSamples, pairs: Sequence[SamplePair]) -> list[Decision | None]:
-    """What the judge says of each pair, None where it could not be told; what was in the way is said.
+    """What the judge says of each pair, None where it does not judge; the first reason is said.
 
     ``ConfigError`` where it would take more requests or money than allowed; ``RunError`` where no pair was judged.
     """

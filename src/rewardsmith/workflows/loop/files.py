@@ -66,6 +66,11 @@ class RoundFiles:
         return self.path / "labels.jsonl"
 
     @property
+    def not_judged(self) -> Path:
+        """Pairs that a chat model was asked about and did not judge."""
+        return self.path / "not_judged.jsonl"
+
+    @property
     def to_label(self) -> Path:
         return self.path / "to_label.jsonl"
 

@@ -75,6 +75,8 @@ def reward_model(number: int) -> dict[str, Any]:
         "gap_quantiles_first": [0.9 * each for each in quantiles],
         "gold_accuracy": interval(ACCURACY[number - 1], 0.035),
         "num_gold_pairs": 768,
+        "judge_accuracy": {"value": None, "low": None, "high": None},
+        "num_judge_pairs": 0,
     }
 
 

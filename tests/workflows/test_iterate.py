@@ -85,6 +85,8 @@ def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
     metrics = looped(tmp_path, inputs, num_rounds=1, **how)
     assert metrics["judged_by"] == "judge" and metrics["best_round"] is not None
     [one] = metrics["rounds"]
+    assert one["reward_model"]["judge_accuracy"]["value"] is not None
+    assert one["reward_model"]["num_judge_pairs"] > one["reward_model"]["num_gold_pairs"] == 0
     num = one["labels"]["num_pairs"]
     assert one["labels"] == {"num_pairs": num, "num_not_judged": 0, "by": "judge", "wrong_share": None} and 0 < num <= 4
     assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in capsys.readouterr().err

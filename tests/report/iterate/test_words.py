@@ -86,6 +86,10 @@ def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
     assert points(run) == ["No stop rule held after any round, as far as that can be told without a judge."]
     told = dict(not_judged(run))
     assert "Win rates, the best round" in told
+    right = "Whether the reward model is right on the policy's responses"
+    assert told[right].startswith("there is neither gold nor a judge")
+    run["rounds"][-1]["reward_model"]["judge_accuracy"] = {"value": 0.6, "low": 0.5, "high": 0.7}
+    assert right not in dict(not_judged(run))
     assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
     said = dict(measured(run))
     assert said["Judged by"] == "nobody" and "Best round" not in said

@@ -63,6 +63,9 @@ class RewardModelNumbers(TypedDict):
     gold_accuracy: IntervalNumbers
     """How often it prefers what gold prefers, of two responses of the policy to one prompt; clustered by prompt."""
     num_gold_pairs: int
+    judge_accuracy: IntervalNumbers
+    """The same by the rewards of the judge in gold's place; null without a judge that is a reward model."""
+    num_judge_pairs: int
 
 
 class MatchNumbers(TypedDict):

@@ -141,8 +141,9 @@ def not_judged(metrics: IterateFindings) -> list[tuple[str, str]]:
         why = "there is neither a gold reward nor a judge (`judge_model_path`)"
         told.append(("Win rates, the best round", why))
         told.append(("Whether a round gained nothing, or the policy ran away", f"that goes by judged quality: {why}"))
-    if last and not known(last["gold_accuracy"]["value"]):
-        told.append(("Whether the reward model is right on the policy's responses", "only gold could tell"))
+    if last and not (known(last["gold_accuracy"]["value"]) or known(last["judge_accuracy"]["value"])):
+        why = "there is neither gold nor a judge (`judge_model_path`), and nothing else could tell"
+        told.append(("Whether the reward model is right on the policy's responses", why))
     if last and last["disagreement"] is None:
         told.append(("How sure the reward model is", "no two models differ in their rewards (`num_members`)"))
     if last and last["held_out_accuracy"] is None:

@@ -75,6 +75,8 @@ def reward_model(number: int) -> dict[str, Any]:
         "gap_quantiles_first": [0.9 * each for each in quantiles],
         "gold_accuracy": interval(ACCURACY[number - 1], 0.035),
         "num_gold_pairs": 768,
+        "judge_accuracy": {"value": None, "low": None, "high": None},
+        "num_judge_pairs": 0,
     }
 
 
@@ -96,7 +98,7 @@ def stages(with_forecast: bool) -> list[dict[str, Any]]:
 def one_round(number: int, stops: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
         "round": number,
-        "labels": {"num_pairs": 200, "by": "gold", "wrong_share": 0.26},
+        "labels": {"num_pairs": 200, "num_not_judged": 0, "by": "gold", "wrong_share": 0.26},
         "reward_model": reward_model(number),
         "policy": policy(number),
         "path": path(number),
@@ -116,6 +118,7 @@ def made_up_run() -> dict[str, Any]:
         "reward_model": "embedded/tiny-reader",
         "adapt": "retrain",
         "labels": "gold",
+        "chat_judge": None,
         "preference_data": "all",
         "policy_start": "last",
         "reference": "sft",

@@ -257,11 +257,22 @@ def test_the_forecast_knows_what_is_kept_and_the_cap_holds_before_anything_is_se
         assert forecast["num_tokens_out"] == 36 * 512 and 36 * 300 < forecast["num_tokens_in"] < 36 * 800
         cost = (forecast["num_tokens_in"] * 3 + forecast["num_tokens_out"] * 15) / 1e6
         assert forecast["cost"] == pytest.approx(cost)
-        with pytest.raises(ConfigError, match="may cost 0.3"):
-            one.model.spending.check_forecast(forecast)
-        with pytest.raises(ConfigError, match="76 requests, more than `max_requests` 50"):
-            one.model.spending.check_forecast(one.forecast(many(40)))
+        assert (forecast["num_requests_most"], forecast["cost_most"]) == (72, pytest.approx(2 * cost))
+        with pytest.raises(ConfigError, match=r"72 if no answer can be read at first; `max_requests` is 50"):
+            one.model.spending.check_forecast(forecast, "`x`")
+        one = judge(server.url, SpendingOptions(**prices, max_cost=1.5 * cost), max_judge_tokens=512)
+        with pytest.raises(ConfigError, match=f"may cost {cost:.2f}, and up to {2 * cost:.2f} if"):
+            one.model.spending.check_forecast(forecast, "`x`")
     assert len(server.asked) == num_asked
+
+
+def test_an_answer_that_cannot_be_read_leaves_something_to_ask(judge: Opened) -> None:
+    numbers = count()
+    with chat_server(lambda body: said(body, "I like both.") if next(numbers) < 1 else CUT) as server:
+        one = judge(server.url, orders="random", max_retries=0)
+        one.judge([pair("good", "bad")])
+        forecast = one.forecast([pair("good", "bad")])
+    assert (forecast["num_requests"], forecast["num_kept"]) == (1, 0)
 
 
 def test_once_the_cap_is_spent_nothing_more_is_asked(judge: Opened) -> None:
@@ -273,6 +284,23 @@ def test_once_the_cap_is_spent_nothing_more_is_asked(judge: Opened) -> None:
         paid = len(server.asked)
         judge(server.url).judge(many(40))
     assert len(server.asked) == 80 and paid >= 10
+
+
+def test_where_a_server_counts_nothing_the_cap_goes_by_the_forecast(judge: Opened) -> None:
+    def uncounted(body: dict[str, Any]) -> Reply:
+        status, answer = by_schema(body)[:2]
+        return status, {name: value for name, value in answer.items() if name != "usage"}
+
+    cost = SpendingOptions(input_price=0.0, output_price=10_000.0, max_cost=1.0)  # 0.1 an answer of ten tokens
+    with chat_server(uncounted) as server:
+        one = judge(server.url, cost, max_judge_tokens=10)
+        forecast = one.forecast(many(40))
+        with pytest.raises(RunError, match="`max_cost` is 1"):
+            one.judge(many(40))
+        spent = one.model.spending
+        assert 10 <= len(server.asked) == spent.num_uncounted <= 18
+        assert spent.num_tokens_out == 10 * spent.num_requests
+        assert spent.num_tokens_in / spent.num_requests == pytest.approx(forecast["num_tokens_in"] / 80, abs=1)
 
 
 def test_options_that_cannot_be_are_refused(judge: Opened) -> None:

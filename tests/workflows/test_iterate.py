@@ -86,8 +86,10 @@ def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
     metrics = looped(tmp_path, inputs, num_rounds=1, **how)
     assert metrics["judged_by"] == "judge" and metrics["best_round"] is not None
     [one] = metrics["rounds"]
+    assert one["reward_model"]["judge_accuracy"]["value"] is not None
+    assert one["reward_model"]["num_judge_pairs"] > one["reward_model"]["num_gold_pairs"] == 0
     num = one["labels"]["num_pairs"]
-    assert one["labels"] == {"num_pairs": num, "by": "judge", "wrong_share": None} and 0 < num <= 4
+    assert one["labels"] == {"num_pairs": num, "num_not_judged": 0, "by": "judge", "wrong_share": None} and 0 < num <= 4
     said = capsys.readouterr().err
     assert f"{num} pairs are there to be labelled (`labels_per_round` 99)" in said
     assert "0 pairs are left to be labelled next (`labels_per_round` 99)" in said and metrics["label_next"] is None
@@ -134,7 +136,12 @@ def test_chosen_responses_stand_above_what_the_policy_writes(tmp_path: Path, inp
     shown = {row["chosen"] for row in given}
     rounds = [rows_of(tmp_path / f"round-{number}" / "labels.jsonl") for number in (1, 2)]
     for one, rows in zip(metrics["rounds"], rounds, strict=True):
-        assert one["labels"] == {"num_pairs": len(rows), "by": "demonstrations", "wrong_share": None}
+        assert one["labels"] == {
+            "num_pairs": len(rows),
+            "num_not_judged": 0,
+            "by": "demonstrations",
+            "wrong_share": None,
+        }
         assert one["reward_model"]["num_pairs"] == len(rows) > 2
         assert {row["chosen"] for row in rows} <= shown
         assert not {row["rejected"] for row in rows} & {row[side] for row in given for side in ("chosen", "rejected")}

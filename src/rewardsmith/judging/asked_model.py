@@ -12,7 +12,7 @@ from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.judge import Problem, ResponsePair
 from rewardsmith.errors import ConfigError, RefusedError, RunError
 from rewardsmith.judging.kept_answers import Answer, KeptAnswers
-from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
+from rewardsmith.judging.options import ChatJudgeOptions
 from rewardsmith.judging.question import FORMS, Form, Opinion, ask, read_opinion
 from rewardsmith.judging.rubric import Rubric
 from rewardsmith.judging.spending import Spending
@@ -37,17 +37,18 @@ class Trouble:
 class AskedModel:
     """``judge_model`` behind an endpoint. Several threads may ask at once."""
 
-    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, cost: SpendingOptions, where: EndpointOptions) -> None:
+    def __init__(self, rubric: Rubric, how: ChatJudgeOptions, spending: Spending, where: EndpointOptions) -> None:
         if not how.judge_model:
             raise ConfigError("`judge_model` is missing: the name of the chat model behind `base_url` that judges.")
         if how.max_judge_tokens < 1:
             raise ConfigError(f"`max_judge_tokens` {how.max_judge_tokens} must be at least 1.")
-        self.spending = Spending(cost)
+        self.spending = spending
         self.identity = {"model": how.judge_model, "temperature": 0.0, "seed": 0, "max_tokens": how.max_judge_tokens}
         self._rubric, self._client = rubric, open_endpoint(where)
         self._endpoint = WillingEndpoint(self._client, self.identity, OPTIONAL)
         self._kept = KeptAnswers(cache_folder() / "judges")
         self._takes_schema, self._num_failed, self._lock = True, 0, Lock()
+        self._max_tokens = how.max_judge_tokens
 
     @property
     def base_url(self) -> str:
@@ -58,8 +59,9 @@ class AskedModel:
         return self._client.num_retries
 
     def knows(self, shown: ResponsePair) -> bool:
-        """Whether an answer on them is kept."""
-        return any(self._kept.get(self._key(ask(self._rubric, shown, form))) is not None for form in FORMS)
+        """Whether nothing is left to ask: a kept answer can be read, or there is one in each form."""
+        kept = [self._kept.get(self._key(ask(self._rubric, shown, form))) for form in FORMS]
+        return None not in kept or any(answer and read_opinion(answer["content"] or "") for answer in kept)
 
     def opinion(self, shown: ResponsePair) -> Opinion | Trouble:
         """What it says of two responses in this order, in the first form in which it can be read.
@@ -101,7 +103,7 @@ class AskedModel:
         self.spending.check()
         answer = _read(self._complete(asked))
         self._kept.put(key, answer)
-        self.spending.note_paid(answer)
+        self.spending.note_paid(answer, asked["messages"][0]["content"], self._max_tokens)
         return answer
 
     def _key(self, asked: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from pathlib import Path
 
 from rewardsmith.artifacts.files.fingerprints import fingerprint_json
 from rewardsmith.artifacts.terminal.progress import progress
@@ -15,6 +16,7 @@ from rewardsmith.judging.options import ChatJudgeOptions, SpendingOptions
 from rewardsmith.judging.orders import key_in_order, ruling_of, shown_orders
 from rewardsmith.judging.question import ask
 from rewardsmith.judging.rubric import load_rubric
+from rewardsmith.judging.spending import Spending
 from rewardsmith.models.options import EndpointOptions
 
 
@@ -25,11 +27,18 @@ class EndpointJudge:
     """
 
     def __init__(
-        self, how: ChatJudgeOptions, cost: SpendingOptions, where: EndpointOptions, seed: int = 0, quiet: bool = True
+        self,
+        how: ChatJudgeOptions,
+        cost: SpendingOptions,
+        where: EndpointOptions,
+        seed: int = 0,
+        quiet: bool = True,
+        paid: Path | None = None,
     ) -> None:
+        """``paid``: file of what was paid before, to which the caps hold as well."""
         rubric = load_rubric(how.rubric)
         self.rubric = rubric if how.orders == "rubric" else replace(rubric, orders=how.orders)
-        self.model = AskedModel(self.rubric, how, cost, where)
+        self.model = AskedModel(self.rubric, how, Spending(cost, paid), where)
         self._max_tokens, self._workers = how.max_judge_tokens, where.max_concurrent_requests
         self._seed, self._quiet = seed, quiet
 

@@ -23,16 +23,25 @@ class ChatJudgeOptions:
 
 @dataclass(frozen=True)
 class SpendingOptions:
-    """What judging may cost. Known before it begins; answers that are kept already cost nothing."""
+    """What judging may cost. Known before it begins; answers that are kept already cost nothing, and one that cannot be
+    read is asked for once more."""
 
     max_requests: int = 10_000
-    """Do not begin where more requests would be sent."""
+    """Do not begin where more requests could be sent, each of them twice at most; `iterate` counts all its rounds."""
     input_price: float | None = None
     """Price of a million tokens that the judge reads."""
     output_price: float | None = None
     """Price of a million tokens that it writes."""
     max_cost: float | None = None
-    """Do not begin where it could cost more, and end once it has cost so much (needs both prices)."""
+    """Do not begin where it could cost more, and end once it has cost so much (needs both prices); `iterate` counts
+    all its rounds."""
+
+
+MAY_CHANGE = (
+    *("max_requests", "max_cost", "input_price", "output_price"),
+    *("api_key_env", "max_concurrent_requests", "max_retries", "request_timeout_s"),
+)
+"""Options of asking that bear on no ruling: a run may go on with others."""
 
 
 @dataclass(frozen=True)

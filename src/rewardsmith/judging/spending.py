@@ -2,62 +2,81 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from threading import Lock
 
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.contracts.metrics.judge import ForecastNumbers
 from rewardsmith.errors import ConfigError, RunError
 from rewardsmith.judging.kept_answers import Answer
 from rewardsmith.judging.options import SpendingOptions
+from rewardsmith.judging.question import FORMS
 
 BYTES_PER_TOKEN = 3
 """Of UTF-8. English has about 4, so that a forecast is rather too high than too low."""
 MILLION = 1_000_000
+PAID = ("num_requests", "num_tokens_in", "num_tokens_out", "num_uncounted")
+"""What a file of earlier spending holds."""
 
 
 class Spending:
-    """Requests, tokens and money. Threads may share it."""
+    """Requests, tokens and money. Threads may share it.
 
-    def __init__(self, options: SpendingOptions) -> None:
+    ``file``: what was paid before stands there, counts here, and is brought up to date with every answer.
+    """
+
+    def __init__(self, options: SpendingOptions, file: Path | None = None) -> None:
         prices = (options.input_price, options.output_price)
         if any(price is not None and not price >= 0 for price in (*prices, options.max_cost)):
             raise ConfigError("`input_price`, `output_price` and `max_cost` must be numbers of at least 0.")
         if options.max_cost is not None and None in prices:
             raise ConfigError(f"`max_cost` {options.max_cost:g} needs `input_price` and `output_price`.")
-        self._options, self._lock = options, Lock()
+        self._options, self._file, self._lock = options, file, Lock()
         self.num_requests = self.num_kept = self.num_tokens_in = self.num_tokens_out = 0
         self.num_uncounted = 0
-        """Answers of which the server does not say how many tokens they took."""
+        """Answers of which the server does not say how many tokens they took; they count as was forecast."""
+        if file is not None and file.is_file():
+            vars(self).update(json.loads(file.read_text(encoding="utf-8")))
 
     @property
     def cost(self) -> float | None:
-        """Of the answers whose tokens are known; None without prices."""
+        """None without prices."""
         return self._price(self.num_tokens_in, self.num_tokens_out)
 
     def forecast(self, texts: Iterable[str], num_kept: int, max_tokens: int) -> ForecastNumbers:
-        """Of asking these."""
-        sizes = [-(-len(text.encode()) // BYTES_PER_TOKEN) for text in texts]
+        """Of asking these; at most once in each form."""
+        sizes = list(map(num_tokens, texts))
         num_in, num_out = sum(sizes), len(sizes) * max_tokens
         return {
             "num_requests": len(sizes),
+            "num_requests_most": len(FORMS) * len(sizes),
             "num_kept": num_kept,
             "num_tokens_in": num_in,
             "num_tokens_out": num_out,
             "cost": self._price(num_in, num_out),
+            "cost_most": self._price(len(FORMS) * num_in, len(FORMS) * num_out),
         }
 
-    def check_forecast(self, forecast: ForecastNumbers) -> None:
-        """``ConfigError`` where judging must not begin."""
-        most, cost, options = forecast["num_requests"], forecast["cost"], self._options
-        if most > options.max_requests:
+    def check_forecast(self, forecast: ForecastNumbers, fewer: str) -> None:
+        """``ConfigError`` where judging must not begin, since it could take more than is left.
+
+        ``fewer``: the options by which less is judged.
+        """
+        options, most, cost = self._options, forecast["num_requests_most"], forecast["cost_most"]
+        if self.num_requests + most > options.max_requests:
+            before = f", after {self.num_requests:,} that are paid" if self.num_requests else ""
             raise ConfigError(
-                f"Judging takes {most:,} requests, more than `max_requests` {options.max_requests:,}. Raise it, or "
-                "compare less: `max_prompts`, `max_responses`, `max_truth_pairs`."
+                f"Judging takes {forecast['num_requests']:,} requests, and up to {most:,} if no answer can be read at "
+                f"first{before}; `max_requests` is {options.max_requests:,}. Raise it, or judge less: {fewer}."
             )
-        if cost is not None and options.max_cost is not None and cost > options.max_cost:
+        spent = self.cost or 0.0
+        if cost is not None and options.max_cost is not None and spent + cost > options.max_cost:
+            before = f", after {spent:.2f} that are paid" if spent else ""
             raise ConfigError(
-                f"Judging may cost {cost:.2f} ({most:,} requests), more than `max_cost` {options.max_cost:g}. "
-                "Raise it, or compare less: `max_prompts`, `max_responses`, `max_truth_pairs`."
+                f"Judging may cost {forecast['cost']:.2f}, and up to {cost:.2f} if no answer can be read at first"
+                f"{before}; `max_cost` is {options.max_cost:g}. Raise it, or judge less: {fewer}."
             )
 
     def check(self) -> None:
@@ -69,13 +88,16 @@ class Spending:
                 "a higher one goes on."
             )
 
-    def note_paid(self, answer: Answer) -> None:
+    def note_paid(self, answer: Answer, asked: str, max_tokens: int) -> None:
+        """An answer to a text; what the server does not count is taken to be as large as was forecast."""
         with self._lock:
             self.num_requests += 1
             num_in, num_out = answer["num_tokens_in"], answer["num_tokens_out"]
             self.num_uncounted += num_in is None or num_out is None
-            self.num_tokens_in += num_in or 0
-            self.num_tokens_out += num_out or 0
+            self.num_tokens_in += num_tokens(asked) if num_in is None else num_in
+            self.num_tokens_out += max_tokens if num_out is None else num_out
+            if self._file is not None:
+                write_json(self._file, {name: getattr(self, name) for name in PAID})
 
     def note_kept(self) -> None:
         with self._lock:
@@ -86,3 +108,8 @@ class Spending:
         if of_input is None or of_output is None:
             return None
         return (num_tokens_in * of_input + num_tokens_out * of_output) / MILLION
+
+
+def num_tokens(text: str) -> int:
+    """About how many, rather too many."""
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)

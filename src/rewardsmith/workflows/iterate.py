@@ -13,6 +13,7 @@ from rewardsmith.artifacts.runs.run_folder import RunFolder
 from rewardsmith.artifacts.terminal.progress import say, set_quiet
 from rewardsmith.contracts.metrics.iterate import IterateMetrics, RoundNumbers
 from rewardsmith.engine.hardware.devices import use_all_cores
+from rewardsmith.judging.options import MAY_CHANGE
 from rewardsmith.report.iterate.next_steps import next_steps
 from rewardsmith.report.iterate.report import render_iterate_report
 from rewardsmith.report.iterate.terminal import print_iterate
@@ -92,7 +93,7 @@ def _open_folder(config: IterateConfig, setting: Setting) -> RunFolder:
         setting.inputs,
         config.run.overwrite,
         config.run.seed,
-        may_change=("save_rollouts",),
+        may_change=("save_rollouts", *MAY_CHANGE),
     )
     if folder.resumed:
         say(f"Going on with what {folder.path} holds.")

@@ -17,6 +17,7 @@ from rewardsmith.contracts.judge import Judge
 from rewardsmith.contracts.metrics.judge import ForecastNumbers, JudgeMetrics
 from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.judging.endpoint_judge import EndpointJudge
+from rewardsmith.judging.options import MAY_CHANGE
 from rewardsmith.report.judge.terminal import forecast_words, print_forecast, print_judging
 from rewardsmith.report.notebook import MeasuredResult
 from rewardsmith.report.numbers import decimal
@@ -28,11 +29,8 @@ from rewardsmith.workflows.options.judge import JudgeConfig
 from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output
 
 JUDGED = "judged.jsonl"
-MAY_CHANGE = (
-    *("max_requests", "max_cost", "input_price", "output_price", "forecast", "window"),
-    *("api_key_env", "max_concurrent_requests", "max_retries", "request_timeout_s"),
-)
-"""Options that bear on no ruling: a run may go on with others."""
+FEWER = "`max_prompts`, `max_responses`, `max_truth_pairs`"
+"""Options by which less is judged."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +87,7 @@ def _judged(config: JudgeConfig, inputs: JudgeInputs, opened: OpenedJudge) -> Ju
             raise ConfigError("`forecast` is for a judge behind `base_url`: others cost nothing.")
         return JudgeForecast(forecast)
     if isinstance(judge, EndpointJudge) and forecast is not None:
-        judge.model.spending.check_forecast(forecast)
+        judge.model.spending.check_forecast(forecast, FEWER)
         say(f"Judging takes {forecast_words(forecast)}")
     name = "-".join(inputs.names) or str(config.judge_truth)
     folder = RunFolder.open(
@@ -99,7 +97,7 @@ def _judged(config: JudgeConfig, inputs: JudgeInputs, opened: OpenedJudge) -> Ju
         {**inputs.fingerprints, "judge": judge.fingerprint},
         config.run.overwrite,
         config.run.seed,
-        MAY_CHANGE,
+        (*MAY_CHANGE, "forecast", "window"),
     )
     if inputs.quarantine:
         write_jsonl(folder.path / QUARANTINE, inputs.quarantine)

@@ -17,7 +17,7 @@ FIRST = scores_of([[0, 2], [4, 6]])
 
 
 def test_a_look_by_hand() -> None:
-    found = reward_model_numbers(SAMPLES, scores_of([[1, 2], [9, 9]]), FIRST, np.array([[0, 1], [1, 0]]), 50, 0.7)
+    found = reward_model_numbers(SAMPLES, scores_of([[1, 2], [9, 9]]), FIRST, np.array([[0, 1], [1, 0]]), None, 50, 0.7)
     assert found["num_pairs"] == 50 and found["held_out_accuracy"] == 0.7
     assert (found["spread_here"], found["spread_first"]) == (0.25, 1.0)
     assert found["objective"] == pytest.approx((0.5 / (1 + math.exp(-1)) + 0.25) / 2)
@@ -26,17 +26,25 @@ def test_a_look_by_hand() -> None:
     assert found["gap_quantiles_here"] == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95])
     assert found["gap_quantiles_first"] == [2.0] * 5
     assert found["gold_accuracy"]["value"] == 0.75 and found["num_gold_pairs"] == 2
+    assert found["judge_accuracy"]["value"] is None and found["num_judge_pairs"] == 0
+
+
+def test_a_judge_stands_beside_gold() -> None:
+    rewards, gold, judged = scores_of([[1, 2], [9, 8]]), np.array([[0, 1], [1, 0]]), np.array([[0, 1], [3, 5]])
+    found = reward_model_numbers(SAMPLES, rewards, FIRST, gold, judged, 50, None)
+    assert (found["gold_accuracy"]["value"], found["num_gold_pairs"]) == (1.0, 2)
+    assert (found["judge_accuracy"]["value"], found["num_judge_pairs"]) == (0.5, 2)
 
 
 def test_without_gold_agreement_with_it_is_not_known() -> None:
-    found = reward_model_numbers(SAMPLES, FIRST, FIRST, None, 50, None)
+    found = reward_model_numbers(SAMPLES, FIRST, FIRST, None, None, 50, None)
     assert found["gold_accuracy"] == {"value": None, "low": None, "high": None} and found["num_gold_pairs"] == 0
     assert found["held_out_accuracy"] is None and found["drift"] == 0
 
 
 def test_a_model_that_tells_nothing_apart_is_an_error() -> None:
     with pytest.raises(RunError, match="gives 1 to all 4 responses"):
-        reward_model_numbers(SAMPLES, FIRST, scores_of([[1, 1], [1, 1]]), None, 50, None)
+        reward_model_numbers(SAMPLES, FIRST, scores_of([[1, 1], [1, 1]]), None, None, 50, None)
 
 
 def test_only_pairs_of_different_texts_and_unequal_gold_count() -> None:

@@ -31,6 +31,9 @@ def test_matches_are_those_with_the_first_policy_and_of_the_best_with_plain_rl(r
 def test_reward_models_show_spread_beside_that_on_the_first_policy(run: dict[str, Any]) -> None:
     last = model_rows(run)[2]
     assert (last.spread, last.accuracy, last.num_pairs) == ("0.20 / 0.90", "49% (45 to 52%)", "2,200")
+    assert last.judged == "\N{EN DASH}"
+    run["rounds"][2]["reward_model"]["judge_accuracy"] = {"value": 0.6, "low": 0.5, "high": 0.7}
+    assert model_rows(run)[2].judged == "60% (50 to 70%)"
     run["rounds"][2]["reward_model"] |= {"disagreement": None, "held_out_accuracy": None}
     assert (model_rows(run)[2].disagreement, model_rows(run)[2].held_out) == ("\N{EN DASH}", "\N{EN DASH}")
 

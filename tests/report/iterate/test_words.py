@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rewardsmith.report.iterate.tables import label_rows
 from rewardsmith.report.iterate.words import (
     gain_sentence,
     headline,
@@ -85,6 +86,10 @@ def test_what_nobody_judged_is_not_claimed(run: dict[str, Any]) -> None:
     assert points(run) == ["No stop rule held after any round, as far as that can be told without a judge."]
     told = dict(not_judged(run))
     assert "Win rates, the best round" in told
+    right = "Whether the reward model is right on the policy's responses"
+    assert told[right].startswith("there is neither gold nor a judge")
+    run["rounds"][-1]["reward_model"]["judge_accuracy"] = {"value": 0.6, "low": 0.5, "high": 0.7}
+    assert right not in dict(not_judged(run))
     assert told["How sure the reward model is"] == "no two models differ in their rewards (`num_members`)"
     said = dict(measured(run))
     assert said["Judged by"] == "nobody" and "Best round" not in said
@@ -113,6 +118,19 @@ def test_a_judge_that_labelled_is_told_from_one_that_did_not(run: dict[str, Any]
     run |= {"judged_by": "judge", "labels": "judge"}
     assert dict(measured(run))["Judged by"].startswith("another reward model, the one that gave the fresh labels")
     assert dict(measured(run | {"labels": "none"}))["Judged by"] == "another reward model"
+
+
+def test_a_chat_model_that_labels_is_no_reward_model_and_not_the_one_that_judges(run: dict[str, Any]) -> None:
+    run |= {"judged_by": "judge", "labels": "judge", "chat_judge": "big-chat"}
+    said = dict(measured(run))
+    assert said["Fresh labels"] == "by the chat model big-chat"
+    run["rounds"][1]["labels"] |= {"num_pairs": 190, "num_not_judged": 10}
+    assert dict(measured(run))["Fresh labels"] == (
+        "by the chat model big-chat, which did not judge 10 of 600 pairs: these are left out"
+    )
+    assert said["Judged by"] == "another reward model, not the chat model that gave the fresh labels"
+    assert {row[2] for row in label_rows(run)} == {"big-chat"}
+    assert dict(measured(run | {"chat_judge": None}))["Fresh labels"] == "by another reward model"
 
 
 def test_a_run_that_waits_says_for_what(run: dict[str, Any]) -> None:

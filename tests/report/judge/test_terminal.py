@@ -44,7 +44,15 @@ TRUTH: dict[str, Any] = {
     "needed": [{"gain": 0.05, "num_comparisons": 2100, "num_comparisons_at_low": 4800}],
 }
 JUDGE = {"judge": "m", "rubric": "paper", "orders": "random", "tie_band": None}
-FORECAST: Any = {"num_requests": 1200, "num_kept": 3, "num_tokens_in": 500_000, "num_tokens_out": 9000, "cost": 1.25}
+FORECAST: Any = {
+    "num_requests": 1200,
+    "num_requests_most": 2400,
+    "num_kept": 3,
+    "num_tokens_in": 500_000,
+    "num_tokens_out": 9000,
+    "cost": 1.25,
+    "cost_most": 2.5,
+}
 
 
 def file(name: str, rating: Any = NOTHING) -> dict[str, Any]:
@@ -94,3 +102,4 @@ def test_a_forecast_says_what_is_kept_already() -> None:
     words = forecast_words(FORECAST)
     assert words.startswith("1,200 requests: about 500,000 tokens to read, up to 9,000 to write, cost up to 1.25.")
     assert "3 answers are kept already" in words
+    assert words.endswith("asked for once more: at worst 2,400 requests and a cost up to 2.50.")

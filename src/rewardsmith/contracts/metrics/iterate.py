@@ -32,6 +32,8 @@ class LabelNumbers(TypedDict):
     """Fresh labels of a round."""
 
     num_pairs: int
+    num_not_judged: int
+    """Further pairs that a chat model was asked about and did not judge."""
     by: Literal["gold", "judge", "person", "demonstrations"]
     wrong_share: float | None
     """That gold contradicts; None without gold."""
@@ -61,6 +63,9 @@ class RewardModelNumbers(TypedDict):
     gold_accuracy: IntervalNumbers
     """How often it prefers what gold prefers, of two responses of the policy to one prompt; clustered by prompt."""
     num_gold_pairs: int
+    judge_accuracy: IntervalNumbers
+    """The same by the rewards of the judge in gold's place; null without a judge that is a reward model."""
+    num_judge_pairs: int
 
 
 class MatchNumbers(TypedDict):
@@ -137,6 +142,8 @@ class IterateFindings(TypedDict):
     """What reward models begin as."""
     adapt: Literal["none", "retrain", "metarm", "ocrm"]
     labels: Literal["none", "gold", "judge", "person", "demonstrations"]
+    chat_judge: str | None
+    """Chat model that gives the labels of a judge; None: no chat model labels."""
     preference_data: Literal["first", "last", "all"]
     policy_start: Literal["sft", "last"]
     reference: Literal["sft", "last"]

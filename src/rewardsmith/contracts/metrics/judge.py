@@ -100,10 +100,14 @@ class ForecastNumbers(TypedDict):
     """What is still to be asked, each request answered once and at full length."""
 
     num_requests: int
+    num_requests_most: int
+    """If no answer can be read at first: each is then asked for in another form."""
     num_kept: int
     num_tokens_in: int
     num_tokens_out: int
     cost: float | None
+    cost_most: float | None
+    """Of so many requests."""
 
 
 class SpentNumbers(TypedDict):
@@ -117,7 +121,8 @@ class SpentNumbers(TypedDict):
     num_tokens_in: int
     num_tokens_out: int
     num_uncounted: int
-    """Answers of which the endpoint does not say how many tokens they took."""
+    """Answers of which the endpoint does not say how many tokens they took: they count here as was forecast, a third
+    of the bytes read and the longest answer written."""
     cost: float | None
     forecast: ForecastNumbers
 

@@ -23,15 +23,18 @@ def reward_model_numbers(
     here: SampleScores,
     first: SampleScores,
     gold: Floats | None,
+    judged: Floats | None,
     num_pairs: int,
     held_out_accuracy: float | None,
 ) -> RewardModelNumbers:
     """Of a reward model that says ``here`` of the ``samples`` of the round and ``first`` of those of round 1.
 
-    ``gold`` [P, k] of the samples of the round, where it is known. ``RunError`` where ``first`` are all equal.
+    ``gold`` and ``judged``, a judge's rewards, [P, k] of the samples of the round, where they are known. ``RunError``
+    where ``first`` are all equal.
     """
     mean, std = usual_scale(first.rewards)
-    accuracy, num_gold_pairs = gold_accuracy(samples, here.rewards, gold)
+    by_gold, num_gold_pairs = gold_accuracy(samples, here.rewards, gold)
+    by_judge, num_judge_pairs = gold_accuracy(samples, here.rewards, judged)
     return {
         "num_pairs": num_pairs,
         "held_out_accuracy": held_out_accuracy,
@@ -42,8 +45,10 @@ def reward_model_numbers(
         "drift": (float(here.rewards.mean()) - mean) / std,
         "gap_quantiles_here": gap_quantiles(here.rewards),
         "gap_quantiles_first": gap_quantiles(first.rewards),
-        "gold_accuracy": accuracy.as_dict(),
+        "gold_accuracy": by_gold.as_dict(),
         "num_gold_pairs": num_gold_pairs,
+        "judge_accuracy": by_judge.as_dict(),
+        "num_judge_pairs": num_judge_pairs,
     }
 
 

@@ -50,6 +50,9 @@ class ModelRow:
     num_pairs: str
     held_out: str
     accuracy: str
+    """By gold."""
+    judged: str
+    """The same by a judge."""
     spread: str
     objective: str
     drift: str
@@ -135,6 +138,7 @@ def _model_row(each: RoundNumbers) -> ModelRow:
         num_pairs=count(model["num_pairs"]),
         held_out=percent(model["held_out_accuracy"]),
         accuracy=share_words(model["gold_accuracy"]),
+        judged=share_words(model["judge_accuracy"]),
         spread=f"{decimal(model['spread_here'])} / {decimal(model['spread_first'])}",
         objective=decimal(model["objective"], 3),
         drift=decimal(model["drift"], 1),
@@ -144,8 +148,9 @@ def _model_row(each: RoundNumbers) -> ModelRow:
 
 def label_rows(metrics: IterateFindings) -> list[tuple[str, str, str, str]]:
     """Round, fresh labels, by whom, and the share of them that gold contradicts."""
+    chat = metrics["chat_judge"]
     return [
-        (f"round {each['round']}", count(labels["num_pairs"]), labels["by"], percent(labels["wrong_share"]))
+        (f"round {each['round']}", count(labels["num_pairs"]), chat or labels["by"], percent(labels["wrong_share"]))
         for each in metrics["rounds"]
         if (labels := each["labels"])
     ]

@@ -44,9 +44,12 @@ def _policies(metrics: IterateMetrics) -> Table:
 
 
 def _models(metrics: IterateMetrics) -> Table:
-    table = _table("reward model", "pairs", "right on its samples", "spread here / first", "J", "drift")
+    by_judge = metrics["judged_by"] == "judge"
+    right = "orders as the judge" if by_judge else "right on its samples"
+    table = _table("reward model", "pairs", right, "spread here / first", "J", "drift")
     for row in model_rows(metrics):
-        table.add_row(row.name, row.num_pairs, row.accuracy, row.spread, row.objective, row.drift)
+        accuracy = row.judged if by_judge else row.accuracy
+        table.add_row(row.name, row.num_pairs, accuracy, row.spread, row.objective, row.drift)
     return table
 
 

@@ -141,8 +141,9 @@ def not_judged(metrics: IterateFindings) -> list[tuple[str, str]]:
         why = "there is neither a gold reward nor a judge (`judge_model_path`)"
         told.append(("Win rates, the best round", why))
         told.append(("Whether a round gained nothing, or the policy ran away", f"that goes by judged quality: {why}"))
-    if last and not known(last["gold_accuracy"]["value"]):
-        told.append(("Whether the reward model is right on the policy's responses", "only gold could tell"))
+    if last and not (known(last["gold_accuracy"]["value"]) or known(last["judge_accuracy"]["value"])):
+        why = "there is neither gold nor a judge (`judge_model_path`), and nothing else could tell"
+        told.append(("Whether the reward model is right on the policy's responses", why))
     if last and last["disagreement"] is None:
         told.append(("How sure the reward model is", "no two models differ in their rewards (`num_members`)"))
     if last and last["held_out_accuracy"] is None:
@@ -166,7 +167,7 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
         ("First policy", metrics["policy"]),
         ("Reward model", f"begins as {metrics['reward_model']}; {ADAPT[metrics['adapt']]}"),
         ("It learns from", PREFERENCE_DATA[metrics["preference_data"]]),
-        ("Fresh labels", LABELS[metrics["labels"]]),
+        ("Fresh labels", _labels(metrics)),
         ("A round begins at", POLICY_START[metrics["policy_start"]]),
         ("Its KL is counted from", REFERENCE[metrics["reference"]]),
         (
@@ -184,11 +185,24 @@ def measured(metrics: IterateFindings) -> list[tuple[str, str]]:
     return told
 
 
+def _labels(metrics: IterateFindings) -> str:
+    if metrics["chat_judge"] is None:
+        return LABELS[metrics["labels"]]
+    labels = [each["labels"] for each in metrics["rounds"] if each["labels"]]
+    untold = sum(each["num_not_judged"] for each in labels)
+    asked = untold + sum(each["num_pairs"] for each in labels)
+    left_out = f", which did not judge {count(untold)} of {count(asked)} pairs: these are left out" if untold else ""
+    return f"by the chat model {metrics['chat_judge']}{left_out}"
+
+
 def _judge(metrics: IterateFindings) -> str:
     if metrics["judged_by"] is None:
         return "nobody"
-    partial = ", the one that gave the fresh labels: it finds better what it taught"
-    return judge_words(metrics) + (partial if metrics["judged_by"] == metrics["labels"] == "judge" else "")
+    if not metrics["judged_by"] == metrics["labels"] == "judge":
+        return judge_words(metrics)
+    if metrics["chat_judge"] is not None:
+        return f"{judge_words(metrics)}, not the chat model that gave the fresh labels"
+    return f"{judge_words(metrics)}, the one that gave the fresh labels: it finds better what it taught"
 
 
 def judge_words(metrics: IterateFindings) -> str:

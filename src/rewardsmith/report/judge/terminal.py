@@ -51,10 +51,11 @@ def print_forecast(forecast: ForecastNumbers, console: Console) -> None:
 def forecast_words(f: ForecastNumbers) -> str:
     """Of what is still to be asked."""
     cost = "" if f["cost"] is None else f", cost up to {f['cost']:.2f}"
+    worst = "" if f["cost_most"] is None else f" and a cost up to {f['cost_most']:.2f}"
     return (
         f"{f['num_requests']:,} requests: about {f['num_tokens_in']:,} tokens to read, up to {f['num_tokens_out']:,} "
         f"to write{cost}. {f['num_kept']:,} answers are kept already. An answer that cannot be read is asked for once "
-        "more."
+        f"more: at worst {f['num_requests_most']:,} requests{worst}."
     )
 
 
@@ -146,7 +147,11 @@ def _of_position(p: PositionNumbers) -> str:
 
 def _of_spending(s: SpentNumbers, duration_s: float) -> str:
     cost = "" if s["cost"] is None else f", cost {s['cost']:.2f}"
-    uncounted = f" (of {s['num_uncounted']:,} answers the endpoint does not say)" if s["num_uncounted"] else ""
+    uncounted = (
+        f" (estimated for {s['num_uncounted']:,} answers, of which the endpoint does not say)"
+        if s["num_uncounted"]
+        else ""
+    )
     return (
         f"{s['num_requests']:,} answers paid and {s['num_kept']:,} kept ones used, {s['num_retries']:,} tries again, "
         f"{s['num_tokens_in']:,} tokens read and {s['num_tokens_out']:,} written{uncounted}{cost}, {duration_s:.0f} s."

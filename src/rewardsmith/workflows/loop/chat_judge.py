@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.judge import ResponsePair
@@ -16,16 +17,15 @@ from rewardsmith.workflows.options.iterate import IterateConfig
 
 
 @contextmanager
-def open_chat_judge(config: IterateConfig) -> Iterator[EndpointJudge]:
-    """The one that options name."""
-    with closing(
-        EndpointJudge(config.chat, config.spending, config.endpoint, config.run.seed, config.run.quiet)
-    ) as judge:
+def open_chat_judge(config: IterateConfig, paid: Path | None = None) -> Iterator[EndpointJudge]:
+    """The one that options name. ``paid``: file of what the loop has paid."""
+    how = config.chat, config.spending, config.endpoint, config.run.seed, config.run.quiet
+    with closing(EndpointJudge(*how, paid)) as judge:
         yield judge
 
 
 def ruled(judge: EndpointJudge, samples: RoundSamples, pairs: Sequence[SamplePair]) -> list[Decision | None]:
-    """What the judge says of each pair, None where it could not be told; what was in the way is said.
+    """What the judge says of each pair, None where it does not judge; the first reason is said.
 
     ``ConfigError`` where it would take more requests or money than allowed; ``RunError`` where no pair was judged.
     """
@@ -34,7 +34,7 @@ def ruled(judge: EndpointJudge, samples: RoundSamples, pairs: Sequence[SamplePai
         for pair in pairs
         for own in [samples.responses[pair.prompt]]
     ]
-    judge.model.spending.check_forecast(judge.forecast(asked))
+    judge.model.spending.check_forecast(judge.forecast(asked), "`labels_per_round`, `num_rounds`")
     rulings = judge.judge(asked)
     untold = [ruling for ruling in rulings if ruling.outcome is None]
     if untold:

@@ -36,6 +36,11 @@ class LoopFiles:
         return self.path / "forecast.json"
 
     @property
+    def paid(self) -> Path:
+        """What a chat model that labels has taken in all rounds."""
+        return self.path / "paid.json"
+
+    @property
     def start(self) -> RoundFiles:
         """What is known of the first policy."""
         return RoundFiles(self.path / "start")
@@ -59,6 +64,11 @@ class RoundFiles:
     def labels(self) -> Path:
         """Fresh labels, as ``train`` reads them."""
         return self.path / "labels.jsonl"
+
+    @property
+    def not_judged(self) -> Path:
+        """Pairs that a chat model was asked about and did not judge."""
+        return self.path / "not_judged.jsonl"
 
     @property
     def to_label(self) -> Path:

@@ -20,6 +20,7 @@ def findings_of(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None)
         "reward_model": config.model.model_name_or_path,
         "adapt": config.rounds.adapt,
         "labels": config.labelling.labels,
+        "chat_judge": config.chat.judge_model if config.labels_by_chat else None,
         "preference_data": config.rounds.preference_data,
         "policy_start": config.rounds.policy_start,
         "reference": config.rounds.reference,

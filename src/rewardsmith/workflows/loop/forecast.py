@@ -86,7 +86,7 @@ def _measured(loop: Loop) -> Forecast:
     try:
         with claimed(folder, folder=True):
             for place, (num_prompts, num_rollouts) in enumerate(SMALL):
-                small = _in_small(loop, folder / str(place), num_prompts, num_rollouts)
+                small = in_small(loop, folder / str(place), num_prompts, num_rollouts)
                 set_quiet(True)
                 run_round(small, 1, {})
                 set_quiet(loop.config.run.quiet)
@@ -98,11 +98,11 @@ def _measured(loop: Loop) -> Forecast:
     return extrapolated(costs, done, work(loop, 1))
 
 
-def _in_small(loop: Loop, path: Path, num_prompts: int, num_rollouts: int) -> Loop:
-    """A loop with less of everything, in which nobody has to decide."""
+def in_small(loop: Loop, path: Path, num_prompts: int, num_rollouts: int) -> Loop:
+    """A loop with less of everything, in which nobody has to decide, and nothing is paid."""
     config: IterateConfig = loop.config
     labelling = config.labelling
-    if labelling.labels == "person":
+    if labelling.labels == "person" or config.labels_by_chat:
         labelling = replace(labelling, labels="none")
     policy = replace(config.policy, rollouts=replace(config.policy.rollouts, num_rollouts=num_rollouts))
     small = replace(

@@ -63,8 +63,10 @@ def label(loop: Loop, number: int) -> Spent:
     if how.labels == "person":
         decisions, _ = decisions_about(folder.to_label, folder.decisions)
     elif loop.config.labels_by_chat:
-        with open_chat_judge(loop.config) as judge:
+        with open_chat_judge(loop.config, loop.files.paid) as judge:
             decisions = ruled(judge, samples, pairs)
+        asked = zip(rows_to_decide(samples, pairs, number), decisions, strict=True)
+        write_jsonl(folder.not_judged, (row for row, decision in asked if decision is None))
     else:
         labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
         assert labeller is not None
@@ -78,12 +80,17 @@ def label(loop: Loop, number: int) -> Spent:
 
 def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
     """Of the labels of a round; None without any."""
-    path = loop.files.round(number).labels
-    if not path.is_file():
+    folder = loop.files.round(number)
+    if not folder.labels.is_file():
         return None
-    rows = read_rows(path)
+    rows = read_rows(folder.labels)
     wrong = [row["meta"]["truth"]["wrong"] for row in rows if "truth" in row["meta"] and "target" not in row]
-    return {"num_pairs": len(rows), "by": _by(loop), "wrong_share": float(np.mean(wrong)) if wrong else None}
+    return {
+        "num_pairs": len(rows),
+        "num_not_judged": len(read_rows(folder.not_judged)) if loop.config.labels_by_chat else 0,
+        "by": _by(loop),
+        "wrong_share": float(np.mean(wrong)) if wrong else None,
+    }
 
 
 def write_label_next(loop: Loop, number: int) -> None:

@@ -31,8 +31,10 @@ def look(loop: Loop, number: int) -> Spent:
     with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
         here, there = score_samples(scorer, samples), score_samples(scorer, first)
         accuracy = held_out_accuracy(scorer, loop.material.held_out)
+    judge = loop.setting.judge
+    judged = None if judge is None else score_samples(judge, samples).rewards
     num_pairs = len(pairs_of(loop, round_of_model(loop, number)))
-    numbers = reward_model_numbers(samples, here, there, column_of(rows, "gold"), num_pairs, accuracy)
+    numbers = reward_model_numbers(samples, here, there, column_of(rows, "gold"), judged, num_pairs, accuracy)
     mean, std = usual_scale(there.rewards)
     write_json(loop.files.round(number).look, {"reward_model": numbers, "reward_mean": mean, "reward_std": std})
     return Spent()

@@ -90,7 +90,7 @@ def test_words_for_a_terminal_load_no_plotting_library(fake_audit: ModuleType, t
 import json, sys
 from rich.console import Console
 from rewardsmith.report import terminal
-from rewardsmith.report.audit.words.results import results as words
+from rewardsmith.report.audit.words import results as words
 from rewardsmith.report.evaluate import terminal as _
 from rewardsmith.report.refine import terminal as _
 from rewardsmith.report.study import tables

@@ -22,7 +22,7 @@ class CacheResult:
 
     @property
     def num_bytes(self) -> int:
-        return sum(kept.num_bytes for kept in (*self.entries, *self.models))
+        return sum(entry.num_bytes for entry in self.entries) + sum(model.num_bytes for model in self.models)
 
     def summary(self) -> dict[str, Any]:
         return {

@@ -258,10 +258,10 @@ def test_the_forecast_knows_what_is_kept_and_the_cap_holds_before_anything_is_se
         cost = (forecast["num_tokens_in"] * 3 + forecast["num_tokens_out"] * 15) / 1e6
         assert forecast["cost"] == pytest.approx(cost)
         assert (forecast["num_requests_most"], forecast["cost_most"]) == (72, pytest.approx(2 * cost))
-        with pytest.raises(ConfigError, match=r"72 if no answer can be read at first; `max_requests` is 50"):
+        with pytest.raises(ConfigError, match=f"may cost {cost:.2f}; `max_cost` is 0.05"):
             one.model.spending.check_forecast(forecast, "`x`")
-        one = judge(server.url, SpendingOptions(**prices, max_cost=1.5 * cost), max_judge_tokens=512)
-        with pytest.raises(ConfigError, match=f"may cost {cost:.2f}, and up to {2 * cost:.2f} if"):
+        one = judge(server.url, SpendingOptions(**prices, max_cost=1.1 * cost, max_requests=35), max_judge_tokens=512)
+        with pytest.raises(ConfigError, match="takes 36 requests; `max_requests` is 35"):
             one.model.spending.check_forecast(forecast, "`x`")
     assert len(server.asked) == num_asked
 
@@ -284,6 +284,13 @@ def test_once_the_cap_is_spent_nothing_more_is_asked(judge: Opened) -> None:
         paid = len(server.asked)
         judge(server.url).judge(many(40))
     assert len(server.asked) == 80 and paid >= 10
+
+
+def test_asking_again_stops_at_the_most_requests(judge: Opened) -> None:
+    with chat_server(lambda body: said(body, "I like both.")) as server:
+        with pytest.raises(RunError, match="as many as `max_requests`"):
+            judge(server.url, SpendingOptions(max_requests=80)).judge(many(40))
+        assert 80 <= len(server.asked) <= 88  # those under way are paid
 
 
 def test_where_a_server_counts_nothing_the_cap_goes_by_the_forecast(judge: Opened) -> None:

@@ -218,7 +218,7 @@ def test_pairs_that_nobody_judged_are_counted_in_the_verdict(tmp_path: Any) -> N
         ({"planted_rate": 0.7}, "--planted_rate"),
         ({"num_folds": 2}, "--num_folds"),
         ({"num_judges": 1}, "--num_judges"),
-        ({"seed": -1}, "--seed"),
+        ({"seed": -1}, "`seed` -1 must be at least 0"),
     ],
 )
 def test_senseless_options_are_refused(options: dict[str, Any], words: str, tmp_path: Any) -> None:

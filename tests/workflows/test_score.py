@@ -12,6 +12,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,11 @@ def test_wrong_options_are_told_before_any_work(models: list[str], tmp_path: Pat
             run_score(config(models[0], tmp_path / "a.parquet", scoring=options), rows)
     own = RowOptions(dataset_name=str(write_rows(tmp_path / "rows.jsonl", rows)))
     with pytest.raises(ConfigError, match=r"rows\.jsonl is read from there and would be replaced"):
-        run_score(config(models[0], tmp_path / "rows.jsonl", data=own, overwrite=True))
+        run_score(
+            replace(
+                config(models[0], tmp_path / "rows.jsonl", data=own), run=FileRunOptions(overwrite=True, quiet=True)
+            )
+        )
     Path(own.dataset_name).unlink()
     with pytest.raises(ConfigError, match="--window 0"):
         run_score(config(models[0], tmp_path / "a.parquet", window=0), rows)

@@ -27,7 +27,7 @@ class SpendingOptions:
     read is asked for once more."""
 
     max_requests: int = 10_000
-    """Do not begin where more requests could be sent, each of them twice at most; `iterate` counts all its rounds."""
+    """Do not begin where more requests are to be sent, and end after so many; `iterate` counts all its rounds."""
     input_price: float | None = None
     """Price of a million tokens that the judge reads."""
     output_price: float | None = None

@@ -60,33 +60,35 @@ class Spending:
         }
 
     def check_forecast(self, forecast: ForecastNumbers, fewer: str) -> None:
-        """``ConfigError`` where judging must not begin, since it could take more than is left.
+        """``ConfigError`` where judging must not begin, since it takes more than is left if every answer can be read.
 
         ``fewer``: the options by which less is judged.
         """
-        options, most, cost = self._options, forecast["num_requests_most"], forecast["cost_most"]
-        if self.num_requests + most > options.max_requests:
+        options, num, cost = self._options, forecast["num_requests"], forecast["cost"]
+        if self.num_requests + num > options.max_requests:
             before = f", after {self.num_requests:,} that are paid" if self.num_requests else ""
             raise ConfigError(
-                f"Judging takes {forecast['num_requests']:,} requests, and up to {most:,} if no answer can be read at "
-                f"first{before}; `max_requests` is {options.max_requests:,}. Raise it, or judge less: {fewer}."
+                f"Judging takes {num:,} requests{before}; `max_requests` is {options.max_requests:,}. "
+                f"Raise it, or judge less: {fewer}."
             )
         spent = self.cost or 0.0
         if cost is not None and options.max_cost is not None and spent + cost > options.max_cost:
             before = f", after {spent:.2f} that are paid" if spent else ""
             raise ConfigError(
-                f"Judging may cost {forecast['cost']:.2f}, and up to {cost:.2f} if no answer can be read at first"
-                f"{before}; `max_cost` is {options.max_cost:g}. Raise it, or judge less: {fewer}."
+                f"Judging may cost {cost:.2f}{before}; `max_cost` is {options.max_cost:g}. "
+                f"Raise it, or judge less: {fewer}."
             )
 
     def check(self) -> None:
-        """Before a request: ``RunError`` where no more may be spent."""
-        most, cost = self._options.max_cost, self.cost
-        if most is not None and cost is not None and cost >= most:
-            raise RunError(
-                f"Judging has cost {cost:.2f}, and `max_cost` is {most:g}. All answers are kept: the same command with "
-                "a higher one goes on."
-            )
+        """Before a request: ``RunError`` where no more may be asked or spent."""
+        options, cost = self._options, self.cost
+        spent = None
+        if options.max_cost is not None and cost is not None and cost >= options.max_cost:
+            spent = f"has cost {cost:.2f}, and `max_cost` is {options.max_cost:g}"
+        elif self.num_requests >= options.max_requests:
+            spent = f"has taken {self.num_requests:,} requests, as many as `max_requests`"
+        if spent is not None:
+            raise RunError(f"Judging {spent}. All answers are kept: the same command with a higher one goes on.")
 
     def note_paid(self, answer: Answer, asked: str, max_tokens: int) -> None:
         """An answer to a text; what the server does not count is taken to be as large as was forecast."""

@@ -50,12 +50,12 @@ class ScoringRow:
     conversations: list[Conversation | None] = field(default_factory=list)
     pair_id: str | None = None
     """Of a pair; equal for exact duplicates (`load_preferences` numbers them, which would need them all at once)."""
-    labelled: Callable[[], Pair] | None = None
-    """Of a pair: with all that the row says of its label. ``BadRowError`` for a number that is none."""
     problem: BadRowError | None = None
     place: str = ""
     """File and line, for messages."""
     file: str = ""
+    labelled: Callable[[], Pair] | None = None
+    """Of a pair: with all that the row says of its label. ``BadRowError`` for a number that is none."""
 
     def set_aside(self, problem: BadRowError, on_bad_row: str) -> QuarantinedRow:
         """The row with what is wrong with it; ``DataError`` with ``on_bad_row error``."""
@@ -174,7 +174,7 @@ def _scoring_row(
             conversations = _responses(record, kind, form, prompt_key)
             _check(conversations)
         opened.fields.note(raw.record)
-        return ScoringRow(number, raw, conversations, identity, labelled, place=place, file=opened.source.name)
+        return ScoringRow(number, raw, conversations, identity, place=place, file=opened.source.name, labelled=labelled)
     except BadRowError as problem:
         return ScoringRow(number, raw, problem=problem, place=place, file=opened.source.name)
 

@@ -56,7 +56,7 @@ def path(number: int, num_rollouts: int = 30) -> list[dict[str, Any]]:
             (1 - share) * each[number - 1] + share * each[number] + scale * rng.standard_normal()
             for each, scale in ((KL, 0.3), (GOLD, 0.025), (REWARD, 0.15))
         )
-        points.append({"rollout": i, "kl": kl, "reward": reward, "gold": gold})
+        points.append({"rollout": i, "kl": kl, "reward": reward, "reward_gap_first": reward, "gold": gold})
     return points
 
 
@@ -100,6 +100,7 @@ def one_round(number: int, stops: list[dict[str, Any]] | None = None) -> dict[st
         "reward_model": reward_model(number),
         "policy": policy(number),
         "path": path(number),
+        "path_from_first": True,
         "stops": stops or [],
         "stages": stages(with_forecast=number > 1),
     }

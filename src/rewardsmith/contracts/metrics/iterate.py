@@ -107,6 +107,8 @@ class PathPoint(TypedDict):
     """To the reference of the round."""
     reward: float
     """As the reward model gave it, before scaling, mean over the roll-out."""
+    reward_gap_first: float
+    """The same less the mean of the first policy's samples, in standard deviations of these."""
     gold: float | None
 
 
@@ -125,6 +127,8 @@ class RoundNumbers(TypedDict):
     reward_model: RewardModelNumbers
     policy: PolicyNumbers
     path: list[PathPoint]
+    path_from_first: bool
+    """Whether the KLs of the path are to the first policy."""
     stops: list[StopNumbers]
     stages: list[StageNumbers]
 

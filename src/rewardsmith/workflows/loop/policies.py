@@ -69,9 +69,22 @@ def policy_options(loop: Loop, number: int) -> PolicyOptions:
 
 def path_of(loop: Loop, number: int) -> list[PathPoint]:
     """Reward and gold of every roll-out, in order."""
+    mean, std = scale_of(loop, number)
     log = loop.files.round(number).policy / LOG
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return [
-        {"rollout": place, "kl": line["kl"], "reward": line["score"], "gold": line["gold"]}
+        {
+            "rollout": place,
+            "kl": line["kl"],
+            "reward": line["score"],
+            "reward_gap_first": (line["score"] - mean) / std,
+            "gold": line["gold"],
+        }
         for place, line in enumerate(lines)
     ]
+
+
+def path_from_first(loop: Loop, number: int) -> bool:
+    """Whether the policy of a round was held near the first one, from its first roll-out to its last."""
+    resets, num_rollouts = loop.config.policy.kl.reference_reset_rollouts, loop.config.policy.rollouts.num_rollouts
+    return (loop.config.rounds.reference == "sft" or number == 1) and not 0 < resets < num_rollouts

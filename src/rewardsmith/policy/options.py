@@ -93,6 +93,8 @@ class PPOOptions:
     loss_mean: Literal["tokens", "sequences", "response_sums"] = "tokens"
     """Whether all tokens count alike, or all responses; `response_sums`: the mean over responses of sums over their
     tokens, the gradient of the expected reward, which grows with their length."""
+    critic_start: Literal["policy", "reward_model"] = "policy"
+    """What the critic begins as: a copy of the policy that says 0, or the reward model, of the policy's tokens."""
     critic_warmup_rollouts: int = 0
     """First roll-outs, from which the critic alone learns."""
 
@@ -214,3 +216,5 @@ def _check_without_critic(options: PolicyOptions) -> None:
         raise ConfigError(f"`advantage` {name} compares the responses to a prompt: `num_samples` must be at least 2.")
     if options.ppo.critic_warmup_rollouts:
         raise ConfigError(f"`advantage` {name} has no critic: `critic_warmup_rollouts` must be 0.")
+    if options.ppo.critic_start != "policy":
+        raise ConfigError(f"`advantage` {name} has no critic: leave `critic_start` out.")

@@ -19,6 +19,7 @@ from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.ppo.training import train_policy
 from rewardsmith.policy.trl.training import train_policy_by_trl
 from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.critics import critic_of
 from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, workshop
 from rewardsmith.workflows.loop.looks import scale_of
 from rewardsmith.workflows.loop.loop import Loop
@@ -49,7 +50,8 @@ def improve(loop: Loop, number: int) -> Spent:
         }
         began = time.perf_counter()
         if config.policy_trainer.policy_trainer == "ours":
-            trained = train_policy(*given, **told, save_to=checkpoints_of(made), saving=saving)
+            critic = critic_of(reward_model(loop, number), policy, options)
+            trained = train_policy(*given, critic, **told, save_to=checkpoints_of(made), saving=saving)
         else:
             trained = train_policy_by_trl(config.policy_trainer.policy_trainer, *given, **told)
         spent = Spent.of(trained.outcome, time.perf_counter() - began)

@@ -149,12 +149,12 @@ class PolicyOptions:
 
 
 SETTINGS = {
-    "summarize": PolicyOptions(rewards=RewardOptions(no_end="replace", no_end_penalty=1.0)),
-    "paper": PolicyOptions(
+    "ppo-summarize": PolicyOptions(rewards=RewardOptions(no_end="replace", no_end_penalty=1.0)),
+    "ppo-paper": PolicyOptions(
         sampling=SamplingOptions(sampling="paper", max_new_tokens=512),
         rollouts=RolloutOptions(num_rollouts=2000, prompts_per_rollout=32),
         rewards=RewardOptions(reward_clip=0.8, no_end_penalty=0.0),
-        ppo=PPOOptions(num_ppo_epochs=1),
+        ppo=PPOOptions(num_ppo_epochs=1, critic_start="reward_model"),
         optimizer=PolicyOptimizerOptions(policy_learning_rate=5e-7, critic_learning_rate=1.5e-6),
     ),
     "rloo": PolicyOptions(
@@ -164,9 +164,9 @@ SETTINGS = {
         kl=KLOptions(kl_coef=0.0), ppo=PPOOptions(advantage="grpo", num_ppo_epochs=1, whiten_advantages=False)
     ),
 }
-"""Named settings. `summarize`: of summarize-from-feedback, as arXiv 2403.17031 has it; `paper`: of arXiv 2401.06080,
-with the KL cost and clip of its MetaRM runs; `rloo` and `grpo`: what TRL's trainers mean by the same options. What
-those do not tell is ours (docs/methods/ppo.md)."""
+"""Named settings (``--config embedded/NAME``). `ppo-summarize`: of summarize-from-feedback, as arXiv 2403.17031 has it;
+`ppo-paper`: of arXiv 2401.06080, with the KL cost and clip of its MetaRM runs; `rloo` and `grpo`: what TRL's trainers
+mean by the same options. What those do not tell is ours (docs/methods/ppo.md)."""
 
 
 def check_policy_options(options: PolicyOptions) -> None:

@@ -42,7 +42,7 @@ CONFIG_HELP = (
     "files later ones."
 )
 CONFIGS, EMBEDDED = Path(__file__).parent / "configs", "embedded/"
-"""What comes with the package: ``--config embedded/loop`` is ``loop.yaml``, and ``embedded/rloo`` one of ``SETTINGS``."""
+"""What comes with the package: ``--config embedded/loop`` is ``loop.yaml``, ``embedded/rloo`` one of ``SETTINGS``."""
 
 
 def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:

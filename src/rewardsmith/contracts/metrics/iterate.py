@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from rewardsmith.contracts.metrics.evaluate import SampleNumbers
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers, NextStep
 
 Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
@@ -125,6 +126,8 @@ class RoundNumbers(TypedDict):
     """From 1."""
     labels: LabelNumbers | None
     reward_model: RewardModelNumbers
+    samples: SampleNumbers
+    """What the reward model would choose of what the policy wrote at the beginning of the round."""
     policy: PolicyNumbers
     path: list[PathPoint]
     path_from_first: bool

@@ -18,7 +18,7 @@ from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layer
 
 Row = dict[str, Any]
 HEIGHT = 230
-NEAR = 0.08, 0.16
+NEAR = 0.07, 0.14
 """Shares of width and height within which rounds bear one label, since their own would lie on each other."""
 ON_THE_WAY = "roll-outs on the way"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.iterate import IterateFindings
 from rewardsmith.report.iterate.paths import peak_of, smooth_paths
@@ -16,6 +16,7 @@ from rewardsmith.report.numbers import decimal
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
+Floats = NDArray[np.float64]
 Row = dict[str, Any]
 HEIGHT = 230
 NEAR = 0.07, 0.14
@@ -92,7 +93,7 @@ def _tests(metrics: IterateFindings) -> list[Row]:
     return rows
 
 
-def _way(number: int, kls: Sequence[float], values: dict[str, Sequence[float] | None]) -> list[Row]:
+def _way(number: int, kls: Floats, values: dict[str, Floats | None]) -> list[Row]:
     return [
         {"round": number, "order": order, "x": _root(kl)}
         | {what: None if found is None else float(found[order]) for what, found in values.items()}

@@ -195,7 +195,7 @@ def main() -> None:
     set_quiet(True)
     use_all_cores()
     setting = _setting(given)
-    with_critic = replace(setting.options, ppo=SETTINGS["summarize"].ppo)
+    with_critic = replace(setting.options, ppo=SETTINGS["ppo-summarize"].ppo)
     sides: dict[str, Callable[[int], Rollouts]] = {
         "rewardsmith": lambda seed: ours(setting, seed, setting.options),
         "trl": lambda seed: theirs(setting, seed, {}),

@@ -56,7 +56,7 @@ def path(number: int, num_rollouts: int = 30) -> list[dict[str, Any]]:
             (1 - share) * each[number - 1] + share * each[number] + scale * rng.standard_normal()
             for each, scale in ((KL, 0.3), (GOLD, 0.025), (REWARD, 0.15))
         )
-        points.append({"rollout": i, "kl": kl, "reward": reward, "gold": gold})
+        points.append({"rollout": i, "kl": kl, "reward": reward, "reward_gap_first": reward, "gold": gold})
     return points
 
 
@@ -80,6 +80,28 @@ def reward_model(number: int) -> dict[str, Any]:
     }
 
 
+def samples(number: int, num: int = 4) -> dict[str, Any]:
+    """The reward model's choices among four responses to each prompt."""
+    gain = 0.1 * (2 - number)
+    golds = [GOLD[number - 1] + gain * (n - 1) / (num - 1) for n in range(1, num + 1)]
+    return {
+        "num_prompts": 128,
+        "num_responses": 128 * num,
+        "num_conversations_cut": 0,
+        "spread": interval(SPREAD[number - 1], 0.05),
+        "spread_share": 0.8,
+        "num_gold_prompts": 128,
+        "num_gold_pairs": 768,
+        "gold_accuracy": interval(ACCURACY[number - 1], 0.035),
+        "gold_rank_correlation": interval(0.3 * (2 - number), 0.06),
+        "gold_gain": interval(gain, 0.04),
+        "best_of_n": [
+            {"n": n, "kl_bound": 0.3 * n, "length": 60.0 + n, "gold": interval(gold), "gold_possible": 0.7}
+            for n, gold in enumerate(golds, 1)
+        ],
+    }
+
+
 def stages(with_forecast: bool) -> list[dict[str, Any]]:
     return [
         {
@@ -100,8 +122,10 @@ def one_round(number: int, stops: list[dict[str, Any]] | None = None) -> dict[st
         "round": number,
         "labels": {"num_pairs": 200, "num_not_judged": 0, "by": "gold", "wrong_share": 0.26},
         "reward_model": reward_model(number),
+        "samples": samples(number),
         "policy": policy(number),
         "path": path(number),
+        "path_from_first": True,
         "stops": stops or [],
         "stages": stages(with_forecast=number > 1),
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rewardsmith.cli.config import _in_one_line, config_to_yaml, parse_config
 from rewardsmith.errors import ConfigError
+from rewardsmith.policy.options import SETTINGS
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.workflows.options.audit import AuditConfig
 from rewardsmith.workflows.options.cache import CacheConfig
@@ -86,6 +88,22 @@ def test_a_configuration_that_comes_with_the_package() -> None:
     config = parse_config(IterateConfig, ["--config", "embedded/loop", "--num_rounds", "5"], "rewardsmith iterate", "")
     assert config.in_world and config.rounds.num_rounds == 5 and config.policy.ppo.advantage == "rloo"
     assert "Did you mean embedded/loop?" in complaint("--config", "embedded/lop")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_named_settings_are_those_that_python_has(name: str) -> None:
+    config = parse_config(IterateConfig, ["--config", f"embedded/{name}"], "rewardsmith iterate", "")
+    assert config == replace(IterateConfig(), policy=SETTINGS[name])
+    assert f"embedded/{name}" in (IterateConfig.__doc__ or "")
+
+
+def test_later_files_win_over_named_settings_and_flags_over_both(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("num_ppo_epochs: 2\nnum_rollouts: 7\n")
+    words = ["--num_rollouts=9", "--config", "embedded/ppo-paper", "--config", str(tmp_path / "own.yaml")]
+    policy = parse_config(IterateConfig, words, "rewardsmith iterate", "").policy
+    assert (policy.ppo.num_ppo_epochs, policy.rollouts.num_rollouts) == (2, 9)
+    assert policy.optimizer.policy_learning_rate == 5e-7
+    assert "embedded/ppo-paper: unknown option 'sampling'" in complaint("--config", "embedded/ppo-paper")
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:

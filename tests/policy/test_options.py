@@ -14,12 +14,14 @@ def test_named_settings_can_be_run(name: str) -> None:
 
 
 def test_the_settings_are_those_of_their_sources() -> None:
-    summarize, paper = (flatten(SETTINGS[name]) for name in ("summarize", "paper"))
+    summarize, paper = (flatten(SETTINGS[name]) for name in ("ppo-summarize", "ppo-paper"))
     assert (summarize["kl_coef"], summarize["value_coefficient"], summarize["num_ppo_epochs"]) == (0.05, 0.1, 4)
     assert (summarize["no_end"], summarize["no_end_penalty"]) == ("replace", 1.0)
     assert (paper["policy_learning_rate"], paper["critic_learning_rate"]) == (5e-7, 1.5e-6)
     assert (paper["reward_clip"], paper["num_rollouts"], paper["prompts_per_rollout"]) == (0.8, 2000, 32)
-    assert SETTINGS["summarize"].sampling.settings().on_policy and not SETTINGS["paper"].sampling.settings().on_policy
+    assert paper["critic_start"] == "reward_model"
+    on_policy = [SETTINGS[name].sampling.settings().on_policy for name in ("ppo-summarize", "ppo-paper")]
+    assert on_policy == [True, False]
 
 
 def test_every_option_has_a_name_of_its_own() -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 import rewardsmith
+from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file
 from rewardsmith.errors import ConfigError, DataError, OutputError
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.workflows.loop.policies import path_from_first
+from rewardsmith.workflows.options.iterate import IterateConfig
 from small_loops import IN_WORLD, SMALL, save_inputs
 
 
@@ -231,11 +235,29 @@ def test_test_prompts_are_neither_answered_while_learning_nor_among_the_pairs(
 
 
 def test_rewards_of_a_round_have_the_scale_of_the_first_policy(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    looped(tmp_path, inputs, num_rounds=1, num_rollouts=1, no_end_penalty=0.0, samples_to_read=99)
+    metrics = looped(tmp_path, inputs, num_rounds=1, num_rollouts=1, no_end_penalty=0.0, samples_to_read=99)
     look = json.loads((tmp_path / "round-1" / "look.json").read_text())
     for row in rows_of(tmp_path / "round-1" / "policy" / "samples.jsonl"):
         scaled = (row["score"] - look["reward_mean"]) / look["reward_std"]
         assert row["reward"] == pytest.approx(scaled, abs=1e-4)
+    [point] = metrics["rounds"][0]["path"]
+    assert point["reward_gap_first"] == pytest.approx((point["reward"] - look["reward_mean"]) / look["reward_std"])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"reference": "sft"}, [True, True]),
+        ({"reference": "last"}, [True, False]),
+        ({"reference_reset_rollouts": 5, "num_rollouts": 6}, [False, False]),
+        ({"reference_reset_rollouts": 6, "num_rollouts": 6}, [True, True]),
+    ],
+)
+def test_a_path_is_one_from_the_first_policy_while_that_is_the_reference(
+    options: dict[str, Any], expected: list[bool]
+) -> None:
+    loop: Any = SimpleNamespace(config=build_config(IterateConfig, options))
+    assert [path_from_first(loop, number) for number in (1, 2)] == expected
 
 
 def test_it_ends_after_a_round_in_which_a_stop_rule_holds(

@@ -21,6 +21,7 @@ import yaml
 from rewardsmith.artifacts.config.flat_config import (
     at_home,
     build_config,
+    changed_options,
     flatten,
     leaf_types,
     refuse_negative_seeds,
@@ -29,6 +30,7 @@ from rewardsmith.artifacts.config.flat_config import (
 from rewardsmith.artifacts.config.yaml_text import parse_yaml
 from rewardsmith.cli.help_text import filled, option_docstrings, room
 from rewardsmith.errors import ConfigError
+from rewardsmith.policy.options import SETTINGS
 
 Config = TypeVar("Config")
 
@@ -36,9 +38,12 @@ LONE_WORDS = {"dataset_name": "the data set", "audit_dir": "the audit", "files":
 """Options that need no flag, and what they are called."""
 SEVERAL = ("test", "files")
 """Options that may come again: their values are joined by commas, as they may be written from the start."""
-CONFIG_HELP = "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it."
+CONFIG_HELP = (
+    "--config FILE.yaml takes options from a file (flat, named like the flags); flags win over it, and of several "
+    "files later ones."
+)
 CONFIGS, EMBEDDED = Path(__file__).parent / "configs", "embedded/"
-"""Files that come with the package: ``--config embedded/loop`` reads ``loop.yaml``."""
+"""What comes with the package: ``--config embedded/loop`` is ``loop.yaml``, ``embedded/rloo`` one of ``SETTINGS``."""
 
 
 def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str, help_text: str) -> Config:
@@ -49,8 +54,12 @@ def parse_config(config_class: type[Config], arguments: Sequence[str], prog: str
     """
     known = leaf_types(config_class)
     words = _sort_words(arguments, known, prog)
-    values = _read_yaml(words.config_file) if words.config_file else {}
-    defaults = build_config(config_class, values, where=words.config_file or "")
+    values: dict[str, Any] = {}
+    for name in words.config_files:
+        found = _read_config(name)
+        build_config(config_class, found, where=name)
+        values |= found
+    defaults = build_config(config_class, values)
     flags = words.flags
     if words.alone:
         flags = [f"--{lone_word(known)}={','.join(map(at_home, words.alone))}", *flags]
@@ -78,7 +87,7 @@ class _Words:
     flags: list[str] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
     """Words without a flag."""
-    config_file: str | None = None
+    config_files: list[str] = field(default_factory=list)
 
     def take(self, name: str, value: str) -> None:
         """A flag with its value; of one that comes again the last value counts, but for ``SEVERAL``."""
@@ -131,7 +140,7 @@ def _take_flag(word: str, rest: list[str], words: _Words, known: dict[str, Any],
         value = rest.pop(0)
     _refuse_no_number(name, value, known.get(name))
     if name == "config":
-        words.config_file = at_home(value)
+        words.config_files.append(at_home(value))
     else:
         words.take(name, at_home(value))
 
@@ -149,9 +158,21 @@ def _refuse_no_number(name: str, value: str, kind: Any) -> None:
         raise ConfigError(f"--{name} {value!r} must be {words}.") from None
 
 
-def _read_yaml(path: str) -> dict[str, Any]:
+def _read_config(name: str) -> dict[str, Any]:
+    if not name.startswith(EMBEDDED):
+        return _read_yaml(name, Path(name))
+    known = {f"{EMBEDDED}{file.stem}": file for file in sorted(CONFIGS.glob("*.yaml"))}
+    if name in known:
+        return _read_yaml(name, known[name])
+    settings = {f"{EMBEDDED}{setting}": options for setting, options in SETTINGS.items()}
+    if name not in settings:
+        raise ConfigError(f"--config {name} does not come with the package.{suggest(name, [*known, *settings])}")
+    return changed_options(settings[name])
+
+
+def _read_yaml(path: str, file: Path) -> dict[str, Any]:
     try:
-        values = parse_yaml(_file_of(path).read_text(encoding="utf-8"))
+        values = parse_yaml(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"--config {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if values is None:
@@ -159,15 +180,6 @@ def _read_yaml(path: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"--config {path} must hold lines of the form `option: value`.")
     return {str(name): value for name, value in values.items()}
-
-
-def _file_of(name: str) -> Path:
-    if not name.startswith(EMBEDDED):
-        return Path(name)
-    known = {f"{EMBEDDED}{file.stem}": file for file in sorted(CONFIGS.glob("*.yaml"))}
-    if name not in known:
-        raise ConfigError(f"--config {name} does not come with the package.{suggest(name, known)}")
-    return known[name]
 
 
 def _parse_flags(config_class: type[Config], flags: list[str], defaults: Config, prog: str) -> Config:

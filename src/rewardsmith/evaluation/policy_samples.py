@@ -82,6 +82,7 @@ def sample_numbers(scored: ScoredSamples, seed: int = 0) -> SampleNumbers:
         "num_prompts": len(rewards),
         "num_responses": sum(map(len, rewards)),
         "num_conversations_cut": scored.num_truncated,
+        "spread": group_bootstrap([own.std() for own in rewards], np.arange(len(rewards)), seed=seed).as_dict(),
         "spread_share": within_prompt_spread(rewards) / overall if overall else None,
         "num_gold_prompts": len(known),
         "num_gold_pairs": len(credits),

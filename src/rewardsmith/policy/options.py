@@ -93,6 +93,8 @@ class PPOOptions:
     loss_mean: Literal["tokens", "sequences", "response_sums"] = "tokens"
     """Whether all tokens count alike, or all responses; `response_sums`: the mean over responses of sums over their
     tokens, the gradient of the expected reward, which grows with their length."""
+    critic_start: Literal["policy", "reward_model"] = "policy"
+    """What the critic begins as: a copy of the policy that says 0, or the reward model, of the policy's tokens."""
     critic_warmup_rollouts: int = 0
     """First roll-outs, from which the critic alone learns."""
 
@@ -147,12 +149,12 @@ class PolicyOptions:
 
 
 SETTINGS = {
-    "summarize": PolicyOptions(rewards=RewardOptions(no_end="replace", no_end_penalty=1.0)),
-    "paper": PolicyOptions(
+    "ppo-summarize": PolicyOptions(rewards=RewardOptions(no_end="replace", no_end_penalty=1.0)),
+    "ppo-paper": PolicyOptions(
         sampling=SamplingOptions(sampling="paper", max_new_tokens=512),
         rollouts=RolloutOptions(num_rollouts=2000, prompts_per_rollout=32),
         rewards=RewardOptions(reward_clip=0.8, no_end_penalty=0.0),
-        ppo=PPOOptions(num_ppo_epochs=1),
+        ppo=PPOOptions(num_ppo_epochs=1, critic_start="reward_model"),
         optimizer=PolicyOptimizerOptions(policy_learning_rate=5e-7, critic_learning_rate=1.5e-6),
     ),
     "rloo": PolicyOptions(
@@ -162,9 +164,9 @@ SETTINGS = {
         kl=KLOptions(kl_coef=0.0), ppo=PPOOptions(advantage="grpo", num_ppo_epochs=1, whiten_advantages=False)
     ),
 }
-"""Named settings. `summarize`: of summarize-from-feedback, as arXiv 2403.17031 has it; `paper`: of arXiv 2401.06080,
-with the KL cost and clip of its MetaRM runs; `rloo` and `grpo`: what TRL's trainers mean by the same options. What
-those do not tell is ours (docs/methods/ppo.md)."""
+"""Named settings (``--config embedded/NAME``). `ppo-summarize`: of summarize-from-feedback, as arXiv 2403.17031 has it;
+`ppo-paper`: of arXiv 2401.06080, with the KL cost and clip of its MetaRM runs; `rloo` and `grpo`: what TRL's trainers
+mean by the same options. What those do not tell is ours (docs/methods/ppo.md)."""
 
 
 def check_policy_options(options: PolicyOptions) -> None:
@@ -214,3 +216,5 @@ def _check_without_critic(options: PolicyOptions) -> None:
         raise ConfigError(f"`advantage` {name} compares the responses to a prompt: `num_samples` must be at least 2.")
     if options.ppo.critic_warmup_rollouts:
         raise ConfigError(f"`advantage` {name} has no critic: `critic_warmup_rollouts` must be 0.")
+    if options.ppo.critic_start != "policy":
+        raise ConfigError(f"`advantage` {name} has no critic: leave `critic_start` out.")

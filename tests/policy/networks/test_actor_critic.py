@@ -76,6 +76,8 @@ def test_a_critic_from_a_reward_model_begins_with_its_rewards(tmp_path: Path) ->
     read = [torch.tensor([PROMPTS[2] + RESPONSES[2][:num]]) for num in range(len(RESPONSES[2]))]
     rewards = [model(ids).logits.detach().item() for ids in read]
     assert values[0].tolist() == pytest.approx(rewards, abs=1e-5)
+    scaled = critic_of_reward_model(model, policy, mean=0.5, std=2.0)(of_rows([2]))
+    assert scaled[0].tolist() == pytest.approx([(reward - 0.5) / 2 for reward in rewards], abs=1e-5)
 
 
 def test_an_encoder_or_another_vocabulary_is_no_critic(tmp_path: Path) -> None:

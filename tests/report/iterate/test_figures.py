@@ -1,70 +1,67 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from rewardsmith.report.iterate import path_figures as paths
-from rewardsmith.report.iterate.path_figures import gold_finding, path_figures, proxy_finding
-from rewardsmith.report.iterate.paths import smooth_paths
+from rewardsmith.report.iterate.path_figures import gain_finding, gold_finding, path_figures
 from rewardsmith.report.iterate.round_figures import accuracy_figure, gap_figure, match_figure
+from rewardsmith.report.svg import Figure
 
 
-def lines_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
-    """Figure -> what its lines are drawn from, in place of a picture."""
-    drawn = {}
-
-    def keep(name: str, finding: str, what: str, lines: Any, tests: Any, *others: Any) -> Any:
-        drawn[name] = lines, tests
-        return name
-
-    monkeypatch.setattr(paths, "_figure", keep)
-    return drawn
+def drawn_rounds(figure: Figure) -> int:
+    """How many rounds have a thin line."""
+    return len(re.findall(r'<path[^>]*opacity="0.7"', str(figure.wide)))
 
 
 def test_gold_stands_above_the_proxy_over_the_same_axis(run: dict[str, Any]) -> None:
     gold, proxy = path_figures(run)
     assert gold.title == "Gold goes from 0.40 to 0.53 after round 2, then to 0.31"
-    assert proxy.title == "The proxy reward rises in every round"
-    assert [entry.text for entry in gold.legend] == ["round 1", "round 2", "round 3"]
+    assert proxy.title == "The proxy reward ends 3.1 standard deviations above the first policy's, its highest"
+    for figure in (gold, proxy):
+        assert "square root of the KL to the first policy" in str(figure.wide)
+        assert [entry.text for entry in figure.legend] == ["first policy, and after each round", "roll-outs on the way"]
+        assert all(f">{number}<" in str(figure.wide) for number in (1, 2, 3))
     assert "Highest on the way: 0.5" in gold.caption and " in round 2, at roll-out " in gold.caption
     assert "after round 3: gold 0.31 (0.28 to 0.34), KL 17.5 nats" in str(gold.wide)
+    assert "after round 3: gain 3.1 standard deviations, KL 17.5 nats" in str(proxy.wide)
 
 
 def test_gold_of_a_few_roll_outs_is_drawn_without_a_peak(run: dict[str, Any]) -> None:
     for each in run["rounds"]:
         each["path"] = each["path"][:11]
     gold, _ = path_figures(run)
-    assert gold.caption.startswith("Mean gold of the roll-outs, 1 at a time. Dots: ")
+    assert gold.caption.endswith("Thin lines: the roll-outs on the way, 1 at a time.")
 
 
-def test_one_reward_model_for_all_rounds_has_one_zero(run: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = lines_of(monkeypatch)
-    path_figures(run)
-    starts = [next(row["y"] for row in drawn["proxy"][0] if row["round"] == number) for number in "123"]
-    assert starts == [0, 0, 0]
-    path_figures(run | {"adapt": "none"})
-    starts = [next(row["y"] for row in drawn["proxy"][0] if row["round"] == number) for number in "123"]
-    assert starts[0] == 0 < starts[1] < starts[2]
+def test_roll_outs_whose_distance_is_to_another_policy_are_not_drawn(run: dict[str, Any]) -> None:
+    assert [drawn_rounds(figure) for figure in path_figures(run)] == [3, 3]
+    for each in run["rounds"][1:]:
+        each["path_from_first"] = False
+    figures = path_figures(run)
+    assert [drawn_rounds(figure) for figure in figures] == [1, 1]
+    assert all(
+        "of 2 rounds they are not drawn: the KL on the way is counted from another" in f.caption for f in figures
+    )
+    assert all(f">{number}<" in str(figure.wide) for figure in figures for number in (1, 2, 3))
+    run["rounds"][0]["path_from_first"] = False
+    assert [(drawn_rounds(figure), len(figure.legend)) for figure in path_figures(run)] == [(0, 1), (0, 1)]
 
 
-def test_distances_to_other_references_do_not_share_an_axis_with_the_tests(
-    run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = lines_of(monkeypatch)
-    path_figures(run)
-    assert [row["x"] for row in drawn["gold"][1]] == [0, *(pytest.approx(kl**0.5, abs=1e-4) for kl in (3.2, 8.1, 17.5))]
-    path_figures(run | {"reference": "last"})
-    assert drawn["gold"][1] == []
+def test_rounds_that_lie_on_each_other_share_a_label(run: dict[str, Any]) -> None:
+    last = run["rounds"][2]
+    run["rounds"] += [{**last, "round": number, "path": []} for number in (4, 5)]
+    for figure in path_figures(run):
+        assert ">3 to 5<" in str(figure.wide) and ">2<" in str(figure.wide) and ">5<" not in str(figure.wide)
 
 
 def test_without_gold_only_the_proxy_is_drawn(run: dict[str, Any]) -> None:
     for each in run["rounds"]:
         each["path"] = [point | {"gold": None} for point in each["path"]]
-    assert [figure.name for figure in path_figures(run)] == ["path-proxy"]
-    for each in run["rounds"]:
-        each["path"] = []
-    assert path_figures(run) == []
+        each["policy"]["gold"] = {"value": None, "low": None, "high": None}
+    assert [figure.name for figure in path_figures(run)] == ["path-gain"]
+    assert path_figures(run | {"rounds": []}) == []
 
 
 @pytest.mark.parametrize(
@@ -80,12 +77,15 @@ def test_the_title_says_what_became_of_gold(run: dict[str, Any], golds: tuple[fl
     assert gold_finding(run) == words
 
 
-def test_a_round_without_a_rise_is_counted_out(run: dict[str, Any]) -> None:
-    path = run["rounds"][1]["path"]
-    run["rounds"][1]["path"] = [
-        there | {"reward": back["reward"]} for there, back in zip(path, path[::-1], strict=True)
-    ]
-    assert proxy_finding(smooth_paths(run["rounds"])) == "The proxy reward rises in 2 of 3 rounds"
+def test_the_title_says_where_the_proxy_ends(run: dict[str, Any]) -> None:
+    for gains, words in (
+        ((0.9, 1.2), "1.2 standard deviations above the first policy's, its highest"),
+        ((0.9, 0.4), "0.4 standard deviations above the first policy's"),
+        ((0.9, -0.4), "0.4 standard deviations below the first policy's"),
+    ):
+        for each, gain in zip(run["rounds"][1:], gains, strict=True):
+            each["policy"]["reward_gap_first"] = gain
+        assert gain_finding(run) == f"The proxy reward ends {words}"
 
 
 def test_wins_ties_and_losses_fill_a_bar(run: dict[str, Any]) -> None:
@@ -126,12 +126,3 @@ def test_rewards_that_never_differ_have_no_picture(run: dict[str, Any]) -> None:
     for each in run["rounds"]:
         each["reward_model"]["spread_first"] = 0.0
     assert gap_figure(run) is None
-
-
-def test_the_sixth_round_is_told_from_the_first(run: dict[str, Any]) -> None:
-    run["rounds"] = [run["rounds"][0] | {"round": number} for number in range(1, 7)]
-    gold, _ = path_figures(run)
-    first, *_, sixth = gold.legend
-    assert (first.shape, sixth.shape) == ("line", "dashed")
-    assert first.colour == sixth.colour
-    assert str(gold.wide).count('stroke-dasharray="5,3"') == 1

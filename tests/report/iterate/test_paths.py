@@ -7,7 +7,10 @@ from rewardsmith.report.iterate.paths import Peak, peak_of, smooth_paths
 
 def one(number: int, golds: list[float | None]) -> dict[str, Any]:
     """A round whose KL and reward are the number of the roll-out."""
-    path = [{"rollout": i, "kl": float(i), "reward": float(i), "gold": gold} for i, gold in enumerate(golds)]
+    path = [
+        {"rollout": i, "kl": float(i), "reward": 0.0, "reward_gap_first": float(i), "gold": gold}
+        for i, gold in enumerate(golds)
+    ]
     return {"round": number, "path": path}
 
 

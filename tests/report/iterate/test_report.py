@@ -33,7 +33,8 @@ def test_a_whole_run_has_every_section_and_every_one_has_its_link(run: dict[str,
     html = render_iterate_report(run, samples)
     assert sections_of(html) == list(SECTIONS)
     assert all(f'href="#{name}"' in html for name in SECTIONS)
-    assert html.count("<figure ") == 5
+    assert html.count("<figure ") == 8
+    assert html.count("<summary>round ") == 3 and "rank correlation with gold" in html
     assert html.count('<tr class="best">') == 1
 
 

@@ -175,6 +175,8 @@ class SampleNumbers(TypedDict):
     num_prompts: int
     num_responses: int
     num_conversations_cut: int
+    spread: IntervalNumbers
+    """Standard deviation (divisor k) of the rewards within a prompt, mean over prompts."""
     spread_share: float | None
     """Standard deviation of the rewards within a prompt over that of all; None where all are equal."""
     num_gold_prompts: int

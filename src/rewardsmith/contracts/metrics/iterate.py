@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from rewardsmith.contracts.metrics.evaluate import SampleNumbers
 from rewardsmith.contracts.metrics.parts import EstimateNumbers, IntervalNumbers, NextStep
 
 Stage = Literal["sample", "label", "adapt", "look", "improve", "evaluate"]
@@ -112,6 +113,8 @@ class PathPoint(TypedDict):
     """To the reference of the round."""
     reward: float
     """As the reward model gave it, before scaling, mean over the roll-out."""
+    reward_gap_first: float
+    """The same less the mean of the first policy's samples, in standard deviations of these."""
     gold: float | None
 
 
@@ -128,8 +131,12 @@ class RoundNumbers(TypedDict):
     """From 1."""
     labels: LabelNumbers | None
     reward_model: RewardModelNumbers
+    samples: SampleNumbers
+    """What the reward model would choose of what the policy wrote at the beginning of the round."""
     policy: PolicyNumbers
     path: list[PathPoint]
+    path_from_first: bool
+    """Whether the KLs of the path are to the first policy."""
     stops: list[StopNumbers]
     stages: list[StageNumbers]
 

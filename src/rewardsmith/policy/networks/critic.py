@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -39,9 +40,10 @@ def critic_of_policy(policy: Any) -> Critic:
     return Critic(trunk.requires_grad_(True), head)
 
 
-def critic_of_reward_model(model: Any, policy: Any) -> Critic:
+def critic_of_reward_model(model: Any, policy: Any, mean: float = 0.0, std: float = 1.0) -> Critic:
     """Trunk and head of a reward model, which reads the policy's tokens: begins with its rewards of what is there.
 
+    They are shifted by ``mean`` and divided by ``std``, as those that it will learn from may be.
     ``ModelError`` for an encoder, or another vocabulary. That the tokenizers are one is for the caller to know.
     """
     core = core_of(model)
@@ -55,5 +57,11 @@ def critic_of_reward_model(model: Any, policy: Any) -> Critic:
             f"{core.config.name_or_path} has {num_embeddings(core)} tokens and the policy {num_embeddings(policy)}: a "
             "critic reads the policy's. Begin with a fresh critic."
         )
-    copy = deepcopy(core).requires_grad_(True)
-    return Critic(getattr(copy, copy.base_model_prefix), copy.score)
+    trunk = deepcopy(getattr(core, core.base_model_prefix)).requires_grad_(True)
+    head = nn.Linear(core.score.in_features, 1)
+    with torch.no_grad():
+        head.weight.copy_(core.score.weight / std)
+        head.bias.fill_(-mean / std)
+        if core.score.bias is not None:
+            head.bias.add_(core.score.bias / std)
+    return Critic(trunk, head)

@@ -68,6 +68,8 @@ class SampleScores:
     """[P, k]"""
     members: Floats
     """[M, P, k]; a single model is its own only member."""
+    num_truncated: int = 0
+    """Responses that lost tokens, or whose prompt did."""
 
 
 def score_samples(scorer: Scorer, samples: RoundSamples) -> SampleScores:
@@ -77,7 +79,7 @@ def score_samples(scorer: Scorer, samples: RoundSamples) -> SampleScores:
     rewards, members = found.rewards.astype(np.float64), found.members.astype(np.float64)
     if num := int((~np.isfinite(rewards)).sum()):
         raise RunError(f"{num} of {rewards.size} rewards are not finite numbers.")
-    return SampleScores(rewards.reshape(shape), members.reshape(-1, *shape))
+    return SampleScores(rewards.reshape(shape), members.reshape(-1, *shape), found.num_truncated)
 
 
 def usual_scale(rewards: Floats) -> tuple[float, float]:

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, ModelComparison, RewardNumbers, Slice
 from rewardsmith.report.bar_tables import Bar, BarTable, bar_table
+from rewardsmith.report.choices.section import choices, measure_row
 from rewardsmith.report.evaluate.calibration_figures import reliability_figure
-from rewardsmith.report.evaluate.sample_figure import best_of_n_figure
-from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_figures import state_figures
 from rewardsmith.report.evaluate.state_words import state_finding, state_rows
 from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
@@ -54,7 +53,6 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
     """
     comparison = metrics.get("comparison")
     samples, other = metrics["samples"], comparison["samples"] if comparison else None
-    figure = best_of_n_figure(metrics)
     views, differences = metrics["second_labels"], comparison["second_labels"] if comparison else None
     return render_page(
         "evaluate.html.j2",
@@ -71,10 +69,10 @@ def render_evaluate_report(metrics: EvaluateMetrics, maps: pa.Table | None = Non
         states=state_rows(metrics),
         state_figures=state_figures(metrics, maps),
         state_finding=state_finding(metrics["states"]) if metrics["states"] else "",
-        best_of_n=figure,
-        best_rows=best_rows(samples, other) if samples else [],
-        sample_finding=f"{sample_finding(samples)}." if samples and not figure else "",
-        sample_sentences=[*sample_sentences(samples, other)] if samples else [],
+        choices=choices("this model", samples, other) if samples else None,
+        measure_rows=[
+            measure_row(name, found) for name, found in (("this model", samples), ("the other", other)) if found
+        ],
         views=view_rows(views, differences) if views else [],
         view_finding=view_finding(views) if views else "",
         coverage=coverage_words(views) if views else "",

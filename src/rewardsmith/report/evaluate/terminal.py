@@ -18,7 +18,7 @@ from rewardsmith.contracts.metrics.evaluate import (
     StateNumbers,
 )
 from rewardsmith.contracts.metrics.second_labels import NamedViews, ViewDifferences
-from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
+from rewardsmith.report.choices.words import best_rows, sample_finding, sample_sentences
 from rewardsmith.report.evaluate.state_words import state_finding
 from rewardsmith.report.evaluate.view_words import coverage_words, view_finding, view_rows
 from rewardsmith.report.evaluate.words import MEASURES, coin_finding

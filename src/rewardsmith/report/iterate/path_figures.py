@@ -1,60 +1,52 @@
-"""Proxy and gold over how far the policy has moved: where they part, it over-optimises."""
+"""Gold and proxy over how far a policy is from the first one: where they part, it over-optimises."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardsmith.contracts.metrics.iterate import IterateFindings
-from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
+from rewardsmith.report.iterate.paths import peak_of, smooth_paths
 from rewardsmith.report.iterate.words import gold_words, policy_of
 from rewardsmith.report.numbers import decimal
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
 
-COLOURS = ("blue", "orange", "amber", "sky", "muted")
-"""Of the rounds, in turn, dashed from the sixth on; each line bears its number too."""
-Shape = Literal["line", "dashed"]
-DASHES: dict[Shape, list[int]] = {"line": [1, 0], "dashed": [5, 3]}
+Floats = NDArray[np.float64]
+Row = dict[str, Any]
 HEIGHT = 230
+NEAR = 0.07, 0.14
+"""Shares of width and height within which rounds bear one label, since their own would lie on each other."""
+ON_THE_WAY = "roll-outs on the way"
 
 
 def path_figures(metrics: IterateFindings) -> list[Figure]:
-    """Gold above, where there is one, and proxy below, over the same axis."""
-    paths = smooth_paths(metrics["rounds"])
-    if not paths:
+    """Gold above, where there is one, and proxy below, over one axis: the square root of the KL to the first policy."""
+    if not metrics["rounds"]:
         return []
-    tests = list(_tests(metrics)) if metrics["reference"] == "sft" else []
-    furthest = max([float(path.kls.max()) for path in paths] + [test["kl"] for test in tests])
+    tests = _tests(metrics)
+    paths = smooth_paths([each for each in metrics["rounds"] if each["path_from_first"]])
+    ways = [_way(path.round, path.kls, {"gold": path.golds, "gain": path.gains}) for path in paths]
+    furthest = max(row["x"] for rows in (tests, *ways) for row in rows)
+    width = f", {paths[0].width} at a time" if paths else ""
     figures = []
-    lines = [row for path in paths if path.golds is not None for row in _line(path, path.golds)]
-    if all(path.golds is not None for path in paths):
-        caption = f"Mean gold of the roll-outs, {paths[0].width} at a time."
-        if peak := peak_of(paths):
+    if all(row["gold"] is not None for row in tests):
+        caption = f"Dots: mean gold on the test prompts, with 95% intervals.{_way_words(metrics, width)}"
+        if peak := peak_of(smooth_paths(metrics["rounds"])):
             caption += (
                 f" Highest on the way: {decimal(peak.gold)} in round {peak.round}, at roll-out {peak.at_rollout} of "
                 f"{peak.num_rollouts}."
             )
-        if tests:
-            caption += " Dots: the policies after each round on the test prompts, with 95% intervals."
-        figures.append(_figure("gold", gold_finding(metrics), "gold", lines, tests, furthest, caption))
-    zero = "round 1" if metrics["adapt"] == "none" else "the round: rewards of two models have no common zero"
+        figures.append(_figure("gold", gold_finding(metrics), "blue", tests, ways, furthest, caption))
     caption = (
-        f"Mean reward of the roll-outs as the reward model of the round gives it, {paths[0].width} at a time, less "
-        f"that at the start of {zero}."
+        "Dots: mean reward on the test prompts less that of the first policy's responses, by the reward model of the "
+        f"round, in standard deviations of these.{_way_words(metrics, width)}"
     )
-    if metrics["reference"] == "last":
-        caption += " Every round starts at 0: its distance is that to the policy of the round before."
-    zeros = [paths[0] if metrics["adapt"] == "none" else path for path in paths]
-    lines = [
-        row for path, start in zip(paths, zeros, strict=True) for row in _line(path, path.rewards - start.rewards[0])
-    ]
-    figures.append(_figure("proxy", proxy_finding(paths), "proxy reward", lines, [], furthest, caption))
+    figures.append(_figure("gain", gain_finding(metrics), "orange", tests, ways, furthest, caption))
     return figures
 
 
@@ -62,8 +54,6 @@ def gold_finding(metrics: IterateFindings) -> str:
     """Where mean gold on the test prompts is highest."""
     golds = [policy_of(metrics, number)["gold"]["value"] for number in range(len(metrics["rounds"]) + 1)]
     values = [gold for gold in golds if gold is not None]
-    if len(values) < len(golds):
-        return "Gold along the way"
     peak, last = int(np.argmax(values)), len(values) - 1
     first, end = decimal(values[0]), decimal(values[-1])
     if peak == last:
@@ -73,18 +63,41 @@ def gold_finding(metrics: IterateFindings) -> str:
     return f"Gold goes from {first} to {decimal(values[peak])} after round {peak}, then to {end}"
 
 
-def proxy_finding(paths: Sequence[SmoothPath]) -> str:
-    """In how many rounds the reward that is learned from rose."""
-    rises = sum(path.rewards[-1] > path.rewards[0] for path in paths)
-    if rises == len(paths):
-        return "The proxy reward rises" + (" in every round" if rises > 1 else "")
-    return f"The proxy reward rises in {rises} of {len(paths)} rounds"
+def gain_finding(metrics: IterateFindings) -> str:
+    """Where the reward that is learned from ends."""
+    gains = [each["policy"]["reward_gap_first"] for each in metrics["rounds"]]
+    side = "above" if gains[-1] >= 0 else "below"
+    highest = ", its highest" if gains[-1] == max(0.0, *gains) else ""
+    return f"The proxy reward ends {decimal(abs(gains[-1]), 1)} standard deviations {side} the first policy's{highest}"
 
 
-def _line(path: SmoothPath, values: NDArray[np.float64]) -> list[dict[str, Any]]:
+def _tests(metrics: IterateFindings) -> list[Row]:
+    """The policies on the test prompts, the first one first."""
+    rows = []
+    for number in range(len(metrics["rounds"]) + 1):
+        policy = policy_of(metrics, number)
+        gold, gain = policy["gold"], policy["reward_gap_first"]
+        name = f"after round {number}" if number else "first policy"
+        told = {"gold": f"gold {gold_words(policy)}", "gain": f"gain {decimal(gain, 1)} standard deviations"}
+        rows.append(
+            {
+                "round": number,
+                "x": _root(policy["kl"]),
+                "gold": gold["value"],
+                "gain": gain,
+                "low": gold["low"],
+                "high": gold["high"],
+                "tips": {what: f"{name}: {words}, KL {decimal(policy['kl'], 1)} nats" for what, words in told.items()},
+            }
+        )
+    return rows
+
+
+def _way(number: int, kls: Floats, values: dict[str, Floats | None]) -> list[Row]:
     return [
-        {"round": str(path.round), "order": order, "x": _root(kl), "y": round(float(value), 5)}
-        for order, (kl, value) in enumerate(zip(path.kls, values, strict=True))
+        {"round": number, "order": order, "x": _root(kl)}
+        | {what: None if found is None else float(found[order]) for what, found in values.items()}
+        for order, kl in enumerate(kls)
     ]
 
 
@@ -93,62 +106,70 @@ def _root(kl: float) -> float:
     return round(sqrt(max(float(kl), 0.0)), 4)
 
 
-def _tests(metrics: IterateFindings) -> Iterator[dict[str, Any]]:
-    """The policies on the test prompts."""
-    for number in range(len(metrics["rounds"]) + 1):
-        policy = policy_of(metrics, number)
-        gold = policy["gold"]
-        if (value := gold["value"]) is not None:
-            low, high = (value if end is None else end for end in (gold["low"], gold["high"]))
-            name = f"after round {number}" if number else "first policy"
-            tip = f"{name}: gold {gold_words(policy)}, KL {decimal(policy['kl'], 1)} nats"
-            place = {"kl": policy["kl"], "x": _root(policy["kl"]), "y": value, "low": low, "high": high}
-            yield {"round": str(number), **place, "tip": tip}
+def _way_words(metrics: IterateFindings, width: str) -> str:
+    """What the thin lines are, and of which rounds there are none."""
+    shown = [each["round"] for each in metrics["rounds"] if each["path_from_first"]]
+    others = len(metrics["rounds"]) - len(shown)
+    if not others:
+        return f" Thin lines: the {ON_THE_WAY}{width}."
+    why = "the KL on the way is counted from another policy there"
+    if not shown:
+        return f" The {ON_THE_WAY} are not drawn: {why}."
+    return f" Thin lines: the {ON_THE_WAY}{width}; of {others} rounds they are not drawn: {why}."
 
 
 def _figure(
-    name: str,
-    finding: str,
-    what: str,
-    lines: Sequence[dict[str, Any]],
-    tests: Sequence[dict[str, Any]],
-    furthest: float,
-    caption: str,
+    what: str, finding: str, colour: str, tests: list[Row], ways: list[list[Row]], furthest: float, caption: str
 ) -> Figure:
-    ends = {row["round"]: row for row in lines}
-    colours = {number: COLOURS[i % len(COLOURS)] for i, number in enumerate(ends)}
-    shapes: list[Shape] = ["line" if i < len(COLOURS) else "dashed" for i in range(len(ends))]
+    dots = [{**row, "y": row[what], "tip": row["tips"][what]} for row in tests]
+    lines = [{**row, "y": row[what]} for way in ways for row in way if row[what] is not None]
+    title = {"gold": "gold", "gain": "proxy reward, in standard deviations"}[what]
 
     def chart(canvas: Canvas) -> alt.LayerChart:
         x = alt.X(
             "x:Q",
-            title="square root of KL",
-            scale=alt.Scale(domain=[0, _root(furthest)], nice=True),
+            title="square root of the KL to the first policy",
+            scale=alt.Scale(domain=[0, furthest], nice=True),
             axis=alt.Axis(tickCount=canvas.choose(8, 5)),
         )
-        y = alt.Y("y:Q", title=what, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-        domain, shades = ["0", *colours], [light("muted"), *(light(colour) for colour in colours.values())]
-        colour = alt.Color("round:N", scale=alt.Scale(domain=domain, range=shades), legend=None)
-        dashes = alt.Scale(domain=list(colours), range=[DASHES[shape] for shape in shapes])
-        dash = alt.StrokeDash("round:N", scale=dashes, legend=None)
-        line = marks_of(lines).mark_line(strokeWidth=2, aria=False)
-        layers = [
-            line.encode(x=x, y=y, color=colour, strokeDash=dash, order=alt.Order("order:Q")),
-            marks_of([*ends.values()])
-            .mark_text(align="left", dx=4, dy=-10, fontWeight="bold", aria=False)
-            .encode(x=x, y=y, color=colour, text=alt.Text("round:N")),
-        ]
-        if tests:
-            base = marks_of(tests).encode(x=x, color=colour)
-            layers.append(
-                base.mark_rule(strokeWidth=1.5, opacity=0.7, aria=False).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
-            )
-            dots = base.mark_point(filled=True, size=64, opacity=1)
-            layers.append(dots.encode(y=y, description=TIP))
-        return layered(*layers, height=HEIGHT)
+        y = alt.Y("y:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+        base = marks_of(dots).encode(x=x, y=y)
+        layers = [base.mark_line(strokeWidth=2, color=light(colour), aria=False).encode(order=alt.Order("round:Q"))]
+        if lines:
+            thin = marks_of(lines).mark_line(strokeWidth=1, color=light("muted"), opacity=0.7, aria=False)
+            layers.insert(0, thin.encode(x=x, y=y, detail="round:N", order=alt.Order("order:Q")))
+        if what == "gold":
+            spans = marks_of([row for row in dots if row["low"] is not None])
+            rule = spans.mark_rule(strokeWidth=1.5, color=light(colour), aria=False)
+            layers.append(rule.encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q")))
+        layers.append(base.mark_point(filled=True, size=64, opacity=1, color=light(colour)).encode(description=TIP))
+        names = marks_of(_names(dots, furthest)).mark_text(
+            align="left", dx=8, dy=-9, fontWeight="bold", color=light("ink"), aria=False
+        )
+        return layered(*layers, names.encode(x=x, y=y, text=alt.Text("name:N")), height=HEIGHT)
 
-    legend = tuple(
-        LegendEntry(shape, colour, f"round {number}")
-        for shape, (number, colour) in zip(shapes, colours.items(), strict=True)
-    )
-    return draw(f"path-{name}", finding, f"{what} over the square root of KL. {finding}.", chart, caption, legend)
+    legend = [LegendEntry("dot", colour, "first policy, and after each round")]
+    if lines:
+        legend.append(LegendEntry("line", "muted", ON_THE_WAY))
+    said = f"{title} over the square root of the KL to the first policy. {finding}."
+    return draw(f"path-{what}", finding, said, chart, caption, tuple(legend))
+
+
+def _names(dots: list[Row], furthest: float) -> list[Row]:
+    """Numbers of the rounds, at the upper right of those that follow each other nearby."""
+    width, height = NEAR[0] * furthest, NEAR[1] * float(np.ptp([row["y"] for row in dots]))
+    groups: list[list[Row]] = []
+    for row in dots[1:]:
+        own = [*(groups[-1] if groups else []), row]
+        if np.ptp([one["x"] for one in own]) <= width and np.ptp([one["y"] for one in own]) <= height:
+            groups[-1:] = [own]
+        else:
+            groups.append([row])
+    return [
+        {
+            "x": max(row["x"] for row in own),
+            "y": max(row["y"] for row in own),
+            "name": str(own[0]["round"]) + (f" to {own[-1]['round']}" if len(own) > 1 else ""),
+        }
+        for own in groups
+    ]

@@ -24,7 +24,8 @@ class SmoothPath:
     num_rollouts: int
     width: int
     kls: NDArray[np.float64]
-    rewards: NDArray[np.float64]
+    gains: NDArray[np.float64]
+    """Rewards less those of the first policy's samples, in standard deviations of these."""
     golds: NDArray[np.float64] | None
     """None where gold is not known of every roll-out."""
 
@@ -58,7 +59,7 @@ def _smooth_path(each: RoundNumbers, width: int) -> SmoothPath:
         num_rollouts=len(path),
         width=width,
         kls=_means([point["kl"] for point in path], width),
-        rewards=_means([point["reward"] for point in path], width),
+        gains=_means([point["reward_gap_first"] for point in path], width),
         golds=_means(golds, width) if len(golds) == len(path) else None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rewardsmith.contracts.metrics.iterate import IterateMetrics
+from rewardsmith.report.choices.section import choices, measure_row
 from rewardsmith.report.glossary import TermLinks
 from rewardsmith.report.iterate import tables, words
 from rewardsmith.report.iterate.cost_table import cost_rows
@@ -17,6 +18,7 @@ from rewardsmith.report.page import render_page
 
 def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
     """The report as one HTML document, from ``metrics.json`` and the samples of the policies that lie in ``folder``."""
+    rounds = [(f"round {each['round']}", each) for each in metrics["rounds"]]
     return render_page(
         "iterate.html.j2",
         metrics=metrics,
@@ -31,6 +33,8 @@ def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
         model_figures=[figure for figure in (accuracy_figure(metrics), gap_figure(metrics)) if figure],
         answered=answered_prompts(metrics, folder),
         models=tables.model_rows(metrics),
+        choices=[choices(name, each["samples"], figure_name=f"best-of-n-{each['round']}") for name, each in rounds],
+        measure_rows=[measure_row(name, each["samples"]) for name, each in rounds],
         labels=tables.label_rows(metrics),
         costs=cost_rows(metrics),
         not_judged=words.not_judged(metrics),

@@ -11,10 +11,13 @@ import pyarrow as pa
 
 from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.contracts.metrics.evaluate import SampleNumbers
 from rewardsmith.contracts.metrics.iterate import RewardModelNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.evaluation.policy_samples import sample_numbers
 from rewardsmith.metrics.accuracy import pair_credit
+from rewardsmith.policy.rounds.chosen import as_evaluated
 from rewardsmith.policy.rounds.looks import reward_model_numbers
 from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
 from rewardsmith.preferences.pairs.conversations import pair_conversations
@@ -34,14 +37,22 @@ def look(loop: Loop, number: int) -> Spent:
     judge = loop.setting.judge
     judged = None if judge is None else score_samples(judge, samples).rewards
     num_pairs = len(pairs_of(loop, round_of_model(loop, number)))
-    numbers = reward_model_numbers(samples, here, there, column_of(rows, "gold"), judged, num_pairs, accuracy)
+    gold = column_of(rows, "gold")
+    numbers = reward_model_numbers(samples, here, there, gold, judged, num_pairs, accuracy)
+    chosen = sample_numbers(as_evaluated(samples, here, gold), loop.config.run.seed)
     mean, std = usual_scale(there.rewards)
-    write_json(loop.files.round(number).look, {"reward_model": numbers, "reward_mean": mean, "reward_std": std})
+    found = {"reward_model": numbers, "samples": chosen, "reward_mean": mean, "reward_std": std}
+    write_json(loop.files.round(number).look, found)
     return Spent()
 
 
 def seen(loop: Loop, number: int) -> RewardModelNumbers:
     return cast(RewardModelNumbers, _read(loop, number)["reward_model"])
+
+
+def chosen_samples(loop: Loop, number: int) -> SampleNumbers:
+    """What the reward model would choose of the round's samples."""
+    return cast(SampleNumbers, _read(loop, number)["samples"])
 
 
 def scale_of(loop: Loop, number: int) -> tuple[float, float]:

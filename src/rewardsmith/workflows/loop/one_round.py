@@ -17,9 +17,9 @@ from rewardsmith.workflows.loop.costs import Costs, Forecast, Spent
 from rewardsmith.workflows.loop.evaluation import evaluate, evaluated
 from rewardsmith.workflows.loop.files import is_there
 from rewardsmith.workflows.loop.labels import Waiting, label, label_numbers, waiting
-from rewardsmith.workflows.loop.looks import look, seen
+from rewardsmith.workflows.loop.looks import chosen_samples, look, seen
 from rewardsmith.workflows.loop.loop import Loop
-from rewardsmith.workflows.loop.policies import improve, path_of
+from rewardsmith.workflows.loop.policies import improve, path_from_first, path_of
 from rewardsmith.workflows.loop.reward_models import adapt, is_trained, round_of_model
 
 STAGES: dict[Stage, Callable[[Loop, int], Spent]] = {
@@ -78,8 +78,10 @@ def _decided(loop: Loop, number: int, stages: list[StageNumbers]) -> RoundNumber
         "round": number,
         "labels": label_numbers(loop, number),
         "reward_model": seen(loop, number),
+        "samples": chosen_samples(loop, number),
         "policy": evaluated(loop, number),
         "path": path_of(loop, number),
+        "path_from_first": path_from_first(loop, number),
         "stops": [],
         "stages": stages,
     }

@@ -19,6 +19,7 @@ from rewardsmith.policy.options import PolicyOptions
 from rewardsmith.policy.ppo.training import train_policy
 from rewardsmith.policy.trl.training import train_policy_by_trl
 from rewardsmith.workflows.loop.costs import Spent
+from rewardsmith.workflows.loop.critics import critic_of
 from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, workshop
 from rewardsmith.workflows.loop.looks import scale_of
 from rewardsmith.workflows.loop.loop import Loop
@@ -49,7 +50,8 @@ def improve(loop: Loop, number: int) -> Spent:
         }
         began = time.perf_counter()
         if config.policy_trainer.policy_trainer == "ours":
-            trained = train_policy(*given, **told, save_to=checkpoints_of(made), saving=saving)
+            critic = critic_of(reward_model(loop, number), policy, options)
+            trained = train_policy(*given, critic, **told, save_to=checkpoints_of(made), saving=saving)
         else:
             trained = train_policy_by_trl(config.policy_trainer.policy_trainer, *given, **told)
         spent = Spent.of(trained.outcome, time.perf_counter() - began)
@@ -69,9 +71,22 @@ def policy_options(loop: Loop, number: int) -> PolicyOptions:
 
 def path_of(loop: Loop, number: int) -> list[PathPoint]:
     """Reward and gold of every roll-out, in order."""
+    mean, std = scale_of(loop, number)
     log = loop.files.round(number).policy / LOG
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return [
-        {"rollout": place, "kl": line["kl"], "reward": line["score"], "gold": line["gold"]}
+        {
+            "rollout": place,
+            "kl": line["kl"],
+            "reward": line["score"],
+            "reward_gap_first": (line["score"] - mean) / std,
+            "gold": line["gold"],
+        }
         for place, line in enumerate(lines)
     ]
+
+
+def path_from_first(loop: Loop, number: int) -> bool:
+    """Whether the policy of a round was held near the first one, from its first roll-out to its last."""
+    resets, num_rollouts = loop.config.policy.kl.reference_reset_rollouts, loop.config.policy.rollouts.num_rollouts
+    return (loop.config.rounds.reference == "sft" or number == 1) and not 0 < resets < num_rollouts

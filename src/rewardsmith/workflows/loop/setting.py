@@ -22,6 +22,7 @@ from rewardsmith.preferences.pairs.preference_set import PreferenceSet
 from rewardsmith.preferences.unlabelled.prompt_rows import stream_prompts
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge
+from rewardsmith.workflows.loop.critics import check_critic
 from rewardsmith.workflows.loop.decided import Decided, read_decided
 from rewardsmith.workflows.options.iterate import IterateConfig
 
@@ -82,6 +83,7 @@ def open_setting(config: IterateConfig, dataset: Any = None) -> Setting:
     data = config.loop_data
     world = open_world(config.world) if config.in_world else None
     asked, config = config, _filled_in(config, world)
+    check_critic(config)
     decided = read_decided(data.decisions) if data.decisions else None
     judge = open_scorer(path, config.scoring) if (path := config.labelling.judge_model_path) else None
     chat_judge = None

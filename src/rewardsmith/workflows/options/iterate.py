@@ -78,10 +78,14 @@ class IterateConfig:
     tells better from worse (with fresh labels if there are any); the policy is improved, and judged. It says after
     which round it should have stopped. Interrupted, the same command goes on where it was.
 
+    Settings of the policy by name: `--config embedded/ppo-paper` (arXiv 2401.06080), `embedded/ppo-summarize`
+    (summarize-from-feedback, arXiv 2403.17031), `embedded/rloo` and `embedded/grpo` (as TRL means them).
+
     Examples:
       rewardsmith iterate --config embedded/loop
       rewardsmith iterate --dataset_name embedded/world --labels gold --labels_per_round 200
       rewardsmith iterate prefs.jsonl --policy_name_or_path Qwen/Qwen3-0.6B --policy_use_peft --adapt metarm
+      rewardsmith iterate prefs.jsonl --config embedded/rloo --policy_name_or_path runs/policy --num_rollouts 50
       rewardsmith iterate prefs.jsonl --policy_name_or_path runs/policy --prompts others.jsonl --labels person
       rewardsmith iterate prefs.jsonl --policy_name_or_path runs/sft --labels demonstrations --preference_data last
     """

@@ -8,8 +8,9 @@ import pytest
 
 from rewardsmith.contracts.metrics.evaluate import ComparedSamples, SampleNumbers
 from rewardsmith.metrics.best_of_n import kl_bound
-from rewardsmith.report.evaluate.sample_figure import best_of_n_figure
-from rewardsmith.report.evaluate.sample_words import best_rows, sample_finding, sample_sentences
+from rewardsmith.report.choices.figure import best_of_n_figure
+from rewardsmith.report.choices.section import measure_row
+from rewardsmith.report.choices.words import best_rows, sample_finding, sample_sentences
 
 NONE: Any = {"value": None, "low": None, "high": None}
 
@@ -30,6 +31,7 @@ def numbers(golds: list[float] | None, gain: Any = NONE, num: int = 6) -> Sample
         "num_prompts": 40,
         "num_responses": 240,
         "num_conversations_cut": 0,
+        "spread": {"value": 0.8, "low": 0.7, "high": 0.9},
         "spread_share": 0.5,
         "num_gold_prompts": 40 * known,
         "num_gold_pairs": 600 * known,
@@ -74,7 +76,9 @@ def test_without_gold_length_is_what_is_known() -> None:
     assert [*sample_sentences(found, None)] == [
         "Within a prompt the rewards vary by 50% of what they vary by over all responses."
     ]
-    assert best_of_n_figure({"samples": found}) is None  # type: ignore[typeddict-item]
+    assert best_of_n_figure(found) is None
+    row = measure_row("this model", found)
+    assert (row.accuracy, row.correlation, row.gain, row.spread) == ("–", "–", "–", "0.80 (0.70 to 0.90)")
 
 
 def test_sentences_and_rows_beside_another_model() -> None:
@@ -91,9 +95,15 @@ def test_sentences_and_rows_beside_another_model() -> None:
 
 
 def test_the_figure_has_a_line_for_each_model_and_for_gold() -> None:
-    found: Any = {"samples": numbers(RISING, {"value": 0.2, "low": 0.1, "high": 0.3})}
+    found = numbers(RISING, {"value": 0.2, "low": 0.1, "high": 0.3})
     figure = best_of_n_figure(found)
     assert figure is not None and [entry.text for entry in figure.legend] == ["this model", "gold itself"]
-    figure = best_of_n_figure(found | {"comparison": {"samples": other_model()}})
+    figure = best_of_n_figure(found, other_model())
     assert figure is not None and [entry.text for entry in figure.legend] == ["this model", "the other", "gold itself"]
     assert "best of 4 by the other: gold 0.450" in figure.wide
+
+
+def test_the_measures_stand_with_their_intervals() -> None:
+    row = measure_row("round 2", numbers(RISING, {"value": 0.2, "low": 0.1, "high": 0.3}))
+    assert row.accuracy == "60% (55 to 65%)" and row.correlation == "0.30 (0.20 to 0.40)"
+    assert (row.gain, row.spread, row.share) == ("0.20 (0.10 to 0.30)", "0.80 (0.70 to 0.90)", "0.50")

@@ -6,8 +6,8 @@ from typing import Any
 
 import altair as alt
 
-from rewardsmith.contracts.metrics.evaluate import EvaluateMetrics, SampleNumbers
-from rewardsmith.report.evaluate.sample_words import sample_finding
+from rewardsmith.contracts.metrics.evaluate import ComparedSamples, SampleNumbers
+from rewardsmith.report.choices.words import sample_finding
 from rewardsmith.report.numbers import count, decimal
 from rewardsmith.report.palette import light
 from rewardsmith.report.svg import TIP, Canvas, Figure, LegendEntry, draw, layered, marks_of
@@ -19,13 +19,12 @@ CAPTION = (
 COLOURS = {"this model": "blue", "the other": "orange", "gold itself": "muted"}
 
 
-def best_of_n_figure(metrics: EvaluateMetrics) -> Figure | None:
+def best_of_n_figure(
+    numbers: SampleNumbers, other: ComparedSamples | None = None, name: str = "best-of-n"
+) -> Figure | None:
     """None without gold."""
-    numbers = metrics["samples"]
-    if numbers is None or not numbers["num_gold_prompts"] or len(numbers["best_of_n"]) < 2:
+    if not numbers["num_gold_prompts"] or len(numbers["best_of_n"]) < 2:
         return None
-    comparison = metrics.get("comparison")
-    other = comparison["samples"] if comparison else None
     own = _rows("this model", numbers)
     rows = [*own, *(_rows("the other", other) if other else []), *_possible(numbers)]
     there = {row["whose"] for row in rows}
@@ -51,7 +50,7 @@ def best_of_n_figure(metrics: EvaluateMetrics) -> Figure | None:
 
     finding = sample_finding(numbers)
     legend = tuple(LegendEntry("line", colour, whose) for whose, colour in COLOURS.items() if whose in there)
-    return draw("best-of-n", finding, f"Gold of the best of n responses. {finding}.", chart, CAPTION, legend)
+    return draw(name, finding, f"Gold of the best of n responses. {finding}.", chart, CAPTION, legend)
 
 
 def _rows(whose: str, numbers: SampleNumbers) -> list[dict[str, Any]]:

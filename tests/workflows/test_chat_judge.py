@@ -91,6 +91,7 @@ def test_a_judge_who_is_too_dear_is_not_asked() -> None:
         ({"base_url": None, "judge_model": None}, "name a reward model with `judge_model_path`, or a chat model"),
         ({"labels": "gold"}, "a chat model is asked with `labels` judge alone"),
         ({"label_flip_rate": 0.1}, "what a chat model says is taken as it is"),
+        ({"policy_lora_r": 0}, "`policy_lora_r` 0 must be at least 1"),
         ({"dataset_name": "embedded/world", "flip_rate": 2.0}, "`flip_rate` 2.0 must be at least 0 and below 1"),
     ],
 )

@@ -39,6 +39,8 @@ def _check_data(config: IterateConfig) -> None:
         raise ConfigError(f"`flip_rate` {config.world.flip_rate} must be at least 0 and below 1.")
     if not (data.eval_fraction or data.prompts or data.test_prompts or config.in_world):
         raise ConfigError("`eval_fraction` 0 leaves no prompt to test on: name some with `prompts` or `test_prompts`.")
+    if config.policy_model.policy_lora_r < 1:
+        raise ConfigError(f"`policy_lora_r` {config.policy_model.policy_lora_r} must be at least 1.")
     if config.policy_model.save_rollouts < 0:
         raise ConfigError(f"`save_rollouts` {config.policy_model.save_rollouts} must not be negative.")
 

@@ -208,3 +208,11 @@ def test_demonstrations_stand_above_what_the_policy_writes(tmp_path: Path, stub:
     assert [one[-1]["content"] for one in pairs["rejected"].to_pylist()][:3] == ["Q0 0 0", "Q0 0 1", "Q1 0 0"]
     with pytest.raises(DataError, match=r"none of its 7 rows is usable.*no response to be above others \(`pairs`\)"):
         run_sample(config(tmp_path / "none.jsonl", pairs=True), ROWS)
+
+
+def test_what_a_label_calls_better_demonstrates(tmp_path: Path, stub: StubSampler) -> None:
+    labels = [{"target": 1.0}, {"target": 0.0}, {"target": 0.5}, {"target": 1.0, "weight": 0.0}]
+    shown = [{"prompt": f"Q{n}", "chosen": f"A{n}", "rejected": f"B{n}", **label} for n, label in enumerate(labels)]
+    done = run_sample(config(tmp_path / "pairs.jsonl", pairs=True, num_samples=1), shown)
+    assert [row["chosen"] for row in lines(Path(done.path))] == ["A0", "B1"]
+    assert done.metrics["bad_rows_by_reason"] == {"undecided": 2}

@@ -22,7 +22,7 @@ from rewardsmith.contracts.sampler import Sampler
 from rewardsmith.errors import ConfigError, DataError, ModelError
 from rewardsmith.preferences.pairs.identity import pair_id, prompt_id
 from rewardsmith.preferences.pairs.preference_set import QuarantinedRow
-from rewardsmith.preferences.problems import REFUSED_BY_MODEL
+from rewardsmith.preferences.problems import REFUSED_BY_MODEL, BadRowError
 from rewardsmith.preferences.rows.fields import columns_not_read
 from rewardsmith.preferences.unlabelled.prompt_rows import PromptRow, PromptStream, stream_prompts
 from rewardsmith.report.notebook import MeasuredResult
@@ -142,7 +142,8 @@ class _Run:
             if row.problem is not None:
                 self._quarantine(row, row.problem.reason, str(row.problem))
             elif self._config.pairs and row.response is None:
-                self._quarantine(row, "missing_field", "there is no response to be above others (`pairs`)")
+                none = row.undecided or BadRowError("missing_field", "no response to be above others (`pairs`)")
+                self._quarantine(row, none.reason, str(none))
             elif (name := self._name(row)) in self._seen:
                 self._num_repeated += 1
             else:

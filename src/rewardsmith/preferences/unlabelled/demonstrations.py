@@ -65,7 +65,7 @@ def load_demonstrations(dataset: Any, options: RowOptions, refusals: Refusals = 
 def _demonstrated(row: ScoringRow, refusals: Refusals) -> list[Conversation]:
     if row.problem is not None:
         raise row.problem
-    found = list(_present(row.conversations)) if row.labelled is None else [_better(row.labelled())]
+    found = list(_present(row.conversations)) if row.labelled is None else [better(row.labelled())]
     if not all(as_text(conversation[-1]).strip() for conversation in found):
         raise BadRowError("empty_field", "the response is empty: there is nothing to learn from it")
     for reason in refusals(found).values():
@@ -73,7 +73,8 @@ def _demonstrated(row: ScoringRow, refusals: Refusals) -> list[Conversation]:
     return found
 
 
-def _better(pair: Pair) -> Conversation:
+def better(pair: Pair) -> Conversation:
+    """The prompt with the response that the label calls better; ``BadRowError`` where it calls neither so."""
     if not pair.weight:
         raise BadRowError("undecided", "the pair weighs 0: nothing is to be learned from it")
     if pair.target == 0.5:

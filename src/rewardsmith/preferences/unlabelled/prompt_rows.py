@@ -17,6 +17,7 @@ from rewardsmith.preferences.rows.messages import read_prompt
 from rewardsmith.preferences.rows.prompts import PROMPTS, prompt_key_of, read_prompt_column, with_system
 from rewardsmith.preferences.rows.responses import find_response_key
 from rewardsmith.preferences.sources.source import find_sources
+from rewardsmith.preferences.unlabelled.demonstrations import better
 from rewardsmith.preferences.unlabelled.streaming import OpenedSource, ScoringRow, stream_rows
 
 
@@ -32,7 +33,9 @@ class PromptRow:
     """File and line, for messages."""
     prompt: list[Message] = field(default_factory=list)
     response: Message | None = None
-    """The first one that the row holds, where prompts are what stands before responses; of a pair the chosen one."""
+    """The first one that the row holds, where prompts are what stands before responses; of a pair the better one."""
+    undecided: BadRowError | None = None
+    """Why a pair has no better one."""
     problem: BadRowError | None = None
 
 
@@ -81,8 +84,13 @@ def _is_answered(record: Mapping[str, object]) -> bool:
 
 def _before_responses(row: ScoringRow) -> PromptRow:
     first = next((conversation for conversation in row.conversations if conversation is not None), ())
-    response = first[-1] if first else None
-    return PromptRow(row.row, row.raw, row.file, row.place, list(first[:-1]), response, row.problem)
+    found = PromptRow(row.row, row.raw, row.file, row.place, list(first[:-1]), problem=row.problem)
+    if row.labelled is None:
+        return replace(found, response=first[-1] if first else None)
+    try:
+        return replace(found, response=better(row.labelled())[-1])
+    except BadRowError as problem:
+        return replace(found, undecided=problem)
 
 
 def _rows(sources: Sequence[OpenedSource], options: PromptOptions, not_read: Counter[str]) -> Iterator[PromptRow]:

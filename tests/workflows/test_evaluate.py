@@ -6,6 +6,7 @@ import json
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ from untrained_models import opposite_of, quiet_run, save_untrained
 
 SIDES = ("chosen", "rejected")
 QUIET = FileRunOptions(quiet=True)
+
+
+without_states = partial(EvaluateConfig, state_pairs=0)
+"""Their maps take most of an evaluation's time, and are tested in one place."""
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +116,14 @@ def test_several_models_are_evaluated_by_their_aggregate(reward_model: Path, tmp
     means = {}
     for aggregate in ("mean", "min"):
         scoring = ScoringOptions(aggregate=aggregate)  # type: ignore[arg-type]
-        config = EvaluateConfig(reward_model_path=both, scoring=scoring, run=quiet_run(tmp_path / aggregate))
+        config = without_states(reward_model_path=both, scoring=scoring, run=quiet_run(tmp_path / aggregate))
         means[aggregate] = run_evaluate(config, rows).metrics["eval_mean_reward"]
     assert means["mean"] == pytest.approx(0.0, abs=1e-6) and means["min"] < -0.01
 
 
 def test_model_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`reward_model_path` is missing"):
-        run_evaluate(EvaluateConfig(run=quiet_run(tmp_path)), some_rows(4))
+        run_evaluate(without_states(run=quiet_run(tmp_path)), some_rows(4))
 
 
 def test_backbone_without_head_is_refused_in_one_line(
@@ -144,13 +149,13 @@ def test_text_of_categories_cannot_style_the_table(
 def test_a_fitted_temperature_is_kept_and_makes_the_probabilities(own_model: Path, tmp_path: Path) -> None:
     rows = rows_labelled_by(str(own_model), 240, 24)
     before = json.loads((own_model / "rewardsmith.json").read_text())
-    fit = EvaluateConfig(reward_model_path=str(own_model), fit_temperature=True, run=quiet_run(tmp_path / "fit"))
+    fit = without_states(reward_model_path=str(own_model), fit_temperature=True, run=quiet_run(tmp_path / "fit"))
     temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
     kept = json.loads((own_model / "rewardsmith.json").read_text())
     assert kept.pop("temperature") == temperature > 0
     assert kept.pop("temperature_fit")["num_pairs"] == 240
     assert kept == before
-    again = EvaluateConfig(reward_model_path=str(own_model), run=quiet_run(tmp_path / "again"))
+    again = without_states(reward_model_path=str(own_model), run=quiet_run(tmp_path / "again"))
     assert run_evaluate(again, rows).metrics["eval_kept_temperature"] == temperature
     output = str(tmp_path / "p.parquet")
     scored = run_score(ScoreConfig(str(own_model), output, probabilities=True, run=QUIET), rows)
@@ -167,14 +172,14 @@ def test_a_model_whose_run_is_finished_still_matches_its_manifest(own_model: Pat
     shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
     trained.finish()
     rows = rows_labelled_by(str(own_model), 240, 24)
-    run_evaluate(EvaluateConfig(str(trained.path), fit_temperature=True, run=quiet_run(tmp_path / "fit")), rows)
+    run_evaluate(without_states(str(trained.path), fit_temperature=True, run=quiet_run(tmp_path / "fit")), rows)
     require_fingerprint(trained.path, "rewardsmith.json", trained.path / "rewardsmith.json")
 
 
 def test_without_a_temperature_everything_else_is_there(own_model: Path, tmp_path: Path) -> None:
     before = (own_model / "rewardsmith.json").read_bytes()
     for name, num_against, message in (("none", 0, "every label agrees"), ("all", 40, "no more than chance")):
-        config = EvaluateConfig(str(own_model), fit_temperature=True, run=quiet_run(tmp_path / name))
+        config = without_states(str(own_model), fit_temperature=True, run=quiet_run(tmp_path / name))
         with pytest.raises(DataError, match=f"--fit_temperature: .*{message}"):
             run_evaluate(config, rows_labelled_by(str(own_model), 40, num_against))
         assert json.loads((tmp_path / name / "metrics.json").read_text())["eval_temperature"] is None
@@ -191,7 +196,7 @@ def test_a_temperature_is_not_fitted_to_what_the_model_was_trained_on_and_number
     trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, dict(sources))
     shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
     trained.finish()
-    config = EvaluateConfig(
+    config = without_states(
         str(trained.path),
         fit_temperature=True,
         data=DataOptions(dataset_name=str(data)),
@@ -230,7 +235,7 @@ def test_a_temperature_may_be_fitted_to_what_training_only_evaluated_on(own_mode
     trained = RunFolder.open(tmp_path / "trained", "train", {"dataset_split": "train"}, inputs)
     shutil.copytree(own_model, trained.path, dirs_exist_ok=True)
     trained.finish()
-    fit = EvaluateConfig(
+    fit = without_states(
         str(trained.path),
         fit_temperature=True,
         data=DataOptions(dataset_name=str(data)),
@@ -252,7 +257,7 @@ def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on
     (audit.path / "members" / "manifest.json").write_text('{"name": "a web page"}')  # nearer, but no run of ours
     beside = Path(shutil.copytree(own_model, audit.path / "copied"))
     for folder, refused in ((member, True), (beside, False)):
-        fit = EvaluateConfig(
+        fit = without_states(
             str(folder),
             fit_temperature=True,
             data=DataOptions(dataset_name=str(data)),
@@ -264,7 +269,7 @@ def test_a_members_temperature_is_not_fitted_to_what_its_ensemble_was_trained_on
 
 def test_a_temperature_needs_a_folder_to_be_kept_in(reward_model: Path, tmp_path: Path) -> None:
     for path in (f"{reward_model},{reward_model}", "owner/name"):
-        config = EvaluateConfig(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
+        config = without_states(path, fit_temperature=True, run=quiet_run(tmp_path / "out"))
         with pytest.raises(ConfigError, match="`fit_temperature` keeps the temperature in the model's folder"):
             run_evaluate(config, some_rows(4))
 
@@ -276,7 +281,7 @@ def test_an_ensemble_keeps_the_temperature_of_its_aggregate(reward_model: Path, 
     (folder / "ensemble.json").write_text(json.dumps({"members": ["members/00", "members/01"]}))
     rows = rows_labelled_by(str(folder), 240, 24, aggregate="min")
     least = ScoringOptions(aggregate="min")
-    fit = EvaluateConfig(str(folder), fit_temperature=True, scoring=least, run=quiet_run(tmp_path / "fit"))
+    fit = without_states(str(folder), fit_temperature=True, scoring=least, run=quiet_run(tmp_path / "fit"))
     temperature = run_evaluate(fit, rows).metrics["eval_temperature"]
     score = ScoreConfig(str(folder), str(tmp_path / "p.parquet"), scoring=least, probabilities=True, run=QUIET)
     assert run_score(score, rows).metrics["temperature"] == temperature
@@ -287,12 +292,12 @@ def test_an_ensemble_keeps_the_temperature_of_its_aggregate(reward_model: Path, 
 def test_a_second_model_is_measured_on_the_same_pairs(reward_model: Path, tmp_path: Path) -> None:
     rows = rows_labelled_by(str(reward_model), 40, 8)
     other = opposite_of(reward_model, tmp_path / "opposite")
-    config = EvaluateConfig(str(reward_model), compare_to=str(other), run=quiet_run(tmp_path / "out"))
+    config = without_states(str(reward_model), compare_to=str(other), run=quiet_run(tmp_path / "out"))
     result = run_evaluate(config, [*rows, {**rows[0], "weight": 0.0, "prompt": "another"}])
     found = result.metrics["comparison"]
     assert (found["num_only_first_right"], found["num_only_second_right"]) == (32, 8)
     assert found["accuracy_ties_half"]["difference"] == pytest.approx(0.6)
-    alone = run_evaluate(EvaluateConfig(str(other), run=quiet_run(tmp_path / "alone")), rows).metrics
+    alone = run_evaluate(without_states(str(other), run=quiet_run(tmp_path / "alone")), rows).metrics
     assert found["nll"]["second"] == pytest.approx(alone["eval_nll"], abs=1e-6)
     table = pq.read_table(tmp_path / "out" / "rewards.parquet")
     gap, compared = (table.column(name).to_numpy() for name in ("gap", "gap_compared"))
@@ -302,7 +307,7 @@ def test_a_second_model_is_measured_on_the_same_pairs(reward_model: Path, tmp_pa
 
 
 def test_a_broken_second_model_is_told_before_any_work(reward_model: Path, tiny_llama: Path, tmp_path: Path) -> None:
-    config = EvaluateConfig(str(reward_model), compare_to=str(tiny_llama), run=quiet_run(tmp_path / "out"))
+    config = without_states(str(reward_model), compare_to=str(tiny_llama), run=quiet_run(tmp_path / "out"))
     with pytest.raises(ModelError, match="has 2 labels; a reward model has one"):
         run_evaluate(config, some_rows(4))
     assert not (tmp_path / "out").exists()
@@ -325,7 +330,7 @@ def test_any_kind_of_scorer_will_do_and_two_are_never_open_together(
     own = scorers.ScorerKind(names.__contains__, load)
     monkeypatch.setattr(scorers, "SCORER_KINDS", (own, *scorers.SCORER_KINDS))
     rows = some_rows(12)
-    metrics = run_evaluate(EvaluateConfig(names[0], compare_to=names[1], run=quiet_run(tmp_path / "out")), rows).metrics
+    metrics = run_evaluate(without_states(names[0], compare_to=names[1], run=quiet_run(tmp_path / "out")), rows).metrics
     assert len(loaded) == 3 and all(scorer.closed for scorer in loaded)
     assert metrics["eval_accuracy"] == metrics["eval_length_accuracy"]
     assert metrics["num_conversations_cut"] == len({(row["prompt"], row[side]) for row in rows for side in SIDES})

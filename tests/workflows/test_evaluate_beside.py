@@ -68,6 +68,7 @@ def test_samples_are_measured_beside_the_pairs(
     config = EvaluateConfig(
         str(reward_model),
         compare_to=str(other),
+        state_pairs=0,
         samples_file=str(tmp_path / "samples.jsonl"),
         run=quiet_run(tmp_path / "out"),
     )
@@ -93,6 +94,7 @@ def test_second_labels_are_measured_on_the_same_pairs(reward_model: Path, tmp_pa
     config = EvaluateConfig(
         str(reward_model),
         compare_to=str(other),
+        state_pairs=0,
         second_labels=str(tmp_path / "second.jsonl"),
         run=quiet_run(tmp_path / "out"),
     )
@@ -122,6 +124,7 @@ def test_rows_that_only_one_of_two_models_takes_are_set_aside(tmp_path: Path, mo
     config = EvaluateConfig(
         names[0],
         compare_to=names[1],
+        state_pairs=0,
         samples_file=str(tmp_path / "samples.jsonl"),
         run=quiet_run(tmp_path / "out"),
     )

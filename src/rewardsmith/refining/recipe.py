@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,8 @@ def _rule(entry: Any, where: str) -> Rule:
     return rule
 
 
-def _shipped() -> dict[str, str]:
+@cache
+def _shipped() -> Mapping[str, str]:
     """Name -> text of the recipes in the package."""
     files = (file for file in (resources.files("rewardsmith.refining") / "recipes").iterdir())
     texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".yaml")]

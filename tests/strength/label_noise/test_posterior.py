@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import beta
 
-from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, estimate_label_noise
+from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, estimate_label_noise, log_beta_density
 
 
 def gaps(rate, num=8000, ignorance=0.7, seed=0):
@@ -12,6 +13,11 @@ def gaps(rate, num=8000, ignorance=0.7, seed=0):
     wrong = rng.random(num) < rate
     sign = np.sign(truth) * np.where(wrong, -1, 1)
     return judged * sign, wrong, np.arange(num) // 4
+
+
+def test_the_prior_is_a_beta_distribution():
+    shares = np.linspace(0.01, 0.99, 9)
+    np.testing.assert_allclose(log_beta_density(shares, 2.0, 18.0), beta(2, 18).logpdf(shares), rtol=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.2, 0.3, 0.4])
@@ -45,7 +51,7 @@ def test_a_judge_that_knows_nothing_leaves_every_pair_near_the_priors_own_rate(r
     p_wrong = noise.p_wrong(gap)
     assert not noise.identifiable
     # Whatever the rate is. Labels that agree with the judge half of the time speak a little for more errors.
-    assert noise.value == pytest.approx(SHARE.mean(), abs=SHARE.std() / 2)
+    assert noise.value == pytest.approx(beta(*SHARE).mean(), abs=beta(*SHARE).std() / 2)
     assert p_wrong.max() < 0.35
     assert noise.low < 0.05 and noise.high > 0.2
 

@@ -21,14 +21,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
-from scipy.stats import beta
 
-from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, log_scale_prior
+from rewardsmith.strength.label_noise.posterior import SHARE, design_effect, log_beta_density, log_scale_prior
 
 NUM_BINS = 60
 P_ALIKE = 0.9
 """Prior of one rate for both directions of length."""
-OWN_RATE = beta(0.5, 4.5)
+OWN_RATE = (0.5, 4.5)
 """Prior of the rate of one direction where they differ: the mean of ``SHARE``, worth 5 labels: it may be high."""
 RATES = np.array([0.002, 0.02, *np.linspace(0.05, 0.95, 19), 0.98, 0.998])
 SCALES = np.geomspace(0.05, 10.0, 40)  # in root mean square gaps
@@ -156,7 +155,8 @@ def _log_prior(a: Floats, b: Floats, alike: NDArray[np.bool_]) -> Floats:
     """[G]. Rates of which the sum passes 1 would turn the judge's meaning round."""
     width = dict(zip(RATES.tolist(), np.gradient(RATES).tolist(), strict=True))
     wide = np.array([[width[rate] for rate in side.tolist()] for side in (a, b)])
-    one, two = SHARE.pdf(a) * wide[0] * alike, OWN_RATE.pdf(a) * OWN_RATE.pdf(b) * wide.prod(axis=0) * ~alike
+    one = np.exp(log_beta_density(a, *SHARE)) * wide[0] * alike
+    two = np.exp(log_beta_density(a, *OWN_RATE) + log_beta_density(b, *OWN_RATE)) * wide.prod(axis=0) * ~alike
     possible = a + b < 1
     one, two = one * possible, two * possible
     with np.errstate(divide="ignore"):

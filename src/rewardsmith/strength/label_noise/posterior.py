@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp, ndtr
-from scipy.stats import beta
+from scipy.special import betaln, expit, logsumexp, ndtr, xlog1py, xlogy
 
-SHARE = beta(2, 18)
-"""Prior of e: one label in ten, 1 to 26 % in 95 of 100 sets; worth 20 labels known to be right or wrong. Chosen, with
-``SHARPNESS``, on simulated sets of weak, middling and strong judges (docs/results/p_wrong_holds.md)."""
+SHARE = (2.0, 18.0)
+"""Prior of e, a and b of a beta distribution: one label in ten, 1 to 26 % in 95 of 100 sets; worth 20 labels known to
+be right or wrong. Chosen, with ``SHARPNESS``, on simulated sets of weak, middling and strong judges
+(docs/results/p_wrong_holds.md)."""
 SHARPNESS = (3.0, 1.0)
 """Prior of s in root mean square gaps: log-normal, median and standard deviation of the logarithm. The judge is right
 on 60 % of the pairs in the middle, and on 54 to 74 % in two sets of three."""
@@ -45,6 +45,12 @@ LEAST_WEIGHT = 1e-6  # points of the grid less likely than this are left out
 TAILS = (0.025, 0.975)
 
 Floats = NDArray[np.float64]
+
+
+def log_beta_density(share: Floats, a: float, b: float) -> Floats:
+    """Of the beta distribution (``scipy.stats``, which has it too, takes half a second to import)."""
+    density: Floats = xlogy(a - 1, share) + xlog1py(b - 1, -share) - betaln(a, b)
+    return density
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def _posterior(gap: Floats, groups: NDArray[np.int64]) -> Floats:
 
 def _log_prior() -> Floats:
     """[RATES, SCALES]"""
-    by_rate = SHARE.logpdf(RATES) + np.log(np.gradient(RATES))
+    by_rate = log_beta_density(RATES, *SHARE) + np.log(np.gradient(RATES))
     return np.asarray(by_rate[:, None] + log_scale_prior(SCALES))
 
 

@@ -23,8 +23,8 @@ from rewardsmith.errors import ConfigError, DataError
 from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.judgements import Judgements
-from rewardsmith.workflows import refine_rounds
-from rewardsmith.workflows.refine_rounds import saved_judgements
+from rewardsmith.workflows.steps import refine_rounds
+from rewardsmith.workflows.steps.refine_rounds import saved_judgements
 from tiny_reward_models import some_rows
 
 NUM_PAIRS = 300

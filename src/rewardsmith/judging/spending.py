@@ -38,7 +38,9 @@ class Spending:
         self.num_uncounted = 0
         """Answers of which the server does not say how many tokens they took; they count as was forecast."""
         if file is not None and file.is_file():
-            vars(self).update(json.loads(file.read_text(encoding="utf-8")))
+            before = json.loads(file.read_text(encoding="utf-8"))
+            for name in PAID:
+                setattr(self, name, before[name])
 
     @property
     def cost(self) -> float | None:

@@ -41,7 +41,6 @@ from rewardsmith.strength.numbers.audit_metrics import audit_metrics
 from rewardsmith.strength.numbers.stability import stability_numbers
 from rewardsmith.strength.planted.planted_copy import Pairs
 from rewardsmith.strength.planted.self_audit import self_audit
-from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.inputs.audit_folder import DOUBTFUL, LEANINGS, PAIRS, STRENGTHS
 from rewardsmith.workflows.inputs.origins import learned_from
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
@@ -49,7 +48,8 @@ from rewardsmith.workflows.inputs.sample_files import write_quarantine
 from rewardsmith.workflows.inputs.second_labels import SECOND_QUARANTINE, read_second_labels
 from rewardsmith.workflows.options.audit import AuditConfig
 from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output, open_folder
-from rewardsmith.workflows.stage_times import StageTimes
+from rewardsmith.workflows.steps.audit_ensembles import audit_ensemble
+from rewardsmith.workflows.steps.stage_times import StageTimes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,7 +30,7 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 from rewardsmith.workflows.options.imitate import ImitateConfig
 from rewardsmith.workflows.outputs.output_paths import QUARANTINE, default_output
 from rewardsmith.workflows.outputs.saved_model import forget_unsaved, saved_into
-from rewardsmith.workflows.train_model import CHECKPOINTS, LOG
+from rewardsmith.workflows.steps.train_model import CHECKPOINTS, LOG
 
 
 @dataclass(frozen=True, repr=False)

@@ -110,7 +110,7 @@ def _refined(
         rows = rule_features(audit)
     if num_rounds > 1:
         from rewardsmith.refining.rounds import round_metrics
-        from rewardsmith.workflows.refine_rounds import run_rounds
+        from rewardsmith.workflows.steps.refine_rounds import run_rounds
 
         found = run_rounds(audit, recipe, given, num_rounds, folder.path / "rounds", decisions, rows)
         last = found.rounds[-1]

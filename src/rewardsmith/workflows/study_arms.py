@@ -28,7 +28,7 @@ from rewardsmith.workflows.arms.runs import TRAININGS, ArmRuns
 from rewardsmith.workflows.arms.sets import read_sets, scored_sets, workload
 from rewardsmith.workflows.options.study_arms import StudyArmsConfig
 from rewardsmith.workflows.outputs.output_paths import open_folder
-from rewardsmith.workflows.stage_times import StageTimes
+from rewardsmith.workflows.steps.stage_times import StageTimes
 
 MAY_CHANGE = ("num_seeds", "workers", "forecast")
 """What an interrupted study may be asked for anew: cells do not depend on which others there are."""

@@ -38,7 +38,7 @@ from rewardsmith.trials.cell_processes import run_cells
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.options.study_noise import StudyNoiseConfig
 from rewardsmith.workflows.outputs.output_paths import open_folder
-from rewardsmith.workflows.stage_times import StageTimes
+from rewardsmith.workflows.steps.stage_times import StageTimes
 
 CELLS_FILE = "cells.jsonl"
 PAIRS_FILE = "pairs.safetensors"

@@ -45,7 +45,7 @@ from rewardsmith.workflows.inputs.sample_files import write_quarantine
 from rewardsmith.workflows.options.train import TrainConfig
 from rewardsmith.workflows.outputs.output_paths import default_output, open_folder
 from rewardsmith.workflows.outputs.saved_model import forget_unsaved, saved_into
-from rewardsmith.workflows.train_model import CHECKPOINTS, LOG, check_training, train_model, with_known_errors
+from rewardsmith.workflows.steps.train_model import CHECKPOINTS, LOG, check_training, train_model, with_known_errors
 
 LEFT_OUT = "left_out.jsonl"
 # Another number of processes needs other values for the same pairs in a step, which is what checkpoints insist on.

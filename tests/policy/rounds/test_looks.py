@@ -9,7 +9,7 @@ import pytest
 from written_samples import scores_of, written
 
 from rewardsmith.errors import RunError
-from rewardsmith.policy.rounds.looks import disagreement, gap_quantiles, gold_accuracy, reward_model_numbers
+from rewardsmith.policy.rounds.looks import accuracy_within, disagreement, gap_quantiles, reward_model_numbers
 from rewardsmith.policy.rounds.round_samples import SampleScores
 
 SAMPLES = written(["a", "b"], ["c", "d"])
@@ -51,14 +51,14 @@ def test_only_pairs_of_different_texts_and_unequal_gold_count() -> None:
     samples = written(["a", "a", "b"], ["c", "d", "e"])
     rewards = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 0.0]])
     gold = np.array([[0.1, 0.1000001, 0.9], [0.5, 0.5, 0.9]])
-    accuracy, num_pairs = gold_accuracy(samples, rewards, gold)
+    accuracy, num_pairs = accuracy_within(samples, rewards, gold)
     assert num_pairs == 4 and accuracy.value == 0.5
 
 
 def test_the_interval_knows_that_pairs_of_a_prompt_go_together() -> None:
     samples = written(*[["a", "b", "c"]] * 12)
     rewards = np.tile([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]], (6, 1))  # all pairs of a prompt right, or none
-    accuracy, num_pairs = gold_accuracy(samples, rewards, np.tile([0.0, 0.5, 1.0], (12, 1)))
+    accuracy, num_pairs = accuracy_within(samples, rewards, np.tile([0.0, 0.5, 1.0], (12, 1)))
     assert num_pairs == 36 and accuracy.value == 0.5
     assert accuracy.high - accuracy.low == pytest.approx(4 * 0.5 / 12**0.5, rel=0.15)
 

@@ -33,8 +33,8 @@ def reward_model_numbers(
     where ``first`` are all equal.
     """
     mean, std = usual_scale(first.rewards)
-    by_gold, num_gold_pairs = gold_accuracy(samples, here.rewards, gold)
-    by_judge, num_judge_pairs = gold_accuracy(samples, here.rewards, judged)
+    by_gold, num_gold_pairs = accuracy_within(samples, here.rewards, gold)
+    by_judge, num_judge_pairs = accuracy_within(samples, here.rewards, judged)
     return {
         "num_pairs": num_pairs,
         "held_out_accuracy": held_out_accuracy,
@@ -71,12 +71,12 @@ def gap_quantiles(rewards: Floats) -> list[float]:
     return found
 
 
-def gold_accuracy(samples: RoundSamples, rewards: Floats, gold: Floats | None) -> tuple[Interval, int]:
-    """Share of the pairs of different texts and unequal gold, of one prompt, that ``rewards`` order as gold does.
+def accuracy_within(samples: RoundSamples, rewards: Floats, truth: Floats | None) -> tuple[Interval, int]:
+    """Share of the pairs of different texts and unequal ``truth``, gold or a judge's rewards, that are ordered alike.
 
-    Equal rewards are half right. The interval is clustered by prompt.
+    Both responses are to one prompt. Equal rewards are half right. The interval is clustered by prompt.
     """
-    if gold is None:
+    if truth is None:
         return group_bootstrap([], []), 0
-    credits, prompts = gold_credits(rewards, gold, [[key_of(one) for one in own] for own in samples.responses])
+    credits, prompts = gold_credits(rewards, truth, [[key_of(one) for one in own] for own in samples.responses])
     return group_bootstrap(credits, prompts), len(credits)

@@ -32,7 +32,7 @@ from rewardsmith.workflows.arms.files import ArmFiles
 from rewardsmith.workflows.inputs.meta_samples import meta_samples
 from rewardsmith.workflows.inputs.refused_rows import refusals_of
 from rewardsmith.workflows.options.train import TrainConfig
-from rewardsmith.workflows.train_model import CHECKPOINTS, train_model
+from rewardsmith.workflows.steps.train_model import CHECKPOINTS, train_model
 
 PILOT_STEPS = 4
 PILOT_PAIRS = 16

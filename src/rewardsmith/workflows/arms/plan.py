@@ -14,7 +14,7 @@ from rewardsmith.preferences.options import DataOptions
 from rewardsmith.studies.arms.arm_file import arm_configs, read_arms
 from rewardsmith.workflows.options.study_arms import StudyArmsConfig
 from rewardsmith.workflows.options.train import TrainConfig
-from rewardsmith.workflows.train_model import check_training
+from rewardsmith.workflows.steps.train_model import check_training
 
 OWN_TEST = "own"
 """Name of the test that is a part of the set itself."""

@@ -35,8 +35,8 @@ from rewardsmith.workflows.inputs.meta_samples import meta_samples
 from rewardsmith.workflows.inputs.refused_rows import refusals_of, set_aside_refused
 from rewardsmith.workflows.options.study_arms import StudyArmsConfig
 from rewardsmith.workflows.options.train import TrainConfig
+from rewardsmith.workflows.steps.train_model import with_known_errors
 from rewardsmith.workflows.train import load_other
-from rewardsmith.workflows.train_model import with_known_errors
 
 
 @dataclass(frozen=True)

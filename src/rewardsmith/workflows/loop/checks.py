@@ -11,7 +11,7 @@ from rewardsmith.policy.options import RewardOptions, check_policy_options
 from rewardsmith.policy.rounds.options import check_rounds
 from rewardsmith.policy.trl.settings import check_trl_options
 from rewardsmith.workflows.options.iterate import IterateConfig
-from rewardsmith.workflows.train_model import check_training
+from rewardsmith.workflows.steps.train_model import check_training
 
 
 def check_iterate(config: IterateConfig) -> None:

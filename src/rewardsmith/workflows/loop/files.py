@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewardsmith.artifacts.files.atomic import atomic_folder
-from rewardsmith.workflows.train_model import CHECKPOINTS, LOG
+from rewardsmith.workflows.steps.train_model import CHECKPOINTS, LOG
 
 READ = "samples.jsonl"
 

@@ -24,7 +24,7 @@ from rewardsmith.workflows.loop.files import READ, checkpoints_of, finished, wor
 from rewardsmith.workflows.loop.looks import scale_of
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import reward_model
-from rewardsmith.workflows.train_model import LOG
+from rewardsmith.workflows.steps.train_model import LOG
 
 
 def improve(loop: Loop, number: int) -> Spent:

@@ -27,7 +27,7 @@ from rewardsmith.workflows.inputs.refused_rows import refusals_of
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.files import checkpoints_of, finished, is_there, workshop
 from rewardsmith.workflows.loop.loop import Loop
-from rewardsmith.workflows.train_model import train_model
+from rewardsmith.workflows.steps.train_model import train_model
 
 
 def round_of_model(loop: Loop, number: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rewardsmith.engine.training.checkpoints import Checkpoints
 from rewardsmith.errors import RewardsmithError
-from rewardsmith.workflows.train_model import CHECKPOINTS
+from rewardsmith.workflows.steps.train_model import CHECKPOINTS
 
 SAVING = ".saving"
 

@@ -27,9 +27,9 @@ from rewardsmith.strength.audited import audit_pairs
 from rewardsmith.strength.ensembles.crossfit import fold_groups, independent_groups
 from rewardsmith.strength.ensembles.judgements import Judgements, learnable
 from rewardsmith.strength.label_noise.posterior import LabelNoise
-from rewardsmith.workflows.audit_ensembles import audit_ensemble
 from rewardsmith.workflows.inputs.audit_folder import PAIRS, AuditFolder
 from rewardsmith.workflows.options.audit import AuditConfig
+from rewardsmith.workflows.steps.audit_ensembles import audit_ensemble
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ ARMS: dict[str, Options] = {
     "par": RESET | {"reward_shape": "par", "kl_coef": KL_COEF / 4},
     "uwo": RESET | {"num_members": 4, "aggregate": "mean_minus_variance"},
     "fresh labels": RESET | {"adapt": "retrain", "labels": "gold"},
+    "retrained no reset": {"adapt": "retrain"},
+    "fresh labels no reset": {"adapt": "retrain", "labels": "gold"},
 }
 BASELINE = "reset"
 """The same reward model in all rounds, the reference the policy of the round before."""

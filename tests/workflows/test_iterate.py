@@ -133,6 +133,18 @@ def test_a_new_loop_learns_from_what_a_person_decided_about_the_pairs_to_label_n
     assert other["num_decided"] == 0  # its prompt is held out there
 
 
+def test_pairs_to_label_next_are_what_the_best_policy_wrote(
+    tmp_path: Path, inputs: dict[str, Any], plain: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sources(folder: Path) -> set[str]:
+        return {row["source"] for row in rows_of(folder / "label_next.jsonl")}
+
+    assert sources(plain[0]) == {"round 2"}  # nobody judges
+    monkeypatch.setattr("rewardsmith.workflows.loop.labels.best_round", lambda start, rounds: 0)
+    looped(tmp_path, inputs)
+    assert sources(tmp_path) == {"round 1"}
+
+
 def test_chosen_responses_stand_above_what_the_policy_writes(tmp_path: Path, inputs: dict[str, Any]) -> None:
     how = {"labels": "demonstrations", "labels_per_round": 5, "preference_data": "last", "reference": "last"}
     metrics = looped(tmp_path, inputs, **how)

@@ -78,7 +78,7 @@ def _rounds(loop: Loop) -> tuple[IterateResult, bool]:
         rounds.append(found)
         is_last = number == how.num_rounds or (how.stop_early and bool(found["stops"]))
         if is_last or not loop.files.round(number + 1).path.exists():  # else it has been shown
-            write_label_next(loop, number)
+            write_label_next(loop, rounds)
             result = _shown(loop, rounds)
         if is_last:
             break

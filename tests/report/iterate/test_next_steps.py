@@ -11,13 +11,22 @@ def test_the_best_policy_can_be_used_and_pairs_be_labelled_next(run: dict[str, A
     use, label = next_steps(run, OPTIONS)
     assert use["command"] == ("rewardsmith sample prompts.jsonl --model_name_or_path 'my runs/loop/round-2/policy'")
     assert label["text"].startswith(
-        "Label the pairs of label_next.jsonl next: the policy wrote them at the beginning of round 3, and none "
+        "Label the pairs of label_next.jsonl next: the policy of round 2 wrote them, and none has a label yet. "
     )
     assert "Into decisions.jsonl beside it goes a line for each" in label["text"]
     assert label["command"] == (
         "rewardsmith iterate embedded/world --labels gold --output_dir 'my runs/loop-labelled' --no_stop_early "
         "--decisions 'my runs/loop/decisions.jsonl'"
     )
+
+
+def test_pairs_to_label_are_those_of_the_best_policy(run: dict[str, Any]) -> None:
+    def told(best: int | None) -> str:
+        steps = next_steps(run | {"best_round": best, "should_have_stopped": None}, OPTIONS)
+        return steps[-1]["text"].split(": ")[1].split(" wrote")[0]
+
+    best = (0, 1, 2, 3, None)
+    assert [told(one) for one in best] == ["the first policy", *("the policy of round " + n for n in "1222")]
 
 
 def test_decisions_about_earlier_loops_stay(run: dict[str, Any]) -> None:

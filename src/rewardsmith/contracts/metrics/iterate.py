@@ -179,7 +179,8 @@ class IterateFindings(TypedDict):
     waiting_for: str | None
     """File of decisions that a person has yet to write."""
     label_next: str | None
-    """File of the folder with pairs of the newest samples without a label, as preferences; None where all have one."""
+    """File of the folder with pairs without a label of what the best policy wrote, as preferences; None where all have
+    one."""
     seconds: float
 
 

@@ -85,6 +85,12 @@ def best_round(start: PolicyNumbers, rounds: Sequence[RoundNumbers]) -> int | No
     return rates.index(max(rates)) if len(rates) == len(golds) and rounds else None
 
 
+def round_to_label(best: int | None, num_rounds: int) -> int:
+    """In which round the best policy wrote samples, as far as it has: labels tell most about what it writes. Where
+    nobody judges, the last one."""
+    return num_rounds if best is None else min(best + 1, num_rounds)
+
+
 def should_have_stopped(rounds: Sequence[RoundNumbers]) -> int | None:
     """First round after which a rule held."""
     return next((one["round"] for one in rounds if one["stops"]), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rewardsmith.contracts.metrics.iterate import IterateFindings
 from rewardsmith.contracts.metrics.parts import NextStep
-from rewardsmith.policy.rounds.stop_rules import EVEN
+from rewardsmith.policy.rounds.stop_rules import EVEN, round_to_label
 from rewardsmith.report.commands import command_words
 from rewardsmith.report.iterate.paths import SmoothPath, peak_of, smooth_paths
 
@@ -30,10 +30,11 @@ def next_steps(metrics: IterateFindings, options: Mapping[str, Any]) -> list[Nex
         text, num_rollouts = _smaller_rounds(paths[0])
         steps.append(_step(text, _iterate({**options, **_beside(folder, "nearer"), "num_rollouts": num_rollouts})))
     if metrics["labels"] != "person" and (pairs := metrics["label_next"]):
-        last = metrics["rounds"][-1]["round"]
+        author = round_to_label(metrics["best_round"], len(metrics["rounds"])) - 1
         text = (
-            f"Label the pairs of {pairs} next: the policy wrote them at the beginning of round {last}, and none has a "
-            f"label yet. {_how_to_decide('decisions.jsonl beside it')} A new loop then learns from them too."
+            f"Label the pairs of {pairs} next: {f'the policy of round {author}' if author else 'the first policy'} "
+            f"wrote them, and none has a label yet. {_how_to_decide('decisions.jsonl beside it')} A new loop then "
+            "learns from them too."
         )
         decisions = [*str(options.get("decisions") or "").split(","), str(folder / "decisions.jsonl")]
         changes = {**_beside(folder, "labelled"), "decisions": ",".join(filter(None, decisions))}

@@ -12,18 +12,19 @@ import numpy as np
 from rewardsmith.artifacts.files.atomic import write_jsonl
 from rewardsmith.artifacts.files.rows import read_rows
 from rewardsmith.artifacts.terminal.progress import say
-from rewardsmith.contracts.metrics.iterate import LabelNumbers
+from rewardsmith.contracts.metrics.iterate import LabelNumbers, RoundNumbers
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.engine.scoring.open_scorer import open_scorer
 from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs, texts_of
 from rewardsmith.policy.rounds.labelling import Labeller, decisions_by, labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores, score_samples
+from rewardsmith.policy.rounds.stop_rules import best_round, round_to_label
 from rewardsmith.workflows.loop.chat_judge import open_chat_judge, ruled
 from rewardsmith.workflows.loop.costs import Spent
 from rewardsmith.workflows.loop.decided import decisions_about
 from rewardsmith.workflows.loop.demonstrations import demonstrate
-from rewardsmith.workflows.loop.evaluation import evaluate_start
+from rewardsmith.workflows.loop.evaluation import evaluate_start, evaluated
 from rewardsmith.workflows.loop.loop import Loop
 from rewardsmith.workflows.loop.reward_models import all_pairs, is_trained, reward_model, train_members
 
@@ -93,15 +94,17 @@ def label_numbers(loop: Loop, number: int) -> LabelNumbers | None:
     }
 
 
-def write_label_next(loop: Loop, number: int) -> None:
-    """Pairs of the newest samples without a label, chosen by the newest reward model, for whoever wants to label some.
+def write_label_next(loop: Loop, rounds: Sequence[RoundNumbers]) -> None:
+    """Pairs without a label of what the best policy wrote, chosen by the newest reward model, for whoever wants to
+    label some (``round_to_label``).
 
     How many there are is said where they are fewer than are asked for; no file is left where there are none.
     """
     how, file = loop.config.labelling, loop.files.label_next
+    number = round_to_label(best_round(evaluated(loop, 0), rounds), len(rounds))
     samples = RoundSamples.of_rows(read_rows(loop.files.round(number).samples))
-    known = texts_of(all_pairs(loop, number))
-    with closing(open_scorer(str(reward_model(loop, number)), loop.config.scoring)) as scorer:
+    known = texts_of(all_pairs(loop, len(rounds)))
+    with closing(open_scorer(str(reward_model(loop, len(rounds))), loop.config.scoring)) as scorer:
         scores = score_samples(scorer, samples)
     seed = loop.seed(number + 1)  # that of the round has drawn those with a label
     pairs = choose_pairs(samples, scores, how.label_choice, how.labels_per_round, seed, known)

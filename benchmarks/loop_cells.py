@@ -109,7 +109,12 @@ def finished(
             shutil.rmtree(weights)
         print(f"{cell.key}: {log.results([cell])[0]['seconds']:.0f} s", flush=True)
     done = [cell for cell in cells if not log.missing([cell])]
-    return {(cell.arm, cell.seed): found for cell, found in zip(done, log.results(done), strict=True)}
+    return {(cell.arm, cell.seed): with_gain(found) for cell, found in zip(done, log.results(done), strict=True)}
+
+
+def with_gain(result: dict[str, Any]) -> dict[str, Any]:
+    """Its peak over round 1 as well: what a comparison of the best round with plain RL would show."""
+    return result | {"peak_over_round_1": result["gold_peak"] - result["gold_1"]}
 
 
 def rounds_of(cell: LoopCell, folder: Path, options: Callable[[LoopCell], Options]) -> IterateMetrics:
@@ -175,6 +180,6 @@ def by_round(num_rounds: int, *names: str) -> list[str]:
 
 def shown_numbers(num_rounds: int) -> list[str]:
     matched = [f"gold_at_kl_{kl:g}" for kl in MATCHED_KLS]
-    ends = ["gold_peak", "peak_round", "gold_last", *matched, "kl_last", "perplexity_last"]
+    ends = ["gold_peak", "peak_over_round_1", "peak_round", "gold_last", *matched, "kl_last", "perplexity_last"]
     costs = ["sample_s", "label_s", "adapt_s", "improve_s", "evaluate_s", "seconds"]
     return [*ends, *by_round(num_rounds, "gold", "accuracy", "spread"), *costs]

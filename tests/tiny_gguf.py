@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ WIDTH, INNER, NUM_BLOCKS, NUM_HEADS, NORMAL_TOKEN, CONTROL_TOKEN = 64, 96, 2, 4,
 NUM_SPECIAL = 8  # first in the vocabulary of byte_tokenizer
 
 
-def save_tiny_gguf(path: Path, seed: int = 0, without: str = "") -> Path:
+def save_tiny_gguf(path: Path, seed: int = 0, without: str = "", merges: Sequence[str] = ("t h", "h e")) -> Path:
     """A Llama with one token a byte; ``without`` leaves a tensor out."""
     backend = json.loads(byte_tokenizer().backend_tokenizer.to_str())["model"]
     tokens = [*sorted(backend["vocab"], key=backend["vocab"].get), "th", "he"]
@@ -33,7 +34,7 @@ def save_tiny_gguf(path: Path, seed: int = 0, without: str = "") -> Path:
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(tokens)
     writer.add_token_types([CONTROL_TOKEN] * NUM_SPECIAL + [NORMAL_TOKEN] * (len(tokens) - NUM_SPECIAL))
-    writer.add_token_merges(["t h", "h e"])
+    writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)

@@ -103,6 +103,12 @@ def test_a_file_without_all_weights_is_refused_and_nothing_is_kept(tmp_path: Pat
     assert list_converted() == []
 
 
+def test_a_tokenizer_that_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    source = resolve_model(str(save_tiny_gguf(tmp_path / "torn.gguf", merges=["t h", "h zz"])))
+    with pytest.raises(ModelError, match=r"the model of .*torn\.gguf cannot be loaded: .* `zz` out of vocabulary"):
+        load_policy(source)
+
+
 def test_two_processes_may_convert_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     convert = gguf_files._convert
 

@@ -101,7 +101,9 @@ def as_model_error(source: ModelSource, what: str) -> Iterator[None]:
     """Turns what transformers raises for unusable files into one line that names the model."""
     try:
         yield
-    except UNUSABLE as error:
+    except Exception as error:
+        if not isinstance(error, UNUSABLE) and type(error) is not Exception:  # tokenizers has no class of its own
+            raise
         lines = [line.strip() for line in str(error).strip().split("\n")]
         reason = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]  # PyTorch's reason stands below a title
         raise ModelError(f"the {what} of {source.name} cannot be loaded: {type(error).__name__}: {reason}") from error

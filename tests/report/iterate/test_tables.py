@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from rewardsmith.report.iterate.tables import (
+    MODEL_COLUMNS,
     key_numbers,
+    known_columns,
     label_rows,
     match_rows,
     model_rows,
@@ -63,3 +65,18 @@ def test_key_numbers_are_those_that_were_judged(run: dict[str, Any]) -> None:
     assert values == {"gain in reward": "3.1", "perplexity": "61.0", "KL to the first policy": "17.5"}
     run["rounds"] = []
     assert key_numbers(run) == []
+
+
+def test_columns_without_any_value_are_left_out(run: dict[str, Any]) -> None:
+    def shown() -> list[str]:
+        return list(known_columns(MODEL_COLUMNS, model_rows(run)))
+
+    for each in run["rounds"]:
+        each["reward_model"] |= {"disagreement": None, "held_out_accuracy": None}
+    expected = ["num_pairs", "accuracy", "spread", "objective", "drift"]
+    judged = run["rounds"][0]["reward_model"]["judge_accuracy"]
+    for each in run["rounds"]:
+        each["reward_model"]["judge_accuracy"] = dict.fromkeys(judged)
+    assert shown() == expected
+    run["rounds"][1]["reward_model"]["disagreement"] = 0.3
+    assert shown() == [*expected, "disagreement"]

@@ -18,6 +18,7 @@ from rewardsmith.report.page import render_page
 
 def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
     """The report as one HTML document, from ``metrics.json`` and the samples of the policies that lie in ``folder``."""
+    policies, models = tables.policy_rows(metrics), tables.model_rows(metrics)
     rounds = [(f"round {each['round']}", each) for each in metrics["rounds"]]
     return render_page(
         "iterate.html.j2",
@@ -27,12 +28,14 @@ def render_iterate_report(metrics: IterateMetrics, folder: Path) -> str:
         points=words.points(metrics),
         key_numbers=tables.key_numbers(metrics),
         paths=path_figures(metrics),
-        policies=tables.policy_rows(metrics),
+        policies=policies,
+        policy_columns=tables.known_columns(tables.POLICY_COLUMNS, policies),
         matches=tables.match_rows(metrics),
         match_figure=match_figure(metrics),
         model_figures=[figure for figure in (accuracy_figure(metrics), gap_figure(metrics)) if figure],
         answered=answered_prompts(metrics, folder),
-        models=tables.model_rows(metrics),
+        models=models,
+        model_columns=tables.known_columns(tables.MODEL_COLUMNS, models),
         choices=[choices(name, each["samples"], figure_name=f"best-of-n-{each['round']}") for name, each in rounds],
         measure_rows=[measure_row(name, each["samples"]) for name, each in rounds],
         labels=tables.label_rows(metrics),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rewardsmith.contracts.metrics.iterate import (
@@ -13,6 +14,26 @@ from rewardsmith.contracts.metrics.iterate import (
 from rewardsmith.report.iterate.words import against_plain, gold_words, policy_of, rate_words, share_words
 from rewardsmith.report.numbers import MISSING, count, decimal, percent, percent_range
 from rewardsmith.report.sections import KeyNumber
+
+POLICY_COLUMNS = {
+    "gold": "gold",
+    "gain": "gain in reward, sd",
+    "against_last": "wins against the last",
+    "kl": "KL, k1 / k3",
+    "perplexity": "perplexity",
+    "length": "tokens",
+    "without_end": "without end",
+}
+MODEL_COLUMNS = {
+    "num_pairs": "pairs",
+    "held_out": "right on pairs held out",
+    "accuracy": "right on the policy's samples, by gold",
+    "judged": "by the judge",
+    "spread": "spread here / first",
+    "objective": "J",
+    "drift": "drift",
+    "disagreement": "disagreement",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +78,11 @@ class ModelRow:
     objective: str
     drift: str
     disagreement: str
+
+
+def known_columns(columns: Mapping[str, str], rows: Sequence[PolicyRow] | Sequence[ModelRow]) -> dict[str, str]:
+    """Field and heading of the columns in which some row has a value."""
+    return {name: title for name, title in columns.items() if any(getattr(row, name) != MISSING for row in rows)}
 
 
 def key_numbers(metrics: IterateFindings) -> list[KeyNumber]:

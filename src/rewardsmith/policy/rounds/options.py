@@ -7,7 +7,7 @@ from typing import Literal
 
 from rewardsmith.errors import ConfigError
 
-Adapt = Literal["none", "retrain", "metarm", "ocrm"]
+Adapt = Literal["auto", "none", "retrain", "metarm", "ocrm"]
 Labels = Literal["none", "gold", "judge", "person", "demonstrations"]
 LabelChoice = Literal["random", "disagreement", "extremes"]
 GOLD_FLIP_RATE = 0.25
@@ -20,10 +20,11 @@ class RoundOptions:
 
     num_rounds: int = 3
     """Rounds at most."""
-    adapt: Adapt = "retrain"
+    adapt: Adapt = "auto"
     """The reward model of a round: `none`: the first one for all; `retrain`: trained anew, with another seed;
     `metarm`: with gradients taken where the policy's samples move it (arXiv 2401.06080); `ocrm`: pairs weighted by how
-    likely the policy makes them (arXiv 2507.15507)."""
+    likely the policy makes them (arXiv 2507.15507); `auto`: `retrain` where there are fresh labels, else `none`, since
+    the same labels teach nothing new (docs/results/loop_arms.md)."""
     preference_data: Literal["first", "last", "all"] = "all"
     """What it learns from: the preferences given, those labelled in the last round, or both with all rounds'."""
     policy_start: Literal["sft", "last"] = "last"
@@ -45,6 +46,12 @@ class RoundOptions:
     """Prompts, never trained on, whose responses are judged after a round."""
     stop_early: bool = True
     """End after the round in which a stop rule holds, and not only say so."""
+
+    def adapt_with(self, labelling: LabellingOptions) -> Adapt:
+        """``adapt``, decided."""
+        if self.adapt != "auto":
+            return self.adapt
+        return "none" if labelling.labels == "none" else "retrain"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ def findings_of(loop: Loop, rounds: list[RoundNumbers], waiting: Waiting | None)
     """Of so many rounds, and of the one in which a person has yet to decide."""
     config, material, start = loop.config, loop.material, evaluated(loop, 0)
     best, last = best_round(start, rounds), rounds[-1] if rounds else None
+    assert config.rounds.adapt != "auto"  # it is filled in
     stopped = last is not None and bool(last["stops"]) and config.rounds.stop_early
     return {
         "dataset": loop.setting.name,

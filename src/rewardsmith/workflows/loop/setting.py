@@ -114,7 +114,13 @@ def _filled_in(config: IterateConfig, world: World | None) -> IterateConfig:
     model = replace(model, model_name_or_path=name, device=choose_device(model.device))  # type: ignore[arg-type] # one of these
     if not policy.policy_name_or_path:
         raise ConfigError("`policy_name_or_path` is missing: name the policy to begin with.")
-    return replace(config, model=model, policy_model=policy, policy=replace(config.policy, sampling=sampling))
+    return replace(
+        config,
+        rounds=replace(config.rounds, adapt=config.rounds.adapt_with(config.labelling)),
+        model=model,
+        policy_model=policy,
+        policy=replace(config.policy, sampling=sampling),
+    )
 
 
 def _prompts(name: str, on_bad_row: Any) -> list[Conversation]:

@@ -72,11 +72,11 @@ class RewardModelOptions(ModelOptions):
 
 @dataclass(frozen=True)
 class IterateConfig:
-    """Improve a policy in rounds, with a reward model that is looked at and adapted before each of them.
+    """Improve a policy in rounds, with a reward model that is looked at and may be adapted before each of them.
 
-    A round: the policy answers prompts; the reward model is looked at on its answers, trained anew where it no longer
-    tells better from worse (with fresh labels if there are any); the policy is improved, and judged. It says after
-    which round it should have stopped. Interrupted, the same command goes on where it was.
+    A round: the policy answers prompts; some answers get labels, where someone gives them; the reward model is adapted
+    and looked at on the answers; the policy is improved, and judged. It says after which round it should have stopped.
+    Interrupted, the same command goes on where it was.
 
     Settings of the policy by name: `--config embedded/ppo-paper` (arXiv 2401.06080), `embedded/ppo-summarize`
     (summarize-from-feedback, arXiv 2403.17031), `embedded/rloo` and `embedded/grpo` (as TRL means them).

@@ -56,16 +56,22 @@ def test_constant_rewards_have_no_accuracy_and_half_credit() -> None:
 
 
 def test_interval_is_over_prompts_not_over_pairs() -> None:
-    rows = [row(str(i % 2), "0.5", prompt=f"p{i % 2}") for i in range(200)]
+    rows = [row(str(i % 2), "0.5", prompt=f"p{i % 10}") for i in range(200)]
     m = measure(*rows).metrics
-    assert (m["eval_accuracy_ci_low"], m["eval_accuracy_ci_high"]) == (0.0, 1.0)
+    assert m["eval_accuracy_ci_low"] <= 0.2 and m["eval_accuracy_ci_high"] >= 0.8
     alone = measure(*[{**each, "prompt": f"p{i}"} for i, each in enumerate(rows)]).metrics
     assert alone["eval_accuracy_ci_high"] - alone["eval_accuracy_ci_low"] < 0.2
 
 
 def test_all_correct_on_a_few_prompts_is_not_certainty() -> None:
-    m = measure(row("2", "1"), row("2", "1", "q"), row("3", "1", "q")).metrics
-    assert m["eval_accuracy_ci_high"] == 1.0 and m["eval_accuracy_ci_low"] == pytest.approx(0.342, abs=1e-3)
+    m = measure(*(row("2", "1", f"q{i % 10}") for i in range(30))).metrics
+    assert m["eval_accuracy_ci_high"] == 1.0 and m["eval_accuracy_ci_low"] == pytest.approx(wilson(10, 10).low)
+
+
+def test_equal_rewards_are_no_certain_coin() -> None:
+    m = measure(*(row("1", "1", f"q{i}") for i in range(12))).metrics
+    assert m["eval_accuracy_ties_half"] == 0.5
+    assert m["eval_accuracy_ties_half_ci_low"] < 0.45 and m["eval_accuracy_ties_half_ci_high"] > 0.55
 
 
 def test_one_prompt_has_a_value_but_no_interval() -> None:
@@ -156,12 +162,12 @@ def test_everything_can_be_written_as_json() -> None:
 
 
 def test_each_category_has_its_own_baseline_of_length() -> None:
-    rows = [row("1 xxxx", "2", category="easy", prompt=f"e{i}") for i in range(4)]
-    rows += [row("3", "1 xxxx", category="hard", prompt=f"h{i}") for i in range(2)]
+    rows = [row("1 xxxx", "2", category="easy", prompt=f"e{i}") for i in range(10)]
+    rows += [row("3", "1 xxxx", category="hard", prompt=f"h{i}") for i in range(5)]
     m = measure(*rows).metrics
     found = {entry["name"]: (entry["length_accuracy"], entry["accuracy"]) for entry in m["by_category"] or []}
     assert found == {"easy": (1.0, 0.0), "hard": (0.0, 1.0)}
-    assert m["eval_length_accuracy"] == pytest.approx(4 / 6)
-    assert m["eval_length_accuracy_ci_low"] < 4 / 6 < m["eval_length_accuracy_ci_high"]
+    assert m["eval_length_accuracy"] == pytest.approx(10 / 15)
+    assert m["eval_length_accuracy_ci_low"] < 10 / 15 < m["eval_length_accuracy_ci_high"]
     easy = next(entry for entry in m["by_category"] or [] if entry["name"] == "easy")
-    assert (easy["length_accuracy_ci_low"], easy["length_accuracy_ci_high"]) == (pytest.approx(wilson(4, 4).low), 1.0)
+    assert (easy["length_accuracy_ci_low"], easy["length_accuracy_ci_high"]) == (pytest.approx(wilson(10, 10).low), 1.0)

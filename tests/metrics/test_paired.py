@@ -77,7 +77,7 @@ def test_other_shapes_are_refused() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)
-@given(st.lists(st.tuples(st.sampled_from([0, 0.5, 1]), st.sampled_from([0, 0.5, 1])), min_size=2, max_size=30))
+@given(st.lists(st.tuples(st.sampled_from([0, 0.5, 1]), st.sampled_from([0, 0.5, 1])), min_size=10, max_size=30))
 def test_changing_the_models_places_mirrors_the_difference(rows: list[tuple[float, float]]) -> None:
     first, second = np.array(rows, dtype=float).T
     groups = np.arange(len(rows))

@@ -208,13 +208,16 @@ def test_votes_that_do_not_exist_are_not_guessed():
         SoftLabel(from_="votes").apply(replace(evidence, votes=np.full_like(evidence.votes, np.nan)), given)
 
 
-def test_certainty_weighs_by_how_far_a_label_is_from_a_coin():
+def test_certainty_weighs_by_how_much_more_likely_a_label_is_right_than_wrong():
     evidence, given = random_evidence()
     change = Reweight().apply(evidence, given)
-    chosen = change.selected
-    expected = given.weight[chosen] * np.abs(2 * (1 - evidence.p_wrong[chosen]) - 1)
+    chosen = change.selected & (given.target != 0.5)
+    expected = given.weight[chosen] * np.maximum(1 - 2 * evidence.p_wrong[chosen], 0)
     np.testing.assert_allclose(change.supervision.weight[chosen], expected)
-    assert np.array_equal(chosen, ~np.isnan(evidence.p_wrong))
+    assert np.array_equal(change.selected, ~np.isnan(evidence.p_wrong))
+    flipped = Reweight().apply(evidence, given.changed(chosen, target=1 - given.target)).supervision
+    expected = given.weight[chosen] * np.maximum(2 * evidence.p_wrong[chosen] - 1, 0)
+    np.testing.assert_allclose(flipped.weight[chosen], expected)
 
 
 def test_the_usual_spread_weighs_a_half():

@@ -72,3 +72,13 @@ def test_what_is_given_stays_as_it_is() -> None:
     before = gap.copy()
     evidence_gap(gap, target, responses, 0)
     np.testing.assert_array_equal(gap, before)
+
+
+def test_labels_that_are_not_learned_tell_others_nothing() -> None:
+    gap, target, responses, _ = tournament()
+    learned = np.where(np.arange(NUM_PAIRS) < 100, 0.5, target)
+    turned = np.where(np.arange(NUM_PAIRS) < 100, 1 - target, target)
+    one, other = (evidence_gap(gap, each, responses, 0, learned) for each in (target, turned))
+    np.testing.assert_array_equal(one[:100], -other[:100])  # they are judged all the same
+    np.testing.assert_array_equal(one[100:], other[100:])
+    assert not np.array_equal(one[100:], evidence_gap(gap, target, responses, 0)[100:])

@@ -353,7 +353,7 @@ def unsure_rows() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("level", "line", "data"),
     [
-        ("labels_judged", "Check by hand: at least about", {}),
+        ("labels_judged", "Check by hand: about", {}),
         ("reading_order", "Check by hand, from the top of a ranked list", {"group_by": "topic"}),  # ten groups
         ("cannot_tell", "Cannot tell which labels are wrong", {}),
     ],

@@ -20,7 +20,7 @@ from rewardsmith.cli.main import main
 from rewardsmith.contracts.metrics.audit import ClaimLevel
 from rewardsmith.contracts.tables import ERROR_RATES
 from rewardsmith.errors import ConfigError, DataError
-from rewardsmith.strength.audited import audit_pairs
+from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles.crossfit import fold_groups
 from rewardsmith.strength.ensembles.judgements import Judgements
 from rewardsmith.workflows.steps import refine_rounds
@@ -256,3 +256,37 @@ def test_later_rounds_say_no_more_than_the_audit(
     assert ("incorrect" in classes) == (level == "labels_judged")
     assert (classes == {None}) == (level == "cannot_tell")
     assert len(result.metrics["audited"]["warnings"]) == (level != "labels_judged")
+
+
+def test_later_rounds_keep_what_planted_flips_refuted(audit_dir: Path, tmp_path: Path) -> None:
+    audit = claimed(audit_dir, tmp_path / "a", "labels_judged")
+    metrics = json.loads((audit / "metrics.json").read_text())
+    metrics["label_noise"]["kept"] = 0.0
+    (audit / "metrics.json").write_text(json.dumps(metrics))
+    amend_output(audit / "metrics.json")
+    flip = recipe(tmp_path, FLIP)
+    result = rewardsmith.refine(audit, recipe=flip, rounds=2, quiet=True, output_dir=tmp_path / "r")
+    assert [entry["num_flagged"] > 0 for entry in result.metrics["rounds"]] == [True, False]
+
+
+def test_second_labels_have_their_say_in_later_rounds(
+    audit_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = claimed(audit_dir, tmp_path / "a", "labels_judged")
+    strengths = pq.read_table(audit / "strengths.parquet")
+    says = pa.array(np.arange(NUM_PAIRS) % 3 > 0, pa.float32())
+    place = strengths.column_names.index("second_target")
+    pq.write_table(strengths.set_column(place, "second_target", says), audit / "strengths.parquet")
+    amend_output(audit / "strengths.parquet")
+    heard: list[Any] = []
+    beside = Audited.beside
+
+    def noted(self: Audited, second: Any, groups: Any) -> Audited:
+        heard.append(second)
+        return beside(self, second, groups)
+
+    monkeypatch.setattr(Audited, "beside", noted)
+    flip = recipe(tmp_path, FLIP)
+    rewardsmith.refine(audit, recipe=flip, rounds=2, quiet=True, output_dir=tmp_path / "r")
+    [second] = heard
+    np.testing.assert_array_equal(second, says.to_numpy())

@@ -111,8 +111,9 @@ def by_category(
     if not (names != "").any():
         return None
     found: list[CategorySlice] = []
-    for name in np.unique(names):
-        inside = names == name
+    kinds, codes = np.unique(names, return_inverse=True)
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    for name, inside in zip(kinds, rows, strict=True):
         numbers = slice_numbers(gap[inside], target[inside], prompts[inside], seed, num_resamples)
         by_longer = slice_numbers(longer[inside], target[inside], prompts[inside], seed, num_resamples)
         found.append(
@@ -158,7 +159,7 @@ def by_length(
 
 
 def slice_numbers(gap: Floats, target: Floats, prompts: NDArray[Any], seed: int, num_resamples: int) -> Slice:
-    """Count, both accuracies with the interval of the first, gap toward the label, ties."""
+    """Count, both accuracies with the interval of the first, mean gap of chosen less rejected, ties."""
     counts = pair_accuracy(gap, target)
     credit = pair_credit(gap, target)
     low, high = credit_interval(np.where(credit == 0.5, np.nan, credit), prompts, seed, num_resamples)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.errors import DataError, RunError
-from rewardsmith.metrics.intervals import group_bootstrap, wilson
+from rewardsmith.metrics.win_rates import win_rate
 from rewardsmith.preferences.pairs.conversations import distinct, pair_conversations, turns_of
 
 NAMED_PAIRS = 5
@@ -44,9 +44,10 @@ class ScoredPairs:
         return np.asarray(self.pairs.column("target").to_numpy(), dtype=np.float64)
 
     @cached_property
-    def prompts(self) -> NDArray[Any]:
-        """What intervals resample: pairs of one prompt are not independent."""
-        return np.asarray(self.pairs.column("prompt_id").to_pylist())
+    def prompts(self) -> NDArray[np.int64]:
+        """Numbers of the prompts. Intervals resample them: pairs of one prompt are not independent."""
+        codes = self.pairs.column("prompt_id").combine_chunks().dictionary_encode().indices
+        return np.asarray(codes.to_numpy(), dtype=np.int64)
 
 
 def score_pairs(scorer: Scorer, pairs: pa.Table) -> ScoredPairs:
@@ -73,12 +74,7 @@ def credit_interval(
 ) -> tuple[float | None, float | None]:
     """Ends of the 95 % interval of the mean of credits [N] in [0, 1], over prompts; None where it is not defined.
 
-    NaN credits are left out. Where every pair has the same credit, resampling sees no spread at all; Wilson's interval
-    over the prompts does not pretend to certainty there.
+    NaN credits are left out.
     """
-    interval = group_bootstrap(credits, prompts, num_resamples=num_resamples, seed=seed)
-    if interval.value in (0.0, 1.0):
-        num_prompts = len(np.unique(prompts[~np.isnan(credits)]))
-        interval = wilson(int(interval.value) * num_prompts, num_prompts)
-    ends = interval.as_dict()
+    ends = win_rate(credits, prompts, num_resamples, seed).as_dict()
     return ends["low"], ends["high"]

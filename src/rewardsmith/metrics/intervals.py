@@ -45,7 +45,7 @@ def group_bootstrap(
 
     ``values`` [N] or [N, ...], ``groups`` [N] of any sortable type. ``statistic`` maps resampled values to a number;
     the default is the mean, which leaves NaN values out and costs a fraction of a second for a million values. With
-    fewer than two groups there is nothing to resample: the ends are NaN.
+    fewer than ``MIN_GROUPS`` groups the ends are NaN.
     """
     rows, labels = np.asarray(values, dtype=np.float64), np.asarray(groups)
     if labels.shape != rows.shape[:1]:
@@ -58,7 +58,7 @@ def group_bootstrap(
     codes = np.unique(labels, return_inverse=True)[1].reshape(-1)
     value = float(rows.mean() if statistic is None else statistic(rows))
     num_groups = int(codes.max()) + 1
-    if num_groups < 2:
+    if num_groups < MIN_GROUPS:
         return Interval(value, nan, nan)
     rng = np.random.default_rng(seed)
     if statistic is None:

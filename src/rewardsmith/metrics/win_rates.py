@@ -14,19 +14,19 @@ Floats = NDArray[np.float64]
 MAX_STEPS, STEP_TOLERANCE = 100, 1e-10
 
 
-def win_rate(credits: ArrayLike, groups: ArrayLike) -> Interval:
-    """(wins + ties / 2) / n of credits [N], with an interval over whole groups [N], the prompts.
+def win_rate(credits: ArrayLike, groups: ArrayLike, num_resamples: int = 1000, seed: int = 0) -> Interval:
+    """(wins + ties / 2) / n of credits [N], with an interval over whole groups [N], the prompts. NaN credits are out.
 
-    No ends with fewer than ``MIN_GROUPS`` groups; where all groups are alike, the interval is ``without_spread``.
+    No ends with fewer than ``MIN_GROUPS`` groups; where all credits are alike, the interval is ``without_spread``.
     """
     values, labels = np.asarray(credits, dtype=np.float64), np.asarray(groups)
+    known = ~np.isnan(values)
+    values, labels = values[known], labels[known]
     num_groups = len(np.unique(labels))
-    if num_groups < MIN_GROUPS:
-        return Interval(float(values.mean()) if len(values) else nan, nan, nan)
-    if np.ptp(values) == 0:
+    if num_groups >= MIN_GROUPS and np.ptp(values) == 0:
         interval = without_spread(float(values[0]) - 0.5, 0.5, num_groups)
         return Interval(float(values[0]), interval.low + 0.5, interval.high + 0.5)
-    return group_bootstrap(values, labels)
+    return group_bootstrap(values, labels, num_resamples=num_resamples, seed=seed)
 
 
 def length_controlled_rate(credits: ArrayLike, length_gaps: ArrayLike, groups: ArrayLike) -> Interval:
@@ -43,7 +43,7 @@ def length_controlled_rate(credits: ArrayLike, length_gaps: ArrayLike, groups: A
     scale = gaps.std()
     x = np.tanh(gaps / scale) if scale > 0 else np.zeros_like(gaps)
     rows = np.column_stack([values, x])
-    if len(np.unique(labels)) < MIN_GROUPS or np.ptp(values) == 0:
+    if np.ptp(values) == 0:
         return Interval(_rate_at_zero(rows), nan, nan)
     return group_bootstrap(rows, labels, _rate_at_zero)
 

@@ -11,6 +11,7 @@ the correction is a value of the target, which follows the model.
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -22,7 +23,7 @@ def believed_target(
     rejected_rate: Float[Tensor, "*shape"],
 ) -> Float[Tensor, "*shape"]:
     """P(chosen is better) by gap less margin and by the label; a soft label mixes the answers to both labels."""
-    better, worse = shifted.sigmoid(), (-shifted).sigmoid()
-    if_chosen = (1 - rejected_rate) * better / ((1 - rejected_rate) * better + chosen_rate * worse).clamp(min=1e-30)
-    if_rejected = rejected_rate * better / (rejected_rate * better + (1 - chosen_rate) * worse).clamp(min=1e-30)
+    if_chosen = (shifted + torch.log1p(-rejected_rate) - chosen_rate.log()).sigmoid()  # 1 at a rate of 0
+    if_rejected = (shifted + rejected_rate.log() - torch.log1p(-chosen_rate)).sigmoid()  # and 0
+    if_chosen, if_rejected = if_chosen.nan_to_num(), if_rejected.nan_to_num()  # of a label that nobody ever gives
     return target * if_chosen + (1 - target) * if_rejected

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from rewardsmith.contracts.metrics.audit import ClaimLevel
-from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled
+from rewardsmith.strength.ensembles.judgements import Judgements, Strength, as_labelled, learnable
 from rewardsmith.strength.evidence_gap import evidence_gap
 from rewardsmith.strength.label_noise.annotators import (
     Annotator,
@@ -24,7 +24,7 @@ from rewardsmith.strength.label_noise.posterior import LabelNoise, estimate_labe
 from rewardsmith.strength.label_noise.second_view import SecondView, second_view
 from rewardsmith.strength.pair_structure import response_codes
 from rewardsmith.strength.planted.planted_copy import PlantedCopy
-from rewardsmith.strength.planted.refutation import LEAST, unrefuted
+from rewardsmith.strength.planted.refutation import LEAST, shrunk, unrefuted
 from rewardsmith.strength.table import WRONG, strength_classes, strengths_table
 
 
@@ -77,6 +77,10 @@ class Audited:
         assert self.noise is not None  # or nothing would have been planted
         p_wrong, kept = unrefuted(self.p_wrong, groups, copy, self.noise.value)
         return replace(self, p_wrong=p_wrong, kept=kept)
+
+    def keeping(self, kept: float) -> Audited:
+        """The same, where another check of these judges left so much of their evidence (``checked``)."""
+        return replace(self, p_wrong=shrunk(self.p_wrong, kept), kept=kept)
 
     def beside(self, second: NDArray[np.float64] | None, groups: NDArray[np.int64]) -> Audited:
         """The same, with second labels [N] (``second_target``), and what they say of the labels.
@@ -143,9 +147,10 @@ def audit_pairs(
     strength = judged.in_sample() if in_sample else held_out
     target = pairs["target"].to_numpy()
     decided, gap = target != 0.5, as_labelled(strength.mean, target)
-    counted = decided & (pairs["weight"].to_numpy() > 0)
-    responses = response_codes(pairs)
-    evidence = gap if in_sample else evidence_gap(strength.mean, target, responses, seed)
+    weight = pairs["weight"].to_numpy()
+    counted = decided & (weight > 0)
+    responses, learned = response_codes(pairs), learnable(target, weight)
+    evidence = gap if in_sample else evidence_gap(strength.mean, target, responses, seed, learned)
     noise = estimate_label_noise(evidence[counted], groups[counted])
     belief = noise.belief(evidence) if noise else np.full(len(pairs), np.nan)
     p_wrong = np.full(len(pairs), np.nan)

@@ -15,17 +15,23 @@ from rewardsmith.strength.response_effects import gaps_in_graph
 
 
 def evidence_gap(
-    gap: NDArray[np.floating], target: NDArray[np.floating], responses: NDArray[np.int64] | None, seed: int
+    gap: NDArray[np.floating],
+    target: NDArray[np.floating],
+    responses: NDArray[np.int64] | None,
+    seed: int,
+    learned: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float64]:
     """Gaps [N] in the direction of the label ``target`` [N]; negative: the evidence is against it.
 
     ``gap`` by the judges, chosen less rejected; ``responses`` [N, 2] numbers of the responses (``response_codes``),
-    None where the graph is not to be asked. NaN where no judge has an opinion.
+    None where the graph is not to be asked; ``learned`` [N] what it may go by, where that is not ``target``
+    (``learnable``). NaN where no judge has an opinion.
     """
     known = ~np.isnan(gap)
     found = np.asarray(gap, dtype=np.float64)
     if responses is not None and known.any():
-        in_graph = gaps_in_graph(found[known], np.asarray(target, dtype=np.float64)[known], responses[known], seed)
+        labels = np.asarray(target if learned is None else learned, dtype=np.float64)
+        in_graph = gaps_in_graph(found[known], labels[known], responses[known], seed)
         if in_graph is not None and in_graph.any():  # all 0: it found the judges no use, and nothing better
             found = found.copy()
             found[known] = in_graph

@@ -92,7 +92,7 @@ def test_the_interval_holds_the_true_rate_as_often_as_it_says() -> None:
 
 
 def test_winning_on_every_prompt_is_not_certain_to_win_on_all() -> None:
-    found = match(np.ones((5, 2)), np.zeros((5, 2)), USUAL[:1])
+    found = match(np.ones((10, 2)), np.zeros((10, 2)), USUAL[:1])
     assert found["rate"]["value"] == 1 and 0.5 < found["rate"]["low"] < 0.9  # type: ignore[operator]
     one = match(np.ones((1, 2)), np.zeros((1, 2)), USUAL[:1])
     assert one["rate"] == {"value": 1.0, "low": None, "high": None}
@@ -104,6 +104,6 @@ def test_without_deviation_only_equal_ones_tie() -> None:
 
 
 def test_means_are_clustered_by_prompt() -> None:
-    values = np.repeat([[0.0], [1.0], [0.0], [1.0]], 50, axis=1)
+    values = np.repeat([[0.0], [1.0]] * 5, 50, axis=1)
     found = mean_by_prompt(values)
-    assert found.value == 0.5 and found.low == 0 and found.high == 1
+    assert found.value == 0.5 and found.low <= 0.2 and found.high >= 0.8

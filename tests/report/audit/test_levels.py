@@ -21,7 +21,7 @@ from rewardsmith.report.options import ReportOptions
 from rewardsmith.workflows.audit import AuditResult
 
 COUNTS = {"expected_wrong": 1271.2, "num_flagged": 1183, "expected_wrong_flagged": 1139.4}
-SHARES = {"label_noise": 0.0772, "categories": 0.0881, "planted": 0.0663, "structured": 0.0434, "annotators": 0.0574}
+SHARES = {"label_noise": 0.0772, "categories": 0.0881, "planted": 0.0663, "structured": 0.0467, "annotators": 0.0574}
 LEVELS = {
     "labels_judged": [],
     "reading_order": ["finds_few_flips"],
@@ -82,7 +82,7 @@ def test_no_count_or_share_of_wrong_labels_is_said_unless_labels_are_judged(
     audit: AuditResult, said: dict[str, str]
 ) -> None:
     counts = re.compile(r"\b(1,?271|1,?183|1,?139)\b")
-    shares = re.compile(r"\b(7\.7%|0\.0772|8\.8%|0\.0881|6\.6%|0\.0663|4\.3%|0\.0434|5\.7%|0\.0574|0\.9228|0\.923)")
+    shares = re.compile(r"\b(7\.7%|0\.0772|8\.8%|0\.0881|6\.6%|0\.0663|4\.7%|0\.0467|5\.7%|0\.0574|0\.9228|0\.923)")
     judged = level_of(audit) == "labels_judged"
     for name in ("terminal", "report", "notebook", "json", "python"):
         assert bool(counts.search(said[name])) == judged, name
@@ -91,7 +91,7 @@ def test_no_count_or_share_of_wrong_labels_is_said_unless_labels_are_judged(
 
 def test_all_places_open_with_the_same_line(audit: AuditResult, said: dict[str, str]) -> None:
     line = audit.metrics["verdict"]["line"]
-    start = {"labels_judged": "Check by hand: at least about 8%", "reading_order": "Check by hand, from the top"}
+    start = {"labels_judged": "Check by hand: about 8%", "reading_order": "Check by hand, from the top"}
     assert line.startswith(start.get(level_of(audit), "Cannot tell which labels are wrong: labels flipped as a test"))
     assert audit.verdict.startswith(line)
     assert " ".join(said["terminal"].split()).startswith(f"Audit of helpful-base {line}")

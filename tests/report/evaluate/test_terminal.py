@@ -80,8 +80,9 @@ def test_it_opens_with_the_sentence_that_matters(metrics: dict[str, Any], ends: 
     assert printed(metrics).splitlines()[0] == opening
 
 
-def test_few_prompts_do_not_tell_whatever_the_interval(metrics: dict[str, Any]) -> None:
-    assert printed(metrics | {"eval_num_prompts": 9}).startswith("Too few prompts to tell it from a coin:")
+def test_few_prompts_have_no_interval_and_do_not_tell(metrics: dict[str, Any]) -> None:
+    without = {"eval_accuracy_ci_low": None, "eval_accuracy_ci_high": None}
+    assert printed(metrics | without).startswith("Too few prompts to tell it from a coin:")
 
 
 def test_a_temperature_that_was_fitted_on_this_set_is_said_to_be(metrics: dict[str, Any]) -> None:

@@ -48,3 +48,9 @@ def test_hard_flips_do_not_decide():
 def test_a_large_set_has_no_interval_and_goes_by_the_value():
     large = [{"kind": "uniform", "auroc": {"value": FINDS_MANY, "low": None, "high": None}}]
     assert claim_numbers(NOISE, large, False, None)["level"] == "labels_judged"
+
+
+def test_few_groups_have_no_interval_and_measure_nothing():
+    few = [{"kind": "uniform", "auroc": {"value": FINDS_MANY, "low": None, "high": None}}]
+    found = claim_numbers(replace(NOISE, num_groups=MIN_GROUPS - 1), few, False, None)
+    assert found == {"level": "reading_order", "doubts": ["not_measured", "few_groups"]}

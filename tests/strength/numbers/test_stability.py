@@ -104,6 +104,11 @@ class TestDraws:
         uneven = np.repeat(np.arange(40), np.arange(40) + 1)
         assert 0 <= len(draw_groups(uneven, np.random.default_rng(0))[0]) - len(uneven) < 40
 
+    def test_a_draw_has_groups_enough_to_fit_across(self) -> None:
+        groups = np.repeat(np.arange(15), [400] + 14 * [5])  # one draw in 15 begins with the giant
+        drawn = [np.unique(groups[draw_groups(groups, np.random.default_rng(seed))[0]]) for seed in range(300)]
+        assert min(map(len, drawn)) == 3
+
 
 class TestRejudging:
     def test_copies_of_a_group_stay_in_one_fold(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,9 @@ def test_uniform_flips_say_what_reading_is_worth(oracle_set):
 
 def test_reliability_sets_promised_against_found():
     p_wrong, planted = np.array([0.05, 0.15, 0.15, 1.0]), np.array([False, True, False, True])
-    low, middle, high = reliability(p_wrong, planted, rate=0.2, share=0.2)  # half of the wrong labels are flips
+    # half of the wrong labels are flips, and 1 in 17 of the right ones
+    low, middle, high = reliability(p_wrong, planted, rate=0.2, share=0.2)
     assert (low["low"], low["count"], low["found"]) == (0.0, 1, 0.0)
-    half = {"promised": pytest.approx(0.15), "expected": pytest.approx(0.075), "found": 0.5}
+    half = {"promised": pytest.approx(0.15), "expected": pytest.approx(0.125), "found": 0.5}
     assert middle == {"low": 0.1, "high": 0.2, "count": 2, **half}
     assert (high["high"], high["promised"], high["found"]) == (1.0, 1.0, 1.0)

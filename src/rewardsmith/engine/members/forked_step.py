@@ -104,5 +104,4 @@ def member_loss(gap: Float[Tensor, "m B"], batch: ForkedBatch) -> Float[Tensor, 
         return preference_loss(gap, batch.target, batch.margin)
     shifted = gap.detach().float() - batch.margin
     believed = believed_target(shifted, batch.target, *batch.error_rates.unbind(-1))
-    errs = (batch.error_rates > 0).any(-1)  # rounding must not touch the labels of members that know of no errors
-    return preference_loss(gap, torch.where(errs, believed, batch.target), batch.margin)
+    return preference_loss(gap, believed, batch.margin)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from rewardsmith.contracts.metrics.iterate import MatchNumbers, PolicyNumbers
-from rewardsmith.metrics.intervals import Interval, group_bootstrap, without_spread
+from rewardsmith.metrics.intervals import Interval, group_bootstrap
+from rewardsmith.metrics.win_rates import win_rate
 from rewardsmith.objectives.policy import kl_k3
 from rewardsmith.policy.networks.likelihood import Likelihoods
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples, usual_scale
@@ -81,21 +82,13 @@ def match(ours: Floats, theirs: Floats, usual: Floats, seed: int = 0) -> MatchNu
     gaps = ours[:, :, None] - theirs[:, None, :]
     won, lost = ((side > 0) & (side >= band) for side in (gaps, -gaps))
     win, lose = (side.mean(axis=(1, 2)) for side in (won, lost))
-    rate = _above_half((win - lose) / 2, seed)
+    rate = win_rate(0.5 + (win - lose) / 2, np.arange(len(win)), seed=seed)
     return {
         "win": float(win.mean()),
         "tie": 1 - float((win + lose).mean()),
         "lose": float(lose.mean()),
         "rate": {**rate.as_dict(), "value": rate.value},
     }
-
-
-def _above_half(leads: Floats, seed: int) -> Interval:
-    """One half and the mean of the leads [P]. Where all are alike resampling sees no spread: others are allowed for."""
-    found = group_bootstrap(leads, np.arange(len(leads)), seed=seed)
-    if len(leads) > 1 and not np.ptp(leads):
-        found = without_spread(found.value, 0.5, len(leads))
-    return Interval(found.value + 0.5, found.low + 0.5, found.high + 0.5)
 
 
 def _k3(own: Likelihoods, first: Likelihoods) -> float:

@@ -7,7 +7,8 @@ import torch
 
 from rewardsmith.contracts.conversations import key_of
 from rewardsmith.contracts.metrics.iterate import GAP_QUANTILES, RewardModelNumbers
-from rewardsmith.metrics.intervals import Interval, group_bootstrap
+from rewardsmith.metrics.intervals import Interval
+from rewardsmith.metrics.win_rates import win_rate
 from rewardsmith.metrics.within_prompts import gold_credits, pairs_within, within_prompt_spread
 from rewardsmith.objectives.meta import meta_objective
 from rewardsmith.policy.rounds.round_samples import (
@@ -77,6 +78,6 @@ def accuracy_within(samples: RoundSamples, rewards: Floats, truth: Floats | None
     Both responses are to one prompt. Equal rewards are half right. The interval is clustered by prompt.
     """
     if truth is None:
-        return group_bootstrap([], []), 0
+        return win_rate([], []), 0
     credits, prompts = gold_credits(rewards, truth, [[key_of(one) for one in own] for own in samples.responses])
-    return group_bootstrap(credits, prompts), len(credits)
+    return win_rate(credits, prompts), len(credits)

@@ -18,7 +18,8 @@ from rewardsmith.refining.supervision import Floats, Supervision
 class Reweight:
     """The weight is multiplied.
 
-    ``constant``: by ``factor``. ``certainty``: by |1 - 2 p_wrong|, 0 where the label is as likely right as wrong.
+    ``constant``: by ``factor``. ``certainty``: by how much more likely the label, as the rules before left it, is right
+    than wrong: 1 - 2 p_wrong, of a flipped one 2 p_wrong - 1, and 0 where it is rather wrong.
     ``spread``: by 1 / (1 + (spread / median spread)^2), 1/2 where the judges differ as much as they usually do.
     """
 
@@ -39,7 +40,7 @@ class Reweight:
 
     def apply(self, evidence: Evidence, now: Supervision) -> Change:
         """New weights where selected and known. ``DataError`` where nothing of the kind was measured."""
-        factor = self._factors(evidence)
+        factor = self._factors(evidence, now)
         if np.isnan(factor).all():
             raise DataError(f"reweight by {self.by}: it is known of no pair.")
         selected = known_where(self.where.select(evidence), factor)
@@ -49,12 +50,13 @@ class Reweight:
             lambda i: f"weight times {factor[i]:.3f}: {figures(evidence, i, self.where.in_sample)}",
         )
 
-    def _factors(self, evidence: Evidence) -> Floats:
+    def _factors(self, evidence: Evidence, now: Supervision) -> Floats:
         if self.by == "constant":
             return np.full(len(evidence), self.factor)
         if self.by == "certainty":
             require_p_wrong(evidence, self.where.in_sample)
-            return np.abs(1 - 2 * evidence.p_wrong)
+            side = np.sign(now.target - 0.5) * np.sign(evidence.target - 0.5)
+            return np.maximum(side * (1 - 2 * evidence.p_wrong), 0.0)
         require_measured(evidence, self.where.in_sample)
         spread = evidence.std(self.where.in_sample)
         usual = float(np.nanmedian(spread))

@@ -6,7 +6,6 @@ from math import sqrt
 from typing import Literal
 
 from rewardsmith.contracts.metrics.evaluate import Calibration, EvaluateMetrics, ModelComparison, RewardNumbers
-from rewardsmith.metrics.intervals import MIN_GROUPS
 from rewardsmith.report.numbers import count, decimal, decimal_range, pairs, percent, percent_with_range
 
 COIN = 0.5
@@ -42,7 +41,7 @@ def coin_finding(metrics: RewardNumbers) -> str:
     accuracy, low, high = (metrics["eval_accuracy"], metrics["eval_accuracy_ci_low"], metrics["eval_accuracy_ci_high"])
     if accuracy is None:
         return "Every pair has equal rewards, or labels that decide nothing: there is no accuracy to speak of."
-    if low is None or high is None or metrics["eval_num_prompts"] < MIN_GROUPS:
+    if low is None or high is None:
         few = pairs(metrics["eval_num_pairs"])
         return f"Too few prompts to tell it from a coin: accuracy {decimal(accuracy, 3)} on {few}."
     words = "Better than" if low > COIN else "Worse than" if high < COIN else "No better than"

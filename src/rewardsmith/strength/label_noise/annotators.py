@@ -32,7 +32,8 @@ def annotator_error_rates(
 
     A label is right with probability (1 - e) b + e (1 - b), b being the judges' belief [N] in it. The prior is a Beta
     distribution around the set's own rate, worth ten labels, so that a newcomer is not condemned by three. Pairs
-    without a name or belief keep the set's rate.
+    without a name or belief keep the set's rate. Rates of pairs are to the next of ``RATES``: however many annotators
+    there are, no more than these have to be looked up.
     """
     known = np.array([name is not None for name in names]) & ~np.isnan(belief)
     labels, codes = np.unique(np.array([name or "" for name in names]), return_inverse=True)
@@ -50,7 +51,8 @@ def annotator_error_rates(
         for a in np.argsort(-total, kind="stable")
         if total[a]
     ]
-    return found, np.where(known, mean[codes], prior_rate)
+    nearest = RATES[np.rint(posterior @ np.arange(len(RATES))).astype(np.int64)]
+    return found, np.where(known, nearest[codes], prior_rate)
 
 
 def vote_error_rate(belief: NDArray[np.float64], lead: NDArray[np.float64], num_votes: NDArray[np.int64]) -> float:

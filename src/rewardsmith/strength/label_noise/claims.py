@@ -44,7 +44,8 @@ def claim_numbers(
         return {"level": "cannot_tell", "doubts": ["no_judges"]}
     if in_sample:
         return {"level": "cannot_tell", "doubts": ["in_sample"]}
-    least = _least_auroc(planted)
+    few_groups = noise.num_groups < MIN_GROUPS
+    least = _least_auroc(planted, few_groups)
     if least is not None and least <= FINDS_SOME:
         return {"level": "cannot_tell", "doubts": ["finds_no_flips"]}
     doubts: list[Doubt] = []
@@ -52,7 +53,7 @@ def claim_numbers(
         doubts.append("not_measured")
     elif least < FINDS_MANY:
         doubts.append("finds_few_flips")
-    if noise.num_groups < MIN_GROUPS:
+    if few_groups:
         doubts.append("few_groups")
     elif not noise.identifiable:
         doubts.append("not_identifiable")
@@ -61,10 +62,13 @@ def claim_numbers(
     return {"level": "reading_order" if doubts else "labels_judged", "doubts": doubts}
 
 
-def _least_auroc(planted: Sequence[PlantedNumbers]) -> float | None:
-    """The lower end of the interval of uniform flips; the value where there is none; None where none were planted."""
+def _least_auroc(planted: Sequence[PlantedNumbers], few_groups: bool) -> float | None:
+    """The lower end of the interval of uniform flips; None where none were planted, or too few groups tell no interval.
+
+    Where the pairs are too many to resample, the value is as good.
+    """
     for found in planted:
         if found["kind"] == "uniform":
             auroc = found["auroc"]
-            return auroc["value"] if auroc["low"] is None else auroc["low"]
+            return auroc["value"] if auroc["low"] is None and not few_groups else auroc["low"]
     return None

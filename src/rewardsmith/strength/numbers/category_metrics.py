@@ -28,22 +28,23 @@ def category_metrics(pairs: pa.Table, audited: Audited, decided: NDArray[np.bool
     if pairs["category"].null_count == len(pairs):
         return None
     coded = pairs["category"].combine_chunks().dictionary_encode()
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    names, codes = coded.dictionary.to_pylist(), coded.indices.fill_null(len(coded.dictionary)).to_numpy()
+    counts = np.bincount(codes[decided], minlength=len(names) + 1)[: len(names)]
     credit, gap = pair_credit(np.nan_to_num(audited.gap)), audited.gap
     rows: list[Category] = []
-    for code, name in enumerate(coded.dictionary.to_pylist()):
+    for code in np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]:
         own = decided & (codes == code)
         if own.any():
             rows.append(
                 {
-                    "name": name,
-                    "count": int(own.sum()),
+                    "name": names[code],
+                    "count": int(counts[code]),
                     "accuracy": float(credit[own].mean()),
                     "share_doubtful": float((audited.p_wrong[own] > 0.5).mean()),
                     "strength_mean": float(gap[own].mean()),
                 }
             )
-    return sorted(rows, key=lambda row: -row["count"])[:MAX_CATEGORIES] or None
+    return rows or None
 
 
 def structured_metrics(pairs: pa.Table, found: CellNoise | None) -> StructuredNumbers | None:

@@ -9,7 +9,6 @@ the estimate of wrong labels each copy is a group of its own, as another group w
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +19,12 @@ from rewardsmith.contracts.tables import STRENGTH_CLASSES
 from rewardsmith.strength.audited import Audited, audit_pairs
 from rewardsmith.strength.ensembles.ensemble import Ensemble, Targets
 from rewardsmith.strength.label_noise.posterior import MIN_GROUPS
-from rewardsmith.strength.planted.refutation import shrunk
 from rewardsmith.strength.table import WRONG
 
 FEW_PAIRS = 500
 """Counts of a set with as many judged labels stand by themselves."""
 NUM_RESAMPLES = 20
+FEWEST_GROUPS = 3
 ENDS = (0.05, 0.95)
 """Quantiles of the resamples between which a range lies. The count of another sample of the size lies there in about
 four of five cases or more (``benchmarks/stability_coverage.py``); between 0.1 and 0.9 it does in seven of ten."""
@@ -62,8 +61,7 @@ def stability_numbers(
             judged = ensemble.rejudge(rows, target, SEED + seed + number)
             refitted = judged is not None
             again = audit_pairs(audited.pairs.take(rows), judged or audited.judged.take(rows), draws, seed)
-            again = replace(again, p_wrong=shrunk(again.p_wrong, audited.kept))  # as the set's own are
-            again = again.beside(None if second is None else second[rows], draws)
+            again = again.keeping(audited.kept).beside(None if second is None else second[rows], draws)
             for name, value in counted(again.at(audited.level)).items():
                 found[name].append(value)
             bar.advance()
@@ -81,13 +79,16 @@ def stability_numbers(
 def draw_groups(groups: NDArray[np.int64], rng: np.random.Generator) -> tuple[Rows, NDArray[np.int64]]:
     """Rows [n] of groups drawn with replacement until there are as many as in the set, and the draw of each row [n].
 
-    A group that is drawn twice gives its rows twice, in two draws.
+    A group that is drawn twice gives its rows twice, in two draws. With fewer than ``FEWEST_GROUPS`` different ones,
+    which nothing can be fitted across, it draws again.
     """
     codes = np.unique(groups, return_inverse=True)[1].reshape(-1)
     sizes = np.bincount(codes)
     members = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
-    drawn = rng.integers(len(sizes), size=len(codes))
-    drawn = drawn[: np.searchsorted(np.cumsum(sizes[drawn]), len(codes)) + 1]
+    drawn = np.zeros(1, dtype=np.int64)
+    while len(np.unique(drawn)) < FEWEST_GROUPS:
+        drawn = rng.integers(len(sizes), size=len(codes))
+        drawn = drawn[: np.searchsorted(np.cumsum(sizes[drawn]), len(codes)) + 1]
     return np.concatenate([members[group] for group in drawn]), np.repeat(np.arange(len(drawn)), sizes[drawn])
 
 
@@ -95,7 +96,7 @@ def counted(audited: Audited) -> dict[str, float]:
     """What an audit counts, as shares of its pairs; ``share`` is that of wrong labels, NaN where nobody judges."""
     classes = {name: float((audited.classes == index).mean()) for index, name in enumerate(STRENGTH_CLASSES)}
     return {
-        "flagged": float((audited.p_wrong > WRONG).mean()),
+        "flagged": float(((audited.p_wrong > WRONG) & (audited.pairs["weight"].to_numpy() > 0)).mean()),
         "ambiguous": classes["ambiguous"],
         "strong": classes["strong"],
         "share": float(np.nanmean(audited.p_wrong)) if audited.noise else np.nan,

@@ -117,10 +117,11 @@ def reliability(
 ) -> list[Reliability]:
     """Promised against found by tenths of ``p_wrong`` [n].
 
-    Of the labels that are wrong in a copy with a share ``rate`` of flips, those that were right before are flips; the
-    set's own ``share`` of wrong labels says how many that is.
+    In a copy with a share ``rate`` of flips, the wrong labels that were flipped were right before, and the right ones
+    were wrong; the set's own ``share`` of wrong labels says how many of either there are.
     """
-    flips = rate * (1 - share) / (rate * (1 - share) + (1 - rate) * share)
+    of_wrong = rate * (1 - share) / (rate * (1 - share) + (1 - rate) * share)
+    of_right = rate * share / (rate * share + (1 - rate) * (1 - share))
     bins = np.minimum((p_wrong * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     return [
         {
@@ -128,7 +129,7 @@ def reliability(
             "high": (b + 1) / NUM_BINS,
             "count": int((bins == b).sum()),
             "promised": float(p_wrong[bins == b].mean()),
-            "expected": float(flips * p_wrong[bins == b].mean()),
+            "expected": float(of_right + (of_wrong - of_right) * p_wrong[bins == b].mean()),
             "found": float(planted[bins == b].mean()),
         }
         for b in np.unique(bins).tolist()

@@ -54,7 +54,8 @@ def run_rounds(
 ) -> Rounds:
     """Refines in rounds (``refining/rounds.py``). The first one takes what the audit found; later ones refit.
 
-    What the structured audit found stays: it has two rounds of its own in it.
+    What planted flips refuted of the judges' evidence stays refuted, and second labels have their say again. What the
+    structured audit found stays: it has two rounds of its own in it.
     ``work_dir`` is for language models on their way, so that an interrupted run goes on; it is removed at the end.
     ``ConfigError`` where the ensemble learns nothing from labels, where who judges a pair has learned its label, and
     where the recipe does not ask judges.
@@ -62,6 +63,8 @@ def run_rounds(
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     _check(config, recipe, max_rounds)
     groups = fold_groups(audit.pairs, config.strength.fold_by)
+    kept = found["kept"] if (found := audit.metrics["label_noise"]) else 1.0
+    second = _second_target(audit.strengths)
     tables: list[pa.Table] = []
     noise: list[NoiseRange | None] = []
 
@@ -71,7 +74,8 @@ def run_rounds(
             noise.append(audit.metrics["label_noise"])
         else:
             together = independent_groups(audit.pairs, config.strength.fold_by)
-            audited = audit_pairs(audit.pairs, judged, together, config.run.seed).at(audit.metrics["claim"]["level"])
+            audited = audit_pairs(audit.pairs, judged, together, config.run.seed).keeping(kept)
+            audited = audited.beside(second, together).at(audit.metrics["claim"]["level"])
             tables.append(with_structured(audited.table, audit.strengths))
             noise.append(_range(audited.noise))
         return Evidence.from_tables(audit.pairs, tables[-1], decisions, rows)
@@ -96,6 +100,14 @@ def saved_judgements(strengths: pa.Table) -> Judgements:
     gaps = [strengths[f"gap_{m}"].cast(pa.float32()).to_numpy() for m in range(num_members)]
     trained = [strengths[f"trained_{m}"].to_numpy() for m in range(num_members)]
     return Judgements(np.stack(gaps, axis=1), np.stack(trained, axis=1).astype(bool), ("",) * num_members)
+
+
+def _second_target(strengths: pa.Table) -> NDArray[np.float64] | None:
+    """What second labels say of the pairs [N], NaN: nothing; None without any."""
+    if "second_target" not in strengths.column_names:  # of an older audit
+        return None
+    found = strengths["second_target"]
+    return None if found.null_count == len(found) else found.cast(pa.float64()).to_numpy()
 
 
 def _check(config: AuditConfig, recipe: Recipe, max_rounds: int) -> None:

@@ -17,7 +17,7 @@ def at(level: str, *doubts: str, **changes: dict[str, Any]) -> dict[str, Any]:
 
 def test_labels_judged_say_the_share_as_a_lower_bound_and_counts_that_add_up() -> None:
     found = at("labels_judged")
-    assert found["line"] == "Check by hand: at least about 10% of the labels are wrong (7 to 12%)."
+    assert found["line"] == "Check by hand: about 10% of the labels are wrong (7 to 12%)."
     assert "Of 98 labels about 10 are expected to be wrong: about 7 among the 12 pairs flagged" in found["points"][0]
     assert "the other 3 among" in found["points"][0]
     assert found["points"][1] == (
@@ -31,7 +31,7 @@ def test_labels_judged_say_the_share_as_a_lower_bound_and_counts_that_add_up() -
 
 def test_a_set_with_surely_few_wrong_labels_is_usable() -> None:
     line = at("labels_judged", label_noise={"value": 0.02, "low": 0.004, "high": 0.049})["line"]
-    assert line == "Usable as it is: few labels look wrong, at least about 2% of the labels (<1 to 5%)."
+    assert line == "Usable as it is: few labels look wrong, about 2% of the labels (<1 to 5%)."
     unsure = {"value": 0.02, "low": 0.004, "high": 0.05}
     assert at("labels_judged", label_noise=unsure)["line"].startswith("Check by hand")
 

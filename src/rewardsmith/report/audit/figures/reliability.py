@@ -51,8 +51,8 @@ def reliability_figure(planted: Planted, name: str) -> Figure | None:
         title,
         f"Promised against found share of flipped labels. {title}.",
         chart,
-        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. The line leaves "
-        "out the labels that were wrong before, as many as the audit estimates. Bars: 95% intervals.",
+        "On the grey line p_wrong is what it says; above it more labels were flipped than it promised. The line "
+        "allows for the labels that were wrong before, as many as the audit estimates. Bars: 95% intervals.",
         (
             LegendEntry("line", "blue", "labels of the copy, by tenths of p_wrong"),
             LegendEntry("line", "axis", "flips that p_wrong promises"),

@@ -86,7 +86,7 @@ def _line(metrics: AuditFindings) -> str:
             return f"Usable as it is: {few}; {_ranked(metrics)}."
         return f"Check by hand, from the top of a ranked list: {_ranked(metrics)}."
     assert noise is not None and noise["value"] is not None  # the level says so
-    share = f"at least about {rounded_percent(noise['value'])} of the labels"
+    share = f"about {rounded_percent(noise['value'])} of the labels"
     span = range_words(noise["low"], noise["high"])
     if noise["high"] < FEW_WRONG:
         return f"Usable as it is: few labels look wrong, {share} ({span})."
@@ -114,7 +114,7 @@ def noise_sentence(noise: LabelNoiseNumbers, doubts: Sequence[str] = ()) -> str:
     if noise["value"] is None:
         return " ".join((f"How many labels are wrong cannot be told ({span} is possible).", *doubts))
     return (
-        f"At least about {rounded_percent(noise['value'])} of the labels are wrong ({span}), "
+        f"About {rounded_percent(noise['value'])} of the labels are wrong ({span}), "
         "not counting errors that gather on ambiguous pairs."
     )
 

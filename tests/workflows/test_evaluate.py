@@ -90,7 +90,8 @@ def test_command_writes_numbers_and_rewards(
     assert summary["columns_not_read"] == {"context": 24}
     assert "24 rows have text in context, which was not read" in (out / "report.html").read_text()
     assert printed[0].startswith("Too few prompts to tell it from a coin: accuracy ")
-    assert printed[1].startswith(f"Accuracy {summary['eval_accuracy']:.4f} [")
+    few = "on 24 pairs of 6 prompts (too few for an interval)"
+    assert printed[1].startswith(f"Accuracy {summary['eval_accuracy']:.4f} {few}")
     assert {"path": str(out), **read_metrics(out, EvaluateMetrics)} == summary
     table = pq.read_table(out / "rewards.parquet")
     assert (table.column("gap").to_numpy() > 0).mean() == summary["eval_accuracy"]

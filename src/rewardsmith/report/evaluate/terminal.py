@@ -31,10 +31,11 @@ def print_evaluation(metrics: RewardNumbers, console: Console, comparison: Named
     """The numbers of an evaluation, and of a comparison if there is one, in words and tables."""
     m = metrics
     console.print(coin_finding(m), style="bold", highlight=False)
+    interval = "95 % interval over prompts" if m["eval_accuracy_ci_low"] is not None else "too few for an interval"
     longer = (m["eval_length_accuracy"], m["eval_length_accuracy_ci_low"], m["eval_length_accuracy_ci_high"])
     console.print(
         f"Accuracy {with_interval(m['eval_accuracy'], m['eval_accuracy_ci_low'], m['eval_accuracy_ci_high'])} "
-        f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts (95 % interval over prompts); "
+        f"on {m['eval_num_pairs']:,} pairs of {m['eval_num_prompts']:,} prompts ({interval}); "
         f"with half credit for {m['eval_num_ties']:,} tied rewards {share(m['eval_accuracy_ties_half'])}.",
         highlight=False,
     )

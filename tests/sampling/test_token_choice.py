@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rewardsmith.errors import ConfigError
+from rewardsmith.sampling import token_choice
 from rewardsmith.sampling.options import SamplingOptions
 from rewardsmith.sampling.settings import NAMED, SamplingSettings
 from rewardsmith.sampling.token_choice import TokenChoice, gumbel
@@ -34,6 +35,11 @@ def test_gumbel_numbers_have_the_moments_of_their_distribution() -> None:
     assert noise.mean().item() == pytest.approx(0.57722, abs=0.01)
     assert noise.var().item() == pytest.approx(math.pi**2 / 6, rel=0.01)
     assert torch.isfinite(noise).all()
+
+
+def test_the_largest_uniform_number_is_no_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_choice, "mixed", lambda counters: torch.full_like(counters, -1))
+    assert torch.isfinite(gumbel(torch.arange(2), 0, 6)).all()
 
 
 def test_noise_belongs_to_one_response_and_one_place() -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import rewardsmith
 from rewardsmith.artifacts.config.flat_config import build_config
 from rewardsmith.artifacts.files.fingerprints import fingerprint_file
+from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.errors import ConfigError, DataError, OutputError
+from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
+from rewardsmith.workflows.loop import labels
 from rewardsmith.workflows.loop.policies import path_from_first
 from rewardsmith.workflows.options.iterate import IterateConfig
 from small_loops import IN_WORLD, SMALL, save_inputs
@@ -100,8 +106,11 @@ def test_a_reward_model_judges_and_labels_as_many_pairs_as_there_are(
     assert one["policy"]["against_first"] == one["policy"]["against_last"] is not None
 
 
-def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str, Any]) -> None:
-    how = {"labels": "person", "labels_per_round": 3}
+def test_a_round_waits_for_a_person_and_goes_on(
+    tmp_path: Path, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how, choose, chosen = {"labels": "person", "labels_per_round": 3}, labels._chosen, []
+    monkeypatch.setattr(labels, "_chosen", lambda loop, number: chosen.append(number) or choose(loop, number))
     waiting = looped(tmp_path, inputs, **how)
     assert waiting["rounds"] == [] and waiting["waiting_for"] == str(tmp_path / "round-1" / "decisions.jsonl")
     assert not (tmp_path / "manifest.json").exists() and (tmp_path / "report.html").is_file()
@@ -117,6 +126,7 @@ def test_a_round_waits_for_a_person_and_goes_on(tmp_path: Path, inputs: dict[str
     assert tied["target"] == 0.5 and second["rounds"][0]["labels"]["num_pairs"] == 2
     (tmp_path / "round-2" / "decisions.jsonl").write_text('{"row": 0, "decision": "keep"}\n')
     assert looped(tmp_path, inputs, **how)["waiting_for"] is None
+    assert chosen == [1, 2]  # what is labelled is what was asked, and not chosen again
 
 
 def test_a_new_loop_learns_from_what_a_person_decided_about_the_pairs_to_label_next(
@@ -208,6 +218,12 @@ def test_each_way_to_adapt_and_to_improve_runs_to_its_end(
     metrics = looped(tmp_path, inputs, **how)
     model = metrics["rounds"][1]["reward_model"]
     assert (model["disagreement"] is not None) == (how.get("num_members") == 2)
+    if how.get("num_members") == 2:
+        samples = RoundSamples.of_rows(rows_of(tmp_path / "round-1" / "samples.jsonl"))
+        with closing(open_scorer(str(tmp_path / "round-1" / "reward_model"), ScoringOptions(device="cpu"))) as scorer:
+            members = score_samples(scorer, samples).members
+        np.testing.assert_allclose(members.mean(axis=(1, 2)), 0, atol=1e-4)  # whatever constants they came to
+        np.testing.assert_allclose(members.std(axis=(1, 2)), 1, atol=1e-4)
     assert metrics["rounds"][1]["policy"]["kl"] != metrics["rounds"][0]["policy"]["kl"]
 
 
@@ -319,6 +335,7 @@ def test_prompts_of_a_file_take_the_place_of_the_preferences_own(tmp_path: Path,
         ({"meta_step_size": 0.01}, "meta_step_size"),
         ({"reward_std": 2.0}, "standardise_rewards"),
         ({"aggregate": "min"}, "num_members"),
+        ({"aggregate": "quantile", "aggregate_coefficient": 2.0, "num_members": 2}, "aggregate_coefficient"),
         ({"labels": "gold"}, "labels"),
         ({"labels": "demonstrations", "label_choice": "extremes"}, "demonstrations"),
         ({"labels": "demonstrations", "adapt": "ocrm", "preference_data": "last"}, "`adapt` ocrm weighs"),

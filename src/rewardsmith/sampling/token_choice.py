@@ -31,6 +31,7 @@ def gumbel(seeds: Int[Tensor, " N"], place: int, num_tokens: int) -> Float[Tenso
     counters = INCREMENT * torch.arange(1, num_tokens // 2 + 2, device=seeds.device)
     words = mixed((seeds ^ number_of("token", place))[:, None] + counters)  # each serves two candidates
     uniform = ((words.view(torch.int32)[:, :num_tokens] & (2**BITS - 1)).float() + 0.5) / 2**BITS
+    uniform = uniform.clamp_max(1 - 2**-24)  # where float32 rounds to 1
     return -torch.log(-torch.log1p(-uniform))  # the small numbers, which win, keep all their digits
 
 

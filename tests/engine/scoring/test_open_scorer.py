@@ -131,3 +131,24 @@ def test_another_kind_of_scorer_is_one_entry(folder: Path, monkeypatch: pytest.M
     both = opened(f"http://rewards, {folder}/members/00")
     lengths = [len(talk[-1]["content"]) for talk in CONVERSATIONS]
     np.testing.assert_array_equal(both.score(CONVERSATIONS).members, [lengths, alone(folder, "00")])
+
+
+def test_members_with_scales_count_alike_whatever_their_constants(folder: Path, tmp_path: Path) -> None:
+    names = [str(folder / "members" / f"0{seed}") for seed in (0, 1)]
+    plain = np.stack([alone(folder, "00"), alone(folder, "01")]).astype(np.float64)
+    scales = np.column_stack([plain.mean(axis=1) + np.array([0, 5]), plain.std(axis=1)])
+    (tmp_path / "ensemble.json").write_text(json.dumps({"members": names, "scales": scales.tolist()}))
+    scorer = opened(tmp_path, aggregate="min")
+    expected = (plain - scales[:, :1]) / scales[:, 1:]
+    found = scorer.score(CONVERSATIONS)
+    np.testing.assert_allclose(found.members, expected, atol=1e-5)
+    np.testing.assert_allclose(found.rewards, expected.min(axis=0), atol=1e-5)
+    assert scorer.fingerprint != opened(folder, aggregate="min").fingerprint
+
+
+@pytest.mark.parametrize("scales", [[[0, 1]], [[0, 1], [0, 0]], [[0, 1], "x"]])
+def test_scales_that_fit_no_members_are_refused(folder: Path, tmp_path: Path, scales: Any) -> None:
+    names = [str(folder / "members" / f"0{seed}") for seed in (0, 1)]
+    (tmp_path / "ensemble.json").write_text(json.dumps({"members": names, "scales": scales}))
+    with pytest.raises(ModelError, match="is no index of an ensemble"):
+        opened(tmp_path)

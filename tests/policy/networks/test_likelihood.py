@@ -12,6 +12,7 @@ from rewardsmith.policy.networks import likelihood
 from rewardsmith.policy.networks.likelihood import Likelihoods, likelihoods
 from rewardsmith.preferences.rows.messages import assistant, user
 from rewardsmith.tokens.encoding import ConversationEncoder
+from rewardsmith.tokens.turns import encode_prompts
 
 TALKS: list[Conversation] = [
     [user("red"), assistant("one two three")],
@@ -62,6 +63,21 @@ def test_passes_hold_all_rows_and_no_more_than_they_may(monkeypatch: pytest.Monk
     passes = likelihood._passes(lengths)
     assert sorted(row for rows in passes for row in rows) == list(range(8))
     assert [[lengths[row] for row in rows] for rows in passes] == [[2, 2, 2], [2, 3], [9, 10], [50]]
+
+
+def test_long_prompts_are_cut_as_they_were_for_the_policy() -> None:
+    whole, short = ([user(text), assistant("four")] for text in ("a longer prompt of green and blue", "green and blue"))
+    prompt_length = len(encode_prompts(TOKENIZER, [short[:-1]], 99)[0].input_ids)
+    cut = encode_prompts(TOKENIZER, [whole[:-1]], prompt_length)[0].input_ids
+    own = ENCODER.encode(whole)
+    ids = torch.tensor([[*cut, *own.input_ids[own.response_start : own.response_end + 1]]])
+    with torch.no_grad():
+        expected = MODEL(ids).logits[0, len(cut) - 1 : -1].log_softmax(-1).gather(1, ids[0, len(cut) :, None])[:, 0]
+    found = likelihoods(MODEL, ENCODER, [whole, short], max_prompt_length=prompt_length)
+    np.testing.assert_allclose(found.tokens[0], expected, atol=1e-4)
+    plain = likelihoods(MODEL, ENCODER, [whole, short])
+    np.testing.assert_allclose(found.tokens[1], plain.tokens[1], atol=1e-5)
+    assert abs(found.logprobs[0] - plain.logprobs[0]) > 1e-3
 
 
 def test_nothing_has_no_likelihoods() -> None:

@@ -10,7 +10,7 @@ import pytest
 from written_samples import scores_of, written
 
 from rewardsmith.policy.rounds.choosing import SamplePair, choose_pairs, texts_of
-from rewardsmith.policy.rounds.labelling import labelled
+from rewardsmith.policy.rounds.labelling import labelled, rows_to_decide
 from rewardsmith.policy.rounds.options import LabelChoice
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores
 from rewardsmith.preferences.load import load_preferences
@@ -51,7 +51,7 @@ def test_a_prompt_has_at_most_two_pairs_while_others_have_any(how: LabelChoice) 
 def test_pairs_with_a_label_do_not_come_again_whichever_response_is_the_better(how: LabelChoice) -> None:
     first = choose_pairs(FOUR, RANDOM, how, 10, 0)
     decisions = ["keep", "flip"] * 5
-    rows = labelled(FOUR, first, decisions, 1, "person").rows
+    rows = labelled(rows_to_decide(FOUR, first, 1), decisions, 1, "person").rows
     again = choose_pairs(FOUR, RANDOM, how, 99, 0, texts_of(load_preferences(rows, DataOptions()).table))
     assert len(again) == 20 and not set(first) & set(again)
 

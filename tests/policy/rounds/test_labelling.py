@@ -21,7 +21,7 @@ GOLD = StubScorer(float)
 
 
 def decided(decisions: Sequence[Decision | None], gold: bool = True) -> FreshLabels:
-    return labelled(SAMPLES, PAIRS, decisions, 3, "gold", GOLD if gold else None)
+    return labelled(rows_to_decide(SAMPLES, PAIRS, 3), decisions, 3, "gold", GOLD if gold else None)
 
 
 def many(num: int) -> tuple[RoundSamples, list[SamplePair]]:
@@ -29,16 +29,17 @@ def many(num: int) -> tuple[RoundSamples, list[SamplePair]]:
 
 
 def test_a_scorer_keeps_its_favourite_flips_the_other_and_calls_equal_ones_a_tie() -> None:
-    assert decisions_by(GOLD, SAMPLES, PAIRS, 0.0, 0) == ["flip", "keep", "tie", "flip"]
-    assert decisions_by(GOLD, SAMPLES, [], 0.25, 0) == []
+    assert decisions_by(GOLD, rows_to_decide(SAMPLES, PAIRS, 3), 0.0, 0) == ["flip", "keep", "tie", "flip"]
+    assert decisions_by(GOLD, [], 0.25, 0) == []
 
 
 def test_exactly_the_share_that_errs_is_wrong() -> None:
     samples, pairs = many(40)
-    right, noisy = (decisions_by(GOLD, samples, pairs, rate, 0) for rate in (0.0, 0.25))
+    asked = rows_to_decide(samples, pairs, 1)
+    right, noisy = (decisions_by(GOLD, asked, rate, 0) for rate in (0.0, 0.25))
     assert sum(one != other for one, other in zip(right, noisy, strict=True)) == 10
-    assert labelled(samples, pairs, noisy, 1, "gold", GOLD).wrong_share == 0.25
-    assert noisy == decisions_by(GOLD, samples, pairs, 0.25, 0) != decisions_by(GOLD, samples, pairs, 0.25, 1)
+    assert labelled(asked, noisy, 1, "gold", GOLD).wrong_share == 0.25
+    assert noisy == decisions_by(GOLD, asked, 0.25, 0) != decisions_by(GOLD, asked, 0.25, 1)
 
 
 def test_rows_have_the_winner_as_chosen_and_say_where_they_are_from() -> None:
@@ -88,7 +89,7 @@ def test_train_reads_the_rows_with_their_ties() -> None:
 def test_what_a_response_holds_beside_its_text_stays() -> None:
     call = {"role": "assistant", "content": "", "tool_calls": [{"name": "look"}]}
     samples = RoundSamples.of_rows([{"prompt": "why", "responses": [[call], "b"]}])
-    row = labelled(samples, [SamplePair(0, 0, 1)], ["keep"], 1, "person").rows[0]
+    row = labelled(rows_to_decide(samples, [SamplePair(0, 0, 1)], 1), ["keep"], 1, "person").rows[0]
     assert row["chosen"] == [call] and row["rejected"] == "b"
 
 

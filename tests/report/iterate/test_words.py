@@ -33,9 +33,12 @@ def test_the_best_round_comes_first_then_its_gain_the_fall_and_the_stop(run: dic
     assert headline(run) == "The policy of round 2 is judged best of 3 rounds."
     gain, fall, stop = points(run)
     assert gain == (
-        "Judged by gold it wins 68% (62 to 76%) against the first policy, and 57% (50 to 64%) against round 1 alone, "
-        "which is plain RL; its mean gold is 0.53 (0.50 to 0.56), that of the first policy 0.40 (0.37 to 0.43)."
+        "Judged by gold it wins 68% (62 to 76%) against the first policy, and 57% (50 to 64%) against round 1; its "
+        "mean gold is 0.53 (0.50 to 0.56), that of the first policy 0.40 (0.37 to 0.43)."
     )
+    alone = points(run | {"labels": "none"})[0]
+    assert "against round 1 alone, which is plain RL; its" in alone
+    assert "plain RL" not in points(run | {"labels": "none", "adapt": "metarm"})[0]
     assert fall == (
         "Over-optimisation: mean gold is down from 0.53 (0.50 to 0.56) after round 2 to 0.31 (0.28 to 0.34) after "
         "round 3, although the reward model sees a gain of 3.1 standard deviations instead of 1.9."

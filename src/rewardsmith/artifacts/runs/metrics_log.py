@@ -29,7 +29,7 @@ class MetricsLog:
         if not self.path.exists():
             return
         kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8").split("\n"):  # texts may hold other ends of lines
             try:
                 fields = json.loads(line)
             except ValueError:

@@ -22,11 +22,21 @@ class EnsembleScorer:
     """Rewards of several models, each a member by its own aggregate, and the aggregate of all.
 
     Where the models do not fit into memory together, each is loaded, used and closed in turn, once for each call: give
-    it many conversations at a time. Rewards are aggregated as they are: the members should be on one scale.
+    it many conversations at a time.
+
+    ``scales``: mean and standard deviation of each member's rewards on some responses; rewards are taken less the one
+    and over the other. Preferences leave the constant of a reward model open, so without them a member that is lower
+    throughout is the minimum of all, and the members' variance is mostly that of their constants.
     """
 
-    def __init__(self, loaders: Sequence[Callable[[], Scorer]], aggregation: Aggregation | None = None) -> None:
+    def __init__(
+        self,
+        loaders: Sequence[Callable[[], Scorer]],
+        aggregation: Aggregation | None = None,
+        scales: Sequence[tuple[float, float]] | None = None,
+    ) -> None:
         self.aggregation = aggregation or Aggregation()
+        self._scales = None if scales is None else np.array(scales, dtype=np.float64)[:, :, None]
         self.num_members = len(loaders)
         self.num_bytes = 0
         self._loaders = loaders
@@ -49,13 +59,16 @@ class EnsembleScorer:
 
     @property
     def fingerprint(self) -> str:
-        """Of the members, in their order, and of the aggregate."""
-        return fingerprint_json([self._fingerprints, self.aggregation.how, self.aggregation.coefficient])
+        """Of the members, in their order, of the aggregate and of scales."""
+        scales = [] if self._scales is None else [self._scales.tolist()]
+        return fingerprint_json([self._fingerprints, self.aggregation.how, self.aggregation.coefficient, *scales])
 
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """One row of rewards a model, and their aggregate."""
         scores = [self._score_by(index, conversations) for index in range(self.num_members)]
         members = np.stack([one.rewards for one in scores])
+        if self._scales is not None:
+            members = ((members - self._scales[:, 0]) / self._scales[:, 1]).astype(np.float32)
         return Scores(self.aggregation(members).astype(np.float32), members, scores[0].num_truncated)
 
     def refusals(self, conversations: Sequence[Conversation]) -> dict[int, str]:

@@ -56,22 +56,36 @@ def aggregation_of(options: ScoringOptions) -> Aggregation:
 
 def ensemble_members(path: str | Path) -> list[str]:
     """The folders of an ensemble's members; ``ModelError`` for a broken index."""
+    return _index(path)[0]
+
+
+def _index(path: str | Path) -> tuple[list[str], list[tuple[float, float]] | None]:
+    """Folders of the members, and their ``scales`` (``EnsembleScorer``) where the index has any."""
     index = Path(path) / ENSEMBLE_FILE
     try:
-        members = json.loads(index.read_text(encoding="utf-8"))["members"]
-        folders = [str(index.parent / member) for member in members]
+        found = json.loads(index.read_text(encoding="utf-8"))
+        folders = [str(index.parent / member) for member in found["members"]]
+        scales = [(float(mean), float(std)) for mean, std in found["scales"]] if "scales" in found else None
+        if scales is not None and (len(scales) != len(folders) or not all(std > 0 for _, std in scales)):
+            raise ValueError(f"{len(folders)} members and the scales {scales}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{index} is no index of an ensemble: {type(error).__name__}: {error}.") from error
     missing = [folder for folder in folders if not Path(folder).is_dir()]
     if missing or not folders:
         raise ModelError(f"{index} names {len(folders)} members; {missing[0] if missing else 'one'} is not there.")
-    return folders
+    return folders, scales
 
 
-def _load_all(names: Sequence[str], options: ScoringOptions, aggregation: Aggregation, quiet: bool) -> Scorer:
+def _load_all(
+    names: Sequence[str],
+    options: ScoringOptions,
+    aggregation: Aggregation,
+    quiet: bool,
+    scales: Sequence[tuple[float, float]] | None = None,
+) -> Scorer:
     if len(names) == 1:
         return _load(names[0], options, aggregation, quiet)
-    return EnsembleScorer([partial(_load, name, options, Aggregation(), quiet) for name in names], aggregation)
+    return EnsembleScorer([partial(_load, name, options, Aggregation(), quiet) for name in names], aggregation, scales)
 
 
 def _load(name: str, options: ScoringOptions, aggregation: Aggregation, quiet: bool) -> Scorer:
@@ -84,7 +98,8 @@ def _is_ensemble(name: str) -> bool:
 
 
 def _load_ensemble(name: str, options: ScoringOptions, aggregation: Aggregation, quiet: bool) -> Scorer:
-    return _load_all(ensemble_members(name), options, aggregation, quiet)
+    members, scales = _index(name)
+    return _load_all(members, options, aggregation, quiet, scales)
 
 
 def _load_feature_head(name: str, options: ScoringOptions, aggregation: Aggregation, quiet: bool) -> Scorer:

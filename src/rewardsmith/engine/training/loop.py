@@ -241,5 +241,5 @@ def _stop_unless_finite(
     raise RunError(
         f"step {done}: the {what} is not a finite number, for {len(named)} of {len(everything)} {source.items}: "
         f"{', '.join(named[:NAMED_ITEMS])}{more}. {run.last_good()} {source.advice}If it is all of them, the weights "
-        "have diverged: lower `learning_rate` or `max_grad_norm`."
+        f"have diverged: lower `{source.rates[0]}` or `{source.rates[1]}`."
     )

@@ -24,6 +24,8 @@ class Source(ABC):
     """What an error calls what a micro-batch is made of."""
     advice: ClassVar[str] = ""
     """What to look at where one of them has no finite loss."""
+    rates: ClassVar[tuple[str, str]] = ("learning_rate", "max_grad_norm")
+    """Options to lower where the weights diverge."""
 
     @abstractmethod
     def steps(self, done: int, model: Any) -> Iterator[tuple[float, list[Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.policy.networks.actor_critic import response_logprobs
 from rewardsmith.policy.networks.sequences import Sequences
 from rewardsmith.tokens.encoding import ConversationEncoder, Encoded
+from rewardsmith.tokens.turns import encode_prompts
 
 Floats = NDArray[np.float64]
 ROWS_PER_PASS = 128
@@ -43,13 +44,19 @@ def likelihoods(
     encoder: ConversationEncoder,
     conversations: Sequence[Conversation],
     ended: Sequence[bool] | None = None,
+    max_prompt_length: int | None = None,
 ) -> Likelihoods:
     """Of the last message of each conversation. ``ended`` False: cut off, so that no end of turn belongs to it.
+
+    ``max_prompt_length``: longer prompts are cut in front, as they were for the policy that answered them.
 
     Text is made into tokens anew, so two models are compared on the same ones. A policy may have drawn others that say
     the same: those are not looked at.
     """
     encoded = encoder.encode_many(conversations)
+    if max_prompt_length is not None:
+        prompts = encode_prompts(encoder.tokenizer, [talk[:-1] for talk in conversations], max_prompt_length)
+        encoded = [_behind(prompt, one) for prompt, one in zip(prompts, encoded, strict=True)]
     with_end = [True] * len(encoded) if ended is None else ended
     return Likelihoods(token_logprobs_of(model, encoded, with_end))
 
@@ -67,6 +74,13 @@ def token_logprobs_of(model: Any, encoded: Sequence[Encoded], with_end: Sequence
         for i, own, mask in zip(rows, logprobs, sequences.response_mask.cpu().numpy(), strict=True):
             found[i] = own[mask]
     return found
+
+
+def _behind(prompt: Encoded, whole: Encoded) -> Encoded:
+    """The response of a conversation behind a prompt of other tokens."""
+    start, num_tokens = len(prompt.input_ids), whole.response_end - whole.response_start
+    ids = [*prompt.input_ids, *whole.input_ids[whole.response_start :]]
+    return replace(whole, input_ids=ids, response_start=start, response_end=start + num_tokens)
 
 
 def _passes(lengths: Sequence[int]) -> list[list[int]]:

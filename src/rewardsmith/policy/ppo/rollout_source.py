@@ -41,6 +41,7 @@ class RolloutSource(Source):
     """Steps of PPO for an ``ActorCritic``. A resumed run goes on within a roll-out, or draws the next one as it was."""
 
     items: ClassVar[str] = "responses"
+    rates: ClassVar[tuple[str, str]] = ("policy_learning_rate", "policy_max_grad_norm")
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from rewardsmith.contracts.scorer import Scorer
 from rewardsmith.policy.rounds.choosing import SamplePair
 from rewardsmith.policy.rounds.round_samples import Floats, RoundSamples
 from rewardsmith.preferences.pairs.identity import pair_id
+from rewardsmith.preferences.rows.messages import read_prompt, read_response
 from rewardsmith.preferences.simulation.flips import pick_flips
 
 Row = dict[str, Any]
@@ -32,13 +33,11 @@ class FreshLabels:
     """Of labels that decide: how many gold contradicts. None without gold, or without such labels."""
 
 
-def decisions_by(
-    scorer: Scorer, samples: RoundSamples, pairs: Sequence[SamplePair], flip_rate: float, seed: int
-) -> list[Decision]:
+def decisions_by(scorer: Scorer, asked: Sequence[Row], flip_rate: float, seed: int) -> list[Decision]:
     """What somebody with these rewards would say who errs at a rate: exactly that share is flipped, ties aside."""
-    gaps = _gaps(scorer, samples, pairs)
+    gaps = _gaps(scorer, asked)
     ties = gaps == 0
-    nothing = np.zeros(len(pairs))
+    nothing = np.zeros(len(asked))
     rng = np.random.default_rng(seed)
     flips = pick_flips("uniform", flip_rate, gaps, nothing, nothing.astype(np.int64), ~ties, rng)
     kept = (gaps > 0) ^ flips
@@ -76,17 +75,11 @@ def as_decided(row: Row, decision: str | None, meta: Row) -> Row | None:
 
 
 def labelled(
-    samples: RoundSamples,
-    pairs: Sequence[SamplePair],
-    decisions: Sequence[str | None],
-    round_number: int,
-    by: Labeller,
-    gold: Scorer | None = None,
+    asked: Sequence[Row], decisions: Sequence[str | None], round_number: int, by: Labeller, gold: Scorer | None = None
 ) -> FreshLabels:
-    """Preferences of the pairs that were decided. ``gold`` only says which are wrong."""
-    gaps = None if gold is None else _gaps(gold, samples, pairs)
+    """Preferences of ``rows_to_decide`` that were decided. ``gold`` only says which are wrong."""
+    gaps = None if gold is None else _gaps(gold, asked)
     rows, wrong = [], []
-    asked = rows_to_decide(samples, pairs, round_number)
     for i, (to_decide, decision) in enumerate(zip(asked, decisions, strict=True)):
         row = as_decided(to_decide, decision, {"round": round_number, "labelled_by": by})
         if row is None:
@@ -106,9 +99,13 @@ def _texts(samples: RoundSamples, pairs: Sequence[SamplePair]) -> list[tuple[Con
     return [(samples.prompts[p.prompt], own[p.prompt][p.favourite], own[p.prompt][p.other]) for p in pairs]
 
 
-def _gaps(scorer: Scorer, samples: RoundSamples, pairs: Sequence[SamplePair]) -> Floats:
+def _gaps(scorer: Scorer, asked: Sequence[Row]) -> Floats:
     """Favourite less other [N]."""
-    talks = [[*prompt, one] for prompt, *both in _texts(samples, pairs) for one in both]
+    talks = [
+        [*read_prompt(row["prompt"], "prompt"), read_response(row[side], side)]
+        for row in asked
+        for side in ("chosen", "rejected")
+    ]
     rewards = scorer.score(talks).rewards.astype(np.float64).reshape(-1, 2)
     gaps: Floats = rewards[:, 0] - rewards[:, 1]
     return gaps

@@ -65,7 +65,8 @@ def gain_sentence(metrics: IterateFindings) -> str:
     best, said = policy_of(metrics, metrics["best_round"]), []
     if against := best["against_first"]:
         plain = against_plain(metrics)
-        more = f", and {rate_words(plain)} against round 1 alone, which is plain RL" if plain else ""
+        alone = "" if metrics["adapt"] == "metarm" or metrics["labels"] != "none" else " alone, which is plain RL"
+        more = f", and {rate_words(plain)} against round 1{alone}" if plain else ""
         said.append(f"judged by {judge_words(metrics)} it wins {rate_words(against)} against the first policy{more}")
     if known(best["gold"]["value"]):
         said.append(f"its mean gold is {gold_words(best)}, that of the first policy {gold_words(metrics['start'])}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 
+from rewardsmith.engine.scoring.open_scorer import aggregation_of
 from rewardsmith.engine.training.meta.meta_options import MetaOptions
 from rewardsmith.errors import ConfigError
 from rewardsmith.policy.options import RewardOptions, check_policy_options
@@ -62,6 +63,7 @@ def _check_meta(config: IterateConfig) -> None:
 
 
 def _check_rewards(config: IterateConfig) -> None:
+    aggregation_of(config.scoring)
     given, default = config.policy.rewards, RewardOptions()
     for name in ("reward_mean", "reward_std"):
         if config.rounds.standardise_rewards and getattr(given, name) != getattr(default, name):

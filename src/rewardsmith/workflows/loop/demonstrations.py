@@ -12,7 +12,7 @@ from rewardsmith.artifacts.terminal.progress import say
 from rewardsmith.contracts.conversations import Conversation
 from rewardsmith.errors import DataError
 from rewardsmith.policy.rounds.choosing import choose_pairs
-from rewardsmith.policy.rounds.labelling import labelled
+from rewardsmith.policy.rounds.labelling import labelled, rows_to_decide
 from rewardsmith.policy.rounds.round_samples import RoundSamples, SampleScores
 from rewardsmith.preferences.exports.outgoing import oriented
 from rewardsmith.preferences.pairs.conversations import pair_conversations
@@ -32,7 +32,8 @@ def demonstrate(loop: Loop, number: int) -> Spent:
     samples = RoundSamples([talk[:-1] for talk, _ in answered], both, [[True, True]] * len(both))
     above = np.tile([1.0, 0.0], (len(both), 1))
     pairs = choose_pairs(samples, SampleScores(above, above[None]), "random", len(both), loop.seed(number))
-    fresh = labelled(samples, pairs, ["keep"] * len(pairs), number, "demonstrations", loop.setting.gold)
+    asked = rows_to_decide(samples, pairs, number)
+    fresh = labelled(asked, ["keep"] * len(asked), number, "demonstrations", loop.setting.gold)
     if not fresh.rows and config.rounds.preference_data == "last":
         raise DataError(
             f"`preference_data` last: in round {number} the policy wrote nothing, or the demonstrations word for word."

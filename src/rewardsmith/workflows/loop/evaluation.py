@@ -99,8 +99,9 @@ def _worth(rows: list[Row]) -> Floats | None:
 def _likelihoods(loop: Loop, name: str, samples: RoundSamples) -> Likelihoods:
     policy, tokenizer = load_policy(resolve_model(name))
     policy.to(loop.device)
-    longest = loop.config.policy.rollouts.max_prompt_length + loop.config.policy.sampling.max_new_tokens
-    return likelihoods(policy, ConversationEncoder(tokenizer, longest), samples.conversations, samples.all_ended)
+    prompt_length = loop.config.policy.rollouts.max_prompt_length
+    encoder = ConversationEncoder(tokenizer, prompt_length + loop.config.policy.sampling.max_new_tokens)
+    return likelihoods(policy, encoder, samples.conversations, samples.all_ended, prompt_length)
 
 
 def _folder(loop: Loop, number: int) -> RoundFiles:

@@ -57,22 +57,24 @@ def label(loop: Loop, number: int) -> Spent:
     how, folder = loop.config.labelling, loop.files.round(number)
     if how.labels == "demonstrations":
         return demonstrate(loop, number)
-    samples, pairs = _chosen(loop, number)
-    if len(pairs) < how.labels_per_round:
-        say(f"Round {number}: {len(pairs)} pairs are there to be labelled (`labels_per_round` {how.labels_per_round}).")
     decisions: Sequence[str | None]
     if how.labels == "person":
+        asked = read_rows(folder.to_label)
         decisions, _ = decisions_about(folder.to_label, folder.decisions)
-    elif loop.config.labels_by_chat:
-        with open_chat_judge(loop.config, loop.files.paid) as judge:
-            decisions = ruled(judge, samples, pairs)
-        asked = zip(rows_to_decide(samples, pairs, number), decisions, strict=True)
-        write_jsonl(folder.not_judged, (row for row, decision in asked if decision is None))
     else:
-        labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
-        assert labeller is not None
-        decisions = decisions_by(labeller, samples, pairs, how.flip_rate, loop.seed(number))
-    fresh = labelled(samples, pairs, decisions, number, _by(loop), loop.setting.gold)
+        samples, pairs = _chosen(loop, number)
+        asked = rows_to_decide(samples, pairs, number)
+        if loop.config.labels_by_chat:
+            with open_chat_judge(loop.config, loop.files.paid) as judge:
+                decisions = ruled(judge, samples, pairs)
+            write_jsonl(folder.not_judged, (row for row, one in zip(asked, decisions, strict=True) if one is None))
+        else:
+            labeller = loop.setting.gold if how.labels == "gold" else loop.setting.judge
+            assert labeller is not None
+            decisions = decisions_by(labeller, asked, how.flip_rate, loop.seed(number))
+    if len(asked) < how.labels_per_round:
+        say(f"Round {number}: {len(asked)} pairs are there to be labelled (`labels_per_round` {how.labels_per_round}).")
+    fresh = labelled(asked, decisions, number, _by(loop), loop.setting.gold)
     if not fresh.rows and loop.config.rounds.preference_data == "last":
         raise DataError(f"`preference_data` last: no pair of round {number} has a label to learn from.")
     write_jsonl(folder.labels, fresh.rows)

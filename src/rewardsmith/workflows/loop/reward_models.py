@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 
 from rewardsmith.artifacts.files.atomic import write_json
-from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE
+from rewardsmith.artifacts.files.rows import read_rows
+from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE, open_scorer
+from rewardsmith.engine.scoring.options import ScoringOptions
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.checkpoints import work_before
 from rewardsmith.models.loading.embedded import resolve_model
@@ -18,6 +21,7 @@ from rewardsmith.models.loading.policies import load_policy
 from rewardsmith.models.loading.reward_models import save_reward_model
 from rewardsmith.objectives.ocrm import off_policy_weights
 from rewardsmith.policy.networks.likelihood import likelihoods
+from rewardsmith.policy.rounds.round_samples import RoundSamples, score_samples, usual_scale
 from rewardsmith.preferences.load import load_preferences
 from rewardsmith.preferences.options import DataOptions
 from rewardsmith.preferences.pairs.conversations import pair_conversations
@@ -71,13 +75,14 @@ def is_trained(loop: Loop, folder: Path) -> bool:
 
 
 def train_members(loop: Loop, folder: Path, pairs: pa.Table, seed: int, samples: Path | None = None) -> Spent:
-    """One model, or so many in a folder that is read as an ensemble."""
+    """One model, or so many in a folder that is read as an ensemble, on the scale of what the first policy writes."""
     num = loop.config.rounds.num_members
     if num == 1:
         return _train(loop, folder, pairs, seed, samples)
     names = [f"member-{place + 1}" for place in range(num)]
     spent = [_train(loop, folder / name, pairs, seed + place, samples) for place, name in enumerate(names)]
-    write_json(folder / ENSEMBLE_FILE, {"kind": "rounds", "members": names})
+    scales = [_scale(loop, folder / name) for name in names]
+    write_json(folder / ENSEMBLE_FILE, {"kind": "rounds", "members": names, "scales": scales})
     return Spent(sum(one.tokens for one in spent), sum(one.seconds_before for one in spent))
 
 
@@ -94,6 +99,13 @@ def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | N
         extra = {**trained.start.extra, "dataset": loop.setting.name}
         save_reward_model(trained.model, trained.start.tokenizer, saving, extra)
     return spent
+
+
+def _scale(loop: Loop, member: Path) -> tuple[float, float]:
+    """Mean and standard deviation of its rewards on the samples of round 1."""
+    samples = RoundSamples.of_rows(read_rows(loop.files.round(1).samples))
+    with closing(open_scorer(str(member), ScoringOptions(device=loop.setting.config.model.device))) as scorer:
+        return usual_scale(score_samples(scorer, samples).rewards)
 
 
 def _fresh(loop: Loop, rounds: Iterable[int]) -> list[pa.Table]:

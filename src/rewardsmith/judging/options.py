@@ -23,8 +23,7 @@ class ChatJudgeOptions:
 
 @dataclass(frozen=True)
 class SpendingOptions:
-    """What judging may cost. Known before it begins; answers that are kept already cost nothing, and one that cannot be
-    read is asked for once more."""
+    """What judging may cost, forecast before it begins. Answers that are kept already cost nothing."""
 
     max_requests: int = 10_000
     """Do not begin where more requests are to be sent, and end after so many; `iterate` counts all its rounds."""
@@ -33,8 +32,8 @@ class SpendingOptions:
     output_price: float | None = None
     """Price of a million tokens that it writes."""
     max_cost: float | None = None
-    """Do not begin where it could cost more, and end once it has cost so much (needs both prices); `iterate` counts
-    all its rounds."""
+    """Do not begin where the forecast costs more, and end once it has cost so much (needs both prices): an answer that
+    cannot be read is asked for once more. `iterate` counts all its rounds."""
 
 
 MAY_CHANGE = (

@@ -24,10 +24,10 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class LoraOptions:
-    """Low-rank adapters instead of full fine-tuning. The reward head is always trained and saved."""
+    """Low-rank adapters instead of full fine-tuning."""
 
     use_peft: bool = False
-    """Train low-rank adapters (peft) and the head only."""
+    """Train low-rank adapters (peft) only, and the head of a reward model."""
     lora_r: int = 16
     """Rank."""
     lora_alpha: int = 32

@@ -43,8 +43,8 @@ AUDIT_TERMS: Terms = (
     Term("flagged", "more likely wrong than right: p_wrong above 0.5"),
     Term(
         "share of wrong labels",
-        "share of labels that are wrong, at least: errors that gather on ambiguous pairs do not show",
-        ("labels wrong, at least",),
+        "share of labels that are wrong, not counting errors that gather on ambiguous pairs, which do not show",
+        ("labels wrong, about",),
     ),
     Term(
         "identifiable",

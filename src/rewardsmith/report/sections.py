@@ -77,7 +77,7 @@ def noise_numbers(noise: LabelNoise, metrics: AuditMetrics) -> list[KeyNumber]:
     low, high = (part(metrics, "stability", "share", end) for end in ("low", "high"))
     resampled = "" if low is None else f", {percent_range(low, high)} in resampled sets"
     return [
-        KeyNumber("labels wrong, at least", percent(noise["value"]), f"range {span}{resampled}"),
+        KeyNumber("labels wrong, about", percent(noise["value"]), f"range {span}{resampled}"),
         KeyNumber(
             "flagged pairs",
             count(noise["num_flagged"]),

@@ -50,7 +50,9 @@ def test_a_large_set_has_no_interval_and_goes_by_the_value():
     assert claim_numbers(NOISE, large, False, None)["level"] == "labels_judged"
 
 
-def test_few_groups_have_no_interval_and_measure_nothing():
-    few = [{"kind": "uniform", "auroc": {"value": FINDS_MANY, "low": None, "high": None}}]
-    found = claim_numbers(replace(NOISE, num_groups=MIN_GROUPS - 1), few, False, None)
-    assert found == {"level": "reading_order", "doubts": ["not_measured", "few_groups"]}
+def test_few_groups_have_no_interval_and_claim_no_more_than_an_order():
+    few = replace(NOISE, num_groups=MIN_GROUPS - 1)
+    flips = [[{"kind": "uniform", "auroc": {"value": v, "low": None, "high": None}}] for v in (FINDS_MANY, FINDS_SOME)]
+    found = [claim_numbers(few, planted, False, None) for planted in flips]
+    assert found[0] == {"level": "reading_order", "doubts": ["few_groups"]}
+    assert found[1] == {"level": "cannot_tell", "doubts": ["finds_no_flips"]}

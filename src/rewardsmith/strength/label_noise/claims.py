@@ -44,8 +44,7 @@ def claim_numbers(
         return {"level": "cannot_tell", "doubts": ["no_judges"]}
     if in_sample:
         return {"level": "cannot_tell", "doubts": ["in_sample"]}
-    few_groups = noise.num_groups < MIN_GROUPS
-    least = _least_auroc(planted, few_groups)
+    least = _least_auroc(planted)
     if least is not None and least <= FINDS_SOME:
         return {"level": "cannot_tell", "doubts": ["finds_no_flips"]}
     doubts: list[Doubt] = []
@@ -53,7 +52,7 @@ def claim_numbers(
         doubts.append("not_measured")
     elif least < FINDS_MANY:
         doubts.append("finds_few_flips")
-    if few_groups:
+    if noise.num_groups < MIN_GROUPS:
         doubts.append("few_groups")
     elif not noise.identifiable:
         doubts.append("not_identifiable")
@@ -62,13 +61,14 @@ def claim_numbers(
     return {"level": "reading_order" if doubts else "labels_judged", "doubts": doubts}
 
 
-def _least_auroc(planted: Sequence[PlantedNumbers], few_groups: bool) -> float | None:
-    """The lower end of the interval of uniform flips; None where none were planted, or too few groups tell no interval.
+def _least_auroc(planted: Sequence[PlantedNumbers]) -> float | None:
+    """The lower end of the interval of uniform flips; None where none were planted.
 
-    Where the pairs are too many to resample, the value is as good.
+    The value where there is no interval: the pairs are too many to resample, or the groups so few that no more than an
+    order is claimed of them.
     """
     for found in planted:
         if found["kind"] == "uniform":
             auroc = found["auroc"]
-            return auroc["value"] if auroc["low"] is None and not few_groups else auroc["low"]
+            return auroc["value"] if auroc["low"] is None else auroc["low"]
     return None

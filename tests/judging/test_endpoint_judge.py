@@ -278,12 +278,13 @@ def test_an_answer_that_cannot_be_read_leaves_something_to_ask(judge: Opened) ->
 def test_once_the_cap_is_spent_nothing_more_is_asked(judge: Opened) -> None:
     cost = SpendingOptions(input_price=1000.0, output_price=0.0, max_cost=1.0)  # 0.1 an answer
     with chat_server(by_schema) as server:
+        first, second = judge(server.url, cost), judge(server.url)
         with pytest.raises(RunError, match="`max_cost` is 1"):
-            judge(server.url, cost).judge(many(40))
-        assert 10 <= len(server.asked) <= 18  # those under way are paid
-        paid = len(server.asked)
-        judge(server.url).judge(many(40))
-    assert len(server.asked) == 80 and paid >= 10
+            first.judge(many(40))
+        second.judge(many(40))
+    paid = first.model.spending.num_requests
+    assert 10 <= paid <= 18  # those under way are paid
+    assert second.model.spending.num_requests == 80 - paid
 
 
 def test_asking_again_stops_at_the_most_requests(judge: Opened) -> None:

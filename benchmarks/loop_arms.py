@@ -9,7 +9,7 @@ Workload   A world, a seed each (lexicon, prompts and labels change with it): 2,
 Arms       `ARMS` below, options of `rewardsmith iterate`. PAR's rewards rise a quarter as steeply, and so does its KL
            cost.
 Ceiling    Gold is at most 1; the mean of usual responses is about 0.4.
-Cost       Four to five minutes of one free thread for an arm of a seed: 72 of them take five hours and a half.
+Cost       One and a half to four minutes of one free thread for an arm of a seed: all of eight take four hours.
 Command    OMP_NUM_THREADS=1 python benchmarks/loop_arms.py --output_dir runs/loop-arms
 """
 

@@ -182,4 +182,4 @@ def shown_numbers(num_rounds: int) -> list[str]:
     matched = [f"gold_at_kl_{kl:g}" for kl in MATCHED_KLS]
     ends = ["gold_peak", "peak_over_round_1", "peak_round", "gold_last", *matched, "kl_last", "perplexity_last"]
     costs = ["sample_s", "label_s", "adapt_s", "improve_s", "evaluate_s", "seconds"]
-    return [*ends, *by_round(num_rounds, "gold", "accuracy", "spread"), *costs]
+    return [*ends, "gold_0", *by_round(num_rounds, "gold", "accuracy", "spread"), *costs]

@@ -81,7 +81,8 @@ def train_members(loop: Loop, folder: Path, pairs: pa.Table, seed: int, samples:
         return _train(loop, folder, pairs, seed, samples)
     names = [f"member-{place + 1}" for place in range(num)]
     spent = [_train(loop, folder / name, pairs, seed + place, samples) for place, name in enumerate(names)]
-    scales = [_scale(loop, folder / name) for name in names]
+    first = RoundSamples.of_rows(read_rows(loop.files.round(1).samples))
+    scales = [_scale(loop, folder / name, first) for name in names]
     write_json(folder / ENSEMBLE_FILE, {"kind": "rounds", "members": names, "scales": scales})
     return Spent(sum(one.tokens for one in spent), sum(one.seconds_before for one in spent))
 
@@ -101,11 +102,10 @@ def _train(loop: Loop, made: Path, pairs: pa.Table, seed: int, samples: Path | N
     return spent
 
 
-def _scale(loop: Loop, member: Path) -> tuple[float, float]:
+def _scale(loop: Loop, member: Path, first: RoundSamples) -> tuple[float, float]:
     """Mean and standard deviation of its rewards on the samples of round 1."""
-    samples = RoundSamples.of_rows(read_rows(loop.files.round(1).samples))
     with closing(open_scorer(str(member), ScoringOptions(device=loop.setting.config.model.device))) as scorer:
-        return usual_scale(score_samples(scorer, samples).rewards)
+        return usual_scale(score_samples(scorer, first).rewards)
 
 
 def _fresh(loop: Loop, rounds: Iterable[int]) -> list[pa.Table]:

@@ -63,7 +63,7 @@ def run_rounds(
     config = build_config(AuditConfig, audit.config, f"{audit.path}: ")
     _check(config, recipe, max_rounds)
     groups = fold_groups(audit.pairs, config.strength.fold_by)
-    kept = found["kept"] if (found := audit.metrics["label_noise"]) else 1.0
+    kept = found.get("kept", 1.0) if (found := audit.metrics["label_noise"]) else 1.0  # older audits lack it
     second = _second_target(audit.strengths)
     tables: list[pa.Table] = []
     noise: list[NoiseRange | None] = []

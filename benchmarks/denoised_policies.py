@@ -7,8 +7,8 @@ Workload   The lexicon world, a seed each: 2,000 pairs of `embedded/tiny-chat`, 
            standardised by those of the first policy, no KL cost. The same pairs, first weights, prompts and draws in
            all arms of a seed.
 Arms       plain; flip_margin and soft_label: recipes of `refine` by an audit with its defaults; contrastive: simcse;
-           ensemble: mean of four; careful: mean less one deviation of the same four; true_labels: nothing flipped,
-           which no denoising can beat.
+           ensemble: mean of four, each on the scale of what the first policy writes; careful: mean less one deviation
+           of the same four; true_labels: nothing flipped, which no denoising can beat.
 Cost       A minute of one free thread for an arm of a seed, more for `contrastive` and `ensemble`: 40 minutes.
 Command    OMP_NUM_THREADS=1 python benchmarks/denoised_policies.py --output_dir runs/denoised-policies
 """
@@ -38,8 +38,9 @@ from policy_paths import (
 from seed_table import ArmCell, SeedTable
 
 import rewardsmith
+from rewardsmith.artifacts.files.atomic import write_json
 from rewardsmith.artifacts.terminal.progress import set_quiet
-from rewardsmith.engine.scoring.open_scorer import open_scorer
+from rewardsmith.engine.scoring.open_scorer import ENSEMBLE_FILE, open_scorer
 from rewardsmith.metrics.aggregates import Aggregate
 from rewardsmith.policy.worlds.options import WorldOptions
 from rewardsmith.policy.worlds.preferences import draw_pairs, label
@@ -75,13 +76,25 @@ class Bench:
         self.noisy, self.true = label(drawn, how, seed).rows, label(drawn, replace(how, flip_rate=0.0), seed).rows
         self.tests = draw_pairs(sampler, self.world.gold, self.world.test_prompts, NUM_TEST_PAIRS, seed + 1)
 
-    def reward_models(self, arm: str) -> list[Path]:
-        """Folders of what the arm is judged by."""
+    def reward_model(self, arm: str) -> Path:
+        """The folder of what the arm is judged by."""
         if arm in AGGREGATES:
-            return [self._trained(f"member-{number}", self.noisy, number) for number in range(NUM_MEMBERS)]
+            return self._ensemble()
         if arm == "contrastive":
-            return [self._trained(arm, self.noisy, contrastive="simcse")]
-        return [self._trained(arm, self._preferences(arm))]
+            return self._trained(arm, self.noisy, contrastive="simcse")
+        return self._trained(arm, self._preferences(arm))
+
+    def _ensemble(self) -> Path:
+        """Each member on the scale of what the first policy writes, as ``iterate`` has it."""
+        members = [self._trained(f"member-{number}", self.noisy, number) for number in range(NUM_MEMBERS)]
+        scales = []
+        for member in members:
+            with closing(open_scorer(str(member))) as scorer:
+                rewards = rewards_of(scorer, self.tests)
+            scales.append([float(rewards.mean()), float(rewards.std())])
+        index = {"kind": "members", "members": [member.name for member in members], "scales": scales}
+        write_json(self.folder / ENSEMBLE_FILE, index)
+        return self.folder
 
     def _preferences(self, arm: str) -> Any:
         if arm in RECIPES:
@@ -131,7 +144,7 @@ def measured(cell: ArmCell, bench: Bench, climb: Climb) -> dict[str, Any]:
     """A reward model, and the policy that climbs it."""
     began = time.process_time()
     aggregate = AGGREGATES.get(cell.arm, "mean")
-    with closing(open_scorer(",".join(map(str, bench.reward_models(cell.arm))))) as scorer:
+    with closing(open_scorer(str(bench.reward_model(cell.arm)))) as scorer:
         before_policy = time.process_time()
         rewards = rewards_of(scorer, bench.tests, aggregate)
         _, _, lines = improved(bench.world, scorer, rewards, climb, cell.seed, aggregate)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import altair as alt
 import pytest
 
 from rewardsmith.report import svg
@@ -25,22 +26,15 @@ def fake_audit() -> ModuleType:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _checked_charts() -> Iterator[None]:
-    """Every chart that is drawn here follows its schema."""
-    svg.IS_CHECKED = True
-    yield
-    svg.IS_CHECKED = False
-
-
-@pytest.fixture(scope="session", autouse=True)
 def _drawn_once() -> Iterator[None]:
-    """Reports of one made-up audit have most of their charts in common."""
+    """Reports of one made-up audit have most of their charts in common. Each that is drawn here follows its schema."""
     drawn: dict[str, str] = {}
     draw = svg.vega_svg
 
     def vega_svg(chart: dict[str, Any]) -> str:
         key = json.dumps(chart, sort_keys=True)
         if key not in drawn:
+            alt.LayerChart.validate(json.loads(key))
             drawn[key] = draw(chart)
         return drawn[key]
 

@@ -2,8 +2,9 @@
 
 Question   At equal RL steps and samples: how much higher does gold rise, and end, by 50, 200 or 1,000 labels a round of
            what the policy writes; does it matter which pairs get them, and who gives them?
-Workload   That of loop_arms.py with the reference moving along, and in every round three reward models trained anew on
-           all preferences so far (their mean is the reward), from whose disagreement pairs can be chosen. Pairs are
+Workload   That of loop_arms.py, 4 rounds, with what `iterate` does by default: the reference stays; with fresh labels
+           reward models are trained anew in every round on all preferences so far, without them the first serve all
+           rounds. There are three (their mean is the reward), from whose disagreement pairs can be chosen. Pairs are
            chosen among 4 responses to each of 512 prompts, at most two of a prompt, so that of 1,000 only the choice
            within a prompt is left.
 Arms       none; so many labels a round of a person who errs in a quarter of them (gold, flipped), of pairs at random or
@@ -24,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from loop_cells import (
-    RESET,
     LoopCell,
     Options,
     Results,
@@ -44,7 +44,7 @@ from rewardsmith.policy.worlds.preferences import draw_preferences
 from rewardsmith.policy.worlds.world import open_world
 
 BASELINE = "none"
-COMMON = RESET | {"adapt": "retrain", "num_members": 3}
+COMMON: Options = {"adapt": "auto", "num_members": 3}
 
 
 def labels(num: int, choice: str = "random", by: str = "gold", **others: Any) -> Options:
@@ -66,7 +66,7 @@ def main() -> None:
     """Runs what is missing, seed after seed, then prints a table and one JSON line. May be killed and given again."""
     parser = loop_parser(__doc__, ARMS, BASELINE)
     parser.add_argument("--num_shift_prompts", type=int, default=512, help="to choose pairs from")
-    parser.set_defaults(seeds=list(range(5)))
+    parser.set_defaults(seeds=list(range(5)), num_rounds=4)
     args = parser.parse_args()
     arms = list(dict.fromkeys([args.baseline, *args.arms]))
 

@@ -20,7 +20,7 @@ from rewardsmith.engine.batches.reward_module import rewards_of
 from rewardsmith.engine.members.forked_batches import ForkedBatch, KeptStates, MemberLabels, StoredStates
 from rewardsmith.engine.members.forked_source import ForkedSource, encode_for_members
 from rewardsmith.engine.members.forked_step import member_loss
-from rewardsmith.engine.members.forked_training import judged_gaps, train_members
+from rewardsmith.engine.members.forked_training import judged_rewards, train_members
 from rewardsmith.engine.members.trunk_states import TrunkStates
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import Moment, Watch
@@ -77,7 +77,8 @@ class Bench:
 
     def gaps(self, batches: Iterable[ForkedBatch]) -> NDArray[np.float32]:
         accelerator, num_pairs = make_accelerator("cpu"), len(self.source.pairs)
-        return judged_gaps(self.forked, batches, num_pairs, self.states, accelerator, quiet=True)
+        chosen, rejected = judged_rewards(self.forked, batches, num_pairs, self.states, accelerator, quiet=True)
+        return chosen - rejected
 
     def trained(self) -> NDArray[np.float32]:
         self.train()

@@ -62,8 +62,9 @@ def test_a_folder_and_a_list_are_the_same_ensemble(folder: Path) -> None:
     np.testing.assert_allclose(by_folder.score(CONVERSATIONS).rewards, expected.mean(0), rtol=0, atol=1e-6)
 
 
-def test_the_aggregate_is_part_of_what_an_ensemble_is(folder: Path) -> None:
+def test_the_aggregate_is_part_of_what_an_ensemble_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     careful = opened(folder, aggregate="min")
+    assert "`aggregate` min: no scales are known" in capsys.readouterr().err
     least = np.minimum(alone(folder, "00"), alone(folder, "01"))
     np.testing.assert_array_equal(careful.score(CONVERSATIONS).rewards, least)
     assert careful.fingerprint != opened(folder).fingerprint

@@ -37,12 +37,18 @@ class ForkedOutcome:
     """A trained ensemble and what it says about every pair."""
 
     forked: ForkedModel
-    gaps: NDArray[np.float32]
-    """[N, M], in the order of the table: pairs that a member trained on and others alike."""
+    rewards: NDArray[np.float32]
+    """[2, N, M] of the chosen and the rejected responses, in the order of the table: pairs that a member trained on and
+    others alike."""
     training: TrainOutcome
     num_truncated: int
     """Pairs of which a conversation lost tokens."""
     score_seconds: float
+
+    @property
+    def gaps(self) -> NDArray[np.float32]:
+        """[N, M]: reward of the chosen response less that of the rejected one."""
+        return np.asarray(self.rewards[0] - self.rewards[1])
 
 
 def train_forked(
@@ -61,7 +67,7 @@ def train_forked(
     quiet: bool = False,
     heads: Float[Tensor, "M D"] | None = None,
 ) -> ForkedOutcome:
-    """Forks a fresh reward model in place, trains its members, and takes the gaps of all pairs in one last pass.
+    """Forks a fresh reward model in place, trains its members, and takes the rewards of all pairs in one last pass.
 
     ``member_weights`` [N, M]: 0 keeps a pair from a member; they multiply the weights of the table. A member makes no
     step where it has no pair, so it ends as it would have alone. ``fork_layer`` None: three quarters up.
@@ -95,8 +101,8 @@ def train_forked(
     states = KeptStates()
     outcome = train_members(forked, source, states, options, accelerator, log, checkpoints, quiet=quiet)
     started = time.perf_counter()
-    gaps = judged_gaps(forked, source.all_pairs(), len(encoded), states, accelerator, quiet)
-    return ForkedOutcome(forked, gaps, outcome, encoded.num_truncated, time.perf_counter() - started)
+    rewards = judged_rewards(forked, source.all_pairs(), len(encoded), states, accelerator, quiet)
+    return ForkedOutcome(forked, rewards, outcome, encoded.num_truncated, time.perf_counter() - started)
 
 
 def train_members(
@@ -123,7 +129,7 @@ def train_members(
 
 
 @torch.inference_mode()
-def judged_gaps(
+def judged_rewards(
     forked: ForkedModel,
     batches: Iterable[ForkedBatch],
     num_pairs: int,
@@ -131,20 +137,23 @@ def judged_gaps(
     accelerator: Accelerator,
     quiet: bool = False,
 ) -> NDArray[np.float32]:
-    """Reward of the chosen response less that of the rejected one, of every pair by every member [N, M].
+    """Of the chosen and the rejected responses, of every pair by every member [2, N, M].
 
     0 for pairs that are in none of the batches, which a ``ForkedSource`` makes for judging.
     """
-    gaps = np.zeros((num_pairs, forked.num_members), dtype=np.float32)
+    rewards = np.zeros((2, num_pairs, forked.num_members), dtype=np.float32)
     with progress("Judging pairs", num_pairs, quiet) as bar, accelerator.autocast():
         for batch in batches:
             moved = batch.to(accelerator.device)
             entering = states_of(forked, moved, states, accelerator)
             for part in moved.passes():
-                chosen, rejected = forked(part.inputs, part.members, entering).chunk(2, dim=-1)
-                gaps[np.ix_(batch.indices, part.members.cpu().numpy())] = (chosen - rejected).T.cpu().numpy()
+                members = part.members.cpu().numpy()
+                for side, found in zip(
+                    rewards, forked(part.inputs, part.members, entering).chunk(2, dim=-1), strict=True
+                ):
+                    side[np.ix_(batch.indices, members)] = found.T.cpu().numpy()
             bar.advance(len(batch.indices))
-    return gaps
+    return rewards
 
 
 def _refuse_what_members_lack(options: TrainOptions) -> None:

@@ -118,7 +118,7 @@ def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
             spec.checkpoints_path,
             spec.checkpoints,
         )
-    gaps = gaps_of(LocalScorer(model, start.encoder, spec.train.max_tokens_per_batch, device, quiet=quiet), pairs)
+    rewards = rewards_of(LocalScorer(model, start.encoder, spec.train.max_tokens_per_batch, device, quiet=quiet), pairs)
     if spec.keep_model:
         save_reward_model(model, start.tokenizer, spec.model_path, start.extra)
     metrics = {
@@ -128,17 +128,16 @@ def train_member(spec: MemberSpec, quiet: bool = False) -> SavedGaps:
         "train_runtime_s": trained.outcome.seconds,
         "train_loss": trained.outcome.last["loss"],
     }
-    result = SavedGaps(gaps, metrics)
+    result = SavedGaps.of(rewards, metrics)
     save_gaps(spec.result_path, result, _fingerprint(spec))
     shutil.rmtree(spec.checkpoints_path if spec.keep_model else spec.model_path, ignore_errors=True)
     return result
 
 
-def gaps_of(scorer: Scorer, pairs: pa.Table) -> NDArray[np.float32]:
-    """Reward of the chosen response less that of the rejected one [N]."""
+def rewards_of(scorer: Scorer, pairs: pa.Table) -> NDArray[np.float32]:
+    """Of the chosen and the rejected responses [2, N]."""
     chosen, rejected = pair_conversations(pairs)
-    rewards = scorer.score([*chosen, *rejected]).rewards
-    return np.asarray(rewards[: len(pairs)] - rewards[len(pairs) :], dtype=np.float32)
+    return np.asarray(scorer.score([*chosen, *rejected]).rewards, dtype=np.float32).reshape(2, -1)
 
 
 def _labelled_pairs(spec: MemberSpec) -> pa.Table:

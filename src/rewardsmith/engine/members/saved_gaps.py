@@ -17,16 +17,25 @@ from rewardsmith.artifacts.files.atomic import atomic_path, json_text
 
 @dataclass(frozen=True)
 class SavedGaps:
-    """Reward of the chosen response less that of the rejected one, for every pair: [N], or [N, M] of an ensemble."""
+    """What a model says about every pair, or an ensemble of M."""
 
     gaps: NDArray[np.float32]
+    """[N], of an ensemble [N, M]: reward of the chosen response less that of the rejected one."""
+    levels: NDArray[np.float32]
+    """[], of an ensemble [M]: mean reward of all responses, which preferences leave open."""
     metrics: dict[str, Any]
+
+    @classmethod
+    def of(cls, rewards: NDArray[np.float32], metrics: dict[str, Any]) -> SavedGaps:
+        """``rewards`` [2, N] or [2, N, M] of the chosen and the rejected responses."""
+        levels = rewards.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        return cls(rewards[0] - rewards[1], np.asarray(levels), metrics)
 
 
 def save_gaps(path: Path, result: SavedGaps, fingerprint: str) -> None:
     """Writes a result, atomically; ``fingerprint`` says what it is the result of."""
     said = {"fingerprint": fingerprint, "metrics": json_text(result.metrics, where=path.name)}
-    content = save({"gaps": np.ascontiguousarray(result.gaps)}, said)
+    content = save({"gaps": np.ascontiguousarray(result.gaps), "levels": result.levels}, said)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -38,6 +47,6 @@ def read_gaps(path: Path, fingerprint: str) -> SavedGaps | None:
             said = file.metadata() or {}
             if said.get("fingerprint") != fingerprint:
                 return None
-            return SavedGaps(file.get_tensor("gaps"), json.loads(said["metrics"]))
+            return SavedGaps(file.get_tensor("gaps"), file.get_tensor("levels"), json.loads(said["metrics"]))
     except (FileNotFoundError, SafetensorError):
         return None

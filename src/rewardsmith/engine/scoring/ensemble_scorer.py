@@ -54,6 +54,8 @@ class EnsembleScorer:
                 self.num_bytes = needed
             else:
                 scorer.close()
+        if scales is None and self.aggregation.how != "mean":
+            say(f"`aggregate` {self.aggregation.how}: no scales are known, so members count by their constants too.")
         if len(self._kept) < self.num_members:
             say(f"{self.num_members} models do not fit into memory together: they are loaded in turn.")
 

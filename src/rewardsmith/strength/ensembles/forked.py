@@ -51,7 +51,7 @@ def train_forked_members(job: EnsembleJob, target: NDArray[np.float32]) -> Ensem
     shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
     choice = f"adapters of rank {job.lora.lora_r} above block {result.metrics['fork_layer']}"
     judged = Judgements(result.gaps, trained, (choice,) * result.gaps.shape[1])
-    return EnsembleOutcome(judged, result.metrics["num_truncated"] / max(1, len(target)))
+    return EnsembleOutcome(judged, result.levels, result.metrics["num_truncated"] / max(1, len(target)))
 
 
 def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.float32]) -> SavedGaps:
@@ -86,7 +86,7 @@ def _train(job: EnsembleJob, target: NDArray[np.float32], weights: NDArray[np.fl
         "train_runtime_s": outcome.training.seconds,
         "train_loss": outcome.training.last["loss"],
     }
-    return SavedGaps(outcome.gaps, metrics)
+    return SavedGaps.of(outcome.rewards, metrics)
 
 
 def _heads(

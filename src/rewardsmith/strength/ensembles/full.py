@@ -46,7 +46,8 @@ def train_full(job: EnsembleJob, target: NDArray[np.float32]) -> EnsembleOutcome
     seen = sum(result.metrics["num_pairs"] for result in results)
     cut = sum(result.metrics["num_truncated"] for result in results)
     choice = f"adapters of rank {job.lora.lora_r} on all blocks" if job.lora.use_peft else "full fine-tuning"
-    return EnsembleOutcome(Judgements(gaps, trained, (choice,) * len(results)), cut / seen)
+    levels = np.array([result.levels for result in results])
+    return EnsembleOutcome(Judgements(gaps, trained, (choice,) * len(results)), levels, cut / seen)
 
 
 make_ensemble: MakeEnsemble = partial(ModelEnsemble, train=train_full)

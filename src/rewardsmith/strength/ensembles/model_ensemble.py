@@ -72,6 +72,8 @@ class EnsembleOutcome:
     """What the ensemble says, and what it took."""
 
     judged: Judgements
+    levels: NDArray[np.float32]
+    """[M] mean reward of each member on all responses."""
     truncated_share: float
     """Share of pairs of which truncation took something."""
 
@@ -82,6 +84,7 @@ class ModelEnsemble:
     def __init__(self, inputs: EnsembleInputs, train: Callable[[EnsembleJob, Targets], EnsembleOutcome]) -> None:
         self._inputs, self._train = inputs, train
         self.truncation: Truncation | None = None
+        self._levels: NDArray[np.float32] | None = None
 
     def check(self) -> None:
         if self._inputs.strength.crossfit == "groups":
@@ -106,6 +109,8 @@ class ModelEnsemble:
         with inputs.stage("judging"):
             outcome = self._train(job, target)
         self.truncation = Truncation(outcome.truncated_share, inputs.model.max_length)
+        if of_given:
+            self._levels = outcome.levels
         return outcome.judged
 
     def rejudge(self, rows: NDArray[np.int64], target: Targets, seed: int) -> Judgements | None:
@@ -132,7 +137,10 @@ class ModelEnsemble:
             if not (output / EXTRA_FILE).exists():
                 merge_reward_model(member, output)
         if options.save_members:
-            write_json(folder / ENSEMBLE_FILE, {"kind": self._inputs.strength.ensemble, "members": names})
+            assert self._levels is not None  # the labels as given are judged first
+            scales = [(level, 1.0) for level in self._levels.tolist()]  # so gaps stay what the audit says of them
+            index = {"kind": self._inputs.strength.ensemble, "members": names, "scales": scales}
+            write_json(folder / ENSEMBLE_FILE, index)
             return
         for name in names:
             shutil.rmtree(folder / name, ignore_errors=True)

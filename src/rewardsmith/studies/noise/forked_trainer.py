@@ -26,7 +26,7 @@ from rewardsmith.engine.batches.encoded_pairs import EncodedPairs, encode_all
 from rewardsmith.engine.hardware.devices import choose_device
 from rewardsmith.engine.members.forked_batches import MemberLabels
 from rewardsmith.engine.members.forked_source import ForkedSource
-from rewardsmith.engine.members.forked_training import judged_gaps, train_members
+from rewardsmith.engine.members.forked_training import judged_rewards, train_members
 from rewardsmith.engine.members.trunk_states import TrunkStates
 from rewardsmith.engine.training.accelerators import make_accelerator
 from rewardsmith.engine.training.loop import Moment
@@ -122,8 +122,8 @@ class ForkedTrainer:
         def judge(moment: Moment) -> None:
             if moment.step % source.steps_per_epoch == 0:
                 batches, num_pairs = source.to_judge(by_length), len(base.pairs)
-                own = judged_gaps(forked, batches, num_pairs, base.states, accelerator, quiet=True)
-                gaps.append(own.astype(np.float64))
+                chosen, rejected = judged_rewards(forked, batches, num_pairs, base.states, accelerator, quiet=True)
+                gaps.append((chosen - rejected).astype(np.float64))
 
         train_members(forked, source, base.states, options, accelerator, watch=judge, quiet=True)
         return gaps

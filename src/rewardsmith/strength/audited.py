@@ -113,10 +113,8 @@ class Audited:
             return None
         if self.vote_error is not None:
             return float(self.p_wrong[flagged].mean())  # by votes, whatever the share
-        evidence = self.evidence[flagged]
-        least = self.noise.p_wrong(evidence, np.full(len(evidence), self.noise.low))
-        added = np.broadcast_to(self.odds_by_second, flagged.shape)[flagged]
-        return float(expit(_log_odds(least) + added).mean())
+        least = shrunk(self.noise.p_wrong_at_least(self.evidence), self.kept)
+        return float(expit(_log_odds(least) + self.odds_by_second)[flagged].mean())
 
     @cached_property
     def classes(self) -> NDArray[np.int8]:

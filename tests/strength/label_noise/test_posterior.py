@@ -77,6 +77,17 @@ def test_a_rate_of_ones_own_replaces_that_of_the_set():
     assert (p_wrong[rates == 0.02] < noise.p_wrong(gap)[rates == 0.02]).all()
 
 
+def test_where_as_few_are_wrong_as_may_be_judges_are_the_more_ignorant():
+    gap, _, groups = gaps(0.1, num=400, ignorance=2.0)
+    noise = estimate_label_noise(gap, groups)
+    least = noise.p_wrong_at_least(gap)
+    assert 0.005 < noise.low < noise.value / 2
+    assert least.mean() == pytest.approx(noise.low, abs=0.02)  # so few, and no more
+    assert (
+        noise.p_wrong(gap, np.full(400, noise.low)).mean() > least.mean() + 0.02
+    )  # of judges as good as all rates have them
+
+
 def test_a_gap_of_nan_has_no_posterior():
     gap, _, groups = gaps(0.2, num=500)
     noise = estimate_label_noise(gap, groups)

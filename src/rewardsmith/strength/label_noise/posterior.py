@@ -94,6 +94,11 @@ class LabelNoise:
             found[where] = self._wrong(gap[where], self.posterior.sum(axis=1, keepdims=True), np.array([own]))
         return found
 
+    def p_wrong_at_least(self, gap: NDArray[np.floating]) -> Floats:
+        """``p_wrong`` if as few labels are wrong as may be (``low``), and the judges as ignorant as that makes them."""
+        number = [int(np.abs(RATES - self.low).argmin())]
+        return self._wrong(gap, self.posterior[:, number], RATES[number])
+
     def _wrong(self, gap: NDArray[np.floating], weights: Floats, rates: Floats) -> Floats:
         at, sure = self._sure(gap)
         curve = np.zeros(len(at))

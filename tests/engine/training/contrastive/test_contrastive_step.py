@@ -28,6 +28,8 @@ from rewardsmith.tokens.encoding import ConversationEncoder
 from tiny_reward_models import pair_table, some_rows
 
 WIDTH = 32
+ROUNDING = 2e-4
+"""Adam divides by the size of a gradient, so rounding of the smallest ones shows; a wrong one moves by 3e-3 a step."""
 PARTS = {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 2, "max_tokens_per_batch": 160}
 METHODS = [
     {"contrastive": "simcse"},
@@ -72,8 +74,7 @@ def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tens
 def test_the_cut_of_a_step_changes_nothing(tiny_llama: Path, method: dict[str, Any]) -> None:
     whole, done = train(tiny_llama, method)
     parts, cut = train(tiny_llama, method, **PARTS)
-    # Adam divides by the size of a gradient, so rounding of the smallest ones shows.
-    assert largest_difference(whole, parts) < 5e-5
+    assert largest_difference(whole, parts) < ROUNDING
     assert cut.outcome.last["contrastive_loss"] == pytest.approx(done.outcome.last["contrastive_loss"], rel=1e-4)
     assert done.outcome.last["alignment"] > 1e-3  # type: ignore[operator] # views differ
 
@@ -94,7 +95,7 @@ def test_packed_equals_padded(tiny_llama: Path) -> None:
     all_pairs = {"per_device_train_batch_size": 12, "num_train_epochs": 2.0}  # else other ones would share a step
     packed, _ = train(tiny_llama, METHODS[0], **all_pairs)
     padded, _ = train(tiny_llama, METHODS[0], packing="off", **all_pairs)
-    assert largest_difference(packed, padded) < 5e-5
+    assert largest_difference(packed, padded) < ROUNDING
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ def config(model, folder, **study):
 
 @pytest.fixture(scope="module")
 def study(tiny_llama, tmp_path_factory):
-    return run_study_noise(config(tiny_llama, tmp_path_factory.mktemp("study") / "run"), ROWS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study_noise, "run_cells", run_cells_here)
+        return run_study_noise(config(tiny_llama, tmp_path_factory.mktemp("study") / "run"), ROWS)
 
 
 def test_the_folder_holds_every_cell_the_numbers_and_the_report(study):

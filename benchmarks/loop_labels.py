@@ -2,12 +2,13 @@
 
 Question   At equal RL steps and samples: how much higher does gold rise, and end, by 50, 200 or 1,000 labels a round of
            what the policy writes; does it matter which pairs get them, and who gives them?
-Workload   That of loop_arms.py, 4 rounds, with what `iterate` does by default: the reference stays; with fresh labels
+Workload   That of loop_arms.py, 3 rounds, with what `iterate` does by default: the reference stays; with fresh labels
            reward models are trained anew in every round on all preferences so far, without them the first serve all
            rounds. There are three (their mean is the reward), from whose disagreement pairs can be chosen. Pairs are
            chosen among 4 responses to each of 512 prompts, at most two of a prompt, so that of 1,000 only the choice
            within a prompt is left.
-Arms       none; so many labels a round of a person who errs in a quarter of them (gold, flipped), of pairs at random or
+Arms       none; retrained: no labels either, but reward models trained anew in every round, as labels bring with them;
+           so many labels a round of a person who errs in a quarter of them (gold, flipped), of pairs at random or
            by disagreement; of 200, also: the best against the worst of a prompt (extremes), labels without errors
            (right), and those of a weak judge: a reward model trained like the loop's own on 2,000 preferences of its
            own. `wrong_N` says how weak it is on the pairs that it labels; one of 300 preferences erred in 42 %.
@@ -53,6 +54,7 @@ def labels(num: int, choice: str = "random", by: str = "gold", **others: Any) ->
 
 ARMS: dict[str, Options] = {
     BASELINE: {},
+    "retrained": {"adapt": "retrain"},
     **{f"{num} {choice}": labels(num, choice) for num in (50, 200, 1000) for choice in ("random", "disagreement")},
     "200 extremes": labels(200, "extremes"),
     "200 right": labels(200, label_flip_rate=0.0),
@@ -66,7 +68,7 @@ def main() -> None:
     """Runs what is missing, seed after seed, then prints a table and one JSON line. May be killed and given again."""
     parser = loop_parser(__doc__, ARMS, BASELINE)
     parser.add_argument("--num_shift_prompts", type=int, default=512, help="to choose pairs from")
-    parser.set_defaults(seeds=list(range(5)), num_rounds=4)
+    parser.set_defaults(seeds=list(range(5)), num_rounds=3)
     args = parser.parse_args()
     arms = list(dict.fromkeys([args.baseline, *args.arms]))
 

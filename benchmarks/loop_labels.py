@@ -13,8 +13,8 @@ Arms       none; retrained: no labels either, but reward models trained anew in 
            (right), and those of a weak judge: a reward model trained like the loop's own on 2,000 preferences of its
            own. `wrong_N` says how weak it is on the pairs that it labels; one of 300 preferences erred in 42 %.
 Ceiling    Gold is at most 1; the mean of usual responses is about 0.4.
-Cost       Forecast from two rounds of three roll-outs on a busy machine, in processor time: 9 minutes for an arm of a
-           seed with at most 50 labels a round, 10 with 200, 14 with 1,000; all 50 take nine hours.
+Cost       One thread of two, both at work: 5 minutes for an arm of a seed without labels, 6 with 50 or 200 labels a
+           round, 8 to 9 with 1,000 or a judge that is to be trained; 70 minutes a seed, six hours in all.
 Command    OMP_NUM_THREADS=1 python benchmarks/loop_labels.py --output_dir runs/loop-labels
 """
 
